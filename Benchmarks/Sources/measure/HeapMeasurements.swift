@@ -1,0 +1,75 @@
+import Foundation
+
+/// memwhy against heaps of known size: time, memory, pause.
+struct HeapMeasurements {
+  var memwhy: String
+  var heaps: String
+
+  struct Row {
+    var report: Report
+    var seconds: Double
+    var pause: Double
+    var fork: Double
+    var peakBytes: Int
+    var freezeSeconds: Double
+  }
+
+  /// Five rounds, plain forks and freezes in turn; medians.
+  func measure(_ arguments: [String], rounds: Int = 5) throws -> Row {
+    let target = try Child([heaps] + arguments)
+    defer { target.stop() }
+    try target.wait(for: "READY")
+    var seconds: [Double] = []
+    var pauses: [Double] = []
+    var forks: [Double] = []
+    var freezes: [Double] = []
+    var peak = 0
+    var last: Report?
+    for _ in 0..<rounds {
+      let answer = try target.ask("fork")
+      forks.append((Double(answer.split(separator: " ").last ?? "") ?? 0) / 1e9)
+      let (report, finished) = try Report.leaks(memwhy, target.pid)
+      guard report.leaks.isJudged else { throw Failure("leaks were not judged: \(finished.output)") }
+      seconds.append(finished.seconds)
+      pauses.append(Double(report.freeze?.measuredPauseNanoseconds ?? 0) / 1e9)
+      freezes.append(Double(report.phases.first { $0.name == "image" }?.nanoseconds ?? 0) / 1e9)
+      peak = max(peak, finished.peakBytes)
+      last = report
+    }
+    guard let last else { throw Failure("nothing was measured") }
+    return Row(
+      report: last, seconds: median(seconds), pause: median(pauses), fork: median(forks), peakBytes: peak,
+      freezeSeconds: median(freezes))
+  }
+
+  func scale() throws {
+    var rows: [[String]] = []
+    for count in [100_000, 1_000_000, 10_000_000] {
+      let row = try measure(["tree", "\(count)"])
+      let after = row.seconds - row.freezeSeconds
+      rows.append([
+        "\(count)", "\(row.report.heap.blocks)", format(row.seconds),
+        format(Double(row.report.heap.blocks) / after / 1e6),
+        "\(row.peakBytes >> 20)", format(Double(row.peakBytes) / Double(row.report.heap.blocks), 1),
+        format(row.pause * 1e3, 1), format(row.fork * 1e3, 1), "\(row.report.leaks.blocks)",
+      ])
+    }
+    printTable(
+      "memwhy leaks by size of the heap (medians of 5; speed is blocks over wall time without the freeze)",
+      ["objects", "blocks", "wall s", "M blocks/s", "peak MiB", "bytes/block", "pause ms", "fork ms", "leaked"], rows)
+  }
+
+  func incident() throws {
+    var rows: [[String]] = []
+    for ids in [20_000, 100_000] {
+      let row = try measure(["incident", "\(ids)", "50"])
+      rows.append([
+        "\(ids)", "\(row.report.heap.bytes >> 20)", "\(row.report.heap.blocks)", format(row.seconds),
+        "\(row.peakBytes >> 20)", format(row.pause * 1e3, 1), format(row.fork * 1e3, 1), "\(row.report.leaks.blocks)",
+      ])
+    }
+    printTable(
+      "memwhy leaks on the incident: a dictionary of 50 structs for each id (medians of 5)",
+      ["ids", "heap MiB", "blocks", "wall s", "peak MiB", "pause ms", "fork ms", "leaked"], rows)
+  }
+}

@@ -1,0 +1,47 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Imports point one way, in this order; see docs/architecture.md.
+let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+
+let package = Package(
+  name: "memwhy",
+  products: [
+    .executable(name: "memwhy", targets: ["MemwhyCLI"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    .target(name: "CLinux"),
+    .target(name: "Measurement", swiftSettings: strict),
+    .target(name: "ProcessImage", dependencies: ["CLinux", "Measurement"], swiftSettings: strict),
+    .target(name: "Symbols", dependencies: ["ProcessImage"], swiftSettings: strict),
+    .target(name: "SwiftMetadata", dependencies: ["ProcessImage", "Symbols"], swiftSettings: strict),
+    .target(name: "Malloc", dependencies: ["ProcessImage", "Symbols"], swiftSettings: strict),
+    .target(name: "HeapGraph", dependencies: ["Malloc", "SwiftMetadata"], swiftSettings: strict),
+    .target(name: "Reports", dependencies: ["HeapGraph", "Measurement"], swiftSettings: strict),
+    .executableTarget(
+      name: "MemwhyCLI",
+      dependencies: [
+        "Measurement", "ProcessImage", "Symbols", "Malloc", "SwiftMetadata", "HeapGraph", "Reports",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+
+    .target(name: "TestSupport", dependencies: ["ProcessImage"], path: "Tests/TestSupport", swiftSettings: strict),
+    .executableTarget(
+      name: "freeze-victim", dependencies: ["ProcessImage"], path: "Tests/FreezeVictim", swiftSettings: strict),
+    .testTarget(name: "MeasurementTests", dependencies: ["Measurement"], swiftSettings: strict),
+    .testTarget(
+      name: "ProcessImageTests", dependencies: ["ProcessImage", "TestSupport", "freeze-victim"], swiftSettings: strict),
+    .testTarget(name: "SymbolsTests", dependencies: ["Symbols", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "SwiftMetadataTests", dependencies: ["SwiftMetadata", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "MallocTests", dependencies: ["Malloc", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "HeapGraphTests", dependencies: ["HeapGraph", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "ReportsTests", dependencies: ["Reports", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "MemwhyCLITests", dependencies: ["MemwhyCLI", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["MemwhyCLI", "HeapGraph", "TestSupport"], swiftSettings: strict),
+  ]
+)

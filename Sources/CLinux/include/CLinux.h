@@ -1,0 +1,20 @@
+/* Kernel structures and variadic system calls that Swift's Glibc module cannot import. No logic. */
+#pragma once
+/* No _GNU_SOURCE here: it would give fd_set and others a different definition than Swift's Glibc module has. */
+#include <elf.h>
+#include <errno.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "CLinuxPagemap.h"
+#include "CLinuxProcess.h"
+#include "CLinuxTrace.h"
+
+/* openat2(2) for reading with RESOLVE_IN_ROOT: symbolic links cannot lead out of the folder `root`. Never blocks on a FIFO. */
+static inline int memwhy_open_in_root(int root, const char *path) {
+  struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, .resolve = RESOLVE_IN_ROOT};
+  return (int)syscall(SYS_openat2, root, path, &how, sizeof how);
+}

@@ -1,0 +1,65 @@
+import Malloc
+import SwiftMetadata
+
+/// Blocks and the references in them, in a developer's words.
+struct BlockNames: Sendable {
+  let heap: TypedHeap
+
+  /// The type of a block; its size where nothing else is known.
+  func name(_ block: Int) -> String {
+    let type = heap.typeIndex(block)
+    return type == TypedHeap.unknown ? "malloc(\(heap.blocks.size(block)))" : heap.types[type].name
+  }
+
+  /// What makes two references the same in the eyes of a developer: the field, not the element's number.
+  func key(_ block: Int, offset: UInt64) -> UInt64 {
+    switch heap.types[heap.typeIndex(block)].layout {
+    case .array(let elements, let element):
+      guard offset >= UInt64(elements), element.stride > 0 else { return offset }
+      return (offset - UInt64(elements)) % UInt64(element.stride)
+    case .hashTable, .taskSlab, .task: return 0
+    default: return offset
+    }
+  }
+
+  /// The name of a reference inside its block: `field`, `[…].field`; empty where there is no name.
+  func field(_ block: Int, offset: UInt64) -> String {
+    let type = heap.types[heap.typeIndex(block)]
+    // A captured variable's number says nothing that the closure's captures do not say.
+    if type.kind == .closureContext { return "" }
+    switch type.layout {
+    case .fixed(_, let slots):
+      return slots.first { UInt64($0.offset) == offset }?.path ?? ""
+    case .array(let elements, let element):
+      let within = Int(key(block, offset: offset))
+      guard offset >= UInt64(elements) else { return "" }
+      let path = element.slots.first { $0.offset == within }?.path ?? ""
+      return "[…]" + (path.isEmpty ? "" : "." + path)
+    case .hashTable: return "[…]"
+    default: return ""
+    }
+  }
+
+  /// The storage of a collection: it reads better as part of the field that holds the collection.
+  func isStorage(_ block: Int) -> Bool {
+    switch heap.types[heap.typeIndex(block)].kind {
+    case .arrayStorage, .dictionaryStorage, .setStorage: true
+    default: false
+    }
+  }
+
+  /// Steps along blocks, each with the offset of the reference to the next one. Storage blocks are folded into the field
+  /// before them: `Owner.callbacks[…]`.
+  func steps(_ path: [(block: Int, offset: UInt64)]) -> [LeakGroup.Step] {
+    var steps: [LeakGroup.Step] = []
+    for (index, (block, offset)) in path.enumerated() {
+      let field = field(block, offset: offset)
+      if isStorage(block) && index > 0 && !steps.isEmpty {
+        steps[steps.count - 1].field += field
+      } else {
+        steps.append(LeakGroup.Step(type: name(block), field: field))
+      }
+    }
+    return steps
+  }
+}

@@ -1,0 +1,303 @@
+import Malloc
+import ProcessImage
+import SwiftMetadata
+
+/// Reads one block after the other and reports the references in them, each type's way. One a thread.
+///
+/// Believing only words that can hold a reference is what makes leaks exact: spare array slots, empty buckets, the slack that
+/// `malloc` adds and the text of strings are full of pointers that once meant something.
+struct BlockScanner {
+  let heap: TypedHeap
+  let resolver: ReferenceResolver
+  let plans: ScanPlans
+  /// Are a task's scheduler links in use? They keep their last value when the task has left the queue.
+  let taskIsQueued: @Sendable (_ address: UInt64) -> Bool
+  private let window: MemoryWindow
+  /// Side tables are recognised by reading the object they claim to be of: that must not move the main window.
+  private let sideWindow: MemoryWindow
+  /// Blocks, or parts of them, that the image could not deliver.
+  private(set) var unreadableBlocks = 0
+
+  init(
+    heap: TypedHeap, resolver: ReferenceResolver, plans: ScanPlans, memory: any MemoryReader,
+    taskIsQueued: @escaping @Sendable (UInt64) -> Bool
+  ) {
+    self.heap = heap
+    self.resolver = resolver
+    self.plans = plans
+    self.taskIsQueued = taskIsQueued
+    window = MemoryWindow(memory)
+    sideWindow = MemoryWindow(memory)
+  }
+
+  /// Gap between two blocks that is cheaper to read than to skip (a system call costs about as much as copying this), in bytes.
+  private static let readAcross: UInt64 = 8 << 10
+  /// Blocks up to this size are loaded together with their neighbours.
+  private static let wholeBlock: UInt64 = 64 << 10
+
+  /// Scans blocks in ascending order of index, reading neighbours together.
+  mutating func scan(
+    count: Int, _ block: (Int) -> Int, into sink: inout some ReferenceSink
+  ) throws(MemoryError) {
+    var position = 0
+    while position < count {
+      // A run of small blocks close to each other is read at once.
+      let first = block(position)
+      let start = heap.blocks.address(first)
+      var end = start + heap.blocks.size(first)
+      var next = position + 1
+      if end - start <= Self.wholeBlock {
+        while next < count {
+          let candidate = block(next)
+          let address = heap.blocks.address(candidate)
+          let candidateEnd = address + heap.blocks.size(candidate)
+          guard address >= end, address - end <= Self.readAcross, candidateEnd - address <= Self.wholeBlock,
+            candidateEnd - start <= UInt64(MemoryWindow.capacity)
+          else { break }
+          end = candidateEnd
+          next += 1
+        }
+        // If the run as a whole cannot be read, each block is tried alone below.
+        _ = try window.load(start..<end)
+      }
+      for index in position..<next { try scan(block(index), into: &sink) }
+      position = next
+    }
+  }
+
+  /// Scans one block.
+  mutating func scan(_ block: Int, into sink: inout some ReferenceSink) throws(MemoryError) {
+    let address = heap.blocks.address(block)
+    let size = heap.blocks.size(block)
+    let typeIndex = heap.typeIndex(block)
+    let plan = plans.plans[typeIndex]
+    if plan.hasRefCounts && size >= 16 {
+      guard try window.load(address..<address + 16) else {
+        unreadableBlocks += 1
+        return
+      }
+      let table = resolver.sideTable(window.word(address + 8))
+      if table >= 0 { sink.reference(from: block, offset: 8, to: table, .weak) }
+    }
+    switch plan.kind {
+    case .none, .sideTable: break
+    case .conservative:
+      if typeIndex == TypedHeap.unknown && size <= 40 && size >= 24, try isSideTable(block, address) {
+        // Its object pointer never keeps the object.
+        sink.reference(from: block, offset: 0, to: block, .weak)
+        return
+      }
+      try scanWords(block, address, from: 0, to: size, into: &sink)
+    case .fixed:
+      try scanFixed(block, address, size, plan, into: &sink)
+    case .array:
+      try scanArray(block, address, size, plan, into: &sink)
+    case .hashTable:
+      try scanHashTable(block, address, size, plan, into: &sink)
+    case .string:
+      // A long string keeps its breadcrumbs in the last words (swiftlang/swift stdlib/public/core/StringStorage.swift).
+      if size >= 1024 { try scanWords(block, address, from: size - 16, to: size, into: &sink) }
+    case .taskSlab:
+      guard try window.load(address..<address + min(size, 32)), size >= 32 else {
+        unreadableBlocks += 1
+        return
+      }
+      // TaskAllocatorSlab in swiftlang/swift stdlib/public/runtime/StackAllocator.h: next 8, capacity 16, used 20.
+      let used = window.word(address + 16) >> 32
+      report(block, 8, window.word(address + 8), .pointer, &sink)
+      try scanWords(block, address, from: 32, to: min(size, 32 + used), into: &sink)
+    case .task:
+      try scanTask(block, address, size, into: &sink)
+    }
+  }
+
+  /// Reports the target of one word.
+  @inline(__always)
+  private func report(
+    _ block: Int, _ offset: UInt64, _ word: UInt64, _ strength: ReferenceSlot.Strength, _ sink: inout some ReferenceSink
+  ) {
+    let target = resolver.target(word, strength)
+    if target >= 0 { sink.reference(from: block, offset: offset, to: target, strength) }
+  }
+
+  /// Any aligned word may be a reference.
+  private mutating func scanWords(
+    _ block: Int, _ address: UInt64, from: UInt64, to: UInt64, into sink: inout some ReferenceSink
+  ) throws(MemoryError) {
+    var offset = from
+    while offset < to {
+      let step = min(to - offset, UInt64(MemoryWindow.capacity))
+      if try window.load(address + offset..<address + offset + step) {
+        var position = offset
+        while position + 8 <= offset + step {
+          report(block, position, window.word(address + position), .ambiguous, &sink)
+          position += 8
+        }
+      } else {
+        unreadableBlocks += 1
+      }
+      offset += step
+    }
+  }
+
+  private mutating func scanFixed(
+    _ block: Int, _ address: UInt64, _ size: UInt64, _ plan: ScanPlan, into sink: inout some ReferenceSink
+  ) throws(MemoryError) {
+    guard !plan.slots.isEmpty else { return }
+    let extent = min(UInt64(plan.extent), size)
+    guard extent <= UInt64(MemoryWindow.capacity), try window.load(address..<address + extent) else {
+      unreadableBlocks += 1
+      return
+    }
+    for index in 0..<Int(plan.slots.count) {
+      let slot = plans.slots[Int(plan.slots.start) + index]
+      let offset = UInt64(slot.offset)
+      guard offset + 8 <= extent else { continue }
+      report(block, offset, window.word(address + offset), slot.strength, &sink)
+    }
+  }
+
+  /// Elements [0, count) of an array: what lies behind the last element is stale.
+  private mutating func scanArray(
+    _ block: Int, _ address: UInt64, _ size: UInt64, _ plan: ScanPlan, into sink: inout some ReferenceSink
+  ) throws(MemoryError) {
+    let base = UInt64(plan.extent)
+    guard size > base, plan.stride > 0, try window.load(address..<address + min(size, 32)) else { return }
+    let fits = (size - base) / UInt64(plan.stride)
+    let count = min(window.word(address + 16), fits)
+    try scanElements(block, address, base, count, plan.stride, plan.slots, nil, into: &sink)
+  }
+
+  /// Occupied buckets only.
+  private mutating func scanHashTable(
+    _ block: Int, _ address: UInt64, _ size: UInt64, _ plan: ScanPlan, into sink: inout some ReferenceSink
+  ) throws(MemoryError) {
+    guard size >= 64, try window.load(address..<address + 64) else { return }
+    let scale = window.word(address + 32) & 0xff
+    guard scale < 40 else {
+      return try scanWords(block, address, from: 16, to: size, into: &sink)
+    }
+    let buckets = UInt64(1) << scale
+    let bitmapBytes = max(buckets / 8, 8)
+    let keys = window.word(address + 48) &- address
+    let values = plan.hasValues ? window.word(address + 56) &- address : 0
+    let bitmapStart = UInt64(plan.extent)
+    guard bitmapStart + bitmapBytes <= size, keys < size, values < size else {
+      // Not the table that its metadata promised: believe everything rather than lose a reference.
+      return try scanWords(block, address, from: 16, to: size, into: &sink)
+    }
+    var occupied = [UInt64](repeating: 0, count: Int(bitmapBytes / 8))
+    var loaded: UInt64 = 0
+    while loaded < bitmapBytes {
+      let step = min(bitmapBytes - loaded, UInt64(MemoryWindow.capacity))
+      let start = address + bitmapStart + loaded
+      guard try window.load(start..<start + step) else {
+        unreadableBlocks += 1
+        return
+      }
+      for word in 0..<step / 8 { occupied[Int(loaded / 8 + word)] = window.word(start + word * 8) }
+      loaded += step
+    }
+    func fitting(_ base: UInt64, _ stride: UInt32) -> UInt64 {
+      stride == 0 ? 0 : min(buckets, (size - base) / UInt64(stride))
+    }
+    if !plan.slots.isEmpty {
+      try scanElements(
+        block, address, keys, fitting(keys, plan.stride), plan.stride, plan.slots, occupied, into: &sink)
+    }
+    if plan.hasValues && !plan.valueSlots.isEmpty {
+      try scanElements(
+        block, address, values, fitting(values, plan.valueStride), plan.valueStride, plan.valueSlots, occupied,
+        into: &sink)
+    }
+  }
+
+  /// `count` elements of `stride` bytes from `base` on; only those whose bit is set in `occupied`, if given.
+  private mutating func scanElements(
+    _ block: Int, _ address: UInt64, _ base: UInt64, _ count: UInt64, _ stride: UInt32,
+    _ slots: ScanPlan.SlotRange, _ occupied: [UInt64]?, into sink: inout some ReferenceSink
+  ) throws(MemoryError) {
+    let stride = UInt64(stride)
+    guard !slots.isEmpty, stride > 0, stride <= UInt64(MemoryWindow.capacity) else { return }
+    let end = base + count * stride
+    let perPiece = UInt64(MemoryWindow.capacity) / stride
+    var element: UInt64 = 0
+    while element < count {
+      let pieceEnd = min(count, element + perPiece)
+      let pieceStart = address + base + element * stride
+      guard try window.load(pieceStart..<address + base + pieceEnd * stride) else {
+        unreadableBlocks += 1
+        element = pieceEnd
+        continue
+      }
+      while element < pieceEnd {
+        if let occupied {
+          let bits = occupied[Int(element >> 6)] >> (element & 63)
+          if bits & 1 == 0 {
+            // Jump over empty buckets, a bitmap word at a time.
+            element += bits == 0 ? 64 - (element & 63) : UInt64(bits.trailingZeroBitCount)
+            continue
+          }
+        }
+        let start = base + element * stride
+        for index in 0..<Int(slots.count) {
+          let slot = plans.slots[Int(slots.start) + index]
+          let offset = start + UInt64(slot.offset)
+          if offset + 8 <= end { report(block, offset, window.word(address + offset), slot.strength, &sink) }
+        }
+        element += 1
+      }
+    }
+  }
+
+  /// `AsyncTask::Reserved64` (swiftlang/swift include/swift/ABI/Task.h): never written, so it holds whatever was there before.
+  private static let unwrittenTaskWord: UInt64 = 72
+
+  /// A task believes all its words but those that nobody has written and, when it is in no queue, the links that queues thread through it.
+  private mutating func scanTask(
+    _ block: Int, _ address: UInt64, _ size: UInt64, into sink: inout some ReferenceSink
+  ) throws(MemoryError) {
+    guard size <= UInt64(MemoryWindow.capacity), try window.load(address..<address + size) else {
+      unreadableBlocks += 1
+      return
+    }
+    var links: [Int] = []
+    if case .task(let schedulerLinks) = heap.type(block).layout, !schedulerLinks.isEmpty, !taskIsQueued(address) {
+      links = schedulerLinks
+    }
+    // The runtime asks for a multiple of 16 bytes; the 8 that `malloc` can spare behind them are not the task's.
+    let extent = size & ~15
+    var offset: UInt64 = 16
+    while offset + 8 <= extent {
+      if offset != Self.unwrittenTaskWord && !links.contains(Int(offset)) {
+        report(block, offset, window.word(address + offset), .ambiguous, &sink)
+      }
+      offset += 8
+    }
+  }
+
+  /// An unknown small block is a side table if the object that its first word points to names it in its reference counts.
+  private mutating func isSideTable(_ block: Int, _ address: UInt64) throws(MemoryError) -> Bool {
+    let object = heap.blocks.index(startingAt: heap.blocks.head(block))
+    guard object >= 0, heap.blocks.size(object) >= 16, plans.plans[heap.typeIndex(object)].hasRefCounts else {
+      return false
+    }
+    let start = heap.blocks.address(object)
+    guard try sideWindow.load(start..<start + 16) else { return false }
+    let refCounts = sideWindow.word(start + 8)
+    return refCounts >> 62 == 3 && refCounts << 3 == address
+  }
+
+  /// The object's deinit has run. Its counts are in the object, or in its side table once it has been referenced weakly
+  /// (`HeapObjectSideTableEntry`: object 0, counts 16; swiftlang/swift stdlib/public/SwiftShims/RefCount.h).
+  mutating func isDeinitialised(_ block: Int) throws(MemoryError) -> Bool {
+    let start = heap.blocks.address(block)
+    guard heap.blocks.size(block) >= 16, try sideWindow.load(start..<start + 16) else { return false }
+    let refCounts = sideWindow.word(start + 8)
+    let table = resolver.sideTable(refCounts)
+    guard table >= 0 else { return ReferenceResolver.isDeiniting(refCounts) }
+    let counts = heap.blocks.address(table) + 16
+    guard heap.blocks.size(table) >= 24, try sideWindow.load(counts..<counts + 8) else { return false }
+    return ReferenceResolver.isDeiniting(sideWindow.word(counts))
+  }
+}

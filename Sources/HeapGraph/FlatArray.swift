@@ -1,0 +1,69 @@
+/// A fixed-size array of plain values that several threads may use at once as long as no two write one element.
+///
+/// `Array` cannot do that: its copy-on-write check makes shared mutation a race. Every access is bounds-checked.
+final class FlatArray<Element: BitwiseCopyable>: @unchecked Sendable {
+  private let storage: UnsafeMutablePointer<Element>
+  let count: Int
+
+  init(repeating value: Element, count: Int) {
+    self.count = max(count, 0)
+    storage = .allocate(capacity: max(count, 1))
+    storage.initialize(repeating: value, count: self.count)
+  }
+
+  deinit { storage.deallocate() }
+
+  @inline(__always)
+  subscript(index: Int) -> Element {
+    get {
+      precondition(index >= 0 && index < count)
+      return storage[index]
+    }
+    set {
+      precondition(index >= 0 && index < count)
+      storage[index] = newValue
+    }
+  }
+}
+
+/// A set of block indices, one bit each.
+final class Bitmap: @unchecked Sendable {
+  private let words: FlatArray<UInt64>
+  let count: Int
+  var wordCount: Int { words.count }
+
+  init(count: Int) {
+    self.count = count
+    words = FlatArray(repeating: 0, count: (count + 63) >> 6)
+  }
+
+  @inline(__always)
+  func contains(_ index: Int) -> Bool { words[index >> 6] >> UInt64(index & 63) & 1 != 0 }
+
+  @inline(__always)
+  func insert(_ index: Int) { words[index >> 6] |= 1 << UInt64(index & 63) }
+
+  /// Inserts and says whether the bit was clear before.
+  @inline(__always)
+  func insertIfAbsent(_ index: Int) -> Bool {
+    let bit: UInt64 = 1 << UInt64(index & 63)
+    let word = words[index >> 6]
+    guard word & bit == 0 else { return false }
+    words[index >> 6] = word | bit
+    return true
+  }
+
+  /// 64 bits at once, for merging.
+  @inline(__always)
+  subscript(word index: Int) -> UInt64 {
+    get { words[index] }
+    set { words[index] = newValue }
+  }
+
+  /// Number of set bits. O(count / 64).
+  func population() -> Int {
+    var total = 0
+    for index in 0..<words.count { total += words[index].nonzeroBitCount }
+    return total
+  }
+}

@@ -1,0 +1,159 @@
+import Malloc
+import ProcessImage
+import SwiftMetadata
+import Symbols
+
+/// What is in the heap, and what of it nothing reaches any more.
+public struct HeapAnalysis: Sendable {
+  public struct Options: Sendable {
+    /// Find leaks; false counts types only, which needs no marking.
+    public var findsLeaks = true
+    /// Threads that read and scan.
+    public var workerCount = 2
+
+    public init(findsLeaks: Bool = true, workerCount: Int = 2) {
+      self.findsLeaks = findsLeaks
+      self.workerCount = workerCount
+    }
+  }
+
+  /// What the analysis is busy with, for a progress line.
+  public enum Phase: Sendable, Hashable {
+    case typing
+    case roots
+    case marking
+    case grouping
+  }
+
+  /// What marking needs to know beyond layouts, from those who know tasks and symbols.
+  public struct Context: Sendable {
+    /// Is the task at this address in a queue, running, or waiting for another task, so that its links are in use?
+    public var taskIsQueued: @Sendable (UInt64) -> Bool
+    /// The async function in which the task at this address is suspended, then its callers, demangled.
+    public var describeTask: @Sendable (UInt64) -> [String]
+    /// Blocks that hold bytes only, whatever stale words they contain (stdio buffers), by address.
+    public var byteBuffers: [UInt64]
+
+    public init(
+      taskIsQueued: @escaping @Sendable (UInt64) -> Bool = { _ in true },
+      describeTask: @escaping @Sendable (UInt64) -> [String] = { _ in [] }, byteBuffers: [UInt64] = []
+    ) {
+      self.taskIsQueued = taskIsQueued
+      self.describeTask = describeTask
+      self.byteBuffers = byteBuffers
+    }
+  }
+
+  public let heap: TypedHeap
+  public let census: [CensusRow]
+  /// Nil where leaks cannot be judged; `leaksNotJudged` says why.
+  public let leaks: [LeakGroup]?
+  public let leaksNotJudged: String?
+  /// Unreachable blocks by index, ascending; empty where leaks cannot be judged.
+  public let unreachable: [UInt32]
+  public let unreachableBytes: UInt64
+  public let rootCount: Int
+  public let referenceCount: UInt64
+  /// What could not be read, in sentences.
+  public let remarks: [String]
+
+  /// Types, marks and groups. The result does not need the image's memory any more.
+  public init(
+    image: ProcessImage, walk: HeapWalk, decoder: any ObjectTypeDecoder, context: Context, options: Options = Options(),
+    progress: ((Phase, Double) -> Void)? = nil
+  ) throws(MemoryError) {
+    let heap = TypedHeap(walk: walk, decoder: decoder) { progress?(.typing, $0) }
+    self.heap = heap
+    let blind =
+      image.isConsistent
+      ? nil
+      : "the process was running while it was read: pointers moved, so leaks cannot be judged (use --freeze cow or stop)"
+    let canMark = blind == nil && options.findsLeaks
+    guard canMark else {
+      census = Census.rows(heap)
+      leaks = nil
+      leaksNotJudged = blind ?? "not asked for"
+      unreachable = []
+      unreachableBytes = 0
+      rootCount = 0
+      referenceCount = 0
+      remarks = []
+      return
+    }
+    if !context.byteBuffers.isEmpty {
+      let buffer = heap.addType(ObjectType(kind: .native, name: "stdio buffer", layout: .none))
+      for address in context.byteBuffers {
+        let index = walk.blocks.index(startingAt: address)
+        if index >= 0 { heap.retype(index, buffer) }
+      }
+    }
+    let resolver = ReferenceResolver(heap: heap)
+    progress?(.roots, 0)
+    var finder = RootFinder(image: image, heap: heap, resolver: resolver)
+    try finder.find()
+    let roots = finder.roots
+    let spare = try DispatchCaches(
+      threads: image.threads, roots: roots, heap: heap, window: MemoryWindow(image.memory)
+    ).blocks
+    if !spare.isEmpty {
+      let type = heap.addType(ObjectType(kind: .native, name: "spare dispatch continuation", layout: .none))
+      for block in spare { heap.retype(block, type) }
+    }
+    let plans = ScanPlans(heap.types)
+    var marker = Marker(
+      heap: heap, resolver: resolver, plans: plans, memory: image.memory, workerCount: options.workerCount,
+      taskIsQueued: context.taskIsQueued)
+    // The allocator's thread caches are in use as long as their thread lives.
+    let internals = walk.internalBlocks.map { walk.blocks.index(startingAt: $0) }.filter { $0 >= 0 }
+    let total = Double(max(1, walk.blocks.count))
+    try marker.mark(from: roots.lazy.map { Int($0.block) } + internals + spare) {
+      progress?(.marking, Double($0) / total)
+    }
+    rootCount = roots.count
+    var remarks: [String] = []
+    if finder.unreadableBytes > 0 {
+      remarks.append("\(finder.unreadableBytes) bytes that may hold roots could not be read")
+    }
+    if marker.unreadableBlocks > 0 {
+      remarks.append("\(marker.unreadableBlocks) blocks could not be read whole")
+    }
+    let marked = marker.marked
+    guard walk.isExact else {
+      census = Census.rows(heap) { marked.contains($0) }
+      leaks = nil
+      leaksNotJudged =
+        "\(walk.allocator) does not say which blocks are live: counted is what is reachable, leaks cannot be judged"
+      unreachable = []
+      unreachableBytes = 0
+      referenceCount = marker.referenceCount
+      self.remarks = remarks
+      return
+    }
+    census = Census.rows(heap)
+    var nodes: [UInt32] = []
+    var bytes: UInt64 = 0
+    for block in 0..<walk.blocks.count where !marked.contains(block) {
+      nodes.append(UInt32(block))
+      bytes += walk.blocks.size(block)
+    }
+    unreachable = nodes
+    unreachableBytes = bytes
+    progress?(.grouping, 0)
+    var scanner = BlockScanner(
+      heap: heap, resolver: resolver, plans: plans, memory: image.memory, taskIsQueued: context.taskIsQueued)
+    let graph = try UnreachableGraph(nodes: nodes, scanner: &scanner)
+    // Other languages' runtimes hide references in ways that only they know (compressed pointers, handles).
+    let isForeign = !heap.types.contains { $0.kind != .native && $0.kind != .sideTable }
+    if isForeign && !nodes.isEmpty {
+      remarks.append(
+        "no Swift object is in this heap; another language's runtime may hide pointers, so leaks are only possible here"
+      )
+    }
+    let isDoubtful = walk.checks.contains { !$0.passed } || !remarks.isEmpty
+    leaks =
+      LeakFinder(heap: heap, graph: graph, isDoubtful: isDoubtful, describeTask: context.describeTask).groups()
+    leaksNotJudged = nil
+    referenceCount = marker.referenceCount
+    self.remarks = remarks
+  }
+}

@@ -1,0 +1,113 @@
+import Malloc
+import ProcessImage
+import SwiftMetadata
+import Symbols
+import Synchronization
+
+/// From an image to an analysis: walks the heap, decodes types, marks, groups.
+public enum HeapInspection {
+  /// What a long inspection is busy with.
+  public enum Phase: String, Sendable, Hashable {
+    case walking = "walking the heap"
+    case typing = "typing blocks"
+    case roots = "looking for roots"
+    case marking = "following references"
+    case grouping = "grouping leaks"
+  }
+
+  /// Runs the whole analysis.
+  ///
+  /// - Parameters:
+  ///   - symbols: names for tasks' functions and native blocks; a stripped target loses names, nothing else.
+  ///   - progress: called now and then with the phase and the share of it that is done, 0...1.
+  /// - Throws: `MemoryError.targetGone` when the image went away, `MallocError` when the heap contradicts itself.
+  public static func run(
+    _ image: ProcessImage, symbols: any SymbolSource, options: HeapAnalysis.Options = .init(),
+    progress: (@Sendable (Phase, Double) -> Void)? = nil
+  ) throws -> HeapAnalysis {
+    progress?(.walking, 0)
+    let module = MainModule.name(image)
+    let decoder = SharedDecoder(MetadataDecoder(image: image, symbols: symbols, omittingModule: module))
+    let scanned = ScannedObjects(decoder: decoder, memory: image.memory)
+    let walk = try HeapWalk.walk(image, progress: { progress?(.walking, $0) }, objectSize: scanned.size)
+    let names = TaskNames(symbols: symbols, mainModule: module)
+    let context = HeapAnalysis.Context(
+      taskIsQueued: { address in
+        guard let info = decoder.taskInfo(at: address) else { return true }
+        return TaskLinks.areLive(info)
+      },
+      describeTask: { address in decoder.taskInfo(at: address).map(names.frames) ?? [] },
+      byteBuffers: StdioBuffers.addresses(memory: image.memory, symbols: symbols))
+    return try HeapAnalysis(
+      image: image, walk: walk, decoder: decoder, context: context, options: options
+    ) { phase, share in
+      switch phase {
+      case .typing: progress?(.typing, share)
+      case .roots: progress?(.roots, share)
+      case .marking: progress?(.marking, share)
+      case .grouping: progress?(.grouping, share)
+      }
+    }
+  }
+}
+
+/// When a task's scheduler links mean something.
+enum TaskLinks {
+  /// In a queue, or in the waiting list of another task or a group. A task that waits for its continuation is in no list; what its
+  /// links hold is left over from the last queue it was in.
+  static func areLive(_ info: TaskInfo) -> Bool {
+    if info.isEnqueued { return true }
+    if info.isRunning || info.isComplete { return false }
+    switch info.dependency {
+    case .continuation: return false
+    case .task, .taskGroup, .executor, .none: return true
+    }
+  }
+}
+
+/// The async functions in which a suspended task waits, innermost first.
+struct TaskNames: Sendable {
+  let symbols: any SymbolSource
+  private let demangler: Demangler
+
+  init(symbols: any SymbolSource, mainModule: String? = nil) {
+    self.symbols = symbols
+    demangler = Demangler(mainModule: mainModule)
+  }
+
+  /// Names of a task's frames; the runtime's own are left out where the program's are known.
+  func frames(_ info: TaskInfo) -> [String] {
+    let functions = [info.resumeFunction] + info.returnAddresses
+    var names: [String] = []
+    for function in functions {
+      guard let symbol = symbols.symbol(at: function), !Self.isRuntime(symbol) else { continue }
+      let name = demangler.displayName(symbol.mangledName)
+      if name.hasPrefix("reabstraction thunk") || name.hasPrefix("partial apply") { continue }
+      if names.last != name { names.append(name) }
+    }
+    return names
+  }
+
+  /// Adapters of the concurrency runtime, which no developer has written.
+  private static func isRuntime(_ symbol: Symbol) -> Bool {
+    ["_ZN5swift", "_ZL", "swift_", "_swift_"].contains { symbol.mangledName.hasPrefix($0) }
+  }
+}
+
+/// The decoder behind a lock: typing uses it from one thread, marking asks it about tasks from several.
+final class SharedDecoder: ObjectTypeDecoder, @unchecked Sendable {
+  private let decoder: MetadataDecoder
+  private let lock = Mutex<Void>(())
+
+  init(_ decoder: MetadataDecoder) { self.decoder = decoder }
+
+  func objectType(head: UInt64, address: UInt64, size: UInt64) -> ObjectType? {
+    lock.withLock { _ in decoder.objectType(head: head, address: address, size: size) }
+  }
+
+  func instanceSize(head: UInt64) -> UInt64? { lock.withLock { _ in decoder.instanceSize(head: head) } }
+
+  func taskInfo(at address: UInt64) -> TaskInfo? {
+    lock.withLock { _ in decoder.taskInfo(at: address) }
+  }
+}

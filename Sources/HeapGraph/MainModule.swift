@@ -1,0 +1,11 @@
+import ProcessImage
+
+/// The Swift module of the executable. Its name is left out of type names: a developer writes `Session`, not `shop.Session`.
+enum MainModule {
+  /// Nil where no executable is mapped. SwiftPM names a program after its module; what is no identifier becomes `_`.
+  static func name(_ image: ProcessImage) -> String? {
+    // The executable lies below the libraries, and only libraries have a version or `.so` in their names.
+    guard let module = image.modules.first(where: { !$0.name.contains(".so") && !$0.name.isEmpty }) else { return nil }
+    return String(module.name.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" })
+  }
+}

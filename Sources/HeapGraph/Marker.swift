@@ -1,0 +1,195 @@
+import Dispatch
+import Malloc
+import ProcessImage
+import SwiftMetadata
+import Synchronization
+
+/// Marks what the roots reach: breadth first, level by level, each level read in address order by all cores.
+///
+/// The image may be far larger than our memory, so blocks are streamed from it once each and no edges are kept: two bits a
+/// block and the current level are all the state. O(blocks + references) time.
+struct Marker {
+  let heap: TypedHeap
+  let resolver: ReferenceResolver
+  let plans: ScanPlans
+  let memory: any MemoryReader
+  let taskIsQueued: @Sendable (UInt64) -> Bool
+  let workerCount: Int
+
+  /// Reached from a root.
+  let marked: Bitmap
+  private(set) var referenceCount: UInt64 = 0
+  private(set) var unreadableBlocks = 0
+
+  init(
+    heap: TypedHeap, resolver: ReferenceResolver, plans: ScanPlans, memory: any MemoryReader, workerCount: Int,
+    taskIsQueued: @escaping @Sendable (UInt64) -> Bool
+  ) {
+    self.heap = heap
+    self.resolver = resolver
+    self.plans = plans
+    self.memory = memory
+    self.workerCount = max(1, workerCount)
+    self.taskIsQueued = taskIsQueued
+    marked = Bitmap(count: heap.blocks.count)
+  }
+
+  /// Levels up to this size are not worth waking other cores for.
+  private static let smallLevel = 2048
+
+  /// Marks everything reachable from `roots` (block indices).
+  ///
+  /// - Parameter progress: called after each level with the number of blocks marked so far.
+  mutating func mark(from roots: some Sequence<Int>, progress: ((Int) -> Void)? = nil) throws(MemoryError) {
+    let workers = (0..<workerCount).map { _ in
+      Worker(
+        scanner: BlockScanner(
+          heap: heap, resolver: resolver, plans: plans, memory: memory, taskIsQueued: taskIsQueued),
+        sink: MarkSink(marked: marked, found: Bitmap(count: heap.blocks.count)))
+    }
+    var level: [UInt32] = []
+    for block in roots where marked.insertIfAbsent(block) {
+      if !plans.plans[heap.typeIndex(block)].isLeaf { level.append(UInt32(block)) }
+    }
+    level.sort()
+    var total = level.count
+    while !level.isEmpty {
+      try scan(level, workers)
+      let isLarge = workers.reduce(0) { $0 + $1.sink.targets.count } > heap.blocks.count / 64
+      level = isLarge ? mergeByBitmap(workers) : mergeByList(workers)
+      total += level.count
+      progress?(total)
+    }
+    try markDeinitialised(workers)
+    referenceCount = workers.reduce(0) { $0 + $1.sink.referenceCount }
+    unreadableBlocks = workers.reduce(0) { $0 + $1.scanner.unreadableBlocks }
+  }
+
+  private func scan(_ level: [UInt32], _ workers: [Worker]) throws(MemoryError) {
+    guard workers.count > 1, level.count > Self.smallLevel else {
+      try workers[0].scan(level, 0..<level.count)
+      return
+    }
+    // Pieces in address order, taken as workers come free.
+    let pieceSize = max(Self.smallLevel, level.count / (workers.count * 8))
+    let next = Atomic<Int>(0)
+    let failure = Mutex<MemoryError?>(nil)
+    DispatchQueue.concurrentPerform(iterations: workers.count) { index in
+      while true {
+        let start = next.wrappingAdd(pieceSize, ordering: .relaxed).oldValue
+        guard start < level.count else { return }
+        do throws(MemoryError) {
+          try workers[index].scan(level, start..<min(level.count, start + pieceSize))
+        } catch {
+          failure.withLock { $0 = error }
+          return
+        }
+      }
+    }
+    if let error = failure.withLock({ $0 }) { throw error }
+  }
+
+  /// The next level, sorted, from the workers' lists: cheap for the many small levels of a long chain.
+  private func mergeByList(_ workers: [Worker]) -> [UInt32] {
+    var level: [UInt32] = []
+    for worker in workers {
+      for target in worker.sink.targets {
+        worker.sink.found[word: Int(target) >> 6] = 0
+        if marked.insertIfAbsent(Int(target)) { level.append(target) }
+      }
+      worker.sink.targets.removeAll(keepingCapacity: true)
+    }
+    retypeSideTables(workers)
+    level.removeAll { plans.plans[heap.typeIndex(Int($0))].isLeaf }
+    level.sort()
+    return level
+  }
+
+  /// The next level from the workers' bitmaps: sorted by construction.
+  private func mergeByBitmap(_ workers: [Worker]) -> [UInt32] {
+    retypeSideTables(workers)
+    var level: [UInt32] = []
+    for word in 0..<marked.wordCount {
+      var new: UInt64 = 0
+      for worker in workers {
+        new |= worker.sink.found[word: word]
+        worker.sink.found[word: word] = 0
+      }
+      new &= ~marked[word: word]
+      guard new != 0 else { continue }
+      marked[word: word] |= new
+      while new != 0 {
+        let block = word << 6 + new.trailingZeroBitCount
+        if !plans.plans[heap.typeIndex(block)].isLeaf { level.append(UInt32(block)) }
+        new &= new - 1
+      }
+    }
+    for worker in workers { worker.sink.targets.removeAll(keepingCapacity: true) }
+    return level
+  }
+
+  /// A block that a weak reference points to is a side table, whatever its first word looks like.
+  private func retypeSideTables(_ workers: [Worker]) {
+    for worker in workers {
+      for table in worker.sink.sideTables { heap.retype(Int(table), TypedHeap.sideTable) }
+      worker.sink.sideTables.removeAll(keepingCapacity: true)
+    }
+  }
+
+  /// Marks objects that only unowned references still hold: their deinit has run and their fields are gone, so they lead
+  /// nowhere, but their memory waits for the references to go.
+  private func markDeinitialised(_ workers: [Worker]) throws(MemoryError) {
+    for worker in workers {
+      for candidate in worker.sink.unowned where !marked.contains(Int(candidate)) {
+        if try workers[0].scanner.isDeinitialised(Int(candidate)) { marked.insert(Int(candidate)) }
+      }
+      worker.sink.unowned.removeAll()
+    }
+  }
+}
+
+/// One thread's scanner and what it found. Each is used by one thread at a time; levels are separated by a barrier.
+private final class Worker: @unchecked Sendable {
+  var scanner: BlockScanner
+  var sink: MarkSink
+
+  init(scanner: BlockScanner, sink: MarkSink) {
+    self.scanner = scanner
+    self.sink = sink
+  }
+
+  func scan(_ level: [UInt32], _ range: Range<Int>) throws(MemoryError) {
+    let start = range.lowerBound
+    try scanner.scan(count: range.count, { Int(level[start + $0]) }, into: &sink)
+  }
+}
+
+/// Collects targets that are not marked yet, each once a level and worker.
+private struct MarkSink: ReferenceSink {
+  /// All levels before this one; only read while a level is scanned.
+  let marked: Bitmap
+  /// This worker's finds of this level, to list each once.
+  let found: Bitmap
+  var targets: [UInt32] = []
+  var sideTables: [UInt32] = []
+  var unowned: [UInt32] = []
+  var referenceCount: UInt64 = 0
+
+  init(marked: Bitmap, found: Bitmap) {
+    self.marked = marked
+    self.found = found
+  }
+
+  @inline(__always)
+  mutating func reference(from source: Int, offset: UInt64, to target: Int, _ strength: ReferenceSlot.Strength) {
+    referenceCount &+= 1
+    switch strength {
+    case .strong, .pointer, .ambiguous: break
+    case .weak: sideTables.append(UInt32(target))
+    case .unowned:
+      if !marked.contains(target) { unowned.append(UInt32(target)) }
+      return
+    }
+    if !marked.contains(target) && found.insertIfAbsent(target) { targets.append(UInt32(target)) }
+  }
+}

@@ -1,0 +1,60 @@
+import Malloc
+import SwiftMetadata
+
+/// Decides which block a word refers to.
+struct ReferenceResolver: Sendable {
+  let heap: TypedHeap
+  /// Types that pointers may reach into the middle of, although a field says it is a strong reference.
+  private let hasInterior: FlatArray<Bool>
+
+  init(heap: TypedHeap) {
+    self.heap = heap
+    hasInterior = FlatArray(repeating: false, count: heap.types.count)
+    for (index, type) in heap.types.enumerated() {
+      hasInterior[index] = type.kind == .native || type.kind == .task || type.kind == .taskSlab
+    }
+  }
+
+  /// Swift keeps tags in the top byte and the low three bits of a reference on x86-64
+  /// (heap object spare bits, swiftlang/swift stdlib/public/SwiftShims/System.h); user addresses are below 2^47.
+  static let addressMask: UInt64 = 0x00ff_ffff_ffff_fff8
+  /// C and C++ programs hide more in a pointer: sixteen bits where addresses have 47 (virtual machines' tagged handles).
+  static let nativeAddressMask: UInt64 = 0x0000_ffff_ffff_fff8
+
+  /// The block that `word` refers to with this strength, or -1.
+  @inline(__always)
+  func target(_ word: UInt64, _ strength: ReferenceSlot.Strength) -> Int {
+    let isNative = strength == .pointer || strength == .ambiguous
+    let address = word & (isNative ? Self.nativeAddressMask : Self.addressMask)
+    if address < 0x1000 { return -1 }
+    let index = heap.blocks.index(containing: address)
+    guard index >= 0 else { return -1 }
+    switch strength {
+    case .strong, .unowned, .weak:
+      // Such a field points to the start of an object, or to one that the compiler placed inside a task's or C's memory.
+      if heap.blocks.address(index) == address { return index }
+      let type = heap.typeIndex(index)
+      return type < hasInterior.count && hasInterior[type] ? index : -1
+    case .pointer, .ambiguous:
+      return index
+    }
+  }
+
+  /// The side table that an object's reference count word names, or -1. Marks are the two top bits; the rest is the address
+  /// divided by eight (RefCount.h, `RefCountBitOffsets<8>`).
+  @inline(__always)
+  func sideTable(_ refCounts: UInt64) -> Int {
+    guard refCounts >> 62 == 3 else { return -1 }
+    return heap.blocks.index(startingAt: refCounts << 3)
+  }
+
+  /// The object's deinit has run; only unowned references keep its memory (RefCount.h, `IsDeinitingShift`).
+  @inline(__always)
+  static func isDeiniting(_ refCounts: UInt64) -> Bool { refCounts >> 62 != 3 && refCounts >> 32 & 1 != 0 }
+}
+
+/// Receives the references that scanning finds.
+protocol ReferenceSink {
+  /// `word` at `offset` bytes from the start of block `source` refers to block `target`.
+  mutating func reference(from source: Int, offset: UInt64, to target: Int, _ strength: ReferenceSlot.Strength)
+}

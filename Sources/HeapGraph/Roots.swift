@@ -1,0 +1,151 @@
+import Malloc
+import ProcessImage
+import SwiftMetadata
+import Symbols
+
+/// A word outside the heap that refers to a block.
+public struct Root: Sendable, Hashable {
+  public enum Kind: UInt8, Sendable, Hashable, Codable, CaseIterable {
+    /// A global or static variable: writable data of a module.
+    case global
+    /// A live thread's stack, from the red zone below the stack pointer to its end; holds its static TLS too.
+    case stack
+    /// A register of a stopped thread, SIMD registers included.
+    case register
+    /// The loader's and other anonymous writable memory that no allocator owns.
+    case anonymous
+    /// The dynamic thread vector of a finished thread whose stack glibc keeps for the next one.
+    case cachedThread
+  }
+
+  public var kind: Kind
+  /// Address of the word; the thread id for a register.
+  public var address: UInt64
+  /// Index of the block it refers to.
+  public var block: UInt32
+}
+
+/// Finds the roots of an image: every word outside the heap that refers to a live block.
+///
+/// Not roots: the allocator's own memory (bin heads point to chunks), shared mappings, stacks of finished threads,
+/// and everything below a live thread's stack pointer.
+struct RootFinder {
+  let image: ProcessImage
+  let heap: TypedHeap
+  let resolver: ReferenceResolver
+  private let window: MemoryWindow
+  private(set) var roots: [Root] = []
+  /// Roots' memory that the image could not deliver, in bytes.
+  private(set) var unreadableBytes: UInt64 = 0
+
+  init(image: ProcessImage, heap: TypedHeap, resolver: ReferenceResolver) {
+    self.image = image
+    self.heap = heap
+    self.resolver = resolver
+    window = MemoryWindow(image.memory)
+  }
+
+  /// Reads all roots. O(bytes of module data, stacks and other anonymous memory).
+  mutating func find() throws(MemoryError) {
+    let owned = heap.walk.ownedRanges
+    for (index, mapping) in image.mappings.enumerated() where Self.mayHoldRoots(mapping) {
+      let isModuleData = image.modules.contains { module in
+        module.writableRanges.contains { $0.lowerBound < mapping.end && mapping.start < $0.upperBound }
+      }
+      if isModuleData {
+        try scan(mapping.start..<mapping.end, .global, excluding: owned)
+      } else if mapping.path != "[heap]" {
+        try scanAnonymous(mapping, guarded: isGuarded(index), excluding: owned)
+      } else {
+        try scan(mapping.start..<mapping.end, .anonymous, excluding: owned)
+      }
+    }
+    for thread in image.threads {
+      for register in thread.registers { add(register, .register, UInt64(UInt32(bitPattern: thread.tid))) }
+      // Every 8-byte lane of the SIMD state; the legacy header holds no data and matches nothing.
+      thread.vectorState.withUnsafeBytes { bytes in
+        var offset = 0
+        while offset + 8 <= bytes.count {
+          add(
+            bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self), .register,
+            UInt64(UInt32(bitPattern: thread.tid)))
+          offset += 8
+        }
+      }
+    }
+  }
+
+  /// Private memory that the program writes, or has written and then protected.
+  private static func mayHoldRoots(_ mapping: Mapping) -> Bool {
+    mapping.isWritablePrivate || (mapping.isAnonymous && mapping.permissions.contains(.read))
+  }
+
+  /// A `---p` mapping right below: the mark of a thread's stack.
+  private func isGuarded(_ index: Int) -> Bool {
+    guard index > 0 else { return false }
+    let below = image.mappings[index - 1]
+    return below.end == image.mappings[index].start && below.permissions.isDisjoint(with: [.read, .write, .execute])
+  }
+
+  /// Stacks, loader memory, and whatever else is anonymous.
+  private mutating func scanAnonymous(
+    _ mapping: Mapping, guarded: Bool, excluding owned: [Range<UInt64>]
+  ) throws(MemoryError) {
+    let stacks = try ThreadStacks(mapping: mapping, guarded: guarded, threads: image.threads, window: window)
+    for (range, kind) in stacks.ranges { try scan(range, kind, excluding: owned) }
+  }
+
+  /// Scans the words of a range, minus ranges that hold no roots.
+  private mutating func scan(
+    _ range: Range<UInt64>, _ kind: Root.Kind, excluding excluded: [Range<UInt64>]
+  ) throws(MemoryError) {
+    var start = (range.lowerBound + 7) & ~7
+    var low = 0
+    var high = excluded.count
+    while low < high {
+      let middle = (low + high) / 2
+      if excluded[middle].upperBound <= start { low = middle + 1 } else { high = middle }
+    }
+    while start < range.upperBound {
+      var end = range.upperBound
+      var resume = end
+      if low < excluded.count && excluded[low].lowerBound < end {
+        end = max(start, min(end, excluded[low].lowerBound))
+        resume = max(end, excluded[low].upperBound)
+        low += 1
+      }
+      try scanWords(start..<end, kind)
+      start = (resume + 7) & ~7
+    }
+  }
+
+  private mutating func scanWords(_ range: Range<UInt64>, _ kind: Root.Kind) throws(MemoryError) {
+    var start = range.lowerBound
+    while start + 8 <= range.upperBound {
+      let end = min(range.upperBound, start + UInt64(MemoryWindow.capacity))
+      if try window.load(start..<end) {
+        while start + 8 <= end {
+          add(window.word(start), kind, start)
+          start += 8
+        }
+        start = end
+      } else {
+        // Page by page: one unreadable page (a guard inside, a device) must not cost the rest.
+        let pageEnd = min(end, (start | 0xfff) + 1)
+        if end - start > 4096 {
+          try scanWords(start..<pageEnd, kind)
+        } else {
+          unreadableBytes += pageEnd - start
+        }
+        start = pageEnd
+      }
+    }
+  }
+
+  @inline(__always)
+  private mutating func add(_ word: UInt64, _ kind: Root.Kind, _ address: UInt64) {
+    if word < 0x1000 { return }
+    let target = resolver.target(word, .ambiguous)
+    if target >= 0 { roots.append(Root(kind: kind, address: address, block: UInt32(target))) }
+  }
+}

@@ -1,0 +1,99 @@
+import SwiftMetadata
+
+/// `ObjectLayout` flattened for the inner loop: no reference counting, no enum payloads, slots in one shared array.
+struct ScanPlan: BitwiseCopyable {
+  enum Kind: UInt8, BitwiseCopyable {
+    case none, conservative, fixed, array, hashTable, string, taskSlab, task, sideTable
+  }
+
+  var kind: Kind = .conservative
+  /// The block starts with isa and reference counts: word 8 may name a side table.
+  var hasRefCounts = false
+  /// `fixed`: bytes from the start that slots may lie in. `array`: offset of the first element. `hashTable`: offset of the bitmap.
+  var extent: UInt32 = 0
+  var slots = SlotRange()
+  var stride: UInt32 = 0
+  /// `hashTable` with values.
+  var hasValues = false
+  var valueSlots = SlotRange()
+  var valueStride: UInt32 = 0
+
+  struct SlotRange: BitwiseCopyable {
+    var start: UInt32 = 0
+    var count: UInt32 = 0
+    var isEmpty: Bool { count == 0 }
+  }
+
+  struct Slot: BitwiseCopyable {
+    var offset: UInt32
+    var strength: ReferenceSlot.Strength
+  }
+
+  /// Nothing in the block can lead anywhere, so it need not be read.
+  var isLeaf: Bool {
+    switch kind {
+    case .none, .sideTable: !hasRefCounts
+    case .array: slots.isEmpty && !hasRefCounts
+    case .hashTable: slots.isEmpty && valueSlots.isEmpty && !hasRefCounts
+    default: false
+    }
+  }
+}
+
+/// The plans of all types.
+struct ScanPlans: Sendable {
+  let plans: FlatArray<ScanPlan>
+  let slots: FlatArray<ScanPlan.Slot>
+
+  init(_ types: [ObjectType]) {
+    var slotList: [ScanPlan.Slot] = []
+    func add(_ slots: [ReferenceSlot]) -> ScanPlan.SlotRange {
+      let start = UInt32(slotList.count)
+      for slot in slots where slot.offset >= 0 && slot.offset < Int(UInt32.max) {
+        slotList.append(ScanPlan.Slot(offset: UInt32(slot.offset), strength: slot.strength))
+      }
+      return ScanPlan.SlotRange(start: start, count: UInt32(slotList.count) - start)
+    }
+    let plans = FlatArray<ScanPlan>(repeating: ScanPlan(), count: types.count)
+    for (index, type) in types.enumerated() {
+      var plan = ScanPlan()
+      switch type.layout {
+      case .conservative: plan.kind = .conservative
+      case .none: plan.kind = .none
+      case .fixed(let size, let slots):
+        plan.kind = .fixed
+        plan.extent = UInt32(clamping: size)
+        plan.slots = add(slots)
+      case .array(let elements, let element):
+        plan.kind = element.slots.isEmpty || element.stride <= 0 ? .none : .array
+        plan.extent = UInt32(clamping: elements)
+        plan.stride = UInt32(clamping: element.stride)
+        plan.slots = add(element.slots)
+      case .hashTable(let bitmap, let key, let value):
+        plan.kind = .hashTable
+        plan.extent = UInt32(clamping: bitmap)
+        plan.stride = UInt32(clamping: key.stride)
+        plan.slots = add(key.slots)
+        if let value {
+          plan.hasValues = true
+          plan.valueStride = UInt32(clamping: value.stride)
+          plan.valueSlots = add(value.slots)
+        }
+        if plan.slots.isEmpty && plan.valueSlots.isEmpty { plan.kind = .none }
+      case .string: plan.kind = .string
+      case .taskSlab: plan.kind = .taskSlab
+      case .task: plan.kind = .task
+      case .sideTable: plan.kind = .sideTable
+      }
+      switch type.kind {
+      // Weak references are made to instances of classes; the standard library's storages never get one.
+      case .class, .task, .closureContext: plan.hasRefCounts = true
+      default: break
+      }
+      plans[index] = plan
+    }
+    self.plans = plans
+    slots = FlatArray(repeating: ScanPlan.Slot(offset: 0, strength: .strong), count: slotList.count)
+    for (index, slot) in slotList.enumerated() { slots[index] = slot }
+  }
+}

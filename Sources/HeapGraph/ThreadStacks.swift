@@ -1,0 +1,78 @@
+import ProcessImage
+
+/// Which parts of an anonymous mapping can hold roots, given the threads whose stacks lie in it.
+///
+/// glibc puts a thread's control block (TCB) and static TLS at the top of its stack and keeps the stacks of finished threads
+/// for the next ones; their contents are history. A TCB is recognised by the two words that hold its own address
+/// (`tcbhead_t.tcb` and `.self`, sysdeps/x86_64/nptl/tls.h, glibc 2.31-2.42).
+struct ThreadStacks {
+  private(set) var ranges: [(Range<UInt64>, Root.Kind)] = []
+
+  /// Bytes below the stack pointer that a leaf function may use (System V ABI, AMD64 supplement 3.2.2).
+  private static let redZone: UInt64 = 128
+  /// `tcbhead_t.dtv`.
+  private static let dynamicThreadVector: UInt64 = 8
+
+  init(mapping: Mapping, guarded: Bool, threads: [ThreadState], window: MemoryWindow) throws(MemoryError) {
+    let stackPointers = threads.filter { mapping.contains($0.stackPointer) }
+    if mapping.path == "[stack]" {
+      let lowest = stackPointers.map(\.stackPointer).min() ?? mapping.start
+      ranges = [(Self.fromRedZone(lowest, mapping)..<mapping.end, .stack)]
+      return
+    }
+    let looksLikeStack = guarded || !stackPointers.isEmpty
+    guard looksLikeStack else {
+      ranges = [(mapping.start..<mapping.end, .anonymous)]
+      return
+    }
+    // Several stacks can share one mapping where guard pages leave no mapping of their own (glibc 2.42 and later).
+    let liveBlocks = Set(threads.map(\.threadPointer))
+    let controlBlocks = try Self.controlBlocks(in: mapping, window: window)
+    guard !controlBlocks.isEmpty else {
+      // A stack that glibc did not make (a fibre, a signal stack): all of it from the stack pointer on, or all of it.
+      let lowest = stackPointers.map { Self.fromRedZone($0.stackPointer, mapping) }.min() ?? mapping.start
+      ranges = [(lowest..<mapping.end, stackPointers.isEmpty ? .anonymous : .stack)]
+      return
+    }
+    var bottom = mapping.start
+    for (index, block) in controlBlocks.enumerated() {
+      let top = index + 1 < controlBlocks.count ? min(mapping.end, (block | 0xfff) + 1) : mapping.end
+      if liveBlocks.contains(block) {
+        let inside = stackPointers.map(\.stackPointer).filter { $0 >= bottom && $0 < top }
+        // A thread that stands on another stack just now: its own is scanned whole.
+        let start = inside.min().map { max(bottom, Self.fromRedZone($0, mapping)) } ?? bottom
+        ranges.append((start..<top, .stack))
+      } else if threads.isEmpty {
+        ranges.append((bottom..<top, .stack))
+      } else {
+        ranges.append((block + Self.dynamicThreadVector..<block + Self.dynamicThreadVector + 8, .cachedThread))
+      }
+      bottom = top
+    }
+    if bottom < mapping.end { ranges.append((bottom..<mapping.end, .anonymous)) }
+  }
+
+  private static func fromRedZone(_ stackPointer: UInt64, _ mapping: Mapping) -> UInt64 {
+    max(mapping.start, (stackPointer &- redZone) & ~7)
+  }
+
+  /// Addresses of thread control blocks in a mapping, ascending. Aligned to 64 bytes, as glibc lays them out.
+  private static func controlBlocks(in mapping: Mapping, window: MemoryWindow) throws(MemoryError) -> [UInt64] {
+    var found: [UInt64] = []
+    var start = mapping.start
+    while start < mapping.end {
+      let end = min(mapping.end, start + UInt64(MemoryWindow.capacity) / 2)
+      // 24 bytes more, so that no block is cut in two.
+      let loadEnd = min(mapping.end, end + 24)
+      if try window.load(start..<loadEnd) {
+        var address = (start + 63) & ~63
+        while address + 24 <= loadEnd && address < end {
+          if window.word(address) == address && window.word(address + 16) == address { found.append(address) }
+          address += 64
+        }
+      }
+      start = end
+    }
+    return found
+  }
+}

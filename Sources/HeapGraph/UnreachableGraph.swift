@@ -1,0 +1,93 @@
+import Malloc
+import ProcessImage
+import SwiftMetadata
+
+/// The unreachable blocks and the references among them, as a compressed sparse row graph.
+///
+/// Nodes are numbered 0..<count in address order; 4 bytes a node and 12 a reference.
+struct UnreachableGraph {
+  /// Block index of each node, ascending.
+  let nodes: [UInt32]
+  /// Node -> first of its edges; `count + 1` entries.
+  private(set) var firstEdge: [UInt32]
+  private(set) var targets: [UInt32] = []
+  /// Offset in the source block of each edge's word, in bytes.
+  private(set) var offsets: [UInt64] = []
+
+  var count: Int { nodes.count }
+
+  /// Scans every unreachable block once.
+  init(nodes: [UInt32], scanner: inout BlockScanner) throws(MemoryError) {
+    self.nodes = nodes
+    var sink = EdgeSink(nodes: nodes)
+    try scanner.scan(count: nodes.count, { Int(nodes[$0]) }, into: &sink)
+    // Blocks were scanned in ascending order, so the edges are sorted by source.
+    firstEdge = []
+    firstEdge.reserveCapacity(nodes.count + 1)
+    targets.reserveCapacity(sink.edges.count)
+    offsets.reserveCapacity(sink.edges.count)
+    var edge = 0
+    for node in 0..<nodes.count {
+      firstEdge.append(UInt32(targets.count))
+      while edge < sink.edges.count && Int(sink.edges[edge].source) == node {
+        targets.append(sink.edges[edge].target)
+        offsets.append(sink.edges[edge].offset)
+        edge += 1
+      }
+    }
+    firstEdge.append(UInt32(targets.count))
+  }
+
+  /// A graph given as lists, for tests: `edges[node]` are the targets.
+  init(edges: [[Int]]) {
+    nodes = (0..<UInt32(edges.count)).map { $0 }
+    firstEdge = [0]
+    for list in edges {
+      for target in list {
+        offsets.append(UInt64(16 + 8 * (offsets.count)))
+        targets.append(UInt32(target))
+      }
+      firstEdge.append(UInt32(targets.count))
+    }
+  }
+
+  /// Edge indices of a node.
+  func edges(of node: Int) -> Range<Int> { Int(firstEdge[node])..<Int(firstEdge[node + 1]) }
+}
+
+private struct EdgeSink: ReferenceSink {
+  struct Edge {
+    var source, target: UInt32
+    var offset: UInt64
+  }
+
+  let nodes: [UInt32]
+  var edges: [Edge] = []
+  /// References of one block come together: its node is looked up once.
+  private var lastSource = -1
+  private var lastNode = 0
+
+  init(nodes: [UInt32]) { self.nodes = nodes }
+
+  private func node(_ block: Int) -> Int? {
+    var low = 0
+    var high = nodes.count
+    while low < high {
+      let middle = (low + high) / 2
+      if Int(nodes[middle]) < block { low = middle + 1 } else { high = middle }
+    }
+    return low < nodes.count && Int(nodes[low]) == block ? low : nil
+  }
+
+  mutating func reference(from source: Int, offset: UInt64, to target: Int, _ strength: ReferenceSlot.Strength) {
+    // Unowned references keep nothing, so they tie no cycle; a side table hangs on its object.
+    // Memory without a type points into itself for many reasons (list heads, small buffers); an object's field does not.
+    guard strength != .unowned, source != target || strength == .strong, let targetNode = node(target) else { return }
+    if source != lastSource {
+      guard let sourceNode = node(source) else { return }
+      lastSource = source
+      lastNode = sourceNode
+    }
+    edges.append(Edge(source: UInt32(lastNode), target: UInt32(targetNode), offset: offset))
+  }
+}

@@ -1,0 +1,97 @@
+import ProcessImage
+
+/// Free chunks that still look allocated to their neighbours: those in thread caches and fastbins.
+struct CachedChunks: Sendable {
+  /// Chunk addresses, sorted, without duplicates.
+  var addresses: [UInt64] = []
+  /// What the thread caches' own counters say, and what their lists held; caches in the middle of a call left out.
+  var counted: UInt64 = 0
+  var listed: UInt64 = 0
+  var fastbinChunks = 0
+  var tcacheChunks = 0
+  var encoding = LinkEncoding.protected
+  var remarks: [String] = []
+
+  /// Collects them. O(free chunks · log).
+  static func collect(
+    ring: ArenaRing, arenas: [ArenaState], caches: ThreadCaches, space: AddressSpace, cache: PageCache
+  ) -> CachedChunks {
+    var result = CachedChunks()
+    let lists = FreeLists(space: space, cache: cache)
+    let heads = fastbinHeads(ring: ring, arenas: arenas, cache: cache)
+    result.encoding = lists.encoding(
+      of: caches.caches.flatMap(\.entries).filter { $0 != 0 }.map { FreeLists.Head(first: $0, links: .users) }
+        + heads.map(\.head))
+    // No more free chunks than the memory could hold: the last bound against hostile lists.
+    var budget = Int(clamping: space.anonymous.reduce(UInt64(0)) { $0 &+ ($1.upperBound - $1.lowerBound) } / 32) + 1
+    for thread in caches.caches {
+      let limit = thread.counts.max().map(Int.init) ?? 0
+      var counted = 0
+      var listed = 0
+      var isBroken = false
+      for (index, entry) in thread.entries.enumerated() {
+        let expected = thread.format == .counts ? Int(thread.counts[index]) : max(limit - Int(thread.counts[index]), 0)
+        counted += expected
+        guard entry != 0 else { continue }
+        // One more than counted: the thread may stand between the two stores.
+        let bound = min(thread.format == .counts ? expected + 1 : max(limit, expected) + 1, budget)
+        let list = lists.follow(FreeLists.Head(first: entry, links: .users), encoding: result.encoding, limit: bound)
+        budget -= list.chunks.count
+        listed += list.chunks.count
+        if !list.isComplete { isBroken = true }
+        result.addresses += list.chunks
+      }
+      result.tcacheChunks += listed
+      if counted == listed && !isBroken {
+        result.counted &+= UInt64(counted)
+        result.listed &+= UInt64(listed)
+      } else if thread.isBusy && !isBroken && abs(counted - listed) <= 1 {
+        result.remarks.append("thread \(thread.tid) stood inside malloc: its cache counts \(counted), holds \(listed)")
+      } else {
+        result.counted &+= UInt64(counted)
+        result.listed &+= UInt64(listed)
+        result.remarks.append(
+          "thread \(thread.tid): a list of its cache is inconsistent (counts \(counted), holds \(listed)); "
+            + "some freed blocks may count as live")
+      }
+    }
+    for head in heads {
+      let list = lists.follow(head.head, encoding: result.encoding, limit: max(budget, 0))
+      budget -= list.chunks.count
+      result.fastbinChunks += list.chunks.count
+      result.addresses += list.chunks
+      if !list.isComplete {
+        result.remarks.append(
+          "arena 0x\(hex(head.arena)): a fastbin could not be followed to its end; some freed blocks may count as live")
+      }
+    }
+    result.addresses.sort()
+    result.removeDuplicates()
+    return result
+  }
+
+  private static func fastbinHeads(
+    ring: ArenaRing, arenas: [ArenaState], cache: PageCache
+  ) -> [(arena: UInt64, head: FreeLists.Head)] {
+    guard ring.layout.hasFastbins else { return [] }
+    var heads: [(UInt64, FreeLists.Head)] = []
+    for arena in arenas {
+      for index in 0..<GlibcLayout.fastbinCount {
+        let field = arena.address &+ GlibcLayout.fastbins &+ UInt64(index) * 8
+        if let chunk = cache.word(field), chunk != 0 {
+          heads.append((arena.address, FreeLists.Head(first: chunk, links: .chunks)))
+        }
+      }
+    }
+    return heads
+  }
+
+  private mutating func removeDuplicates() {
+    var kept = 0
+    for index in addresses.indices where kept == 0 || addresses[kept - 1] != addresses[index] {
+      addresses[kept] = addresses[index]
+      kept += 1
+    }
+    addresses.removeLast(addresses.count - kept)
+  }
+}

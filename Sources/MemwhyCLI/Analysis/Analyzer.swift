@@ -1,0 +1,26 @@
+import Measurement
+import Reports
+
+/// What a verb wants to know, in terms of the command line.
+struct AnalysisRequest: Sendable {
+  enum Target: Sendable, Hashable {
+    case process(Int32)
+    /// `root`: the folder below which the program's files are found.
+    case core(path: String, root: String?)
+  }
+
+  var verb: String
+  var target: Target
+  var freeze: FreezeMode
+  /// What memwhy itself may use; nil for the default of the freeze.
+  var memoryLimit: ByteCount?
+  /// By how much the target's cgroup may grow while the copy lives; nil for the default of the freeze.
+  var cowBudget: ByteCount?
+  var debugDirectories: [String]
+}
+
+/// Everything behind the command line: from a target to a report. A protocol, so that verbs are tested without a process.
+protocol Analyzer: Sendable {
+  /// - Throws: `CLIError` only.
+  func report(_ request: AnalysisRequest, progress: Progress) throws(CLIError) -> ReportModel
+}

@@ -1,0 +1,84 @@
+import Malloc
+import Measurement
+import ProcessImage
+
+/// An image, and what has to be let go when it is read.
+struct ImageSource {
+  var image: ProcessImage
+  var corePath: String?
+  private var frozen: FrozenProcess?
+
+  /// Prints the predicted pause before anything is stopped.
+  static func open(_ request: AnalysisRequest, progress: Progress) throws(CLIError) -> ImageSource {
+    switch request.target {
+    case .core(let path, let root): return try openCore(path, root: root)
+    case .process(let pid):
+      ToolProcess.becomeFirstToDie()
+      return switch request.freeze {
+      case .none: try openRunning(pid)
+      case .cow: try freeze(pid, request, progress)
+      case .stop: try stop(pid, request, progress)
+      }
+    }
+  }
+
+  private static func openCore(_ path: String, root: String?) throws(CLIError) -> ImageSource {
+    do throws(ProcessImageError) {
+      return ImageSource(image: try .core(path: path, fileRoots: [root ?? "/"]), corePath: path)
+    } catch { throw CLIError(error) }
+  }
+
+  private static func openRunning(_ pid: Int32) throws(CLIError) -> ImageSource {
+    do throws(ProcessImageError) { return ImageSource(image: try .running(pid: pid)) } catch { throw CLIError(error) }
+  }
+
+  private static func freeze(
+    _ pid: Int32, _ request: AnalysisRequest, _ progress: Progress
+  ) throws(CLIError) -> ImageSource {
+    do throws(FreezeError) {
+      let (image, process) = try ProcessImage.frozen(pid: pid, options: options(pid, request, progress))
+      Interruption.shared.protect(process)
+      return ImageSource(image: image, frozen: process)
+    } catch { throw CLIError(error) }
+  }
+
+  private static func stop(
+    _ pid: Int32, _ request: AnalysisRequest, _ progress: Progress
+  ) throws(CLIError) -> ImageSource {
+    do throws(FreezeError) {
+      return ImageSource(image: try ProcessImage.stopped(pid: pid, options: options(pid, request, progress)))
+    } catch { throw CLIError(error) }
+  }
+
+  private static func options(_ pid: Int32, _ request: AnalysisRequest, _ progress: Progress) -> FreezeOptions {
+    var options = FreezeOptions()
+    options.announce = { pause in
+      progress.note("about to pause process \(pid) for \(TimeSpan(nanoseconds: pause))")
+    }
+    options.copyBudget = request.cowBudget?.bytes
+    if let limit = request.memoryLimit { options.copyLimit = limit.bytes }
+    return options
+  }
+
+  /// Ends the copy. Safe to call twice.
+  ///
+  /// - Returns: what did not work, in sentences.
+  @discardableResult
+  func release() -> [String] {
+    guard let frozen else { return [] }
+    Interruption.shared.protect(nil)
+    return frozen.release()
+  }
+
+  /// The error of an analysis: where the copy was given up, that is the reason and not the read that failed.
+  func explain(_ error: any Error) -> CLIError {
+    if let failure = frozen?.failure {
+      return failure.contains("ended") ? .targetGone(failure) : .notPermitted(failure)
+    }
+    switch error {
+    case MemoryError.targetGone: return .targetGone("\(MemoryError.targetGone)")
+    case let error as MallocError: return .fault("\(error)")
+    default: return .fault("the analysis failed: \(error); run it again, and report it if it stays")
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import ArgumentParser
+import Reports
+
+struct DoctorVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "doctor",
+    abstract: "Check whether memwhy can do its work here, and on a process, without touching it.",
+    discussion: """
+      Reads /proc and the cgroup only: the process is never stopped. Exits with 77 where a check fails.
+
+      Example: memwhy doctor
+      Example: memwhy doctor --json 4711
+      """)
+
+  @Argument(help: ArgumentHelp("Process id of a running process.", valueName: "pid"))
+  var pid: Int32?
+
+  @Flag(help: "Write the result as JSON (docs/report-schema.md).")
+  var json = false
+
+  @Option(help: ArgumentHelp("Colour: auto, always, never.", valueName: "when"))
+  var color: ColorMode = .auto
+
+  func validate() throws {
+    if let pid, pid <= 0 { throw ValidationError("'\(pid)' is not a process id: they are positive") }
+  }
+
+  func run() throws {
+    let report = try Doctor(machine: .live()).examine(pid: pid)
+    let terminal = Terminal.current()
+    let text: String
+    if json {
+      do { text = try JSONReport.render(report) } catch { throw CLIError.fault("\(error)") }
+    } else {
+      text = DoctorText(style: terminal.style(color)).render(report)
+    }
+    Terminal.output(text)
+    if report.worst == .fail { throw ExitCode(ExitStatus.notPermitted) }
+  }
+}

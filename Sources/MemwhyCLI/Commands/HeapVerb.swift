@@ -1,0 +1,18 @@
+import ArgumentParser
+
+struct HeapVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "heap",
+    abstract: "Count the live blocks by type: bytes, share, count.",
+    discussion: """
+      Example: memwhy heap --limit 50 4711
+      Example: memwhy heap --freeze none 4711
+      """)
+
+  @OptionGroup var target: TargetOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    try ReportingVerb.run("heap", target: target, output: output, findings: nil)
+  }
+}

@@ -1,0 +1,22 @@
+import ArgumentParser
+import Reports
+
+/// What `diagnose`, `heap` and `leaks` share: analyse, take out what is accepted, print, and choose the exit code.
+enum ReportingVerb {
+  static func run(
+    _ verb: String, target: TargetOptions, output: OutputOptions, findings: FindingOptions?,
+    analyzer: any Analyzer = Pipeline(), terminal: Terminal = .current()
+  ) throws {
+    // Before the process is touched: a typing mistake must not cost it a pause.
+    let suppressions = try findings?.load() ?? Suppressions()
+    let progress = Progress(isEnabled: terminal.errorIsTerminal && !output.quiet, isQuiet: output.quiet)
+    defer { progress.finish() }
+    var report = try analyzer.report(target.request(verb: verb), progress: progress)
+    report = report.replacingLeaks(suppressions.apply(to: report.leaks))
+    let text = try output.render(report, terminal: terminal)
+    progress.finish()
+    Terminal.output(text)
+    let status = findings?.exitStatus(for: report) ?? ExitStatus.success
+    if status != ExitStatus.success { throw ExitCode(status) }
+  }
+}

@@ -1,0 +1,20 @@
+import Glibc
+import ProcessImage
+
+extension MachineFacts {
+  /// This machine and this user.
+  static func live() -> MachineFacts {
+    var names = utsname()
+    uname(&names)
+    let status = TextFile.text("/proc/self/status").map { ProcessStatus(parsing: Array($0.utf8)) }
+    return MachineFacts(
+      kernelRelease: text(of: &names.release), userID: geteuid(),
+      effectiveCapabilities: status?.effectiveCapabilities ?? 0, yamaScope: Permission.yamaScope,
+      architecture: text(of: &names.machine))
+  }
+
+  /// A C string in a fixed array, which Swift sees as a tuple.
+  private static func text<T>(of field: inout T) -> String {
+    withUnsafeBytes(of: &field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+  }
+}

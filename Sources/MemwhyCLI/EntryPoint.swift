@@ -1,0 +1,46 @@
+import ArgumentParser
+import Glibc
+
+/// Runs the command and turns every ending into an exit code: one line on stderr where something failed.
+@main
+enum EntryPoint {
+  static func main() {
+    // A closed pipe (`memwhy 4711 | head -1`) ends the output, not the clean-up behind it.
+    signal(SIGPIPE, SIG_IGN)
+    Interruption.shared.install()
+    exit(run(Array(CommandLine.arguments.dropFirst())))
+  }
+
+  static func run(_ arguments: [String]) -> Int32 {
+    do {
+      var command = try Memwhy.parseAsRoot(arguments)
+      try command.run()
+      return ExitStatus.success
+    } catch let exit as ExitCode {
+      return exit.rawValue
+    } catch let failure as CLIError {
+      Terminal.error("memwhy: \(failure)\n")
+      return failure.exitStatus
+    } catch {
+      return report(parserError: error)
+    }
+  }
+
+  /// Help, version and completions are "errors" of the parser with exit code 0.
+  private static func report(parserError error: any Error) -> Int32 {
+    if Memwhy.exitCode(for: error) == .success {
+      Terminal.output(Memwhy.fullMessage(for: error) + "\n")
+      return ExitStatus.success
+    }
+    let message = Memwhy.message(for: error)
+    let known = Memwhy.exitCode(for: error) == .validationFailure
+    Terminal.error("memwhy: \(oneLine(message)); see `memwhy --help`\n")
+    return known ? ExitStatus.usage : ExitStatus.fault
+  }
+
+  private static func oneLine(_ text: String) -> String {
+    var line = text.split(separator: "\n", omittingEmptySubsequences: true).map(String.init).joined(separator: " ")
+    while let last = line.last, last == "." || last == " " { line.removeLast() }
+    return line
+  }
+}

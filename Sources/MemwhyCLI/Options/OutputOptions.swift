@@ -1,0 +1,42 @@
+import ArgumentParser
+import Reports
+
+/// How to say it.
+struct OutputOptions: ParsableArguments {
+  @Flag(help: "Write the report as JSON (docs/report-schema.md).")
+  var json = false
+
+  @Option(help: ArgumentHelp("Rows of a table, groups of a list.", valueName: "rows"))
+  var limit = 20
+
+  @Flag(name: [.customShort("v"), .long], help: "Show all self-checks, arenas, phases and unused suppressions.")
+  var verbose = false
+
+  @Flag(name: .shortAndLong, help: "Only the answer: one sentence, no progress.")
+  var quiet = false
+
+  @Option(help: ArgumentHelp("Colour: auto (on a terminal, unless NO_COLOR is set), always, never.", valueName: "when"))
+  var color: ColorMode = .auto
+
+  @Flag(help: "Show example addresses of leaked blocks.")
+  var showAddresses = false
+
+  func validate() throws {
+    if limit < 1 { throw ValidationError("--limit must be at least 1") }
+    if quiet && verbose { throw ValidationError("--quiet and --verbose contradict each other") }
+  }
+
+  /// The report as it goes to stdout.
+  func render(_ report: ReportModel, terminal: Terminal) throws -> String {
+    if json {
+      do { return try JSONReport.render(report) } catch { throw CLIError.fault("\(error)") }
+    }
+    let options = TextReport.Options(limit: limit, verbose: verbose, quiet: quiet, showAddresses: showAddresses)
+    return TextReport(style: terminal.style(color), options: options).render(report)
+  }
+}
+
+/// When to colour.
+enum ColorMode: String, ExpressibleByArgument, CaseIterable, Sendable {
+  case auto, always, never
+}

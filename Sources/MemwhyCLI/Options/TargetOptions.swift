@@ -1,0 +1,69 @@
+import ArgumentParser
+import Measurement
+
+/// What to look at and how to hold it still.
+struct TargetOptions: ParsableArguments {
+  @Argument(
+    help: ArgumentHelp("Process id of a running process.", valueName: "pid"),
+    completion: .shellCommand("ps -eo pid= 2>/dev/null"))
+  var pid: Int32?
+
+  @Option(help: ArgumentHelp("Look at a core file instead of a process.", valueName: "file"), completion: .file())
+  var core: String?
+
+  @Option(
+    help: ArgumentHelp("With --core: find the program's files below this folder.", valueName: "dir"),
+    completion: .directory)
+  var root: String?
+
+  @Option(
+    help: ArgumentHelp("Also look for separate debug files here. May be given more than once.", valueName: "dir"),
+    completion: .directory)
+  var debugDir: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "How to hold the process still: cow (copy-on-write copy, some milliseconds), stop (a short stop while only what is "
+        + "needed is copied), none (no pause; types only, leaks cannot be judged).", valueName: "mode"))
+  var freeze: FreezeMode = .cow
+
+  @Option(
+    help: ArgumentHelp(
+      "With --freeze stop: memory that memwhy may use for what it copies, for instance 512MiB.", valueName: "size"),
+    transform: ByteOption.parse)
+  var memoryLimit: ByteCount?
+
+  @Option(
+    help: ArgumentHelp(
+      "Memory by which the copy may let the process's cgroup grow before it is given up, for instance 64MiB.",
+      valueName: "size"), transform: ByteOption.parse)
+  var cowBudget: ByteCount?
+
+  func validate() throws {
+    if pid == nil && core == nil { throw ValidationError("give a process id, or a core file with --core FILE") }
+    if pid != nil && core != nil { throw ValidationError("give a process id or --core FILE, not both") }
+    if let pid, pid <= 0 { throw ValidationError("'\(pid)' is not a process id: they are positive") }
+    if root != nil && core == nil { throw ValidationError("--root belongs to --core: a process has its own root") }
+  }
+
+  /// The request for an analysis.
+  func request(verb: String) -> AnalysisRequest {
+    let target: AnalysisRequest.Target =
+      if let pid { .process(pid) } else { .core(path: core ?? "", root: root) }
+    return AnalysisRequest(
+      verb: verb, target: target, freeze: freeze, memoryLimit: memoryLimit, cowBudget: cowBudget,
+      debugDirectories: debugDir)
+  }
+}
+
+/// How to hold a process still.
+enum FreezeMode: String, ExpressibleByArgument, CaseIterable, Sendable {
+  case cow, stop, none
+}
+
+/// Sizes on the command line.
+enum ByteOption {
+  static func parse(_ text: String) throws -> ByteCount {
+    do { return try ByteCount(parsing: text) } catch { throw ValidationError("\(error)") }
+  }
+}

@@ -1,0 +1,61 @@
+import Glibc
+import Reports
+
+/// Where the text goes, and what that place can show.
+struct Terminal: Sendable {
+  var outputIsTerminal: Bool
+  var errorIsTerminal: Bool
+  var columns: Int?
+  var environment: @Sendable (String) -> String?
+
+  /// The process's own streams.
+  static func current() -> Terminal {
+    Terminal(
+      outputIsTerminal: isatty(STDOUT_FILENO) == 1, errorIsTerminal: isatty(STDERR_FILENO) == 1,
+      columns: windowColumns(), environment: { name in getenv(name).map { String(cString: $0) } })
+  }
+
+  /// `--color` wins; otherwise colour only on a terminal that can, and never with `NO_COLOR` (no-color.org).
+  func style(_ mode: ColorMode) -> TextStyle {
+    let color =
+      switch mode {
+      case .always: true
+      case .never: false
+      case .auto:
+        outputIsTerminal && (environment("NO_COLOR") ?? "").isEmpty && environment("TERM") != "dumb"
+      }
+    return TextStyle(width: width, color: color)
+  }
+
+  /// `COLUMNS`, the terminal's own width, or 100; between 40 and 200.
+  var width: Int {
+    let asked = environment("COLUMNS").flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
+    return min(max(asked ?? columns ?? 100, 40), 200)
+  }
+
+  private static func windowColumns() -> Int? {
+    var size = winsize()
+    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+    return Int(size.ws_col)
+  }
+
+  /// Writes to stdout. Returns false where nobody reads any more or the disk is full.
+  @discardableResult
+  static func output(_ text: String) -> Bool { write(text, to: STDOUT_FILENO) }
+
+  @discardableResult
+  static func error(_ text: String) -> Bool { write(text, to: STDERR_FILENO) }
+
+  private static func write(_ text: String, to descriptor: Int32) -> Bool {
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+      let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0 {
+        if errno == EINTR { continue }
+        return false
+      }
+      bytes = bytes.dropFirst(count)
+    }
+    return true
+  }
+}

@@ -1,0 +1,81 @@
+/// Why a process was not frozen. Each description says what was tried on which process and what to do next.
+public enum FreezeError: Error, Sendable, Hashable, CustomStringConvertible {
+  /// No such process, a kernel thread, a zombie, a 32-bit program, or not permitted to read it.
+  case target(ProcessImageError)
+  /// It may be read, but not attached to.
+  case notPermitted(pid: Int32, reason: Denial)
+  case unsupportedArchitecture
+  case isSelf(pid: Int32)
+  /// Stopped by SIGSTOP or a terminal: no thread can run the injected call.
+  case jobStopped(pid: Int32)
+  case tracedByAnother(pid: Int32, tracer: Int32)
+  /// A memory control group, or the host, has too little room. Sizes in bytes.
+  case noHeadroom(pid: Int32, group: String, needed: UInt64, available: UInt64)
+  /// Strict overcommit (`vm.overcommit_memory=2`) leaves no room for a second copy of the private memory. Sizes in bytes.
+  case noCommitRoom(pid: Int32, needed: UInt64, available: UInt64)
+  case processLimit(pid: Int32, limit: String)
+  case seccomp(pid: Int32, reason: String)
+  case shadowStack(pid: Int32)
+  case noUsableThread(pid: Int32, reason: String)
+  case noGadget(pid: Int32)
+  case didNotStop(pid: Int32, tid: Int32, attempts: Int)
+  /// The injected clone failed; the target healed itself.
+  case copyFailed(pid: Int32, reason: String)
+  case targetGone(pid: Int32, during: String)
+  /// `--freeze stop` would have to copy more than its limit. Sizes in bytes.
+  case copyLimit(pid: Int32, needed: UInt64, limit: UInt64)
+  case systemCall(pid: Int32, name: String, errno: Int32)
+
+  public var description: String {
+    switch self {
+    case .target(let error):
+      error.description
+    case .notPermitted(let pid, let reason):
+      "not permitted to attach to process \(pid): \(reason.explanation)"
+    case .isSelf(let pid):
+      "process \(pid) is memwhy itself, which cannot stop itself; give the number of another process"
+    case .unsupportedArchitecture:
+      "freezing a process works on x86-64 only; use --freeze none or a core file"
+    case .jobStopped(let pid):
+      "process \(pid) is stopped by a signal; continue it with kill -CONT \(pid), or use --freeze stop"
+    case .tracedByAnother(let pid, let tracer):
+      "process \(pid) is already traced by process \(tracer) (a debugger, strace or another memwhy); end that first, or use "
+        + "--freeze none"
+    case .noHeadroom(let pid, let group, let needed, let available):
+      "a copy of process \(pid) needs \(Self.mebibytes(needed)) of room in \(group), which has "
+        + "\(Self.mebibytes(available)); raise the limit, or use --freeze stop (a longer pause, memory on the tool's "
+        + "account) or --freeze none (no pause, no judgement of leaks)"
+    case .noCommitRoom(let pid, let needed, let available):
+      "a copy of process \(pid) would commit \(Self.mebibytes(needed)) and vm.overcommit_memory=2 leaves "
+        + "\(Self.mebibytes(available)); use --freeze stop or --freeze none"
+    case .processLimit(let pid, let limit):
+      "process \(pid) may not have one more process (\(limit)); raise that limit, or use --freeze stop or --freeze none"
+    case .seccomp(let pid, let reason):
+      "process \(pid) runs under a seccomp filter and \(reason); use --freeze stop or --freeze none"
+    case .shadowStack(let pid):
+      "process \(pid) uses shadow stacks, which forbid the way the copy is made; use --freeze stop or --freeze none"
+    case .noUsableThread(let pid, let reason):
+      "no thread of process \(pid) can make the copy safely (\(reason)); try again, or use --freeze stop"
+    case .noGadget(let pid):
+      "process \(pid) maps no C library with the two instructions that the copy needs; use --freeze stop or --freeze none"
+    case .didNotStop(let pid, let tid, let attempts):
+      "thread \(tid) of process \(pid) did not stop in time in \(attempts) attempts (it waits in the kernel for a disk or a "
+        + "child); everything was let go each time, try again later or use --freeze none"
+    case .copyFailed(let pid, let reason):
+      "process \(pid) could not be copied: \(reason); it runs on unharmed, use --freeze stop or --freeze none"
+    case .targetGone(let pid, let during):
+      "process \(pid) ended or started another program while \(during); run the command again if it is still there"
+    case .copyLimit(let pid, let needed, let limit):
+      "process \(pid) has \(Self.mebibytes(needed)) of private memory to copy and the limit is \(Self.mebibytes(limit)); raise "
+        + "the limit, or use --freeze cow or --freeze none"
+    case .systemCall(let pid, let name, let code):
+      "\(name) failed on process \(pid): \(systemMessage(code)); run memwhy doctor \(pid)"
+    }
+  }
+
+  private static func mebibytes(_ bytes: UInt64) -> String {
+    // One decimal below 10 MiB, where the guards' decisions are made.
+    let tenths = bytes / (1 << 20) * 10 + bytes % (1 << 20) * 10 / (1 << 20)
+    return tenths < 100 ? "\(tenths / 10).\(tenths % 10) MiB" : "\(tenths / 10) MiB"
+  }
+}

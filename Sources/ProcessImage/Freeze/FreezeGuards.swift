@@ -1,0 +1,112 @@
+import Glibc
+
+/// What is checked before anything is stopped. Sizes in bytes, times in nanoseconds.
+struct FreezeGuards: Sendable {
+  let pid: Int32
+  let limits: MemoryLimits
+  /// Page tables of the target: the least that a copy takes.
+  let pageTables: UInt64
+  /// What the target may spend on copied pages.
+  let copyBudget: UInt64
+  /// The copy is given up when less room than this is left.
+  let reserve: UInt64
+  let predictedPause: UInt64
+  var notes: [String] = []
+
+  private static let mebibyte: UInt64 = 1 << 20
+  /// Kernel objects of one more process, besides its page tables.
+  private static let processCost: UInt64 = 8 << 20
+
+  /// - Throws: the first guard that refuses.
+  init(target: Procfs.Target, options: FreezeOptions) throws(FreezeError) {
+    pid = target.pid
+    let status = target.status
+    #if !arch(x86_64)
+      throw .unsupportedArchitecture
+    #else
+      try Self.requireFree(pid: target.pid, status: status)
+      if status.state == "T" || target.stat.state == "T" { throw .jobStopped(pid: target.pid) }
+      if status.threadFeatures.contains("shstk") { throw .shadowStack(pid: target.pid) }
+      if status.seccompMode == 1 {
+        throw .seccomp(pid: target.pid, reason: "its strict mode kills it for any new call")
+      }
+      limits = MemoryLimits(pid: target.pid)
+      pageTables = status.pageTableBytes
+      let share = status.residentBytes / 20
+      copyBudget = options.copyBudget ?? min(64 * Self.mebibyte, max(8 * Self.mebibyte, share))
+      // A copy that is chosen by the out-of-memory killer would take the target with it: stay further away from the limit.
+      let isDeadly = limits.killsWholeGroup || limits.stopsAtLimit
+      reserve = max(4 * Self.mebibyte, copyBudget / (isDeadly ? 2 : 4))
+      predictedPause = PausePrediction.nanoseconds(target: target)
+      try requireHeadroom()
+      try requireCommitRoom(status: status)
+      try requireProcessRoom(status: status)
+      if limits.isPartlyHidden {
+        notes.append(
+          "not all memory control groups of the process can be seen from here; their limits were not checked")
+      }
+      if limits.killsWholeGroup {
+        notes.append(
+          "memory.oom.group is set: the copy is given up early, because the kernel would kill the whole group")
+      }
+    #endif
+  }
+
+  /// Nobody else may trace the process, and it is not this one.
+  static func requireFree(pid: Int32, status: ProcessStatus) throws(FreezeError) {
+    if pid == getpid() { throw .isSelf(pid: pid) }
+    if status.tracer != 0 { throw .tracedByAnother(pid: pid, tracer: process(of: status.tracer)) }
+  }
+
+  /// The process that a thread belongs to: the kernel names the tracing thread.
+  static func process(of thread: Int32) -> Int32 {
+    guard let status = try? Procfs.status(of: thread), status.processID > 0 else { return thread }
+    return status.processID
+  }
+
+  var needed: UInt64 { pageTables &+ pageTables / 2 &+ Self.processCost &+ copyBudget }
+
+  /// Also called right before the copy is made.
+  func requireHeadroom() throws(FreezeError) {
+    guard let tightest = limits.tightest(enough: needed &* 2) else { return }
+    if tightest.room < needed {
+      throw .noHeadroom(pid: pid, group: tightest.group.name, needed: needed, available: tightest.room)
+    }
+  }
+
+  /// With strict overcommit a fork commits all private writable memory once more (Documentation/mm/overcommit-accounting.rst).
+  private func requireCommitRoom(status: ProcessStatus) throws(FreezeError) {
+    guard (try? contents(of: "/proc/sys/vm/overcommit_memory", limit: 16))?.first == UInt8(ascii: "2"),
+      let bytes = try? contents(of: "/proc/meminfo")
+    else { return }
+    let memory = ProcessStatus(parsing: bytes)
+    func kilobytes(_ status: ProcessStatus, _ key: String) -> UInt64 {
+      status.fields[key]?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0
+    }
+    let limit = kilobytes(memory, "CommitLimit") &* 1024
+    let committed = kilobytes(memory, "Committed_AS") &* 1024
+    let needed = (kilobytes(status, "VmData") &+ kilobytes(status, "VmStk")) &* 1024
+    let room = limit > committed ? limit - committed : 0
+    if room < needed { throw .noCommitRoom(pid: pid, needed: needed, available: room) }
+  }
+
+  /// The clone would fail without harm; asking first gives the better message.
+  private func requireProcessRoom(status: ProcessStatus) throws(FreezeError) {
+    let mounts = (try? contents(of: "/proc/self/mountinfo")).map { ControlGroupMount.parse($0) } ?? []
+    let membership = (try? contents(of: "/proc/\(pid)/cgroup")).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    guard let unified = mounts.first(where: \.isUnified) else { return }
+    for line in membership.split(separator: "\n") where line.hasPrefix("0::") {
+      var isHidden = false
+      for folder in unified.folders(for: String(line.dropFirst(3)), isHidden: &isHidden) {
+        func number(_ name: String) -> UInt64? {
+          (try? contents(of: "\(folder)/\(name)", limit: 64)).flatMap {
+            UInt64(String(decoding: $0.prefix { $0 > 32 }, as: UTF8.self))
+          }
+        }
+        if let most = number("pids.max"), let now = number("pids.current"), now >= most {
+          throw .processLimit(pid: pid, limit: "pids.max of \(folder) is \(most)")
+        }
+      }
+    }
+  }
+}

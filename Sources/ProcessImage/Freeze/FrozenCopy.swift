@@ -1,0 +1,71 @@
+import CLinux
+import Glibc
+import Synchronization
+
+/// The living copy of a target: a child of it that never runs an instruction. Ends with `release`, or with this object.
+final class FrozenCopy: Sendable {
+  let target: Int32
+  let child: Int32
+  private let tracer: TracerThread
+  private let reaper: Reaper
+  private let pidfd: Int32
+  private let targetPidfd: Int32
+  private let watchdog: CopyWatchdog?
+  private let isReleased = Mutex<[String]?>(nil)
+
+  /// Exiting takes 60-100 ms per GiB; a stalled host takes longer.
+  private static let exitLimit: UInt64 = 10_000_000_000
+  private static let reapLimit: UInt64 = 1_500_000_000
+
+  /// Takes over `tracer` and both pidfds.
+  init(
+    target: Int32, child: Int32, tracer: TracerThread, reaper: Reaper, pidfd: Int32,
+    targetPidfd: Int32, watchdog: CopyWatchdog?
+  ) {
+    self.target = target
+    self.child = child
+    self.tracer = tracer
+    self.reaper = reaper
+    self.pidfd = pidfd
+    self.targetPidfd = targetPidfd
+    self.watchdog = watchdog
+  }
+
+  /// Why the copy was given up early, if it was.
+  var outcome: CopyWatchdog.Outcome { watchdog?.outcome ?? .none }
+
+  /// Kills the copy and makes the target reap it. Safe to call from any thread, any number of times; the first call does it.
+  ///
+  /// - Returns: what did not work, in sentences.
+  @discardableResult
+  func release() -> [String] {
+    isReleased.withLock { remarks in
+      if let remarks { return remarks }
+      let result = end()
+      remarks = result
+      return result
+    }
+  }
+
+  private func end() -> [String] {
+    var remarks: [String] = []
+    watchdog?.stop()
+    if pidfd < 0 || clinux_pidfd_kill(pidfd) < 0 { kill(child, SIGKILL) }
+    let (child, reaper) = (child, reaper)
+    let hasEnded = tracer.run {
+      MonotonicTime.poll(for: Self.exitLimit, interval: 200_000) { clinux_consume_exit(child) != 0 }
+    }
+    if hasEnded != true { remarks.append("the copy \(child) of process \(target) takes long to exit; it was killed") }
+    reaper.hook(.killed)
+    let isReaped = tracer.run { reaper.reap(child, deadline: MonotonicTime.now &+ Self.reapLimit) }
+    // Detaches whatever might still be attached.
+    tracer.end()
+    if isReaped != true {
+      remarks.append("process \(target) keeps the zombie \(child) of its copy; the next run removes it")
+    }
+    for descriptor in [pidfd, targetPidfd] where descriptor >= 0 { close(descriptor) }
+    return remarks
+  }
+
+  deinit { release() }
+}

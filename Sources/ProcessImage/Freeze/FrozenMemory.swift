@@ -1,0 +1,85 @@
+/// Memory of a frozen copy: present pages through the copy's `/proc/PID/mem`, never touched private pages as zeros.
+public final class FrozenMemory: MemoryReader {
+  private let memory: LiveMemory
+  private let mappings: [Mapping]
+  private let present: PresentPages
+  /// Keeps the copy alive as long as somebody may read it.
+  private let owner: AnyObject & Sendable
+
+  init(memory: LiveMemory, mappings: [Mapping], present: PresentPages, owner: AnyObject & Sendable) {
+    self.memory = memory
+    self.mappings = mappings
+    self.present = present
+    self.owner = owner
+  }
+
+  public func read(_ address: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(MemoryError) {
+    try SparseRead.read(
+      address, into: buffer, mappings: mappings, present: present, isCovered: { _ in true }, from: memory)
+  }
+}
+
+/// Reads that cross mappings and that must not touch pages which were never there.
+enum SparseRead {
+  /// - Parameter isCovered: the mappings whose pages `present` lists.
+  /// - Parameter memory: for everything but absent pages of private anonymous mappings.
+  static func read(
+    _ address: UInt64, into buffer: UnsafeMutableRawBufferPointer, mappings: [Mapping], present: PresentPages,
+    isCovered: (Mapping) -> Bool, from memory: some MemoryReader
+  ) throws(MemoryError) {
+    guard buffer.count > 0 else { return }
+    let (end, overflow) = address.addingReportingOverflow(UInt64(buffer.count))
+    guard !overflow, var index = mappings.indexContaining(address) else {
+      throw .unreadable(address: address, count: buffer.count)
+    }
+    var position = address
+    while position < end {
+      guard index < mappings.count, mappings[index].contains(position), mappings[index].permissions.contains(.read)
+      else {
+        throw .unreadable(address: address, count: buffer.count)
+      }
+      let stop = min(end, mappings[index].end)
+      let part = slice(buffer, from: position - address, to: stop - address)
+      if mappings[index].isAnonymous && isCovered(mappings[index]) {
+        try readAnonymous(position, into: part, present: present, from: memory)
+      } else {
+        try memory.read(position, into: part)
+      }
+      position = stop
+      index += 1
+    }
+  }
+
+  private static func readAnonymous(
+    _ address: UInt64, into buffer: UnsafeMutableRawBufferPointer, present: PresentPages, from memory: some MemoryReader
+  ) throws(MemoryError) {
+    let end = address &+ UInt64(buffer.count)
+    var position = address
+    var index = present.firstIndex(endingAfter: address)
+    while position < end {
+      guard index < present.ranges.count, present.ranges[index].lowerBound < end else {
+        zero(slice(buffer, from: position - address, to: end - address))
+        return
+      }
+      let range = present.ranges[index]
+      if range.lowerBound > position {
+        zero(slice(buffer, from: position - address, to: range.lowerBound - address))
+        position = range.lowerBound
+      }
+      let stop = min(end, range.upperBound)
+      try memory.read(position, into: slice(buffer, from: position - address, to: stop - address))
+      position = stop
+      index += 1
+    }
+  }
+
+  private static func slice(
+    _ buffer: UnsafeMutableRawBufferPointer, from start: UInt64, to end: UInt64
+  ) -> UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(rebasing: buffer[Int(start)..<Int(end)])
+  }
+
+  private static func zero(_ buffer: UnsafeMutableRawBufferPointer) {
+    buffer.initializeMemory(as: UInt8.self, repeating: 0)
+  }
+}

@@ -1,0 +1,192 @@
+import Glibc
+
+/// One limit on the target's memory: a control group (version 1 or 2) or the host itself. Sizes in bytes.
+struct MemoryGroup: Sendable {
+  enum Kind: Sendable { case version1, version1Swap, version2, version2High, host }
+
+  let kind: Kind
+  /// Folder, or `/proc/meminfo`.
+  let path: String
+  private let usage: Descriptor
+  private let limit: Descriptor
+  private let statistics: Descriptor?
+
+  /// For messages.
+  var name: String {
+    switch kind {
+    case .version1, .version2: "memory control group \(path)"
+    case .version1Swap: "memory control group \(path) (memory and swap)"
+    case .version2High: "memory control group \(path) (memory.high)"
+    case .host: "the host's memory"
+    }
+  }
+
+  /// Nil where the files cannot be read.
+  init?(_ kind: Kind, path: String) {
+    self.kind = kind
+    self.path = path
+    let names: (usage: String, limit: String)
+    switch kind {
+    case .version1: names = ("memory.usage_in_bytes", "memory.limit_in_bytes")
+    case .version1Swap: names = ("memory.memsw.usage_in_bytes", "memory.memsw.limit_in_bytes")
+    case .version2: names = ("memory.current", "memory.max")
+    case .version2High: names = ("memory.current", "memory.high")
+    case .host:
+      guard let file = try? Descriptor(reading: path) else { return nil }
+      usage = file
+      limit = file
+      statistics = nil
+      return
+    }
+    guard let usage = try? Descriptor(reading: "\(path)/\(names.usage)"),
+      let limit = try? Descriptor(reading: "\(path)/\(names.limit)")
+    else { return nil }
+    self.usage = usage
+    self.limit = limit
+    statistics = try? Descriptor(reading: "\(path)/memory.stat")
+  }
+
+  /// Room that is left, with page cache that can be dropped at once; nil for no limit.
+  ///
+  /// - Parameter enough: where the plain difference reaches this, the page cache is not looked up.
+  func headroom(enough: UInt64) -> UInt64? {
+    if kind == .host { return number(of: "MemAvailable:", in: text(usage)).map { $0 &* 1024 } }
+    // `max` in version 2 is no number; version 1 writes about 2^63.
+    guard let limit = UInt64(text(limit)), limit < 1 << 60, let used = UInt64(text(usage)) else { return nil }
+    let room = limit > used ? limit - used : 0
+    if room >= enough { return room }
+    return room &+ reclaimable
+  }
+
+  /// Inactive file pages that are neither dirty nor being written.
+  private var reclaimable: UInt64 {
+    guard let statistics else { return 0 }
+    let text = text(statistics)
+    let keys =
+      kind == .version1 || kind == .version1Swap
+      ? ["total_inactive_file", "total_dirty", "total_writeback"] : ["inactive_file", "file_dirty", "file_writeback"]
+    let values = keys.map { number(of: $0, in: text) ?? 0 }
+    let busy = values[1] &+ values[2]
+    return values[0] > busy ? values[0] - busy : 0
+  }
+
+  private func number(of key: String, in text: String) -> UInt64? {
+    for line in text.split(separator: "\n") {
+      let words = line.split(separator: " ")
+      if words.count >= 2 && words[0] == key { return UInt64(words[1]) }
+    }
+    return nil
+  }
+
+  private func text(_ file: Descriptor) -> String {
+    var buffer = [UInt8](repeating: 0, count: 8192)
+    let count = buffer.withUnsafeMutableBytes { (try? file.read(at: 0, into: $0)) ?? 0 }
+    let text = String(decoding: buffer[..<count], as: UTF8.self)
+    return text.last == "\n" ? String(text.dropLast()) : text
+  }
+}
+
+/// All limits that a process is under, from its own control group up to the host.
+struct MemoryLimits: Sendable {
+  var groups: [MemoryGroup] = []
+  /// An out-of-memory kill of the copy would take the whole group, target included (`memory.oom.group`).
+  var killsWholeGroup = false
+  /// Reaching the limit stops the group's processes instead of killing one (version 1, `oom_kill_disable`).
+  var stopsAtLimit = false
+  /// The process's groups are not visible from here.
+  var isPartlyHidden = false
+
+  init(pid: Int32) {
+    let mounts = (try? contents(of: "/proc/self/mountinfo")).map { ControlGroupMount.parse($0) } ?? []
+    let membership = (try? contents(of: "/proc/\(pid)/cgroup")).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    for line in membership.split(separator: "\n") {
+      let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+      guard parts.count == 3 else { continue }
+      let controllers = parts[1].split(separator: ",")
+      let isUnified = parts[0] == "0" && controllers.isEmpty
+      guard isUnified || controllers.contains("memory") else { continue }
+      guard let mount = mounts.first(where: { $0.isUnified == isUnified && ($0.isUnified || $0.hasMemory) }) else {
+        continue
+      }
+      add(mount.folders(for: String(parts[2]), isHidden: &isPartlyHidden), isUnified: isUnified)
+    }
+    if let host = MemoryGroup(.host, path: "/proc/meminfo") { groups.append(host) }
+  }
+
+  private mutating func add(_ folders: [String], isUnified: Bool) {
+    for folder in folders {
+      if isUnified {
+        groups += [MemoryGroup(.version2, path: folder), MemoryGroup(.version2High, path: folder)].compactMap { $0 }
+        if (try? contents(of: "\(folder)/memory.oom.group", limit: 64))?.first == UInt8(ascii: "1") {
+          killsWholeGroup = true
+        }
+      } else {
+        groups += [MemoryGroup(.version1, path: folder), MemoryGroup(.version1Swap, path: folder)].compactMap { $0 }
+        if let bytes = try? contents(of: "\(folder)/memory.oom_control", limit: 4096),
+          String(decoding: bytes, as: UTF8.self).contains("oom_kill_disable 1")
+        {
+          stopsAtLimit = true
+        }
+      }
+    }
+  }
+
+  /// The tightest limit; nil where there is none at all.
+  func tightest(enough: UInt64) -> (group: MemoryGroup, room: UInt64)? {
+    var result: (group: MemoryGroup, room: UInt64)?
+    for group in groups {
+      guard let room = group.headroom(enough: enough) else { continue }
+      if room < result?.room ?? .max { result = (group, room) }
+    }
+    return result
+  }
+}
+
+/// Where a control group hierarchy is mounted (proc(5), mountinfo).
+struct ControlGroupMount: Sendable, Hashable {
+  var folder: String
+  /// The part of the hierarchy that the mount shows; `/` for all of it.
+  var root: String
+  var isUnified: Bool
+  var hasMemory: Bool
+
+  static func parse(_ bytes: [UInt8]) -> [ControlGroupMount] {
+    String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
+      let words = line.split(separator: " ")
+      // id parent major:minor root folder options … - type source superoptions
+      guard words.count > 5, let dash = words.firstIndex(of: "-"), words.count > dash + 1 else { return nil }
+      let type = words[dash + 1]
+      guard type == "cgroup" || type == "cgroup2" else { return nil }
+      let options = words.count > dash + 3 ? words[dash + 3].split(separator: ",") : []
+      return ControlGroupMount(
+        folder: String(words[4]), root: String(words[3]), isUnified: type == "cgroup2",
+        hasMemory: options.contains("memory"))
+    }
+  }
+
+  /// The folders of a group and of all its ancestors that can be seen, innermost first.
+  func folders(for group: String, isHidden: inout Bool) -> [String] {
+    var inside = group
+    if root != "/" {
+      if inside == root || inside.hasPrefix(root + "/") {
+        inside = String(inside.dropFirst(root.count))
+      } else {
+        // Seen from another namespace: the mount itself is the best that can be had.
+        isHidden = true
+        inside = ""
+      }
+    }
+    if inside.hasPrefix("/..") {
+      isHidden = true
+      inside = ""
+    }
+    var parts = inside.split(separator: "/")
+    var result: [String] = []
+    while true {
+      let path = parts.isEmpty ? folder : folder + "/" + parts.joined(separator: "/")
+      if access(path, R_OK) == 0 { result.append(path) } else { isHidden = true }
+      if parts.isEmpty { return result }
+      parts.removeLast()
+    }
+  }
+}

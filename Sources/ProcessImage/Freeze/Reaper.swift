@@ -1,0 +1,102 @@
+import CLinux
+import Glibc
+
+/// Removes the zombies of copies. A zombie belongs to the target, which does not know of it: one of the target's threads is stopped for
+/// a moment, the others are not touched, and made to wait for it.
+struct Reaper: Sendable {
+  let pid: Int32
+  let gadgets: Gadgets
+  let memory: LiveMemory
+  let allowsUnknownFilter: Bool
+  let guardian: Guardian?
+  let hook: @Sendable (FreezePhase) -> Void
+
+  /// How long one thread may take to stop.
+  private static let stopLimit: UInt64 = 100_000_000
+  /// One thread's share: its stop, and a sleeper's way through its call.
+  private static let armMilliseconds: Int32 = 2_000
+  private static let goneLimit: UInt64 = 50_000_000
+
+  /// Ended copies of the target: its children without an exit signal. O(processes).
+  static func zombies(of pid: Int32) -> [Int32] {
+    guard let names = try? folderEntries("/proc") else { return [] }
+    return names.compactMap { Int32($0) }.filter { child in
+      guard let stat = try? Procfs.stat(of: child) else { return false }
+      return stat.parent == pid && stat.state == "Z" && stat.exitSignal == 0
+    }
+  }
+
+  /// Reaps one zombie. Must run on a tracing thread that ends afterwards, whatever happens.
+  ///
+  /// - Returns: whether it is gone.
+  func reap(_ zombie: Int32, deadline: UInt64) -> Bool {
+    guard let number = try? Procfs.status(of: zombie).namespacePIDs.last else { return isGone(zombie) }
+    var round = 0
+    // Threads that were asked to stop and had not by the time they were given up.
+    var late: [Tracee] = []
+    while MonotonicTime.now < deadline {
+      guard let threads = try? Procfs.threads(of: pid), !threads.isEmpty else { return isGone(zombie) }
+      for tid in threads where MonotonicTime.now < deadline {
+        // Sleepers are used last: they have to be restored by hand.
+        letGo(&late)
+        if useThread(tid, worstRank: round == 0 ? 2 : 3, child: number, late: &late),
+          MonotonicTime.poll(for: Self.goneLimit, until: { isGone(zombie) })
+        {
+          return true
+        }
+        if isGone(zombie) { return true }
+      }
+      round += 1
+      letGo(&late)
+      MonotonicTime.sleep(nanoseconds: 5_000_000)
+    }
+    return isGone(zombie)
+  }
+
+  private func isGone(_ zombie: Int32) -> Bool {
+    guard let stat = try? Procfs.stat(of: zombie) else { return true }
+    return stat.parent != pid
+  }
+
+  /// Detaches those that have stopped since. The rest is let go by the end of the tracing thread.
+  private func letGo(_ late: inout [Tracee]) {
+    late.removeAll { thread in
+      var thread = thread
+      guard thread.wait(until: 0) != .timedOut else { return false }
+      if thread.readRegisters() { thread.repair() }
+      thread.detach()
+      return true
+    }
+  }
+
+  private func useThread(_ tid: Int32, worstRank: Int, child: Int32, late: inout [Tracee]) -> Bool {
+    guard let mappingsFile = try? Descriptor(reading: "/proc/\(tid)/maps"),
+      let mappings = try? Procfs.mappings(of: tid), clinux_seize(tid) >= 0
+    else { return false }
+    var thread = Tracee(tid: tid)
+    guardian?.arm(milliseconds: Self.armMilliseconds)
+    // Runs after the thread was let go.
+    defer { guardian?.disarm() }
+    guard clinux_interrupt(tid) >= 0 else { return false }
+    thread.state = .interrupted
+    hook(.reapInterrupted)
+    switch thread.wait(until: MonotonicTime.now &+ Self.stopLimit) {
+    case .stopped: break
+    case .ended: return false
+    case .timedOut:
+      late.append(thread)
+      return false
+    }
+    defer { thread.detach() }
+    guard thread.readRegisters() else { return false }
+    thread.repair()
+    guard let rank = InjectionChoice.rank(thread, mappings: mappings), rank <= worstRank,
+      gadgets.isPresent(in: memory),
+      (try? InjectionChoice.best(
+        of: [thread], pid: pid, mappings: mappings, memory: memory, mappingsFile: mappingsFile.number,
+        allowsUnknownFilter: allowsUnknownFilter, calls: Injection.calls(gadgets: gadgets))) != nil
+    else { return false }
+    let injection = Injection(gadgets: gadgets, memory: memory, hook: hook)
+    return (try? injection.reap(&thread, child: child)) != nil
+  }
+}

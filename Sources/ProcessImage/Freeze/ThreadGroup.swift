@@ -1,0 +1,87 @@
+import CLinux
+import Glibc
+
+/// All threads of the target, attached and stopped together. Used on the tracing thread only.
+final class ThreadGroup {
+  let pid: Int32
+  private(set) var threads: [Tracee] = []
+  private var known: Set<Int32> = []
+
+  init(pid: Int32) { self.pid = pid }
+
+  enum Failure: Error {
+    case gone
+    case notPermitted(errno: Int32)
+    case didNotStop(tid: Int32)
+  }
+
+  /// Attaches to every thread that is not attached yet; none of them notices. Returns how many were new.
+  func seizeAll(interrupt: Bool) throws(Failure) -> Int {
+    var added = 0
+    for tid in (try? Procfs.threads(of: pid)) ?? [] where !known.contains(tid) {
+      let result = clinux_seize(tid)
+      if result < 0 {
+        if result == -Int(ESRCH) || Self.isEnding(pid: pid, tid: tid) { continue }
+        throw .notPermitted(errno: Int32(-result))
+      }
+      known.insert(tid)
+      var tracee = Tracee(tid: tid)
+      if interrupt { Self.interrupt(&tracee) }
+      threads.append(tracee)
+      added += 1
+    }
+    return added
+  }
+
+  /// Stops all threads, newcomers included, until a look at the list that was made after everything had stopped finds none.
+  func stopAll(until deadline: UInt64, afterInterrupt: () -> Void) throws(Failure) {
+    for index in threads.indices { Self.interrupt(&threads[index]) }
+    afterInterrupt()
+    while true {
+      for index in threads.indices where threads[index].state == .interrupted {
+        if threads[index].wait(until: deadline) == .timedOut { throw .didNotStop(tid: threads[index].tid) }
+      }
+      if try seizeAll(interrupt: true) == 0 { break }
+      // A program that creates threads faster than they can be stopped: the budget ends this, too.
+      if MonotonicTime.now >= deadline, let last = threads.last { throw .didNotStop(tid: last.tid) }
+    }
+    if !threads.contains(where: { $0.state == .stopped }) { throw .gone }
+  }
+
+  private static func interrupt(_ tracee: inout Tracee) {
+    tracee.state = clinux_interrupt(tracee.tid) >= 0 ? .interrupted : .gone
+  }
+
+  /// Reads all registers and repairs interrupted calls.
+  func readRegisters() {
+    for index in threads.indices where threads[index].state == .stopped {
+      if threads[index].readRegisters() {
+        threads[index].repair()
+      } else {
+        threads[index].state = .gone
+      }
+    }
+  }
+
+  /// Lets all stopped threads go but the one at `kept`; false where the process is dying.
+  @discardableResult
+  func detachAll(except kept: Int? = nil) -> Bool {
+    var isAlive = true
+    for index in threads.indices where index != kept && threads[index].state == .stopped {
+      if !threads[index].detach() { isAlive = false }
+    }
+    return isAlive
+  }
+
+  func update(_ index: Int, _ tracee: Tracee) { threads[index] = tracee }
+
+  /// Threads that ended while they were attached stay as zombies until their tracer looks. Not the group's leader: that one may be
+  /// our own child, whose end belongs to whoever started it.
+  func consumeEndedThreads() {
+    for thread in threads where thread.tid != pid && thread.state == .gone { _ = clinux_consume_exit(thread.tid) }
+  }
+
+  private static func isEnding(pid: Int32, tid: Int32) -> Bool {
+    Procfs.stat(of: pid, thread: tid)?.hasEnded ?? true
+  }
+}

@@ -1,0 +1,87 @@
+/// What can go wrong between a process id (or a core file) and its image. Each case says what was attempted and what to do next.
+public enum ProcessImageError: Error, Hashable, Sendable {
+  case noSuchProcess(pid: Int32)
+  /// The number is a thread of a process, not a process.
+  case isThread(tid: Int32, process: Int32)
+  case kernelThread(pid: Int32, name: String)
+  /// It has ended and only waits for its parent.
+  case zombie(pid: Int32, name: String, parent: Int32)
+  /// It ended, or started another program, while it was being read.
+  case processGone(pid: Int32, attempted: String)
+  case notPermitted(pid: Int32, attempted: String, reason: Denial)
+  /// A program that memwhy cannot read, for instance a 32-bit one.
+  case unsupportedTarget(pid: Int32, reason: String)
+  /// A system call on a file failed; `code` is `errno`.
+  case cannotRead(path: String, code: Int32)
+  /// A file or memory of the target is not what its format says.
+  case malformed(what: String, reason: String)
+  case notACore(path: String, reason: String)
+  /// Nothing of use is left of the core file.
+  case truncatedCore(path: String, size: UInt64, expected: UInt64)
+}
+
+/// Why the kernel refused access to another process.
+public enum Denial: Hashable, Sendable {
+  /// It belongs to another user.
+  case otherUser(uid: UInt32)
+  /// `kernel.yama.ptrace_scope` restricts even the same user.
+  case yama(scope: Int)
+  /// It holds capabilities that this process lacks.
+  case moreCapabilities
+  /// It has made itself unreadable: `PR_SET_DUMPABLE 0`, or an executable with file capabilities or without read permission.
+  case notDumpable
+  /// This process has `CAP_SYS_PTRACE` already: SELinux, AppArmor, seccomp or another user namespace refused.
+  case securityModule
+
+  var explanation: String {
+    switch self {
+    case .otherUser(let uid):
+      "it belongs to the user with id \(uid); run memwhy as that user or as root (or with CAP_SYS_PTRACE)"
+    case .yama(let scope) where scope >= 3:
+      "kernel.yama.ptrace_scope is 3, which forbids it to everybody until the next boot; read a core file with --core instead"
+    case .yama(let scope):
+      "kernel.yama.ptrace_scope is \(scope); run memwhy as root or with CAP_SYS_PTRACE, or set the sysctl to 0"
+    case .moreCapabilities:
+      "it holds capabilities that memwhy lacks; run memwhy as root, or in a container with `--cap-add SYS_PTRACE`"
+    case .notDumpable:
+      "it has made itself unreadable for its own user (PR_SET_DUMPABLE 0 or file capabilities); run memwhy with CAP_SYS_PTRACE"
+    case .securityModule:
+      """
+      although memwhy has CAP_SYS_PTRACE: a security module (AppArmor, SELinux), a seccomp filter or another user \
+      namespace forbids it; run memwhy on the host, or under the target's own profile
+      """
+    }
+  }
+}
+
+extension ProcessImageError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .noSuchProcess(let pid):
+      "no process \(pid); see `ps` for the ids of this pid namespace"
+    case .isThread(let tid, let process):
+      "\(tid) is a thread of process \(process); run memwhy on \(process)"
+    case .kernelThread(let pid, let name):
+      "\(pid) (\(name)) is a thread of the kernel: it has no memory of its own to look at; give the id of a program"
+    case .zombie(let pid, let name, let parent):
+      "\(pid) (\(name)) has ended and waits to be reaped by its parent \(parent); nothing of its memory is left to read"
+    case .processGone(let pid, let attempted):
+      "process \(pid) ended or started another program while memwhy tried to \(attempted); run the command again"
+    case .notPermitted(let pid, let attempted, let reason):
+      "not permitted to \(attempted) of process \(pid): \(reason.explanation)"
+    case .unsupportedTarget(let pid, let reason):
+      "process \(pid) cannot be read: \(reason); memwhy reads 64-bit x86 programs on Linux"
+    case .cannotRead(let path, let code):
+      "cannot read \(path): \(systemMessage(code)); check that it exists and may be read"
+    case .malformed(let what, let reason):
+      "\(what) is malformed: \(reason); it is damaged or was changed while it was read"
+    case .notACore(let path, let reason):
+      "\(path) is not a core file of a 64-bit x86 Linux program: \(reason); give one written by the kernel or by gcore"
+    case .truncatedCore(let path, let size, let expected):
+      """
+      \(path) is cut off: \(size) bytes of \(expected) are there, too few to read; raise the limit \
+      (`ulimit -c unlimited`) and free disk space before the next dump
+      """
+    }
+  }
+}

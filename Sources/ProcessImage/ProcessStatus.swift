@@ -1,0 +1,94 @@
+/// `/proc/PID/status` (Linux, Documentation/filesystems/proc.rst, table 1-2). Fields that a kernel lacks have their default.
+public struct ProcessStatus: Sendable, Hashable {
+  /// Every line as written: name -> value without surrounding white space.
+  public let fields: [String: String]
+
+  public init(parsing bytes: [UInt8]) {
+    var fields: [String: String] = [:]
+    for line in bytes.split(separator: UInt8(ascii: "\n")) {
+      guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
+      let value = line[(colon + 1)...].drop { $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: " ") }
+      fields[String(decoding: line[..<colon], as: UTF8.self)] = String(decoding: value, as: UTF8.self)
+    }
+    self.fields = fields
+  }
+
+  /// Name of the main thread, at most 15 bytes.
+  public var name: String { fields["Name"] ?? "" }
+  /// One letter: R, S, D, T, t, Z, X, I.
+  public var state: Character { fields["State"]?.first ?? "?" }
+  /// The process that this thread belongs to.
+  public var processID: Int32 { Int32(clamping: number("Tgid")) }
+  public var parent: Int32 { Int32(clamping: number("PPid")) }
+  /// Who traces it; 0 for nobody.
+  public var tracer: Int32 { Int32(clamping: number("TracerPid")) }
+  public var threadCount: Int { number("Threads") }
+  /// Real, effective, saved and file-system user id.
+  public var userIDs: [UInt32] { words("Uid").compactMap { UInt32($0) } }
+  public var groupIDs: [UInt32] { words("Gid").compactMap { UInt32($0) } }
+  /// Its process id in each pid namespace, from ours to its own.
+  public var namespacePIDs: [Int32] { words("NSpid").compactMap { Int32($0) } }
+  /// Memory of page tables in bytes: what a copy-on-write copy needs at least.
+  public var pageTableBytes: UInt64 { kilobytes("VmPTE") }
+  public var residentBytes: UInt64 { kilobytes("VmRSS") }
+  public var swappedBytes: UInt64 { kilobytes("VmSwap") }
+  /// 0 none, 1 strict, 2 filter.
+  public var seccompMode: Int { number("Seccomp") }
+  /// Effective and permitted capabilities, one bit each.
+  public var effectiveCapabilities: UInt64 { mask("CapEff") }
+  public var permittedCapabilities: UInt64 { mask("CapPrm") }
+  public var ignoredSignals: UInt64 { mask("SigIgn") }
+  /// For instance `shstk`.
+  public var threadFeatures: [String] { words("x86_Thread_features") }
+
+  private func words(_ key: String) -> [String] {
+    (fields[key] ?? "").split { $0 == " " || $0 == "\t" }.map(String.init)
+  }
+  private func number(_ key: String) -> Int { words(key).first.flatMap { Int($0) } ?? 0 }
+  private func kilobytes(_ key: String) -> UInt64 {
+    let value = words(key).first.flatMap { UInt64($0) } ?? 0
+    return value.multipliedReportingOverflow(by: 1024).overflow ? .max : value * 1024
+  }
+  private func mask(_ key: String) -> UInt64 { UInt64(fields[key] ?? "", radix: 16) ?? 0 }
+}
+
+/// `/proc/PID/stat` or `/proc/PID/task/TID/stat` (man 5 proc_pid_stat).
+public struct ProcessStat: Sendable, Hashable {
+  public var id: Int32
+  /// May hold spaces, parentheses and newlines.
+  public var name: String
+  public var state: Character
+  public var parent: Int32
+  /// `PF_…` bits of the kernel.
+  public var flags: UInt64
+  /// Ticks since boot: with the id it names a process for good.
+  public var startTime: UInt64
+  /// Signal to the parent at its end; 0 for the copies that memwhy makes.
+  public var exitSignal: Int32
+
+  /// nil where the text is not of this format.
+  public init?(parsing bytes: [UInt8]) {
+    // The name is in parentheses and may hold some itself, so the last one ends it.
+    guard let open = bytes.firstIndex(of: UInt8(ascii: "(")), let close = bytes.lastIndex(of: UInt8(ascii: ")")),
+      open < close
+    else { return nil }
+    let head = String(decoding: bytes[..<open], as: UTF8.self).split(separator: " ")
+    let words = String(decoding: bytes[(close + 1)...], as: UTF8.self).split { $0 == " " || $0 == "\n" }
+    // words[0] is field 3, the state.
+    guard let first = head.first, let id = Int32(first), words.count >= 20, let state = words[0].first,
+      let parent = Int32(words[1]), let flags = UInt64(words[6]), let startTime = UInt64(words[19])
+    else { return nil }
+    self.id = id
+    name = String(decoding: bytes[(open + 1)..<close], as: UTF8.self)
+    self.state = state
+    self.parent = parent
+    self.flags = flags
+    self.startTime = startTime
+    exitSignal = words.count > 35 ? Int32(words[35]) ?? 0 : 0
+  }
+
+  /// `PF_KTHREAD` (include/linux/sched.h).
+  public var isKernelThread: Bool { flags & 0x0020_0000 != 0 }
+  /// It has ended: zombie or dead.
+  public var hasEnded: Bool { state == "Z" || state == "X" || state == "x" }
+}

@@ -1,0 +1,131 @@
+import CLinux
+
+/// What `/proc` says about a process. Every answer may be old by the time that it is used.
+public enum Procfs {
+  /// `/proc/PID/status`.
+  public static func status(of pid: Int32) throws(ProcessImageError) -> ProcessStatus {
+    ProcessStatus(parsing: try read("status", of: pid, attempted: "read the status"))
+  }
+
+  /// `/proc/PID/stat`.
+  public static func stat(of pid: Int32) throws(ProcessImageError) -> ProcessStat {
+    guard let stat = ProcessStat(parsing: try read("stat", of: pid, attempted: "read the state")) else {
+      throw .malformed(what: "/proc/\(pid)/stat", reason: "fields are missing")
+    }
+    return stat
+  }
+
+  /// State of one thread; nil if it has gone.
+  public static func stat(of pid: Int32, thread: Int32) -> ProcessStat? {
+    guard let bytes = try? contents(of: "/proc/\(pid)/task/\(thread)/stat", limit: 1 << 20) else { return nil }
+    return ProcessStat(parsing: bytes)
+  }
+
+  /// Ids of all threads, sorted.
+  public static func threads(of pid: Int32) throws(ProcessImageError) -> [Int32] {
+    do throws(SystemError) {
+      return try folderEntries("/proc/\(pid)/task").compactMap { Int32($0) }.sorted()
+    } catch {
+      throw failure(error.code, pid: pid, file: "task", attempted: "list the threads")
+    }
+  }
+
+  /// Name of a thread as in `comm`, without the newline; empty if it has gone.
+  public static func name(of pid: Int32, thread: Int32? = nil) -> String {
+    let path = thread.map { "/proc/\(pid)/task/\($0)/comm" } ?? "/proc/\(pid)/comm"
+    guard let bytes = try? contents(of: path, limit: 4096) else { return "" }
+    return String(decoding: bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...], as: UTF8.self)
+  }
+
+  /// The mappings, sorted by address. Empty for a process that has just ended.
+  public static func mappings(of pid: Int32) throws(ProcessImageError) -> [Mapping] {
+    MapsParser.parse(try read("maps", of: pid, attempted: "list the mappings"))
+  }
+
+  /// Path of the executable as the target sees it, without " (deleted)"; nil where it cannot be had.
+  public static func executable(of pid: Int32) -> String? {
+    guard var path = linkTarget("/proc/\(pid)/exe") else { return nil }
+    let mark = " (deleted)"
+    if path.hasSuffix(mark) { path.removeLast(mark.count) }
+    return path
+  }
+
+  /// The auxiliary vector: `AT_…` -> value (man 3 getauxval). Empty where it cannot be had.
+  public static func auxiliaryVector(of pid: Int32) -> [UInt64: UInt64] {
+    guard let bytes = try? contents(of: "/proc/\(pid)/auxv", limit: 1 << 16) else { return [:] }
+    return AuxiliaryVector.parse(bytes)
+  }
+
+  /// A process that can be read, or the reason why not.
+  ///
+  /// - Throws: `noSuchProcess`, `isThread`, `kernelThread`, `zombie`, `unsupportedTarget`, `notPermitted`.
+  public static func target(_ pid: Int32) throws(ProcessImageError) -> Target {
+    guard pid > 0 else { throw .noSuchProcess(pid: pid) }
+    let status = try status(of: pid)
+    let stat = try stat(of: pid)
+    if status.processID != pid && status.processID > 0 { throw .isThread(tid: pid, process: status.processID) }
+    if stat.isKernelThread { throw .kernelThread(pid: pid, name: stat.name) }
+    var memoryThread = pid
+    if stat.hasEnded {
+      // A main thread that called pthread_exit is a zombie while its process lives on.
+      let living = try threads(of: pid).first { self.stat(of: pid, thread: $0)?.hasEnded == false }
+      guard let living else { throw .zombie(pid: pid, name: stat.name, parent: stat.parent) }
+      memoryThread = living
+    }
+    try requireSupported(pid: memoryThread)
+    return Target(pid: pid, memoryThread: memoryThread, status: status, stat: stat)
+  }
+
+  /// A living process of a supported kind.
+  public struct Target: Sendable, Hashable {
+    public var pid: Int32
+    /// A living thread: `/proc/<memoryThread>/maps` and `mem` work even where the main thread has ended.
+    public var memoryThread: Int32
+    public var status: ProcessStatus
+    public var stat: ProcessStat
+  }
+
+  /// Throws for programs of another word size or processor. Says nothing where the executable cannot be read.
+  private static func requireSupported(pid: Int32) throws(ProcessImageError) {
+    guard let file = try? Descriptor(reading: "/proc/\(pid)/exe") else { return }
+    var head = [UInt8](repeating: 0, count: 20)
+    let count = head.withUnsafeMutableBytes { (try? file.read(at: 0, into: $0)) ?? 0 }
+    guard count == head.count, head[0] == 0x7f, head[1] == UInt8(ascii: "E") else { return }
+    if head[4] != UInt8(ELFCLASS64) { throw .unsupportedTarget(pid: pid, reason: "it is a 32-bit program") }
+    let machine = UInt16(head[18]) | UInt16(head[19]) << 8
+    if machine != UInt16(EM_X86_64) {
+      throw .unsupportedTarget(pid: pid, reason: "it is a program for another processor (ELF machine \(machine))")
+    }
+  }
+
+  private static func read(_ file: String, of pid: Int32, attempted: String) throws(ProcessImageError) -> [UInt8] {
+    do throws(SystemError) {
+      return try contents(of: "/proc/\(pid)/\(file)")
+    } catch {
+      throw failure(error.code, pid: pid, file: file, attempted: attempted)
+    }
+  }
+
+  /// The error for a failed system call on `/proc/PID/<file>`.
+  static func failure(_ code: Int32, pid: Int32, file: String, attempted: String) -> ProcessImageError {
+    switch code {
+    case ENOENT, ENOTDIR: .noSuchProcess(pid: pid)
+    case ESRCH: .processGone(pid: pid, attempted: attempted)
+    case EACCES, EPERM: .notPermitted(pid: pid, attempted: attempted, reason: Permission.denial(pid: pid))
+    default: .cannotRead(path: "/proc/\(pid)/\(file)", code: code)
+    }
+  }
+}
+
+/// The auxiliary vector that the kernel hands a program: pairs of words up to `AT_NULL`.
+enum AuxiliaryVector {
+  static func parse(_ bytes: [UInt8]) -> [UInt64: UInt64] {
+    var result: [UInt64: UInt64] = [:]
+    var offset = 0
+    while let key: UInt64 = bytes.little(at: offset), key != 0, let value: UInt64 = bytes.little(at: offset + 8) {
+      result[key] = value
+      offset += 16
+    }
+    return result
+  }
+}

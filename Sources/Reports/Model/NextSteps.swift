@@ -1,0 +1,98 @@
+import Measurement
+
+/// What to do about what was found, in code terms: one rule a kind of finding.
+enum NextSteps {
+  typealias Group = ReportModel.LeakGroup
+
+  static func steps(target: ReportModel.Target, heap: ReportModel.Heap, leaks: ReportModel.Leaks) -> [String] {
+    guard leaks.isJudged else { return notJudged(target: target) }
+    var steps = leaks.groups.prefix(3).map(fix)
+    if leaks.groups.count > 3 {
+      steps.append("Then the other \(Count(leaks.groups.count - 3).of("group")); `memwhy leaks` lists them all.")
+    }
+    if let failed = heap.failedChecks.first, !leaks.groups.isEmpty {
+      steps.insert(
+        "Look again: a self-check of the heap failed (\(failed.name)), so a thread may have been caught inside malloc.",
+        at: 0)
+    }
+    if leaks.groups.isEmpty {
+      steps.append(
+        "If memory still grows, what grows is in use. Run `memwhy heap` now and again later: the type whose count rose is "
+          + "the one to bound.")
+    } else if let first = leaks.groups.first {
+      steps.append(
+        "If one of these is meant to be so, put `leak:\(pattern(for: first))` with a comment above it into "
+          + ".memwhy-suppressions.")
+    }
+    return steps
+  }
+
+  static func afterCensus() -> [String] {
+    [
+      "Run it again later: the type whose count rose is what grows. `memwhy leaks` says what of it nothing uses any more."
+    ]
+  }
+
+  private static func notJudged(target: ReportModel.Target) -> [String] {
+    switch target.source {
+    case .running:
+      ["Run it without `--freeze none`: only a process that stands still for an instant can be judged."]
+    case .frozen, .stopped, .core:
+      ["The types are counted all the same; run `memwhy doctor` to see what is missing for a judgement."]
+    }
+  }
+
+  private static func fix(_ group: Group) -> String {
+    switch group.kind {
+    case .cycle: cycle(group)
+    case .lostTask: lostTask(group)
+    case .chain:
+      "`\(group.type)`: it was retained once more than it was released, or its owner let the pointer go. Look for "
+        + "Unmanaged.passRetained, a missing release or deallocate, and for C code that took it over."
+    case .native:
+      "Native blocks (\(group.type)): memory of C or C++ code, or allocated by hand. Look for the missing free, deallocate "
+        + "or destroy call."
+    }
+  }
+
+  private static func cycle(_ group: Group) -> String {
+    // The field whose value closes the circle through a closure is where `[weak self]` belongs.
+    let names = group.edges.filter { !$0.field.isEmpty && !isCapture($0.source) && !isStorage($0.source) }
+    guard let edge = names.first(where: { isCapture($0.target) }) ?? names.first else {
+      return "`\(group.type)`: break the cycle by making one of its references weak, or by clearing it when done."
+    }
+    let field = "`\(edge.source).\(edge.field)`"
+    if isCapture(edge.target) {
+      return
+        "\(field): the closure stored there captures its owner. Capture it weakly (`[weak self]`), or set the field "
+        + "to nil when the \(shortName(edge.source)) is done."
+    }
+    return "\(field): make this reference (or the one back) `weak` or `unowned`, or set it to nil when the "
+      + "\(shortName(edge.source)) is done."
+  }
+
+  private static func lostTask(_ group: Group) -> String {
+    let place = group.waitsIn.map { "`\($0)`" } ?? "an async function"
+    return
+      "\(place): a continuation was dropped without being resumed. Resume it on every path, errors and cancellation "
+      + "(withTaskCancellationHandler) included."
+  }
+
+  private static func pattern(for group: Group) -> String {
+    guard let edge = group.edges.first(where: { !$0.field.isEmpty && !isCapture($0.source) }) else {
+      return group.waitsIn ?? group.type
+    }
+    return edge.source + edge.fieldSuffix
+  }
+
+  /// Without its modules and outer types.
+  private static func shortName(_ type: String) -> String {
+    guard !type.contains("<"), !type.contains("("), let last = type.split(separator: ".").last else { return type }
+    return String(last)
+  }
+
+  static func isCapture(_ type: String) -> Bool { type.hasPrefix("closure") || type.hasPrefix("box of") }
+  static func isStorage(_ type: String) -> Bool {
+    type.hasPrefix("_") || type.hasPrefix("Swift._") || type.hasPrefix("[")
+  }
+}

@@ -1,0 +1,24 @@
+/// Why a report could not be made or read.
+public enum ReportsError: Error, Hashable, Sendable, CustomStringConvertible {
+  case unreadableSuppressions(path: String, reason: String)
+  case badSuppression(path: String, line: Int, text: String, reason: String)
+  case notEncodable(String)
+  case notAReport(String)
+  case newerSchema(found: Int)
+
+  public var description: String {
+    switch self {
+    case .unreadableSuppressions(let path, let reason):
+      "cannot read the suppressions file \(path): \(reason); give another one with --suppressions"
+    case .badSuppression(let path, let line, let text, let reason):
+      "\(path):\(line): '\(text)': \(reason)"
+    case .notEncodable(let reason): "the report could not be written as JSON: \(reason)"
+    case .notAReport(let reason): "this is no report of memwhy: \(reason); write one with --json"
+    case .newerSchema(let found):
+      """
+      the report has schema version \(found), this memwhy reads up to \(ReportModel.currentSchemaVersion); use the version \
+      that wrote it
+      """
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import Measurement
+
+/// The report for a person at three in the morning: the answer, the evidence, what to do next.
+public struct TextReport: Sendable {
+  public struct Options: Sendable, Hashable {
+    /// Rows a table may have.
+    public var limit: Int
+    /// All self-checks, arenas, phases and notes.
+    public var verbose: Bool
+    /// The answer and nothing else.
+    public var quiet: Bool
+    public var showAddresses: Bool
+
+    public init(limit: Int = 20, verbose: Bool = false, quiet: Bool = false, showAddresses: Bool = false) {
+      self.limit = max(limit, 1)
+      self.verbose = verbose
+      self.quiet = quiet
+      self.showAddresses = showAddresses
+    }
+  }
+
+  public var style: TextStyle
+  public var options: Options
+
+  public init(style: TextStyle = TextStyle(), options: Options = Options()) {
+    self.style = style
+    self.options = options
+  }
+
+  public func render(_ report: ReportModel) -> String {
+    var lines = answer(report)
+    if !options.quiet {
+      lines += [""] + TargetText(style: style, options: options).lines(report)
+      if report.verb != "heap" {
+        lines += LeakText(style: style, options: options).lines(report.leaks)
+      }
+      if report.verb != "leaks" || !report.leaks.isJudged {
+        lines += CensusText(style: style, options: options).lines(report)
+      }
+      lines += section("WHAT TO DO NEXT", numbered(report.nextSteps))
+      if options.verbose { lines += VerboseText(style: style, options: options).lines(report) }
+      lines += section(
+        "REMARKS", report.remarks.flatMap { style.wrap(TextStyle.printable($0), first: "  - ", rest: "    ") })
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private func answer(_ report: ReportModel) -> [String] {
+    let role: TextStyle.Role =
+      switch report.verdict.answer {
+      case .leak: .bad
+      case .noLeak: .good
+      case .notJudged: report.verb == "heap" ? .heading : .warning
+      }
+    return style.wrap(TextStyle.printable(report.verdict.sentence)).map { style.paint($0, role) }
+  }
+
+  private func numbered(_ steps: [String]) -> [String] {
+    steps.enumerated().flatMap { index, step in
+      style.wrap(TextStyle.printable(step), first: "  \(index + 1). ", rest: "     ")
+    }
+  }
+
+  private func section(_ title: String, _ lines: [String]) -> [String] {
+    lines.isEmpty ? [] : ["", style.paint(title, .heading)] + lines
+  }
+}

@@ -1,0 +1,103 @@
+/// Enums, the way the compiler and `swift_initEnumMetadata…` lay them out.
+extension MetadataDecoder {
+  /// Layouts of the cases that carry a value; nil if one of them is unknown.
+  func payloads(_ descriptor: ContextDescriptor, _ environment: GenericEnvironment, depth: Int) -> [Layout]? {
+    guard let records = fields(descriptor) else { return nil }
+    var result: [Layout] = []
+    func named(_ payload: Layout, _ name: String) -> Layout {
+      var payload = payload
+      payload.slots = payload.slots(at: 0, path: name)
+      return payload
+    }
+    for record in records where record.hasType {
+      if record.isIndirect {
+        // The box's content is the case's payload.
+        let box = Layout.word(.strong, record.type.flatMap { name(of: $0) }.map { "box of \($0)" } ?? "box")
+        result.append(named(box, record.name))
+        continue
+      }
+      guard let type = record.type, let payload = layout(of: substitute(type, environment), depth: depth + 1) else {
+        return nil
+      }
+      result.append(named(payload, record.name))
+    }
+    return result
+  }
+
+  /// An enum of which no metadata is at hand; nil where the layout would need the compiler's spare bits.
+  func computedEnumeration(_ descriptor: ContextDescriptor, _ environment: GenericEnvironment, depth: Int) -> Layout? {
+    guard let records = fields(descriptor), let payloads = payloads(descriptor, environment, depth: depth + 1) else {
+      return nil
+    }
+    let emptyCases = records.count - payloads.count
+    switch payloads.count {
+    case 0: return Self.withoutPayload(cases: emptyCases)
+    case 1: return singlePayload(payloads[0], emptyCases: emptyCases)
+    default:
+      // Only where a payload's size depends on a generic parameter does the run time lay it out, without spare bits.
+      guard records.contains(where: { !$0.isIndirect && $0.type.map { Self.dependsOnParameter($0) } ?? false }) else {
+        return nil
+      }
+      return multiPayload(payloads, emptyCases: emptyCases, name: descriptor.name)
+    }
+  }
+
+  private static func withoutPayload(cases: Int) -> Layout {
+    if cases <= 1 { return .data(size: 0, alignment: 1) }
+    let size = cases <= 1 << 8 ? 1 : cases <= 1 << 16 ? 2 : 4
+    let patterns = size == 4 ? Int(Int32.max) : 1 << (8 * size)
+    return .data(size: size, alignment: size, extraInhabitants: max(0, patterns - cases))
+  }
+
+  func singlePayload(_ payload: Layout, emptyCases: Int) -> Layout {
+    var result = payload
+    if payload.extraInhabitants >= emptyCases {
+      result.extraInhabitants -= emptyCases
+    } else {
+      result.size += Self.tagBytes(
+        payloadSize: payload.size, emptyCases: emptyCases - payload.extraInhabitants, tags: 1)
+      result.extraInhabitants = 0
+    }
+    result.stride = max(1, Layout.round(result.size, to: result.alignment))
+    return result
+  }
+
+  private func multiPayload(_ payloads: [Layout], emptyCases: Int, name: String) -> Layout {
+    let size = payloads.map(\.size).max() ?? 0
+    let tag = Self.tagBytes(payloadSize: size, emptyCases: emptyCases, tags: payloads.count)
+    let total = size + tag
+    let alignment = payloads.map(\.alignment).max() ?? 1
+    return Layout(size: total, alignment: alignment, slots: Layout.union(payloads, name: name))
+  }
+
+  /// Bytes behind the payload that tell the cases apart.
+  private static func tagBytes(payloadSize: Int, emptyCases: Int, tags: Int) -> Int {
+    var tags = tags
+    if emptyCases > 0 {
+      if payloadSize >= 4 {
+        tags += 1
+      } else {
+        let perTag = 1 << (8 * payloadSize)
+        tags += (emptyCases + perTag - 1) / perTag
+      }
+    }
+    return tags <= 1 ? 0 : tags < 1 << 8 ? 1 : tags < 1 << 16 ? 2 : 4
+  }
+
+  /// The size of the type changes with a generic argument.
+  private static func dependsOnParameter(_ node: TypeNode, depth: Int = 0) -> Bool {
+    guard depth < 32 else { return true }
+    switch node {
+    case .parameter, .member: return true
+    case .tuple(let elements): return elements.contains { dependsOnParameter($0.type, depth: depth + 1) }
+    case .nominal(let reference, let arguments):
+      if case .named(_, "Swift", let path) = reference, path.count == 1,
+        ["Array", "Dictionary", "Set", "UnsafePointer", "UnsafeMutablePointer"].contains(path[0])
+      {
+        return false
+      }
+      return arguments.contains { dependsOnParameter($0, depth: depth + 1) }
+    default: return false
+    }
+  }
+}

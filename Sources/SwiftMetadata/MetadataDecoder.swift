@@ -1,0 +1,104 @@
+import ProcessImage
+import Symbols
+
+/// Decodes Swift metadata of one process image: what a heap block is, and where it can hold references.
+///
+/// Reads what compiled code itself indexes (metadata, descriptors, reflection sections in memory), so a stripped target
+/// loses nothing but the names of native blocks. Layouts: Swift 6.3.1 on x86-64 Linux, verified against running programs.
+///
+/// Use from one thread. Answers are cached by metadata address for the life of the decoder.
+public final class MetadataDecoder: ObjectTypeDecoder {
+  let memory: TargetMemory
+  let symbols: any SymbolSource
+  let modules: [Module]
+  /// Module whose name is left out of type names, or nil.
+  let omittedModule: String?
+
+  var descriptors: [UInt64: ContextDescriptor?] = [:]
+  var qualifiedNames: [UInt64: QualifiedName?] = [:]
+  var metadataNames: [UInt64: String?] = [:]
+  var layouts: [UInt64: Layout?] = [:]
+  var descriptorMetadata: [UInt64: UInt64?] = [:]
+  var fieldRecords: [UInt64: [FieldRecord]?] = [:]
+  var objects: [UInt64: ObjectEntry] = [:]
+  var errors: [UInt64: ObjectType?] = [:]
+  var slabHeads: Set<UInt64> = []
+
+  /// Steps left for the present question. A hostile image could otherwise nest types without end.
+  var fuel = 0
+  static let fuelPerQuestion = 50_000
+  /// Nested calls; a level of a value's type takes about seven.
+  static let depthLimit = 160
+  /// The budget or the depth ran out in the present question: what was found is incomplete and not worth caching.
+  var isCutShort = false
+
+  /// - Parameter omittingModule: a module whose name is dropped from type names, usually the main executable's.
+  public init(image: ProcessImage, symbols: any SymbolSource, omittingModule: String? = nil) {
+    memory = TargetMemory(reader: PagedMemory(image.memory, pageCount: 2048))
+    modules = image.modules
+    omittedModule = omittingModule
+    self.symbols = symbols
+  }
+
+  /// Takes one step; false when the question has to be answered with what is known so far.
+  func spend(depth: Int) -> Bool {
+    fuel -= 1
+    if fuel > 0 && depth < Self.depthLimit { return true }
+    isCutShort = true
+    return false
+  }
+
+  /// Runs `body` with a full budget, unless it is nested in another question.
+  func ask<T>(_ body: () -> T) -> T {
+    let isNested = fuel > 0
+    if !isNested {
+      fuel = Self.fuelPerQuestion
+      isCutShort = false
+    }
+    defer { if !isNested { fuel = 0 } }
+    return body()
+  }
+
+  /// Name of any type metadata, as a developer writes it; nil where `metadata` is none.
+  public func typeName(metadata: UInt64) -> String? { ask { name(ofMetadata: metadata, depth: 0) } }
+
+  /// How values of the type lie in memory; nil where `metadata` is none.
+  public func valueLayout(metadata: UInt64) -> ValueLayout? {
+    ask {
+      guard let layout = layout(ofMetadata: metadata, depth: 0) else { return nil }
+      return valueLayout(layout, name: name(ofMetadata: metadata, depth: 0) ?? "")
+    }
+  }
+
+  func valueLayout(_ layout: Layout, name: String) -> ValueLayout {
+    ValueLayout(
+      typeName: name, size: layout.size, stride: layout.stride, alignment: layout.alignment, slots: layout.slots)
+  }
+
+  func descriptor(at address: UInt64) -> ContextDescriptor? {
+    if let known = descriptors[address] { return known }
+    let descriptor = ContextDescriptor(at: address, in: memory)
+    descriptors[address] = .some(descriptor)
+    return descriptor
+  }
+
+  /// Descriptor that type metadata of a nominal type refers to.
+  func descriptor(ofMetadata metadata: UInt64) -> ContextDescriptor? {
+    guard metadata & 7 == 0, let word = memory.word(metadata), let kind = MetadataKind(rawValue: word) else {
+      return nil
+    }
+    let field: UInt64
+    switch kind {
+    case .class: field = 40
+    case .structure, .enumeration, .optional, .foreignClass: field = 8
+    default: return nil
+    }
+    guard let address = memory.word(metadata &+ field), let descriptor = descriptor(at: address) else { return nil }
+    switch (kind, descriptor.kind) {
+    case (.class, .class), (.foreignClass, .class), (.structure, .structure), (.enumeration, .enumeration),
+      (.optional, .enumeration):
+      return descriptor
+    default: return nil
+    }
+  }
+}

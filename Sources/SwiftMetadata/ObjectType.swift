@@ -1,0 +1,111 @@
+/// What a heap block is, decoded from the metadata that its first word points to.
+public struct ObjectType: Sendable, Hashable {
+  public enum Kind: String, Sendable, Hashable, Codable {
+    /// A class instance or actor.
+    case `class`
+    /// Tail-allocated storage of the standard library: arrays, dictionaries, sets, strings.
+    case arrayStorage, dictionaryStorage, setStorage, stringStorage
+    /// A closure's context or a box of captured variables.
+    case closureContext
+    /// A box over a type known at run time (`0x500`), an existential's or an indirect enum's payload.
+    case box
+    case error
+    case task
+    /// Memory of a task's stack allocator.
+    case taskSlab
+    case job
+    /// A weak-reference side table.
+    case sideTable
+    /// No Swift metadata: named by the symbol of its first word (a C++ vtable, a dispatch or Block class).
+    case native
+  }
+
+  public var kind: Kind
+  /// As a developer writes it: `Session`, `Dictionary<Int, Entry>.storage` is `_DictionaryStorage<Int, Entry>`.
+  public var name: String
+  /// Where in the block references are.
+  public var layout: ObjectLayout
+
+  public init(kind: Kind, name: String, layout: ObjectLayout) {
+    self.kind = kind
+    self.name = name
+    self.layout = layout
+  }
+}
+
+/// Where a block of a type can hold references. Offsets and sizes in bytes from the block's start.
+public indirect enum ObjectLayout: Sendable, Hashable {
+  /// Any aligned word may be a reference (unknown or opaque content).
+  case conservative
+  /// No references at all, whatever the bytes look like.
+  case none
+  /// Fixed size: only these slots. A block larger than `size` has slack that is not scanned.
+  case fixed(size: Int, slots: [ReferenceSlot])
+  /// `count` (u64 at 16) elements from `elements` on.
+  case array(elements: Int, element: ValueLayout)
+  /// Standard library hash tables: occupancy bitmap at `bitmap`, 1 << scale (i8 at 32) buckets, keys at the address in word
+  /// 48, values at the address in word 56 (nil for a set).
+  case hashTable(bitmap: Int, key: ValueLayout, value: ValueLayout?)
+  /// Native string storage: no references but the breadcrumbs pointer at the end of a long one.
+  case string
+  /// A task allocator slab: used bytes as u32 at 20, data from 32 on; conservative inside. `next` at 8.
+  case taskSlab
+  /// A Swift task: conservative over the block, with `schedulerLinks` (word offsets) believed only if the task is enqueued or waits.
+  case task(schedulerLinks: [Int])
+  /// A side table: its object pointer (word 0) never keeps the object.
+  case sideTable
+}
+
+/// How values of a type lie in memory. Sizes in bytes.
+public struct ValueLayout: Sendable, Hashable {
+  public var typeName: String
+  public var size, stride, alignment: Int
+  /// Words that can hold references, sorted by offset; empty for plain old data.
+  public var slots: [ReferenceSlot]
+
+  public init(typeName: String, size: Int, stride: Int, alignment: Int, slots: [ReferenceSlot]) {
+    self.typeName = typeName
+    self.size = size
+    self.stride = stride
+    self.alignment = alignment
+    self.slots = slots
+  }
+}
+
+/// One word that can hold a reference.
+public struct ReferenceSlot: Sendable, Hashable {
+  public enum Strength: UInt8, Sendable, Hashable, BitwiseCopyable {
+    /// A strong reference to the start of an object (tag bits may be set in an enum payload or a String's object word).
+    case strong
+    /// `unowned`: keeps only memory of an object that is already deinitialised.
+    case unowned
+    /// `weak`: points to a side table, which it keeps; never to what the side table points to.
+    case weak
+    /// `unowned(unsafe)`, `Unmanaged`, `UnsafePointer`s, thin opaque pointers: a pointer, also into the middle of a block.
+    case pointer
+    /// Unknown content (opaque enum payload, existential buffer): may be a reference or data, may be interior.
+    case ambiguous
+  }
+
+  /// Bytes from the start of the value or block; a multiple of 8.
+  public var offset: Int
+  public var strength: Strength
+  /// Field path from the start of the value, as a developer writes it: `cache.storage`; empty for the value itself.
+  public var path: String
+  /// Declared type of the field where it is known.
+  public var typeName: String
+
+  public init(offset: Int, strength: Strength, path: String = "", typeName: String = "") {
+    self.offset = offset
+    self.strength = strength
+    self.path = path
+    self.typeName = typeName
+  }
+}
+
+/// Decodes heap objects' types. Answers are cached by isa; never share one between processes.
+public protocol ObjectTypeDecoder: AnyObject {
+  /// The type of a block whose first word is `head`, or nil if that is no metadata that fits a block of `size` bytes at `address`.
+  /// Reads the block itself only where the type depends on it (errors, generic boxes).
+  func objectType(head: UInt64, address: UInt64, size: UInt64) -> ObjectType?
+}

@@ -1,0 +1,198 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Whatever is asked for, the answer is a report or one clear line with a documented exit code, within the time limit.
+@Suite(.timeLimit(.minutes(5)))
+struct BadInputTests {
+  private func expectError(
+    _ arguments: [String], status: Int32, mentions words: [String], sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let result = try MemwhyBinary.run(arguments)
+    #expect(result.status == status, "\(arguments): \(result.errors)\(result.output)", sourceLocation: sourceLocation)
+    #expect(result.errorLines.count == 1, "\(arguments): \(result.errors)", sourceLocation: sourceLocation)
+    #expect(result.output.isEmpty, "\(arguments): \(result.output)", sourceLocation: sourceLocation)
+    for word in words {
+      #expect(result.errors.contains(word), "\(arguments): \(result.errors)", sourceLocation: sourceLocation)
+    }
+  }
+
+  /// A pid that was free a moment ago.
+  private func freePID() throws -> Int32 {
+    for pid in stride(from: Int32(4_000_000), to: 3_900_000, by: -1) where kill(pid, 0) != 0 && errno == ESRCH {
+      return pid
+    }
+    throw TestFailure("no free process id")
+  }
+
+  @Test(arguments: ["diagnose", "leaks", "heap"]) func noSuchProcess(verb: String) throws {
+    try expectError([verb, "\(freePID())"], status: 66, mentions: ["no process"])
+  }
+
+  @Test func kernelThread() throws {
+    guard let name = try? String(contentsOfFile: "/proc/2/comm", encoding: .utf8), name == "kthreadd\n" else {
+      return skip("no kernel threads are visible in this pid namespace")
+    }
+    try expectError(["leaks", "2"], status: 66, mentions: ["kthreadd", "kernel"])
+  }
+
+  @Test func zombie() throws {
+    let program = try RunningProgram("/bin/sh", ["-c", "sleep 0 & echo CHILD $!; exec sleep 60"], ready: "CHILD")
+    defer { program.stop() }
+    let child = try #require(program.output.split(separator: " ").last.flatMap { Int32($0.dropLast()) })
+    let deadline = Date().addingTimeInterval(5)
+    while Date() < deadline, try !String(contentsOfFile: "/proc/\(child)/stat", encoding: .utf8).contains(") Z ") {
+      usleep(10_000)
+    }
+    try expectError(["\(child)"], status: 66, mentions: ["\(child)", "ended"])
+  }
+
+  @Test func notPermitted() throws {
+    guard geteuid() == 0 else { return skip("needs root to become another user") }
+    guard FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv") else { return skip("setpriv is missing") }
+    // Other users may not be able to enter the build folder, so they get the binary under a path that they can reach.
+    let copy = TemporaryPath("binary")
+    try FileManager.default.copyItem(atPath: MemwhyBinary.path(), toPath: copy.path)
+    chmod(copy.path, 0o755)
+    let program = try RunningProgram("/bin/sh", ["-c", "echo READY; exec sleep 60"])
+    defer { program.stop() }
+    let result = try Command.run(
+      "setpriv",
+      ["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", copy.path, "leaks", "\(program.pid)"])
+    if result.errors.contains("error while loading shared libraries") {
+      return skip("the Swift libraries cannot be read by other users")
+    }
+    #expect(result.status == 77, "\(result.errors)\(result.output)")
+    #expect(result.errorLines.count == 1, "\(result.errors)")
+    #expect(result.errors.contains("root") || result.errors.contains("CAP_SYS_PTRACE"), "\(result.errors)")
+    #expect(program.isRunning)
+  }
+
+  /// Gone, another program, or one that has not even mapped its C library yet: refused in one line, or answered.
+  private func expectAnswerOrRefusal(_ pid: Int32) throws -> Int32 {
+    let result = try MemwhyBinary.run(["leaks", "\(pid)"])
+    if result.status == 0 { return 0 }
+    #expect(result.errorLines.count == 1, "\(result.errors)")
+    let isYoung =
+      result.status == 77 && result.errors.contains("maps no C library")
+      || result.status == 70 && result.errors.contains("allocator was not recognised")
+    #expect([66, 69].contains(result.status) || isYoung, "\(result.status): \(result.errors)\(result.output)")
+    return result.status
+  }
+
+  /// A script that runs one program after the other under the same pid, and ends, while it is looked at.
+  @Test func exitsAndExecsHalfWay() throws {
+    let script = "n=$1; [ $n -gt 0 ] || exit 0; echo READY; exec /bin/sh -c \"$2\" x $((n-1)) \"$2\""
+    var statuses: [Int32: Int] = [:]
+    for _ in 0..<15 {
+      let program = try RunningProgram("/bin/sh", ["-c", script, "x", "400", script])
+      defer { program.stop() }
+      statuses[try expectAnswerOrRefusal(program.pid), default: 0] += 1
+    }
+    print(
+      "programs that exec and exit meanwhile: \(statuses.map { "\($1) x exit code \($0)" }.joined(separator: ", "))")
+  }
+
+  @Test func exitsAtOnce() throws {
+    for delay in 0..<20 {
+      let program = try RunningProgram("/bin/sh", ["-c", "echo READY; sleep 0.0\(delay % 10)\(delay)"])
+      defer { program.stop() }
+      _ = try expectAnswerOrRefusal(program.pid)
+    }
+  }
+
+  // ---- core files ----------------------------------------------------------------------------------------------------
+
+  @Test func coresThatAreNone() throws {
+    let missing = TemporaryPath("missing")
+    try expectError(["leaks", "--core", missing.path], status: 66, mentions: [missing.path])
+    let empty = TemporaryPath("empty")
+    _ = FileManager.default.createFile(atPath: empty.path, contents: Data())
+    try expectError(["leaks", "--core", empty.path], status: 66, mentions: [empty.path])
+    let text = TemporaryPath("text")
+    _ = FileManager.default.createFile(atPath: text.path, contents: Data(repeating: 0x41, count: 100_000))
+    try expectError(["leaks", "--core", text.path], status: 66, mentions: [text.path])
+    // An ELF file, but a program.
+    try expectError(["leaks", "--core", "/bin/sh"], status: 66, mentions: ["/bin/sh"])
+    try expectError(["leaks", "--core", "/tmp"], status: 66, mentions: ["/tmp"])
+  }
+
+  @Test func coresThatAreCutOff() throws {
+    guard FileManager.default.isExecutableFile(atPath: "/usr/bin/gcore") else { return skip("gcore is missing") }
+    let truthFile = TemporaryPath("truth")
+    let program = try RunningProgram(
+      TestProgram.path("cleak", .c(["-O1", "-pthread"])), [truthFile.path, "all", "20"])
+    defer { program.stop() }
+    let base = TemporaryPath("core")
+    try TestProgram.run("gcore", ["-o", base.path, "\(program.pid)"])
+    let core = "\(base.path).\(program.pid)"
+    defer { unlink(core) }
+    let whole = try #require(FileManager.default.contents(atPath: core))
+    let answer = try MemwhyBinary.run(["leaks", "--core", core])
+    #expect(answer.status == 0, "\(answer.errors)")
+    let cut = TemporaryPath("cut")
+    for share in [0, 1, 2, 10, 30, 60, 90, 99] {
+      let count = share == 0 ? 100 : whole.count * share / 100
+      _ = FileManager.default.createFile(atPath: cut.path, contents: whole.prefix(count))
+      let result = try MemwhyBinary.run(["leaks", "--core", cut.path])
+      #expect([0, 66].contains(result.status), "\(share) %: \(result.status) \(result.errors)\(result.output)")
+      if result.status == 66 {
+        #expect(result.errorLines.count == 1, "\(share) %: \(result.errors)")
+      } else {
+        // A part of the heap is gone: what is left must not be called free of leaks, nor leaking for certain.
+        #expect(!result.output.hasPrefix("No leak"), "\(share) %: \(result.output)")
+      }
+    }
+  }
+
+  // ---- unusual programs ----------------------------------------------------------------------------------------------
+
+  @Test func deletedModules() throws {
+    let program = try TestProgram.path("cleak", .c(["-O1", "-pthread"]))
+    let copy = TemporaryPath("deleted")
+    try FileManager.default.copyItem(atPath: program, toPath: copy.path)
+    let truthFile = TemporaryPath("truth")
+    let running = try RunningProgram(copy.path, [truthFile.path, "healthy", "50"])
+    defer { running.stop() }
+    unlink(copy.path)
+    let result = try MemwhyBinary.run(["leaks", "--fail-on", "possible", "\(running.pid)"])
+    #expect(result.status == 0, "\(result.errors)\(result.output)")
+    #expect(result.output.hasPrefix("No leak"), "\(result.output)")
+  }
+
+  @Test func programWithoutSwift() throws {
+    let running = try RunningProgram("/bin/sh", ["-c", "echo READY; read x < /dev/zero; sleep 60"])
+    defer { running.stop() }
+    let result = try MemwhyBinary.run(["--fail-on", "possible", "\(running.pid)"])
+    #expect(result.status == 0, "\(result.errors)\(result.output)")
+    #expect(result.output.contains("glibc"), "\(result.output)")
+  }
+
+  /// The tool on itself would stop itself: it must refuse or answer, never hang.
+  @Test func itself() throws {
+    let result = try Command.run(
+      "/bin/sh", ["-c", "exec \"$0\" leaks $$", MemwhyBinary.path()], timeout: 60)
+    #expect([64, 66, 77].contains(result.status), "\(result.status) \(result.errors)\(result.output)")
+    #expect(result.errorLines.count == 1, "\(result.errors)")
+  }
+
+  /// Answers and errors keep to their streams and codes.
+  @Test func exitCodesOfAnswers() throws {
+    let truthFile = TemporaryPath("truth")
+    let program = try RunningProgram(
+      TestProgram.path("cleak", .c(["-O1", "-pthread"])), [truthFile.path, "all", "20"])
+    defer { program.stop() }
+    #expect(try MemwhyBinary.run(["leaks", "\(program.pid)"]).status == 0)
+    let failing = try MemwhyBinary.run(["leaks", "--fail-on", "possible", "\(program.pid)"])
+    #expect(failing.status == 1, "\(failing.errors)")
+    // No Swift object in this heap: another language's runtime might hide pointers, so it is only possible.
+    #expect(failing.output.contains("no pointer leads to"), "\(failing.output)")
+    #expect(try MemwhyBinary.run(["leaks", "--fail-on", "certain", "\(program.pid)"]).status == 0)
+    let suppressions = TemporaryPath("suppressions")
+    _ = FileManager.default.createFile(
+      atPath: suppressions.path, contents: Data("# native memory\nleak:malloc(*\n".utf8))
+    let accepted = try MemwhyBinary.run(
+      ["leaks", "--fail-on", "possible", "--suppressions", suppressions.path, "\(program.pid)"])
+    #expect(accepted.status == 0, "\(accepted.errors)\(accepted.output)")
+  }
+}

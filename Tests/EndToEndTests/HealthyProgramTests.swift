@@ -1,0 +1,48 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Programs that nobody wrote for this test, known to be healthy: none of their blocks may be reported.
+@Suite(.serialized, .timeLimit(.minutes(6)))
+struct HealthyProgramTests {
+  /// The toolchain's language server with an opened package: a Swift program with the whole compiler, in C++, inside.
+  @Test func languageServer() throws {
+    guard let path = LanguageServer.find() else { return skip("no sourcekit-lsp on this machine") }
+    let server = try LanguageServer(path)
+    defer { server.stop() }
+    try server.openPackage()
+    let judgement = try Judgement(pid: server.pid)
+    let blocks = judgement.analysis.heap.blocks
+    print(
+      "sourcekit-lsp: \(blocks.count) blocks, \(blocks.totalBytes >> 20) MiB, \(judgement.unreachable.count) unreachable"
+    )
+    #expect(blocks.count > 10_000)
+    #expect(judgement.failedChecks.isEmpty, "\(judgement.failedChecks)")
+    #expect(judgement.unreachable.isEmpty, "\(judgement.describeUnreachable())")
+  }
+
+  /// The example's Hummingbird server with its leak switched off, under real load.
+  @Test func hummingbirdUnderLoad() throws {
+    let example = TestProgram.packageRoot.appendingPathComponent("Examples/leaky-service/.build")
+    let builds = ["release", "debug"].map { example.appendingPathComponent($0).path }
+    guard let build = builds.first(where: { FileManager.default.isExecutableFile(atPath: $0 + "/leaky-service") })
+    else {
+      return skip("the example is not built (scripts/demo builds it)")
+    }
+    let service = try RunningProgram(
+      build + "/leaky-service", ["--fixed"], ready: "listening on 127.0.0.1:", timeout: 30)
+    defer { service.stop() }
+    let port = try #require(
+      service.output.split(whereSeparator: { $0 == ":" || $0 == "\n" }).compactMap { Int($0) }.first)
+    // 30,000 visits, 1,000 a second.
+    let load = try RunningProgram(build + "/load", ["\(port)", "30000", "20", "4", "1000"], ready: nil)
+    defer { load.stop() }
+    for round in 0..<4 {
+      sleep(2)
+      let judgement = try Judgement(pid: service.pid)
+      #expect(load.isRunning, "the load ended early: \(load.output)")
+      print("hummingbird: \(judgement.analysis.heap.blocks.count) blocks, \(judgement.unreachable.count) unreachable")
+      #expect(judgement.unreachable.isEmpty, "round \(round): \(judgement.describeUnreachable())")
+    }
+  }
+}

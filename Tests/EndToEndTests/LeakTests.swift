@@ -1,0 +1,87 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Leaks against programs that know their own heap, block by block.
+@Suite(.serialized, .timeLimit(.minutes(10)))
+struct LeakTests {
+  /// How the Swift programs are built.
+  enum Variant: String, CaseIterable, Sendable {
+    case debug, optimized, staticLibrary, stripped
+
+    func path(_ program: String) throws -> String {
+      switch self {
+      case .debug: try TestProgram.path(program, .swift(["-Onone", "-swift-version", "6"]))
+      case .optimized: try TestProgram.path(program, .swift(["-O", "-swift-version", "6"]))
+      case .staticLibrary: try TestProgram.path(program, .swift(["-O", "-swift-version", "6", "-static-stdlib"]))
+      case .stripped: try TestProgram.path(program, .swift(["-O", "-swift-version", "6"]), strip: true)
+      }
+    }
+  }
+
+  private func score(_ path: String, _ arguments: [String]) throws -> (Score, Judgement) {
+    let file = TemporaryPath("truth")
+    let program = try RunningProgram(path, [file.path] + arguments)
+    defer { program.stop() }
+    let judgement = try Judgement(pid: program.pid)
+    let truth = try TruthTable(path: file.path)
+    return (judgement.score(truth), judgement)
+  }
+
+  /// 99.5 % of the leaked blocks, none false, whatever the build.
+  @Test(arguments: Variant.allCases, ["plain-leaks", "all"])
+  func findsEveryKindOfLeak(variant: Variant, what: String) throws {
+    let (score, judgement) = try score(variant.path("leakzoo"), ["--count", "50", what])
+    print(score.table("leakzoo, \(variant), \(what)"))
+    #expect(score.expected > 10_000)
+    #expect(score.share >= 0.995, "\(score.table("missed"))")
+    #expect(score.falseCount == 0, "\(score.table("false"))")
+    // No kind may hide its failure behind the others.
+    for (kind, row) in score.leaks { #expect(Double(row.found) >= 0.9 * Double(row.expected), "\(kind): \(row)") }
+    // Beside what the program registered there are only the runtime's own blocks of lost tasks: slabs, contexts, streams, groups.
+    #expect(score.unregisteredCount <= score.lostTasks * 8, "\(score.table("unregistered"))")
+    #expect(judgement.failedChecks.isEmpty)
+  }
+
+  /// Everything that memory can hang on, and no leak at all: nothing may be reported.
+  @Test(arguments: Variant.allCases)
+  func reportsNothingHealthy(variant: Variant) throws {
+    let (score, judgement) = try score(variant.path("leakzoo"), ["--count", "50", "healthy"])
+    print(score.table("leakzoo, \(variant), healthy"))
+    #expect(score.healthy > 20_000)
+    #expect(judgement.unreachable.isEmpty, "\(score.table("false"))")
+    #expect(judgement.failedChecks.isEmpty)
+  }
+
+  @Test(arguments: ["-O0", "-O2"], ["all", "healthy"])
+  func programInC(optimization: String, what: String) throws {
+    let (score, judgement) = try score(
+      TestProgram.path("cleak", .c([optimization, "-pthread"])), [what, "500"])
+    print(score.table("cleak, \(optimization), \(what)"))
+    #expect(score.share >= 0.995, "\(score.table("missed"))")
+    #expect(score.falseCount == 0 && score.unregisteredCount == 0, "\(score.table("false"))")
+    #expect(what == "all" || judgement.unreachable.isEmpty)
+    #expect(judgement.failedChecks.isEmpty)
+  }
+
+  /// Task groups, actors and JSON under continuous load: caught at any instant, nothing is leaked.
+  @Test(arguments: [Variant.debug, .optimized])
+  func busyProgram(variant: Variant) throws {
+    let program = try RunningProgram(variant.path("busy"))
+    defer { program.stop() }
+    for round in 0..<3 {
+      let judgement = try Judgement(pid: program.pid)
+      #expect(judgement.unreachable.isEmpty, "round \(round): \(judgement.describeUnreachable())")
+      usleep(UInt32.random(in: 10_000...200_000))
+    }
+    #expect(program.isRunning)
+  }
+
+  /// The warning of a checked continuation is lost by the runtime with each lost task: what is found beside the tasks is text.
+  @Test func lostCheckedContinuations() throws {
+    let (score, _) = try score(Variant.optimized.path("leakzoo"), ["--count", "50", "lost-checked-continuation"])
+    print(score.table("lost checked continuations"))
+    #expect(score.share >= 0.995)
+    #expect(score.falseCount == 0)
+  }
+}

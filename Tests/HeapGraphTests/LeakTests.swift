@@ -1,0 +1,308 @@
+import Malloc
+import ProcessImage
+import SwiftMetadata
+import Testing
+
+@testable import HeapGraph
+
+@Suite struct LeakTests {
+  /// A live object's reference counts: strong 1, unowned 1.
+  static let live: UInt64 = 3
+
+  @Test func aReachableRingIsNoLeak() throws {
+    let heap = SyntheticHeap()
+    let node = heap.classType("Node", fields: ["next"])
+    let a = heap.block([node, Self.live, 0, 0])
+    let b = heap.block([node, Self.live, a, 0])
+    heap.store(b, in: a, at: 16)
+    heap.root(b)
+    let result = try heap.analysis()
+    #expect(result.leaks == [])
+    #expect(result.unreachable.isEmpty)
+    #expect(result.rootCount == 1)
+  }
+
+  @Test func ringsOfOneShapeAreOneGroupWithFieldNames() throws {
+    let heap = SyntheticHeap()
+    let session = heap.classType("Session", fields: ["id", "onClose"])
+    let closure = heap.type(
+      .closureContext, "closure context", .fixed(size: 24, slots: [.init(offset: 16, strength: .strong)]))
+    let bytes = heap.type(.arrayStorage, "Array<UInt8>", .none)
+    for _ in 0..<3 {
+      let payload = heap.block([bytes, Self.live, 8, 16, 0])
+      let context = heap.block([closure, Self.live, 0])
+      let object = heap.block([session, Self.live, payload, context, 0])
+      heap.store(object, in: context, at: 16)
+    }
+    let leaks = try #require(try heap.analysis().leaks)
+    #expect(leaks.count == 1)
+    let group = try #require(leaks.first)
+    #expect(group.kind == .cycle)
+    #expect(group.title == "Session.onClose -> closure context -> Session")
+    #expect(group.instances == 3)
+    #expect(group.blocks == 9)
+    #expect(group.confidence == .certain)
+    #expect(group.bytes == 3 * (40 + 24 + 40))
+    #expect(group.contents.first { $0.type == "Array<UInt8>" }?.count == 3)
+  }
+
+  @Test func aRingThroughCollectionsFoldsTheirStorageIntoTheField() throws {
+    let heap = SyntheticHeap()
+    let owner = heap.classType("Owner", fields: ["callbacks"])
+    let element = ValueLayout(
+      typeName: "() -> ()", size: 16, stride: 16, alignment: 8, slots: [.init(offset: 8, strength: .strong)])
+    let array = heap.type(.arrayStorage, "Array<() -> ()>", .array(elements: 32, element: element))
+    let closure = heap.type(.closureContext, "closure context", .conservative)
+    let context = heap.block([closure, Self.live, 0, 0])
+    let storage = heap.block([array, Self.live, 1, 8, 0xdead0, context, 0, 0, 0])
+    let object = heap.block([owner, Self.live, storage])
+    heap.store(object, in: context, at: 16)
+    let group = try #require(try heap.analysis().leaks?.first)
+    #expect(group.title == "Owner.callbacks[…] -> closure context -> Owner")
+    #expect(group.steps.map(\.text) == ["Owner.callbacks[…]", "closure context"])
+  }
+
+  @Test func staleWordsBehindAnArraysEndKeepNothing() throws {
+    let heap = SyntheticHeap()
+    let leaf = heap.classType("Leaf", fields: [])
+    let element = ValueLayout(
+      typeName: "Leaf", size: 8, stride: 8, alignment: 8, slots: [.init(offset: 0, strength: .strong)])
+    let array = heap.type(.arrayStorage, "Array<Leaf>", .array(elements: 32, element: element))
+    let kept = heap.block([leaf, Self.live])
+    let dropped = heap.block([leaf, Self.live])
+    heap.root(heap.block([array, Self.live, 1, 8, kept, dropped]))
+    let result = try heap.analysis()
+    #expect(result.unreachable.map { result.heap.blocks.address(Int($0)) } == [dropped])
+  }
+
+  @Test func onlyOccupiedBucketsKeepTheirValues() throws {
+    let heap = SyntheticHeap()
+    let leaf = heap.classType("Leaf", fields: [])
+    let key = ValueLayout(typeName: "Int", size: 8, stride: 8, alignment: 8, slots: [])
+    let value = ValueLayout(
+      typeName: "Leaf", size: 8, stride: 8, alignment: 8, slots: [.init(offset: 0, strength: .strong)])
+    let table = heap.type(.dictionaryStorage, "Dictionary<Int, Leaf>", .hashTable(bitmap: 64, key: key, value: value))
+    let kept = heap.block([leaf, Self.live])
+    let stale = heap.block([leaf, Self.live])
+    // isa, counts, count, capacity, scale 1, seed, keys, values, bitmap: bucket 1 of 2, keys, values.
+    let storage = heap.block([table, Self.live, 1, 1, 1, 0, 0, 0, 0b10, 11, 22, stale, kept])
+    heap.store(storage + 72, in: storage, at: 48)
+    heap.store(storage + 88, in: storage, at: 56)
+    heap.root(storage)
+    let result = try heap.analysis()
+    #expect(result.unreachable.map { result.heap.blocks.address(Int($0)) } == [stale])
+  }
+
+  @Test func weakReferencesKeepTheSideTableAndNotTheObject() throws {
+    let heap = SyntheticHeap()
+    let holder = heap.classType("Holder", fields: ["delegate"], strengths: [.weak])
+    let object = heap.classType("Object", fields: ["me"])
+    let table = heap.block([0, 0, 0, 0])
+    let leaked = heap.block([object, table >> 3 | 3 << 62, 0])
+    heap.store(leaked, in: leaked, at: 16)
+    heap.store(leaked, in: table, at: 0)
+    heap.root(heap.block([holder, Self.live, table]))
+    let result = try heap.analysis()
+    #expect(result.unreachable.map { result.heap.blocks.address(Int($0)) } == [leaked])
+    #expect(result.leaks?.first?.title == "Object.me -> Object")
+  }
+
+  @Test func aGlobalWeakVariableIsRecognisedByItsSideTable() throws {
+    let heap = SyntheticHeap()
+    let object = heap.classType("Object", fields: ["me"])
+    var builder: [UInt64] = [0, 0, 0, 0]
+    builder[0] = SyntheticHeap.heapBase + 48
+    let table = heap.block(builder)
+    let leaked = heap.block([object, table >> 3 | 3 << 62, 0])
+    #expect(leaked == builder[0])
+    heap.store(leaked, in: leaked, at: 16)
+    heap.root(table)
+    let result = try heap.analysis()
+    #expect(result.unreachable.map { result.heap.blocks.address(Int($0)) } == [leaked])
+  }
+
+  @Test func unownedReferencesKeepOnlyDeinitialisedObjects() throws {
+    let heap = SyntheticHeap()
+    let holder = heap.classType("Holder", fields: ["first", "second"], strengths: [.unowned, .unowned])
+    let object = heap.classType("Object", fields: [])
+    let dead = heap.block([object, 1 << 32 | 2])
+    let alive = heap.block([object, Self.live])
+    heap.root(heap.block([holder, Self.live, dead, alive]))
+    let result = try heap.analysis()
+    #expect(result.unreachable.map { result.heap.blocks.address(Int($0)) } == [alive])
+  }
+
+  @Test func aStrongFieldDoesNotReachIntoTheMiddleOfAnObject() throws {
+    let heap = SyntheticHeap()
+    let holder = heap.classType("Holder", fields: ["field"])
+    let object = heap.classType("Object", fields: [])
+    let target = heap.block([object, Self.live, 0, 0])
+    let raw = heap.block([0, 0, 0, 0])
+    heap.root(heap.block([holder, Self.live, target + 16]))
+    heap.root(heap.block([holder, Self.live, raw + 16]))
+    let result = try heap.analysis()
+    // Memory without a type may hold objects inside.
+    #expect(result.unreachable.map { result.heap.blocks.address(Int($0)) } == [target])
+  }
+
+  @Test func taggedReferencesCount() throws {
+    let heap = SyntheticHeap()
+    let object = heap.classType("Object", fields: [])
+    let a = heap.block([object, Self.live])
+    let b = heap.block([object, Self.live])
+    heap.root(a | 0x8000_0000_0000_0000 | 4)
+    heap.root(b | 0x4000_0000_0000_0001)
+    #expect(try heap.analysis().unreachable.isEmpty)
+  }
+
+  @Test func registersAreRoots() throws {
+    let heap = SyntheticHeap()
+    let object = heap.classType("Object", fields: [])
+    let a = heap.block([object, Self.live])
+    let b = heap.block([object, Self.live])
+    let vector = withUnsafeBytes(of: b.littleEndian) { Array($0) }
+    heap.threads = [
+      ThreadState(tid: 7, stackPointer: 0x1000, threadPointer: 0x2000, registers: [1, a], vectorState: vector)
+    ]
+    let result = try heap.analysis()
+    #expect(result.unreachable.isEmpty)
+    #expect(result.rootCount == 2)
+  }
+
+  @Test func tasksAreNamedByWhereTheyWait() throws {
+    let heap = SyntheticHeap()
+    let task = heap.type(.task, "Task", .task(schedulerLinks: [16]))
+    let slab = heap.type(.taskSlab, "task memory", .taskSlab)
+    let thing = heap.classType("Thing", fields: [])
+    let object = heap.block([thing, Self.live])
+    let memory = heap.block([slab, 0, UInt64(16) << 32 | 64, 0, object, 0xdead_0000])
+    let lost = heap.block([task, Self.live, 0, memory, 0])
+    let other = heap.block([task, Self.live, lost, 0, 0])
+    heap.root(other)
+    let context = HeapAnalysis.Context(
+      taskIsQueued: { _ in false }, describeTask: { $0 == lost ? ["fetch()", "serve()"] : [] })
+    let group = try #require(try heap.analysis(context: context).leaks?.first)
+    #expect(group.kind == .lostTask)
+    #expect(group.title == "task suspended in fetch()")
+    #expect(group.waitsIn == ["fetch()", "serve()"])
+    #expect(group.blocks == 3)
+    // A task in a queue keeps the next one.
+    #expect(try heap.analysis(context: .init(taskIsQueued: { _ in true })).leaks == [])
+  }
+
+  @Test func nativeBlocksAreGroupedBySizeUnderTheirTop() throws {
+    let heap = SyntheticHeap()
+    for _ in 0..<4 {
+      let tail = heap.block([1, 0, 0, 0, 0])
+      heap.block([tail, 0, 0])
+    }
+    let groups = try #require(try heap.analysis().leaks)
+    #expect(groups.count == 1)
+    #expect(groups.first?.kind == .native)
+    #expect(groups.first?.title == "malloc(24)")
+    #expect(groups.first?.instances == 4)
+    #expect(groups.first?.blocks == 8)
+  }
+
+  @Test func inAHeapWithoutSwiftObjectsLeaksAreOnlyPossible() throws {
+    let heap = SyntheticHeap()
+    heap.block([1, 0, 0])
+    let foreign = try heap.analysis()
+    #expect(foreign.leaks?.first?.confidence == .possible)
+    #expect(foreign.remarks.count == 1)
+    heap.root(heap.block([heap.classType("Object", fields: []), Self.live]))
+    let mixed = try heap.analysis()
+    #expect(mixed.leaks?.first?.confidence == .likely)
+    #expect(mixed.remarks.isEmpty)
+  }
+
+  @Test func wordsOfNativeMemoryMayCarryTagsInTheirTopSixteenBits() throws {
+    let heap = SyntheticHeap()
+    let inner = heap.block([1, 0, 0])
+    heap.root(heap.block([1, inner | 0xabcd << 48, 0]))
+    #expect(try heap.analysis().unreachable.isEmpty)
+  }
+
+  @Test func memoryThatWasProtectedAfterwardsStillHoldsRoots() throws {
+    let heap = SyntheticHeap()
+    let kept = heap.block([heap.classType("Object", fields: []), Self.live])
+    heap.protectedWords = [kept]
+    #expect(try heap.analysis().unreachable.isEmpty)
+  }
+
+  @Test func doubtLowersConfidence() throws {
+    let heap = SyntheticHeap()
+    let object = heap.classType("Object", fields: ["me"])
+    let leaked = heap.block([object, Self.live, 0])
+    heap.store(leaked, in: leaked, at: 16)
+    #expect(try heap.analysis(failingCheck: true).leaks?.first?.confidence == .likely)
+  }
+
+  @Test func leaksAreNotJudgedWhereTheyCannotBe() throws {
+    let heap = SyntheticHeap()
+    let object = heap.classType("Object", fields: [])
+    let a = heap.block([object, Self.live])
+    heap.block([object, Self.live])
+    heap.root(a)
+    let inexact = try heap.analysis(isExact: false)
+    #expect(inexact.leaks == nil)
+    #expect(inexact.leaksNotJudged != nil)
+    #expect(inexact.census.first?.count == 1)
+    let running = try heap.analysis(source: .running)
+    #expect(running.leaks == nil)
+    #expect(running.census.first?.count == 2)
+  }
+
+  @Test func freedMemoryInABufferIsNoReference() throws {
+    let heap = SyntheticHeap()
+    let object = heap.classType("Object", fields: [])
+    let dropped = heap.block([object, Self.live])
+    let buffer = heap.block([0x6f_6c6c_6568, 0, dropped, 0])
+    heap.root(buffer)
+    let result = try heap.analysis(context: .init(byteBuffers: [buffer]))
+    #expect(result.unreachable.map { result.heap.blocks.address(Int($0)) } == [dropped])
+  }
+
+  @Test func cachedContinuationsKeepOnlyEachOther() throws {
+    let heap = SyntheticHeap()
+    let object = heap.classType("Object", fields: [])
+    let dropped = (0..<3).map { _ in heap.block([object, Self.live]) }
+    // Three cached continuations, counting down to one, each with what it last carried at 40.
+    let last = heap.block([0, 1, 0, 0, 0, dropped[0], 0, 0, 0])
+    let middle = heap.block([0, 2, last, 0, 0, dropped[1], 0, 0, 0])
+    let first = heap.block([0, 3, middle, 0, 0, dropped[2], 0, 0, 0])
+    heap.root(first)
+    heap.threads = [ThreadState(tid: 1, stackPointer: 0x1000, threadPointer: SyntheticHeap.globals + 256)]
+    let result = try heap.analysis()
+    #expect(result.unreachable.map { result.heap.blocks.address(Int($0)) } == dropped)
+  }
+
+  @Test func continuationsInUseKeepWhatTheyCarry() throws {
+    let heap = SyntheticHeap()
+    let object = heap.classType("Object", fields: [])
+    let carried = (0..<2).map { _ in heap.block([object, Self.live]) }
+    let second = heap.block([0, 0, 0, 0, 0, carried[0], 0, 0, 0])
+    heap.root(heap.block([0, 0, second, 0, 0, carried[1], 0, 0, 0]))
+    // A single block with a one in the right place is no list.
+    let lone = heap.block([object, Self.live])
+    heap.root(heap.block([0, 1, 0, 0, 0, lone, 0, 0, 0]))
+    heap.threads = [ThreadState(tid: 1, stackPointer: 0x1000, threadPointer: SyntheticHeap.globals + 256)]
+    #expect(try heap.analysis().unreachable.isEmpty)
+  }
+
+  @Test func wordsOfATaskThatNobodyWritesKeepNothing() throws {
+    let heap = SyntheticHeap()
+    let task = heap.type(.task, "Task", .task(schedulerLinks: []))
+    let object = heap.classType("Object", fields: [])
+    let reserved = heap.block([object, Self.live])
+    let slack = heap.block([object, Self.live])
+    var words = [UInt64](repeating: 0, count: 39)
+    words[0] = task
+    words[1] = Self.live
+    words[9] = reserved
+    words[38] = slack
+    heap.root(heap.block(words))
+    let result = try heap.analysis()
+    #expect(result.unreachable.map { result.heap.blocks.address(Int($0)) } == [reserved, slack])
+  }
+}

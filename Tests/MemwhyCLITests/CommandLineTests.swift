@@ -1,0 +1,78 @@
+import ArgumentParser
+import Reports
+import Testing
+
+@testable import MemwhyCLI
+
+struct CommandLineTests {
+  @Test func aBarePIDIsADiagnosis() throws {
+    let verb = try #require(try Memwhy.parseAsRoot(["4711"]) as? Diagnose)
+    #expect(verb.target.pid == 4711)
+    #expect(verb.target.freeze == .cow)
+    #expect(verb.findings.failOn == .none)
+    #expect(try Memwhy.parseAsRoot(["--once", "4711"]) is Diagnose)
+    #expect(try Memwhy.parseAsRoot(["diagnose", "--once", "4711"]) is Diagnose)
+  }
+
+  @Test func takesEveryOption() throws {
+    let arguments = [
+      "leaks", "--core", "core.1", "--root", "/r", "--debug-dir", "/d", "--debug-dir", "/e", "--freeze", "stop",
+      "--memory-limit", "512MiB", "--cow-budget", "1.5G", "--json", "--fail-on", "likely", "--suppressions", "s",
+      "--limit", "3", "-v", "--color", "never", "--show-addresses",
+    ]
+    let verb = try #require(try Memwhy.parseAsRoot(arguments) as? LeaksVerb)
+    let request = verb.target.request(verb: "leaks")
+    #expect(request.target == .core(path: "core.1", root: "/r"))
+    #expect(request.debugDirectories == ["/d", "/e"])
+    #expect(request.freeze == .stop)
+    #expect(request.memoryLimit?.bytes == 512 << 20)
+    #expect(request.cowBudget?.bytes == 3 << 29)
+    #expect(verb.findings.failOn.threshold == .likely)
+    #expect(verb.output.limit == 3)
+  }
+
+  @Test(arguments: [
+    ["leaks"], ["0"], ["-5"], ["4711", "--core", "c"], ["4711", "--root", "/"], ["4711", "--limit", "0"],
+    ["4711", "-q", "-v"],
+    ["4711", "--freeze", "hard"], ["4711", "--memory-limit", "lots"], ["4711", "--fail-on", "maybe"], ["abc"],
+    ["4711", "--nope"],
+    ["99999999999"], ["heap", "--fail-on", "certain", "1"], ["4711", "4712"],
+  ])
+  func refusesAsUsage(arguments: [String]) {
+    do {
+      var command = try Memwhy.parseAsRoot(arguments)
+      try command.run()
+      Issue.record("accepted \(arguments)")
+    } catch {
+      #expect(Memwhy.exitCode(for: error).rawValue == ExitStatus.usage, "\(arguments): \(error)")
+    }
+  }
+
+  @Test(arguments: Memwhy.configuration.subcommands.map { $0._commandName })
+  func everyVerbHelpsWithAnExample(verb: String) throws {
+    let type = try #require(Memwhy.configuration.subcommands.first { $0._commandName == verb })
+    #expect(type.helpMessage().contains("Example: memwhy"))
+  }
+}
+
+struct FindingTests {
+  private func status(_ failOn: String, _ certainty: ReportModel.Certainty?) throws -> Int32 {
+    let verb = try #require(try Memwhy.parseAsRoot(["leaks", "--fail-on", failOn, "1"]) as? LeaksVerb)
+    let groups = certainty.map {
+      [ReportModel.LeakGroup(kind: .chain, certainty: $0, type: "A", instances: 1, blocks: 1, bytes: 16)]
+    }
+    let report = ReportModel(
+      tool: .init(version: "0"), verb: "leaks", target: .init(source: .frozen, pid: 1, name: "a"),
+      heap: .init(allocator: "glibc", isExact: true, blocks: 1, bytes: 16), leaks: .init(groups: groups ?? []))
+    return verb.findings.exitStatus(for: report)
+  }
+
+  @Test func failsAtOrAboveTheThreshold() throws {
+    #expect(try status("none", .certain) == 0)
+    #expect(try status("certain", .likely) == 0)
+    #expect(try status("certain", .certain) == 1)
+    #expect(try status("likely", .certain) == 1)
+    #expect(try status("possible", .possible) == 1)
+    #expect(try status("possible", nil) == 0)
+  }
+}

@@ -1,0 +1,79 @@
+import Foundation
+import TestSupport
+
+/// A control group of a test's own, version 1 or 2. Says aloud where there is none and the test is skipped.
+final class TestGroup: Sendable {
+  let path: String
+  let isUnified: Bool
+
+  /// Nil without root or without the controller.
+  init?(controller: String) {
+    guard geteuid() == 0 else {
+      print("skipped: control groups need root")
+      return nil
+    }
+    let name = "memwhy-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+    let old = "/sys/fs/cgroup/\(controller)"
+    if FileManager.default.fileExists(atPath: old + "/cgroup.procs") {
+      isUnified = false
+      path = old + "/" + name
+    } else {
+      let unified = "/sys/fs/cgroup"
+      let enabled = try? String(contentsOfFile: unified + "/cgroup.subtree_control", encoding: .utf8)
+      guard enabled?.split(whereSeparator: \.isWhitespace).contains(Substring(controller)) == true else {
+        print("skipped: no \(controller) controller, neither version 1 nor 2")
+        return nil
+      }
+      isUnified = true
+      path = unified + "/" + name
+    }
+    guard mkdir(path, 0o755) == 0 else {
+      print("skipped: cannot make \(path)")
+      return nil
+    }
+  }
+
+  /// For `SelfCheckingProgram`: runs a program inside the group.
+  var command: (String, [String]) -> (String, [String]) {
+    { [path] program, arguments in
+      (
+        "/bin/sh",
+        ["-c", "echo 0 > /proc/self/oom_score_adj; echo $$ > \(path)/cgroup.procs && exec \"$@\"", "sh", program]
+          + arguments
+      )
+    }
+  }
+
+  @discardableResult
+  func write(_ file: String, _ text: String) -> Bool {
+    let descriptor = open("\(path)/\(file)", O_WRONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    return text.withCString { Glibc.write(descriptor, $0, strlen($0)) } > 0
+  }
+
+  func number(_ file: String) -> UInt64? {
+    (try? String(contentsOfFile: "\(path)/\(file)", encoding: .utf8)).flatMap {
+      UInt64($0.trimmingCharacters(in: .whitespacesAndNewlines))
+    }
+  }
+
+  var memoryUsage: UInt64 { number(isUnified ? "memory.current" : "memory.usage_in_bytes") ?? 0 }
+  var memoryPeak: UInt64 { number(isUnified ? "memory.peak" : "memory.max_usage_in_bytes") ?? 0 }
+  func limitMemory(_ bytes: UInt64?) {
+    write(isUnified ? "memory.max" : "memory.limit_in_bytes", bytes.map { "\($0)" } ?? (isUnified ? "max" : "-1"))
+  }
+
+  /// Once everything in it has ended.
+  func remove() {
+    if !eventually(within: 5, { rmdir(path) == 0 }) { print("cannot remove \(path)") }
+  }
+}
+
+extension Command {
+  static func exists(_ tool: String) -> Bool {
+    (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").contains {
+      FileManager.default.isExecutableFile(atPath: "\($0)/\(tool)")
+    }
+  }
+}

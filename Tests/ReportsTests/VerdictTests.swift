@@ -1,0 +1,48 @@
+import Reports
+import Testing
+
+struct VerdictTests {
+  private func report(_ leaks: ReportModel.Leaks) -> ReportModel {
+    ReportModel(
+      tool: ReportFixtures.tool, verb: "leaks", target: ReportFixtures.leaky.target, heap: ReportFixtures.exactHeap,
+      leaks: leaks)
+  }
+
+  @Test func theSurestGroupDecides() {
+    #expect(report(.init(groups: [ReportFixtures.native])).verdict.certainty == .possible)
+    #expect(report(.init(groups: [ReportFixtures.native, ReportFixtures.cycle])).verdict.certainty == .certain)
+    #expect(report(.init(groups: [])).verdict.certainty == .none)
+    #expect(report(.init(groups: [])).verdict.answer == .noLeak)
+    #expect(report(.notJudged("reasons")).verdict.answer == .notJudged)
+  }
+
+  @Test func certaintiesAreOrdered() {
+    #expect(ReportModel.Certainty.none < .possible)
+    #expect(ReportModel.Certainty.possible < .likely)
+    #expect(ReportModel.Certainty.likely < .certain)
+  }
+
+  @Test func absurdCountsDoNotTrap() {
+    var group = ReportFixtures.cycle
+    group.blocks = .max
+    group.bytes = .max
+    let result = report(.init(groups: [group, group]))
+    #expect(!TextReport().render(result).isEmpty)
+  }
+
+  @Test func aCycleHasOneFingerprintWhereverItStarts() {
+    let rotated = ReportModel.LeakGroup(
+      kind: .cycle, type: "closure context", instances: 1, blocks: 1, bytes: 1,
+      edges: ReportFixtures.cycle.edges.reversed())
+    #expect(rotated.fingerprint == ReportFixtures.cycle.fingerprint)
+    #expect(rotated.fingerprint != ReportFixtures.lostTask.fingerprint)
+    #expect(rotated.fingerprint.count == 16)
+  }
+
+  @Test func stepsNameTheFieldToChange() {
+    let steps = ReportFixtures.leaky.nextSteps
+    #expect(steps.contains { $0.contains("Session.onClose") && $0.contains("[weak self]") })
+    #expect(steps.contains { $0.contains("Inventory.fetch(id:)") })
+    #expect(steps.contains { $0.contains("leak:Session.onClose") })
+  }
+}

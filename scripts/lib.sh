@@ -1,0 +1,45 @@
+# Sourced by the scripts beside it: where the package is, and how to get what a fresh Debian machine with Swift lacks.
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '== %s\n' "$*"; }
+
+die() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 1
+}
+
+command -v swift >/dev/null || die "no Swift toolchain in PATH; install Swift 6.2 or later from swift.org"
+
+# require COMMAND PACKAGE: installs the Debian package unless the command is there.
+require() {
+  command -v "$1" >/dev/null && return
+  install_packages "$2" || die "cannot install $2, which brings $1; install it by hand"
+}
+
+# require_file PATH PACKAGE: the same for a library or a header.
+require_file() {
+  [ -e "$1" ] && return
+  install_packages "$2" || die "cannot install $2, which brings $1; install it by hand"
+}
+
+# optional COMMAND PACKAGE: tests that need it skip with a reason where it cannot be had.
+optional() {
+  command -v "$1" >/dev/null && return
+  install_packages "$2" || say "$2 cannot be installed; tests that need $1 will be skipped"
+}
+
+apt_is_fresh=
+install_packages() {
+  command -v apt-get >/dev/null || return 1
+  local as_root=
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || return 1
+    as_root=sudo
+  fi
+  if [ -z "$apt_is_fresh" ]; then
+    $as_root apt-get -qq update >/dev/null || return 1
+    apt_is_fresh=1
+  fi
+  say "installing $*"
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null
+}
