@@ -33,14 +33,18 @@ public struct HeapAnalysis: Sendable {
     public var describeTask: @Sendable (UInt64) -> [String]
     /// Blocks that hold bytes only, whatever stale words they contain (stdio buffers), by address.
     public var byteBuffers: [UInt64]
+    /// Threads whose frames are history.
+    public var idleWorkers: IdleWorkers
 
     public init(
       taskIsQueued: @escaping @Sendable (UInt64) -> Bool = { _ in true },
-      describeTask: @escaping @Sendable (UInt64) -> [String] = { _ in [] }, byteBuffers: [UInt64] = []
+      describeTask: @escaping @Sendable (UInt64) -> [String] = { _ in [] }, byteBuffers: [UInt64] = [],
+      idleWorkers: IdleWorkers = IdleWorkers()
     ) {
       self.taskIsQueued = taskIsQueued
       self.describeTask = describeTask
       self.byteBuffers = byteBuffers
+      self.idleWorkers = idleWorkers
     }
   }
 
@@ -89,7 +93,8 @@ public struct HeapAnalysis: Sendable {
     }
     let resolver = ReferenceResolver(heap: heap)
     progress?(.roots, 0)
-    var finder = RootFinder(image: image, heap: heap, resolver: resolver)
+    var finder = RootFinder(
+      image: image, heap: heap, resolver: resolver, decoder: decoder, idle: context.idleWorkers)
     try finder.find()
     let roots = finder.roots
     let spare = try DispatchCaches(

@@ -37,7 +37,8 @@ public enum HeapInspection {
         return TaskLinks.areLive(info)
       },
       describeTask: { address in decoder.taskInfo(at: address).map(names.frames) ?? [] },
-      byteBuffers: StdioBuffers.addresses(memory: image.memory, symbols: symbols))
+      byteBuffers: StdioBuffers.addresses(memory: image.memory, symbols: symbols),
+      idleWorkers: IdleWorkers(image: image, symbols: symbols))
     return try HeapAnalysis(
       image: image, walk: walk, decoder: decoder, context: context, options: options
     ) { phase, share in
@@ -80,7 +81,10 @@ struct TaskNames: Sendable {
     let functions = [info.resumeFunction] + info.returnAddresses
     var names: [String] = []
     for function in functions {
-      guard let symbol = symbols.symbol(at: function), !Self.isRuntime(symbol) else { continue }
+      // Both are entry points of functions; a word in the middle of one is torn or not a function at all.
+      guard let symbol = symbols.symbol(at: function), symbol.address == function, !Self.isRuntime(symbol) else {
+        continue
+      }
       let name = demangler.displayName(symbol.mangledName)
       if name.hasPrefix("reabstraction thunk") || name.hasPrefix("partial apply") { continue }
       if names.last != name { names.append(name) }

@@ -28,21 +28,32 @@ public struct Root: Sendable, Hashable {
 /// Finds the roots of an image: every word outside the heap that refers to a live block.
 ///
 /// Not roots: the allocator's own memory (bin heads point to chunks), shared mappings, stacks of finished threads,
-/// and everything below a live thread's stack pointer.
+/// everything below a live thread's stack pointer, registers and frames of idle pool threads, and a word on a stack or in a
+/// register that points to an async context: a thread knows the task that it runs by the task's address, so a context alone
+/// is what the thread ran last.
 struct RootFinder {
   let image: ProcessImage
   let heap: TypedHeap
   let resolver: ReferenceResolver
+  let idle: IdleWorkers
   private let window: MemoryWindow
+  private let decoder: any ObjectTypeDecoder
+  private let isTaskMemory: [Bool]
   private(set) var roots: [Root] = []
   /// Roots' memory that the image could not deliver, in bytes.
   private(set) var unreadableBytes: UInt64 = 0
 
-  init(image: ProcessImage, heap: TypedHeap, resolver: ReferenceResolver) {
+  init(
+    image: ProcessImage, heap: TypedHeap, resolver: ReferenceResolver, decoder: any ObjectTypeDecoder,
+    idle: IdleWorkers = IdleWorkers()
+  ) {
     self.image = image
     self.heap = heap
     self.resolver = resolver
+    self.decoder = decoder
+    self.idle = idle
     window = MemoryWindow(image.memory)
+    isTaskMemory = heap.types.map { $0.kind == .taskSlab }
   }
 
   /// Reads all roots. O(bytes of module data, stacks and other anonymous memory).
@@ -60,7 +71,7 @@ struct RootFinder {
         try scan(mapping.start..<mapping.end, .anonymous, excluding: owned)
       }
     }
-    for thread in image.threads {
+    for thread in image.threads where idle.idleFrames[thread.tid] == nil {
       for register in thread.registers { add(register, .register, UInt64(UInt32(bitPattern: thread.tid))) }
       // Every 8-byte lane of the SIMD state; the legacy header holds no data and matches nothing.
       thread.vectorState.withUnsafeBytes { bytes in
@@ -92,7 +103,12 @@ struct RootFinder {
     _ mapping: Mapping, guarded: Bool, excluding owned: [Range<UInt64>]
   ) throws(MemoryError) {
     let stacks = try ThreadStacks(mapping: mapping, guarded: guarded, threads: image.threads, window: window)
-    for (range, kind) in stacks.ranges { try scan(range, kind, excluding: owned) }
+    for (range, kind) in stacks.ranges {
+      // A stack belongs to one thread; where idle frames lie in it, they are its lowest part.
+      let history = idle.idleFrames.values.first { range.overlaps($0) }
+      let start = max(range.lowerBound, history?.upperBound ?? 0)
+      if start < range.upperBound { try scan(start..<range.upperBound, kind, excluding: owned) }
+    }
   }
 
   /// Scans the words of a range, minus ranges that hold no roots.
@@ -146,6 +162,14 @@ struct RootFinder {
   private mutating func add(_ word: UInt64, _ kind: Root.Kind, _ address: UInt64) {
     if word < 0x1000 { return }
     let target = resolver.target(word, .ambiguous)
-    if target >= 0 { roots.append(Root(kind: kind, address: address, block: UInt32(target))) }
+    guard target >= 0 else { return }
+    if kind == .stack || kind == .register, isTaskMemory[heap.typeIndex(target)], !isTask(word) { return }
+    roots.append(Root(kind: kind, address: address, block: UInt32(target)))
+  }
+
+  /// A child task of `async let` lies in its parent's memory; the thread that runs it points right to it.
+  private func isTask(_ address: UInt64) -> Bool {
+    guard let head = try? image.memory.load(UInt64.self, at: address) else { return false }
+    return decoder.objectType(head: head, address: address, size: UInt64(Int32.max))?.kind == .task
   }
 }

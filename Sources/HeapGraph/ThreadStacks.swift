@@ -9,7 +9,7 @@ struct ThreadStacks {
   private(set) var ranges: [(Range<UInt64>, Root.Kind)] = []
 
   /// Bytes below the stack pointer that a leaf function may use (System V ABI, AMD64 supplement 3.2.2).
-  private static let redZone: UInt64 = 128
+  static let redZone: UInt64 = 128
   /// `tcbhead_t.dtv`.
   private static let dynamicThreadVector: UInt64 = 8
 

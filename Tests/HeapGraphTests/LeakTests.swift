@@ -169,6 +169,35 @@ import Testing
     #expect(result.rootCount == 2)
   }
 
+  /// What a thread ran last is still in its registers: a pointer into the task's memory, not to the task.
+  @Test func aThreadsLastAsyncContextKeepsNoTask() throws {
+    let heap = SyntheticHeap()
+    let task = heap.type(.task, "Task", .task(schedulerLinks: []))
+    let slab = heap.type(.taskSlab, "task memory", .taskSlab)
+    // A context at 32, a child task of `async let` at 48.
+    let memory = heap.block([slab, 0, UInt64(32) << 32 | 64, 0, 1, 2, task, Self.live])
+    let parent = heap.block([task, Self.live, memory, 0, 0])
+    heap.store(parent, in: memory, at: 40)
+    func thread(_ word: UInt64) -> [ThreadState] {
+      [ThreadState(tid: 7, stackPointer: 0x1000, threadPointer: 0x2000, registers: [word])]
+    }
+    heap.threads = thread(memory + 32)
+    #expect(try heap.analysis().unreachable.count == 2)
+    heap.threads = thread(memory + 48)
+    #expect(try heap.analysis().unreachable.isEmpty)
+    heap.threads = thread(parent)
+    #expect(try heap.analysis().unreachable.isEmpty)
+  }
+
+  @Test func anIdleThreadsRegistersAreNoRoots() throws {
+    let heap = SyntheticHeap()
+    let object = heap.block([heap.classType("Object", fields: []), Self.live])
+    heap.threads = [ThreadState(tid: 7, stackPointer: 0x1000, threadPointer: 0x2000, registers: [object])]
+    #expect(try heap.analysis().unreachable.isEmpty)
+    let context = HeapAnalysis.Context(idleWorkers: IdleWorkers(idleFrames: [7: 0x800..<0x1200]))
+    #expect(try heap.analysis(context: context).unreachable.count == 1)
+  }
+
   @Test func tasksAreNamedByWhereTheyWait() throws {
     let heap = SyntheticHeap()
     let task = heap.type(.task, "Task", .task(schedulerLinks: [16]))

@@ -1,0 +1,78 @@
+import ProcessImage
+import Symbols
+
+/// Finds threads of libdispatch's pool that wait for work.
+///
+/// Such a thread runs none of the program's code, yet registers and the unwritten parts of its frames still hold what the last job left
+/// there, which would keep one lost task a thread. Its stack from the stack pointer up to the thread's first frame is
+/// therefore no root; the thread-local storage above stays one.
+///
+/// A waiting worker is `start_thread` -> `_dispatch_worker_thread` -> `_dispatch_semaphore_wait_slow` -> `_dispatch_sema4_timedwait` ->
+/// the C library (swiftlang/swift-corelibs-libdispatch src/queue.c and src/shims/lock.c). A worker that runs a job has a return
+/// address of `_dispatch_root_queue_drain`, and of the job, below that of `_dispatch_worker_thread`. Both are read off the stack without
+/// unwinding: the first word that returns into anything else proves that the thread is busy, and a doubt does too.
+public struct IdleWorkers: Sendable, Hashable {
+  /// Per thread id, the part of the stack whose words are history: from the red zone to the frame of `start_thread`.
+  public private(set) var idleFrames: [Int32: Range<UInt64>] = [:]
+
+  /// Functions that stand between the C library's wait and the worker's loop.
+  private static let waiting: Set<String> = [
+    "_dispatch_sema4_wait", "_dispatch_sema4_timedwait", "_dispatch_semaphore_wait_slow", "dispatch_semaphore_wait",
+  ]
+  private static let loop = "_dispatch_worker_thread"
+  /// A wait takes some 400 bytes of stack; a thread deeper than this is not in it.
+  private static let deepestWait: UInt64 = 2048
+
+  /// No thread is known to be idle.
+  public init() {}
+
+  /// Looks at every thread's innermost frames. O(threads); without symbols of libdispatch it finds none.
+  public init(image: ProcessImage, symbols: any SymbolSource) {
+    guard symbols.address(of: Self.loop) != nil else { return }
+    let library = image.modules.first { Self.isCLibrary($0) }
+    for thread in image.threads {
+      guard let library, thread.stackPointer >= ThreadStacks.redZone else { continue }
+      if let end = Self.firstFrame(thread, library: library, image: image, symbols: symbols) {
+        idleFrames[thread.tid] = (thread.stackPointer - ThreadStacks.redZone) & ~7..<end
+      }
+    }
+  }
+
+  /// Test only: these threads are idle.
+  init(idleFrames: [Int32: Range<UInt64>]) { self.idleFrames = idleFrames }
+
+  /// The word that returns to `start_thread`, if the thread is in the worker's wait.
+  private static func firstFrame(
+    _ thread: ThreadState, library: Module, image: ProcessImage, symbols: any SymbolSource
+  ) -> UInt64? {
+    var isInLoop = false
+    var address = (thread.stackPointer + 7) & ~7
+    let end = address + deepestWait
+    while address < end {
+      guard let word = try? image.memory.load(UInt64.self, at: address) else { return nil }
+      defer { address += 8 }
+      guard let module = image.modules.first(where: { $0.start <= word && word < $0.end }) else { continue }
+      if module == library {
+        // Code and the library's own data alike; below the loop both belong to the wait.
+        if isInLoop { return address }
+        continue
+      }
+      // Data of a module (a queue, a string) is no return address.
+      if module.writableRanges.contains(where: { $0.contains(word) }) { continue }
+      // The word before: a call can be a function's last instruction.
+      guard let symbol = symbols.symbol(at: word - 1) else { return nil }
+      if symbol.isData { continue }
+      let name = symbol.mangledName
+      if name == loop {
+        isInLoop = true
+      } else if isInLoop || !waiting.contains(name) {
+        return nil
+      }
+    }
+    return nil
+  }
+
+  private static func isCLibrary(_ module: Module) -> Bool {
+    module.name.hasPrefix("libc.so") || module.name.hasPrefix("libc-2.")
+  }
+}
