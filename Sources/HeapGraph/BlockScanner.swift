@@ -10,8 +10,8 @@ struct BlockScanner {
   let heap: TypedHeap
   let resolver: ReferenceResolver
   let plans: ScanPlans
-  /// Are a task's scheduler links in use? They keep their last value when the task has left the queue.
-  let taskIsQueued: @Sendable (_ address: UInt64) -> Bool
+  /// Which of a task's words mean something: queues' links keep their last value when the task has left the queue.
+  let taskWords: @Sendable (_ address: UInt64) -> TaskWords
   private let window: MemoryWindow
   /// Side tables are recognised by reading the object they claim to be of: that must not move the main window.
   private let sideWindow: MemoryWindow
@@ -20,12 +20,12 @@ struct BlockScanner {
 
   init(
     heap: TypedHeap, resolver: ReferenceResolver, plans: ScanPlans, memory: any MemoryReader,
-    taskIsQueued: @escaping @Sendable (UInt64) -> Bool
+    taskWords: @escaping @Sendable (UInt64) -> TaskWords
   ) {
     self.heap = heap
     self.resolver = resolver
     self.plans = plans
-    self.taskIsQueued = taskIsQueued
+    self.taskWords = taskWords
     window = MemoryWindow(memory)
     sideWindow = MemoryWindow(memory)
   }
@@ -262,18 +262,25 @@ struct BlockScanner {
       return
     }
     var links: [Int] = []
-    if case .task(let schedulerLinks) = heap.type(block).layout, !schedulerLinks.isEmpty, !taskIsQueued(address) {
-      links = schedulerLinks
-    }
+    if case .task(let schedulerLinks) = heap.type(block).layout { links = schedulerLinks }
+    let words = taskWords(address)
     // The runtime asks for a multiple of 16 bytes; the 8 that `malloc` can spare behind them are not the task's.
-    let extent = size & ~15
+    let extent = min(size & ~15, max(words.end, address) - address)
     var offset: UInt64 = 16
     while offset + 8 <= extent {
-      if offset != Self.unwrittenTaskWord && !links.contains(Int(offset)) {
-        report(block, offset, window.word(address + offset), .ambiguous, &sink)
+      let word = window.word(address + offset)
+      if offset != Self.unwrittenTaskWord && (!links.contains(Int(offset)) || (words.linksAreInUse && isLink(word))) {
+        report(block, offset, word, .ambiguous, &sink)
       }
       offset += 8
     }
+  }
+
+  /// A queue links tasks that are all queued; a task that waits for a timer is queued without a link, and its words are stale.
+  private func isLink(_ word: UInt64) -> Bool {
+    let target = resolver.target(word, .ambiguous)
+    guard target >= 0, case .task = heap.type(target).layout else { return true }
+    return taskWords(heap.blocks.address(target)).linksAreInUse
   }
 
   /// An unknown small block is a side table if the object that its first word points to names it in its reference counts.

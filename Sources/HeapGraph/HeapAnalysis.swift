@@ -3,6 +3,19 @@ import ProcessImage
 import SwiftMetadata
 import Symbols
 
+/// Which of a task's words have been written for what the task does now.
+public struct TaskWords: Sendable, Hashable {
+  /// It is in a queue, running, or waiting for another task: its scheduler links are in use.
+  public var linksAreInUse: Bool
+  /// Address of the first unwritten byte: the frame of a task that has not begun yet.
+  public var end: UInt64
+
+  public init(linksAreInUse: Bool = true, end: UInt64 = .max) {
+    self.linksAreInUse = linksAreInUse
+    self.end = end
+  }
+}
+
 /// What is in the heap, and what of it nothing reaches any more.
 public struct HeapAnalysis: Sendable {
   public struct Options: Sendable {
@@ -27,8 +40,8 @@ public struct HeapAnalysis: Sendable {
 
   /// What marking needs to know beyond layouts, from those who know tasks and symbols.
   public struct Context: Sendable {
-    /// Is the task at this address in a queue, running, or waiting for another task, so that its links are in use?
-    public var taskIsQueued: @Sendable (UInt64) -> Bool
+    /// Which words of the task at this address mean something.
+    public var taskWords: @Sendable (UInt64) -> TaskWords
     /// The async function in which the task at this address is suspended, then its callers, demangled.
     public var describeTask: @Sendable (UInt64) -> [String]
     /// Blocks that hold bytes only, whatever stale words they contain (stdio buffers), by address.
@@ -37,11 +50,11 @@ public struct HeapAnalysis: Sendable {
     public var idleWorkers: IdleWorkers
 
     public init(
-      taskIsQueued: @escaping @Sendable (UInt64) -> Bool = { _ in true },
+      taskWords: @escaping @Sendable (UInt64) -> TaskWords = { _ in TaskWords() },
       describeTask: @escaping @Sendable (UInt64) -> [String] = { _ in [] }, byteBuffers: [UInt64] = [],
       idleWorkers: IdleWorkers = IdleWorkers()
     ) {
-      self.taskIsQueued = taskIsQueued
+      self.taskWords = taskWords
       self.describeTask = describeTask
       self.byteBuffers = byteBuffers
       self.idleWorkers = idleWorkers
@@ -107,7 +120,7 @@ public struct HeapAnalysis: Sendable {
     let plans = ScanPlans(heap.types)
     var marker = Marker(
       heap: heap, resolver: resolver, plans: plans, memory: image.memory, workerCount: options.workerCount,
-      taskIsQueued: context.taskIsQueued)
+      taskWords: context.taskWords)
     // The allocator's thread caches are in use as long as their thread lives.
     let internals = walk.internalBlocks.map { walk.blocks.index(startingAt: $0) }.filter { $0 >= 0 }
     let total = Double(max(1, walk.blocks.count))
@@ -145,7 +158,7 @@ public struct HeapAnalysis: Sendable {
     unreachableBytes = bytes
     progress?(.grouping, 0)
     var scanner = BlockScanner(
-      heap: heap, resolver: resolver, plans: plans, memory: image.memory, taskIsQueued: context.taskIsQueued)
+      heap: heap, resolver: resolver, plans: plans, memory: image.memory, taskWords: context.taskWords)
     let graph = try UnreachableGraph(nodes: nodes, scanner: &scanner)
     // Other languages' runtimes hide references in ways that only they know (compressed pointers, handles).
     let isForeign = !heap.types.contains { $0.kind != .native && $0.kind != .sideTable }

@@ -26,21 +26,11 @@ public enum HeapInspection {
     progress: (@Sendable (Phase, Double) -> Void)? = nil
   ) throws -> HeapAnalysis {
     progress?(.walking, 0)
-    let module = MainModule.name(image)
-    let decoder = SharedDecoder(MetadataDecoder(image: image, symbols: symbols, omittingModule: module))
-    let scanned = ScannedObjects(decoder: decoder, memory: image.memory)
+    let details = Details(image: image, symbols: symbols)
+    let scanned = ScannedObjects(decoder: details.decoder, memory: image.memory)
     let walk = try HeapWalk.walk(image, progress: { progress?(.walking, $0) }, objectSize: scanned.size)
-    let names = TaskNames(symbols: symbols, mainModule: module)
-    let context = HeapAnalysis.Context(
-      taskIsQueued: { address in
-        guard let info = decoder.taskInfo(at: address) else { return true }
-        return TaskLinks.areLive(info)
-      },
-      describeTask: { address in decoder.taskInfo(at: address).map(names.frames) ?? [] },
-      byteBuffers: StdioBuffers.addresses(memory: image.memory, symbols: symbols),
-      idleWorkers: IdleWorkers(image: image, symbols: symbols))
     return try HeapAnalysis(
-      image: image, walk: walk, decoder: decoder, context: context, options: options
+      image: image, walk: walk, decoder: details.decoder, context: details.analysis, options: options
     ) { phase, share in
       switch phase {
       case .typing: progress?(.typing, share)
@@ -52,11 +42,39 @@ public enum HeapInspection {
   }
 }
 
-/// When a task's scheduler links mean something.
-enum TaskLinks {
+extension HeapInspection {
+  /// What an image's symbols and metadata add to the layouts: the decoder, and the context that marking needs.
+  struct Details {
+    let decoder: SharedDecoder
+    let analysis: HeapAnalysis.Context
+
+    init(image: ProcessImage, symbols: any SymbolSource) {
+      let module = MainModule.name(image)
+      let decoder = SharedDecoder(MetadataDecoder(image: image, symbols: symbols, omittingModule: module))
+      let names = TaskNames(symbols: symbols, mainModule: module)
+      self.decoder = decoder
+      analysis = HeapAnalysis.Context(
+        taskWords: { address in decoder.taskInfo(at: address).map(TaskWords.init) ?? TaskWords() },
+        describeTask: { address in decoder.taskInfo(at: address).map(names.frames) ?? [] },
+        byteBuffers: StdioBuffers.addresses(memory: image.memory, symbols: symbols),
+        idleWorkers: IdleWorkers(image: image, symbols: symbols))
+    }
+  }
+}
+
+extension TaskWords {
+  /// {parent frame, function that continues it}: all that is written of a frame before its function has begun.
+  private static let frameHeader: UInt64 = 16
+
+  init(_ info: TaskInfo) {
+    self.init(
+      linksAreInUse: Self.linksAreInUse(info),
+      end: info.isUnstarted && info.resumeContext > info.address ? info.resumeContext + Self.frameHeader : .max)
+  }
+
   /// In a queue, or in the waiting list of another task or a group. A task that waits for its continuation is in no list; what its
   /// links hold is left over from the last queue it was in.
-  static func areLive(_ info: TaskInfo) -> Bool {
+  private static func linksAreInUse(_ info: TaskInfo) -> Bool {
     if info.isEnqueued { return true }
     if info.isRunning || info.isComplete { return false }
     switch info.dependency {

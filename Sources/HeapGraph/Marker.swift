@@ -13,7 +13,7 @@ struct Marker {
   let resolver: ReferenceResolver
   let plans: ScanPlans
   let memory: any MemoryReader
-  let taskIsQueued: @Sendable (UInt64) -> Bool
+  let taskWords: @Sendable (UInt64) -> TaskWords
   let workerCount: Int
 
   /// Reached from a root.
@@ -23,14 +23,14 @@ struct Marker {
 
   init(
     heap: TypedHeap, resolver: ReferenceResolver, plans: ScanPlans, memory: any MemoryReader, workerCount: Int,
-    taskIsQueued: @escaping @Sendable (UInt64) -> Bool
+    taskWords: @escaping @Sendable (UInt64) -> TaskWords
   ) {
     self.heap = heap
     self.resolver = resolver
     self.plans = plans
     self.memory = memory
     self.workerCount = max(1, workerCount)
-    self.taskIsQueued = taskIsQueued
+    self.taskWords = taskWords
     marked = Bitmap(count: heap.blocks.count)
   }
 
@@ -44,7 +44,7 @@ struct Marker {
     let workers = (0..<workerCount).map { _ in
       Worker(
         scanner: BlockScanner(
-          heap: heap, resolver: resolver, plans: plans, memory: memory, taskIsQueued: taskIsQueued),
+          heap: heap, resolver: resolver, plans: plans, memory: memory, taskWords: taskWords),
         sink: MarkSink(marked: marked, found: Bitmap(count: heap.blocks.count)))
     }
     var level: [UInt32] = []

@@ -41,6 +41,8 @@ public struct TaskInfo: Sendable, Hashable {
   public var isRunning: Bool
   public var isComplete: Bool
   public var isCancelled: Bool
+  /// Enqueued for the first time: of its first frame only the header is written, the rest is what the memory held before.
+  public var isUnstarted: Bool
   public var dependency: Dependency
   /// Where the awaiting functions go on, innermost first; up to 32. Symbols of these name what the task waits in.
   public var returnAddresses: [UInt64]
@@ -69,9 +71,18 @@ extension MetadataDecoder {
       address: address, identifier: UInt64(identifierHigh) << 32 | UInt64(identifierLow),
       resumeFunction: resumeFunction, resumeContext: resumeContext, isEnqueued: flags & 0x1000 != 0,
       isRunning: flags & 0x800 != 0, isComplete: flags & 0x2000 != 0, isCancelled: flags & 0x100 != 0,
+      isUnstarted: flags & 0x800 == 0 && isStartAdapter(resumeFunction),
       dependency: hasDependency ? dependency(of: address) : .none,
       returnAddresses: returnAddresses(from: resumeContext),
       firstSlab: firstSlab)
+  }
+
+  /// A new task begins in one of two adapters, which variables for debuggers name, in a stripped program too
+  /// (stdlib/public/Concurrency/Debug.h, Swift 5.6 and later).
+  private func isStartAdapter(_ function: UInt64) -> Bool {
+    ["_swift_concurrency_debug_future_adapter", "_swift_concurrency_debug_non_future_adapter"].contains { name in
+      symbols.address(of: name).flatMap { memory.word($0) } == function
+    }
   }
 
   /// TaskDependencyStatusRecord: {flags, parent record, what it depends on, waiting task…, kind u32}.

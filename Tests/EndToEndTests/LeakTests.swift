@@ -25,7 +25,9 @@ struct LeakTests {
     defer { program.stop() }
     let judgement = try Judgement(pid: program.pid)
     let truth = try TruthTable(path: file.path)
-    return (judgement.score(truth), judgement)
+    let score = judgement.score(truth)
+    if !score.missed.isEmpty { print("held, although leaked:\n\(try judgement.holders(of: score.missed))") }
+    return (score, judgement)
   }
 
   /// 99.5 % of the leaked blocks, none false, whatever the build.

@@ -55,6 +55,8 @@ struct Score {
   /// Reported blocks that the program did not register, by type.
   var unregistered: [String: Int] = [:]
   var lostTasks = 0
+  /// Leaked blocks that were not reported.
+  var missed: Set<Int> = []
 
   /// - Parameters:
   ///   - block: index of the live block that holds an address, or nil.
@@ -75,7 +77,7 @@ struct Score {
       let isReported = unreachable.contains(index)
       if record.verdict.isLeak {
         leaks[record.kind, default: Kind()].expected += 1
-        if isReported { leaks[record.kind, default: Kind()].found += 1 }
+        if isReported { leaks[record.kind, default: Kind()].found += 1 } else { missed.insert(index) }
         if record.verdict == .leakedTask { lostTasks += 1 }
       } else {
         healthy += 1

@@ -22,8 +22,8 @@ import Testing
       guard address >= dispatch, address < dispatch + UInt64(functions.count) * 256 else { return nil }
       let index = Int(address - dispatch) / 256
       return Symbol(
-        address: dispatch + UInt64(index) * 256, size: 256, mangledName: functions[index], module: "/lib/libdispatch.so",
-        isData: false)
+        address: dispatch + UInt64(index) * 256, size: 256, mangledName: functions[index],
+        module: "/lib/libdispatch.so", isData: false)
     }
 
     func address(of mangledName: String) -> UInt64? {
@@ -49,7 +49,8 @@ import Testing
     let image = ProcessImage(
       source: .bytes, pid: nil, name: "p", mappings: [],
       modules: [
-        module("/bin/p", Self.program), module("/lib/libc.so.6", Self.libc), module("/lib/libdispatch.so", Self.dispatch),
+        module("/bin/p", Self.program), module("/lib/libc.so.6", Self.libc),
+        module("/lib/libdispatch.so", Self.dispatch),
       ],
       threads: [ThreadState(tid: 7, stackPointer: Self.stack, threadPointer: 0)], memory: memory,
       files: NoModuleFiles())

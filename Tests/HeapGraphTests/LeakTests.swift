@@ -209,14 +209,39 @@ import Testing
     let other = heap.block([task, Self.live, lost, 0, 0])
     heap.root(other)
     let context = HeapAnalysis.Context(
-      taskIsQueued: { _ in false }, describeTask: { $0 == lost ? ["fetch()", "serve()"] : [] })
+      taskWords: { _ in TaskWords(linksAreInUse: false) }, describeTask: { $0 == lost ? ["fetch()", "serve()"] : [] })
     let group = try #require(try heap.analysis(context: context).leaks?.first)
     #expect(group.kind == .lostTask)
     #expect(group.title == "task suspended in fetch()")
     #expect(group.waitsIn == ["fetch()", "serve()"])
     #expect(group.blocks == 3)
     // A task in a queue keeps the next one.
-    #expect(try heap.analysis(context: .init(taskIsQueued: { _ in true })).leaks == [])
+    #expect(try heap.analysis(context: .init(taskWords: { _ in TaskWords() })).leaks == [])
+  }
+
+  /// A task that waits for a timer is enqueued, and yet in no list: its links are what the memory held before.
+  @Test func aLinkLeadsOnlyToQueuedTasks() throws {
+    let heap = SyntheticHeap()
+    let task = heap.type(.task, "Task", .task(schedulerLinks: [16]))
+    let lost = heap.block([task, Self.live, 0, 0, 0])
+    let sleeping = heap.block([task, Self.live, lost, 0, 0])
+    heap.root(sleeping)
+    let context = HeapAnalysis.Context(taskWords: { TaskWords(linksAreInUse: $0 == sleeping) })
+    let result = try heap.analysis(context: context)
+    #expect(result.unreachable.map { result.heap.blocks.address(Int($0)) } == [lost])
+  }
+
+  @Test func theFrameOfATaskThatHasNotBegunKeepsNothing() throws {
+    let heap = SyntheticHeap()
+    let task = heap.type(.task, "Task", .task(schedulerLinks: []))
+    let object = heap.classType("Object", fields: [])
+    let captured = heap.block([object, Self.live])
+    let stale = heap.block([object, Self.live])
+    let unstarted = heap.block([task, Self.live, captured, 0, stale, 0])
+    heap.root(unstarted)
+    let context = HeapAnalysis.Context(taskWords: { TaskWords(end: $0 + 32) })
+    let result = try heap.analysis(context: context)
+    #expect(result.unreachable.map { result.heap.blocks.address(Int($0)) } == [stale])
   }
 
   @Test func nativeBlocksAreGroupedBySizeUnderTheirTop() throws {

@@ -54,7 +54,8 @@ public enum Mutation {
     return result
   }
 
-  /// Calls `body` with fresh damage until `seconds` have passed or `rounds` are done; returns the number of rounds.
+  /// Calls `body` with fresh damage until `seconds` have passed or `rounds` are done, at least a tenth of them however slow the
+  /// machine is; returns the number of rounds.
   public static func rounds(
     _ rounds: Int, seconds: Double, seed: UInt64 = 1, _ body: (inout SeededGenerator) throws -> Void
   ) rethrows -> Int {
@@ -62,7 +63,7 @@ public enum Mutation {
     let end = clock.now + .seconds(seconds)
     var generator = SeededGenerator(seed: seed)
     var done = 0
-    while done < rounds, clock.now < end {
+    while done < rounds, done <= rounds / 10 || clock.now < end {
       try body(&generator)
       done += 1
     }

@@ -220,7 +220,7 @@ struct GlibcSession {
   private mutating func walkPiece(
     _ walk: ChunkWalk, from first: UInt64, end: HeapSegment.End, limit: UInt64, arena: Int, stopsAtFence: Bool
   ) -> ChunkWalk.Outcome.End {
-    let resync = Resync(space: space, cache: cache)
+    let resync = Resync(space: space, cache: cache, known: walk.cached)
     var start = first
     var attempts = 0
     let chainEnd: UInt64
@@ -237,6 +237,7 @@ struct GlibcSession {
         ? resync.next(after: address, end: chainEnd, limit: limit, budget: &searchBudget) : chainEnd
       let lost = address..<max(next, address)
       skipped.append(lost)
+      tallies[arena].skips += next < chainEnd ? 1 : 2
       tallies[arena].skippedBytes &+= lost.upperBound - lost.lowerBound
       remarks.append(
         "arena 0x\(hex(states[arena].address)): \(lost.upperBound - lost.lowerBound) bytes at 0x\(hex(address)) are not a chain of chunks"

@@ -2,6 +2,9 @@
 struct Resync {
   let space: AddressSpace
   let cache: PageCache
+  /// Sorted addresses of chunks in thread caches and fastbins. They are chunks for certain, so a chain that jumps over one is a
+  /// stale header inside a free chunk.
+  let known: [UInt64]
 
   /// Breaks in one segment after which the rest is given up.
   static let mostAttempts = 64
@@ -28,9 +31,29 @@ struct Resync {
     guard let word = cache.word(chunk &+ 8), Chunk.size(word) >= Chunk.smallest, Chunk.size(word) & 8 == 0,
       Chunk.size(word) <= end &- chunk
     else { return false }
-    guard let reached = ChunkWalk.follow(chunk, stop: end, limit: limit, steps: Self.convincing, cache: cache) else {
-      return false
+    guard let reached = ChunkWalk.follow(chunk, stop: end, limit: limit, steps: Self.convincing, cache: cache),
+      reached == end || reached &- chunk >= UInt64(Self.convincing) * 32
+    else { return false }
+    return agreesWithKnown(chunk, reached: reached)
+  }
+
+  /// Every known chunk in the range begins where the chain has a chunk. O(steps + log known).
+  private func agreesWithKnown(_ first: UInt64, reached: UInt64) -> Bool {
+    var low = 0
+    var high = known.count
+    while low < high {
+      let middle = (low + high) / 2
+      if known[middle] < first { low = middle + 1 } else { high = middle }
     }
-    return reached == end || reached &- chunk >= UInt64(Self.convincing) * 32
+    var chunk = first
+    while chunk < reached, low < known.count, known[low] < reached {
+      guard let word = cache.word(chunk &+ 8) else { return false }
+      let next = chunk &+ Chunk.size(word)
+      guard next > chunk else { return false }
+      if known[low] == chunk { low += 1 }
+      if low < known.count && known[low] < next { return false }
+      chunk = next
+    }
+    return true
   }
 }

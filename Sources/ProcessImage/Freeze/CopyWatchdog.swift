@@ -17,6 +17,10 @@ final class CopyWatchdog: @unchecked Sendable {
 
   /// A writer dirties up to 0.6 GB/s: 3 MiB in this time.
   private static let intervalMilliseconds: Int32 = 5
+  /// The copy goes when the target would reach its limit within this time if it kept on writing as fast: on a machine without an
+  /// idle core, seeing it and taking the copy apart can each wait for some time slices. While the copy's memory is being
+  /// taken apart the kernel no longer regards the copy as a process to kill, and would choose the target.
+  private static let noticeNanoseconds: UInt64 = 120_000_000
 
   /// - Parameter copy, target: pidfds; they stay the caller's.
   init?(limits: MemoryLimits, reserve: UInt64, copy: Int32, target: Int32) {
@@ -48,6 +52,9 @@ final class CopyWatchdog: @unchecked Sendable {
   var outcome: Outcome { Outcome(rawValue: state.load(ordering: .acquiring)) ?? .none }
 
   private func watch() {
+    // Best effort, and only for this thread: needs CAP_SYS_NICE.
+    setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -20)
+    var last: (time: UInt64, room: UInt64)?
     while true {
       var files = [
         pollfd(fd: stopEnds.read, events: Int16(POLLIN), revents: 0),
@@ -56,13 +63,23 @@ final class CopyWatchdog: @unchecked Sendable {
       let ready = poll(&files, 2, Self.intervalMilliseconds)
       if files[0].revents != 0 { return }
       if ready > 0 && files[1].revents != 0 { return give(up: .targetEnded) }
-      if let tightest = limits.tightest(enough: reserve), tightest.room < reserve { return give(up: .noHeadroom) }
+      guard let tightest = limits.tightest(enough: reserve) else { continue }
+      let now = MonotonicTime.now
+      var spent: UInt64 = 0
+      if let last, last.room > tightest.room, now > last.time {
+        let rate = Double(last.room - tightest.room) / Double(now - last.time)
+        spent = UInt64(rate * Double(Self.noticeNanoseconds))
+      }
+      last = (now, tightest.room)
+      if tightest.room < max(reserve, spent) { return give(up: .noHeadroom) }
     }
   }
 
   private func give(up outcome: Outcome) {
     state.store(outcome.rawValue, ordering: .releasing)
     _ = clinux_pidfd_kill(copy)
+    // The copy may wait long for a core on which to end; its memory does not have to.
+    _ = clinux_pidfd_release_memory(copy)
   }
 
   /// Ends the thread. Safe to call twice, from one thread.
