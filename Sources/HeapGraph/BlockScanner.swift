@@ -120,6 +120,22 @@ struct BlockScanner {
     if target >= 0 { sink.reference(from: block, offset: offset, to: target, strength) }
   }
 
+  /// Reports the target of a word that may be a reference. A frame of a task is none: only a whole piece of its memory is, or a task
+  /// that lies in one.
+  @inline(__always)
+  private func reportAmbiguous(
+    _ block: Int, _ offset: UInt64, _ word: UInt64, _ sink: inout some ReferenceSink
+  ) throws(MemoryError) {
+    let target = resolver.target(word, .ambiguous)
+    guard target >= 0 else { return }
+    if resolver.isTaskMemory(target), target != block {
+      var isHeld = heap.blocks.address(target) == word
+      if !isHeld { isHeld = try resolver.isTask(word, sideWindow) }
+      guard isHeld else { return }
+    }
+    sink.reference(from: block, offset: offset, to: target, .ambiguous)
+  }
+
   /// Any aligned word may be a reference.
   private mutating func scanWords(
     _ block: Int, _ address: UInt64, from: UInt64, to: UInt64, into sink: inout some ReferenceSink
@@ -130,7 +146,7 @@ struct BlockScanner {
       if try window.load(address + offset..<address + offset + step) {
         var position = offset
         while position + 8 <= offset + step {
-          report(block, position, window.word(address + position), .ambiguous, &sink)
+          try reportAmbiguous(block, position, window.word(address + position), &sink)
           position += 8
         }
       } else {
@@ -270,17 +286,22 @@ struct BlockScanner {
     while offset + 8 <= extent {
       let word = window.word(address + offset)
       if offset != Self.unwrittenTaskWord && (!links.contains(Int(offset)) || (words.linksAreInUse && isLink(word))) {
-        report(block, offset, word, .ambiguous, &sink)
+        try reportAmbiguous(block, offset, word, &sink)
       }
       offset += 8
     }
   }
 
-  /// A queue links tasks that are all queued; a task that waits for a timer is queued without a link, and its words are stale.
+  /// A queue links tasks that are all queued, and jobs that are no Swift objects; a task that waits for a timer is queued without a
+  /// link, and its words are stale.
   private func isLink(_ word: UInt64) -> Bool {
     let target = resolver.target(word, .ambiguous)
-    guard target >= 0, case .task = heap.type(target).layout else { return true }
-    return taskWords(heap.blocks.address(target)).linksAreInUse
+    guard target >= 0 else { return false }
+    switch heap.type(target).kind {
+    case .task: return taskWords(heap.blocks.address(target)).linksAreInUse
+    case .native: return true
+    default: return heap.typeIndex(target) == TypedHeap.unknown
+    }
   }
 
   /// An unknown small block is a side table if the object that its first word points to names it in its reference counts.

@@ -107,7 +107,7 @@ public struct HeapAnalysis: Sendable {
     let resolver = ReferenceResolver(heap: heap)
     progress?(.roots, 0)
     var finder = RootFinder(
-      image: image, heap: heap, resolver: resolver, decoder: decoder, idle: context.idleWorkers)
+      image: image, heap: heap, resolver: resolver, idle: context.idleWorkers)
     try finder.find()
     let roots = finder.roots
     let spare = try DispatchCaches(

@@ -1,4 +1,5 @@
 import Malloc
+import ProcessImage
 import SwiftMetadata
 
 /// Decides which block a word refers to.
@@ -6,6 +7,9 @@ struct ReferenceResolver: Sendable {
   let heap: TypedHeap
   /// Types that pointers may reach into the middle of, although a field says it is a strong reference.
   private let hasInterior: FlatArray<Bool>
+  private let isTaskMemory: FlatArray<Bool>
+  /// First words of tasks.
+  private let taskHeads: Set<UInt64>
 
   init(heap: TypedHeap) {
     self.heap = heap
@@ -13,6 +17,16 @@ struct ReferenceResolver: Sendable {
     for (index, type) in heap.types.enumerated() {
       hasInterior[index] = type.kind == .native || type.kind == .task || type.kind == .taskSlab
     }
+    isTaskMemory = FlatArray(repeating: false, count: heap.types.count)
+    var heads: Set<UInt64> = []
+    let taskTypes = Set(heap.types.indices.filter { heap.types[$0].kind == .task })
+    for (index, type) in heap.types.enumerated() where type.kind == .taskSlab { isTaskMemory[index] = true }
+    if heap.types.contains(where: { $0.kind == .taskSlab }) {
+      for block in 0..<heap.blocks.count where taskTypes.contains(heap.typeIndex(block)) {
+        heads.insert(heap.blocks.head(block))
+      }
+    }
+    taskHeads = heads
   }
 
   /// Swift keeps tags in the top byte and the low three bits of a reference on x86-64
@@ -38,6 +52,23 @@ struct ReferenceResolver: Sendable {
     case .pointer, .ambiguous:
       return index
     }
+  }
+
+  /// Async frames belong to their task, and whoever goes on with a task knows the task's own address: a queue, a continuation, a
+  /// waiting task, a child, a thread. A word that points to a frame alone is left over, and frames are full of such words,
+  /// because a function writes its locals only when it gets to them. A piece of task memory that is pointed to as a whole is kept: the
+  /// task and its earlier pieces point to it so.
+  @inline(__always)
+  func isTaskMemory(_ target: Int) -> Bool {
+    // Types that were added since belong to native blocks.
+    let type = heap.typeIndex(target)
+    return type < isTaskMemory.count && isTaskMemory[type]
+  }
+
+  /// A child task of `async let` lies among its parent's frames.
+  func isTask(_ word: UInt64, _ window: MemoryWindow) throws(MemoryError) -> Bool {
+    let address = word & Self.nativeAddressMask
+    return try window.load(address..<address + 8) && taskHeads.contains(window.word(address))
   }
 
   /// The side table that an object's reference count word names, or -1. Marks are the two top bits; the rest is the address

@@ -28,32 +28,30 @@ public struct Root: Sendable, Hashable {
 /// Finds the roots of an image: every word outside the heap that refers to a live block.
 ///
 /// Not roots: the allocator's own memory (bin heads point to chunks), shared mappings, stacks of finished threads,
-/// everything below a live thread's stack pointer, registers and frames of idle pool threads, and a word on a stack or in a
-/// register that points to an async context: a thread knows the task that it runs by the task's address, so a context alone
-/// is what the thread ran last.
+/// everything below a live thread's stack pointer, registers and frames of idle pool threads, and words that point to an
+/// async frame: see `ReferenceResolver.isTaskMemory`.
 struct RootFinder {
   let image: ProcessImage
   let heap: TypedHeap
   let resolver: ReferenceResolver
   let idle: IdleWorkers
   private let window: MemoryWindow
-  private let decoder: any ObjectTypeDecoder
-  private let isTaskMemory: [Bool]
+  /// For looking at what a root points to, without moving the window that finds roots.
+  private let targetWindow: MemoryWindow
   private(set) var roots: [Root] = []
   /// Roots' memory that the image could not deliver, in bytes.
   private(set) var unreadableBytes: UInt64 = 0
 
   init(
-    image: ProcessImage, heap: TypedHeap, resolver: ReferenceResolver, decoder: any ObjectTypeDecoder,
+    image: ProcessImage, heap: TypedHeap, resolver: ReferenceResolver,
     idle: IdleWorkers = IdleWorkers()
   ) {
     self.image = image
     self.heap = heap
     self.resolver = resolver
-    self.decoder = decoder
     self.idle = idle
     window = MemoryWindow(image.memory)
-    isTaskMemory = heap.types.map { $0.kind == .taskSlab }
+    targetWindow = MemoryWindow(image.memory)
   }
 
   /// Reads all roots. O(bytes of module data, stacks and other anonymous memory).
@@ -163,13 +161,7 @@ struct RootFinder {
     if word < 0x1000 { return }
     let target = resolver.target(word, .ambiguous)
     guard target >= 0 else { return }
-    if kind == .stack || kind == .register, isTaskMemory[heap.typeIndex(target)], !isTask(word) { return }
+    if resolver.isTaskMemory(target), (try? resolver.isTask(word, targetWindow)) != true { return }
     roots.append(Root(kind: kind, address: address, block: UInt32(target)))
-  }
-
-  /// A child task of `async let` lies in its parent's memory; the thread that runs it points right to it.
-  private func isTask(_ address: UInt64) -> Bool {
-    guard let head = try? image.memory.load(UInt64.self, at: address) else { return false }
-    return decoder.objectType(head: head, address: address, size: UInt64(Int32.max))?.kind == .task
   }
 }

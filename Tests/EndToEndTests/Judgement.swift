@@ -62,7 +62,7 @@ final class Judgement {
     let heap = analysis.heap
     let resolver = ReferenceResolver(heap: heap)
     var finder = RootFinder(
-      image: image, heap: heap, resolver: resolver, decoder: context.decoder, idle: context.analysis.idleWorkers)
+      image: image, heap: heap, resolver: resolver, idle: context.analysis.idleWorkers)
     try finder.find()
     var scanner = BlockScanner(
       heap: heap, resolver: resolver, plans: ScanPlans(heap.types), memory: image.memory,
