@@ -10,7 +10,8 @@ let package = Package(
     .executable(name: "memwhy", targets: ["MemwhyCLI"])
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
     .target(name: "CLinux"),
@@ -20,11 +21,16 @@ let package = Package(
     .target(name: "SwiftMetadata", dependencies: ["ProcessImage", "Symbols"], swiftSettings: strict),
     .target(name: "Malloc", dependencies: ["ProcessImage", "Symbols"], swiftSettings: strict),
     .target(name: "HeapGraph", dependencies: ["Malloc", "SwiftMetadata"], swiftSettings: strict),
+    .target(
+      name: "Timeline",
+      dependencies: ["ProcessImage", "Measurement", .product(name: "GRDB", package: "GRDB.swift")],
+      swiftSettings: strict),
     .target(name: "Reports", dependencies: ["HeapGraph", "Measurement"], swiftSettings: strict),
     .executableTarget(
       name: "MemwhyCLI",
       dependencies: [
-        "Measurement", "ProcessImage", "Symbols", "Malloc", "SwiftMetadata", "HeapGraph", "Reports",
+        "Measurement", "ProcessImage", "Symbols", "Malloc", "SwiftMetadata", "HeapGraph", "Timeline",
+        "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -39,6 +45,7 @@ let package = Package(
     .testTarget(name: "SwiftMetadataTests", dependencies: ["SwiftMetadata", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "MallocTests", dependencies: ["Malloc", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "HeapGraphTests", dependencies: ["HeapGraph", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "TimelineTests", dependencies: ["Timeline", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "MemwhyCLITests", dependencies: ["MemwhyCLI", "TestSupport"], swiftSettings: strict),
     .testTarget(

@@ -19,7 +19,9 @@ struct Memwhy: ParsableCommand {
         memwhy doctor 4711
       """,
     version: Version.current,
-    subcommands: [Diagnose.self, HeapVerb.self, LeaksVerb.self, DoctorVerb.self],
+    subcommands: [
+      Diagnose.self, HeapVerb.self, LeaksVerb.self, WatchVerb.self, HistoryVerb.self, DoctorVerb.self,
+    ],
     defaultSubcommand: Diagnose.self)
 }
 

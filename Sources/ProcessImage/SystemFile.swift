@@ -42,8 +42,8 @@ final class Descriptor: Sendable {
 }
 
 /// An `errno` value on its way to becoming a `ProcessImageError`.
-struct SystemError: Error, Hashable {
-  var code: Int32
+package struct SystemError: Error, Hashable {
+  package var code: Int32
 }
 
 /// Repeats a system call that was interrupted.
@@ -57,7 +57,7 @@ func retrying(_ call: () -> Int32) -> Int32 {
 }
 
 /// A whole small file, `/proc` files included (their size is not known in advance). At most `limit` bytes.
-func contents(of path: String, limit: Int = 256 << 20) throws(SystemError) -> [UInt8] {
+package func contents(of path: String, limit: Int = 256 << 20) throws(SystemError) -> [UInt8] {
   let file = try Descriptor(reading: path)
   var result: [UInt8] = []
   var chunk = [UInt8](repeating: 0, count: 64 << 10)
@@ -74,7 +74,7 @@ func contents(of path: String, limit: Int = 256 << 20) throws(SystemError) -> [U
 }
 
 /// Target of a symbolic link, or nil.
-func linkTarget(_ path: String) -> String? {
+package func linkTarget(_ path: String) -> String? {
   var buffer = [CChar](repeating: 0, count: 4096)
   let count = readlink(path, &buffer, buffer.count)
   guard count > 0, count <= buffer.count else { return nil }
@@ -82,7 +82,7 @@ func linkTarget(_ path: String) -> String? {
 }
 
 /// Names in a folder without `.` and `..`.
-func folderEntries(_ path: String) throws(SystemError) -> [String] {
+package func folderEntries(_ path: String) throws(SystemError) -> [String] {
   guard let folder = opendir(path) else { throw SystemError(code: errno) }
   defer { closedir(folder) }
   var names: [String] = []

@@ -8,6 +8,7 @@ import Synchronization
 final class Interruption: Sendable {
   static let shared = Interruption()
   private let process = Mutex<FrozenProcess?>(nil)
+  private let ending = Mutex<(@Sendable () -> Void)?>(nil)
   private static let signals = [SIGINT, SIGTERM, SIGHUP]
 
   /// Call first in `main`, before other threads are there: they inherit the blocked signals.
@@ -30,12 +31,23 @@ final class Interruption: Sendable {
   /// The copy that has to go with the command; nil for none.
   func protect(_ frozen: FrozenProcess?) { process.withLock { $0 = frozen } }
 
+  /// What the first signal does instead of ending the command at once; the second one ends it. nil for the usual way.
+  func endGently(_ body: (@Sendable () -> Void)?) { ending.withLock { $0 = body } }
+
   private func wait() {
     var set = sigset_t()
     sigemptyset(&set)
     for signal in Self.signals { sigaddset(&set, signal) }
     var signal: Int32 = 0
     guard sigwait(&set, &signal) == 0 else { return }
+    let gentle = ending.withLock { body in
+      defer { body = nil }
+      return body
+    }
+    if let gentle {
+      gentle()
+      return wait()
+    }
     process.withLock { $0 }?.release()
     Terminal.error("\nmemwhy: interrupted; the process runs on\n")
     _exit(128 + signal)

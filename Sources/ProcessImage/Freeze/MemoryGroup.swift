@@ -143,14 +143,14 @@ struct MemoryLimits: Sendable {
 }
 
 /// Where a control group hierarchy is mounted (proc(5), mountinfo).
-struct ControlGroupMount: Sendable, Hashable {
-  var folder: String
+package struct ControlGroupMount: Sendable, Hashable {
+  package var folder: String
   /// The part of the hierarchy that the mount shows; `/` for all of it.
-  var root: String
-  var isUnified: Bool
-  var hasMemory: Bool
+  package var root: String
+  package var isUnified: Bool
+  package var hasMemory: Bool
 
-  static func parse(_ bytes: [UInt8]) -> [ControlGroupMount] {
+  package static func parse(_ bytes: [UInt8]) -> [ControlGroupMount] {
     String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
       let words = line.split(separator: " ")
       // id parent major:minor root folder options … - type source superoptions
@@ -165,7 +165,7 @@ struct ControlGroupMount: Sendable, Hashable {
   }
 
   /// The folders of a group and of all its ancestors that can be seen, innermost first.
-  func folders(for group: String, isHidden: inout Bool) -> [String] {
+  package func folders(for group: String, isHidden: inout Bool) -> [String] {
     var inside = group
     if root != "/" {
       if inside == root || inside.hasPrefix(root + "/") {

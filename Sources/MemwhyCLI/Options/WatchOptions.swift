@@ -1,0 +1,51 @@
+import ArgumentParser
+import Measurement
+import Timeline
+
+/// Which process, processes or group to watch.
+struct WatchedOptions: ParsableArguments {
+  @Argument(
+    help: ArgumentHelp("Process id of a running process.", valueName: "pid"),
+    completion: .shellCommand("ps -eo pid= 2>/dev/null"))
+  var pid: Int32?
+
+  @Option(
+    help: ArgumentHelp(
+      "Watch by name instead: a pattern like 'shop*' over the program's file name. Of several the largest is watched.",
+      valueName: "pattern"))
+  var name: String?
+
+  @Option(
+    help: ArgumentHelp("Watch a control group (v1 or v2) by its folder, and its largest process.", valueName: "dir"),
+    completion: .directory)
+  var cgroup: String?
+
+  func validate() throws {
+    switch [pid != nil, name != nil, cgroup != nil].count(where: { $0 }) {
+    case 1: break
+    case 0: throw ValidationError("give a process id, --name PATTERN or --cgroup DIR")
+    default: throw ValidationError("give one of: a process id, --name PATTERN, --cgroup DIR")
+    }
+    if let pid, pid <= 0 { throw ValidationError("'\(pid)' is not a process id: they are positive") }
+  }
+
+  var watched: Watched {
+    if let pid { return .pid(pid) }
+    if let name { return .name(name) }
+    return .group(cgroup ?? "")
+  }
+}
+
+/// Lengths of time on the command line.
+enum SpanOption {
+  static func parse(_ text: String) throws -> TimeSpan {
+    do { return try TimeSpan(parsing: text) } catch { throw ValidationError("\(error)") }
+  }
+}
+
+/// A metric of the service on the command line.
+enum LoadOption {
+  static func parse(_ text: String) throws -> LoadSource.Address {
+    do { return try LoadSource.Address(parsing: text) } catch { throw ValidationError("\(error)") }
+  }
+}

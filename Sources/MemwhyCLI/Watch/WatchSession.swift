@@ -1,0 +1,149 @@
+import Glibc
+import Measurement
+import ProcessImage
+import Synchronization
+import Timeline
+
+/// The loop of `memwhy watch`: look, keep, print, sleep.
+struct WatchSession {
+  private var recorder: Recorder
+  private var sink: HistorySink?
+  private var printer: WatchPrinter
+  private let load: LoadSource?
+  private let interval: UInt64
+  private let target: Watched
+  private var lastFailure: String?
+
+  /// - Throws: `CLIError` where there is nothing to watch or the history cannot be opened.
+  init(
+    target: Watched, interval: UInt64, load: LoadSource.Address?, historyPath: String?, printer: WatchPrinter
+  ) throws(CLIError) {
+    self.target = target
+    self.interval = interval
+    self.printer = printer
+    try Self.requireTarget(target)
+    self.load = load.map { LoadSource($0, interval: max(interval, 1_000_000_000)) }
+    recorder = Recorder(target, interval: interval, load: self.load)
+    guard let historyPath else { return }
+    do throws(TimelineError) {
+      let (history, aside) = try History.open(historyPath)
+      if let aside {
+        printer.note("the history could not be read and was moved to \(aside); a new one begins in \(historyPath)")
+      }
+      sink = HistorySink(history, target: Self.key(target))
+      printer.note("recording \(target.description) every \(TimeSpan(nanoseconds: interval)) into \(historyPath)")
+    } catch { throw CLIError(error) }
+  }
+
+  /// By what the runs of a target belong together: a pid alone would not survive a restart.
+  private static func key(_ target: Watched) -> String {
+    switch target {
+    case .pid(let pid):
+      let command = ProcessIdentity(of: pid).command
+      return command.isEmpty ? "pid \(pid)" : command
+    case .name(let name): return "name \(name)"
+    case .group(let path): return "cgroup \(path)"
+    }
+  }
+
+  /// A process by id and a group must be there now; a name may come later.
+  private static func requireTarget(_ target: Watched) throws(CLIError) {
+    switch target {
+    case .pid(let pid):
+      do throws(ProcessImageError) { _ = try Procfs.target(pid) } catch { throw CLIError(error) }
+    case .group(let path):
+      do throws(TimelineError) { _ = try ControlGroupReader(folder: path) } catch { throw CLIError(error) }
+    case .name: break
+    }
+  }
+
+  /// Ends after `limit` nanoseconds, or at the first signal.
+  mutating func run(for limit: UInt64?) throws {
+    let stop = StopFlag()
+    Interruption.shared.endGently { stop.raise() }
+    load?.start()
+    defer {
+      load?.stop()
+      Interruption.shared.endGently(nil)
+    }
+    let start = Clocks.monotonic
+    var next = start
+    while !stop.isRaised {
+      let tick = recorder.tick()
+      sink?.add(tick)
+      report()
+      guard printer.show(tick) else { break }
+      next &+= interval
+      let now = Clocks.monotonic
+      // Late by more than one turn: the missed ones are not made up for.
+      if next < now { next = now }
+      if let limit, next &- start >= limit {
+        stop.wait(limit > now &- start ? limit &- (now &- start) : 0)
+        break
+      }
+      stop.wait(next - now)
+    }
+    sink?.flush()
+    report()
+    if let sink { printer.note("\(Count(sink.written).of("sample")) kept") }
+  }
+
+  private mutating func report() {
+    guard let sink, sink.failure != lastFailure else { return }
+    lastFailure = sink.failure
+    printer.note(sink.failure ?? "the history can be written again")
+  }
+}
+
+/// Raised by a signal; a sleeping loop wakes at once.
+final class StopFlag: Sendable {
+  private let raised = Atomic(false)
+  /// Read and write end; negative where there is none, then waking takes until the next look.
+  private let ends: (read: Int32, write: Int32)
+
+  init() {
+    var pair: [Int32] = [-1, -1]
+    if pipe(&pair) == 0 {
+      for end in pair { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    }
+    ends = (pair[0], pair[1])
+  }
+
+  var isRaised: Bool { raised.load(ordering: .relaxed) }
+
+  func raise() {
+    raised.store(true, ordering: .relaxed)
+    var byte: UInt8 = 1
+    _ = write(ends.write, &byte, 1)
+  }
+
+  /// Sleeps at most this many nanoseconds.
+  func wait(_ nanoseconds: UInt64) {
+    let deadline = Clocks.monotonic &+ nanoseconds
+    while !isRaised {
+      let now = Clocks.monotonic
+      guard now < deadline else { return }
+      let milliseconds = min((deadline - now) / 1_000_000, 1_000_000_000)
+      if milliseconds == 0 {
+        Clocks.sleep(deadline - now)
+        return
+      }
+      // A negative descriptor is ignored: then this only sleeps.
+      var entry = pollfd(fd: ends.read, events: Int16(POLLIN), revents: 0)
+      _ = poll(&entry, 1, Int32(milliseconds))
+    }
+  }
+
+  deinit { for end in [ends.read, ends.write] where end >= 0 { close(end) } }
+}
+
+extension CLIError {
+  init(_ error: TimelineError) {
+    self =
+      switch error {
+      case .cannotOpen, .noProcess, .badGroup, .readFailed, .damaged, .newerHistory: .noInput("\(error)")
+      case .badLoad: .usage("\(error)")
+      case .writeFailed: .fault("\(error)")
+      }
+  }
+}

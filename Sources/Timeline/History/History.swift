@@ -1,0 +1,132 @@
+import GRDB
+import Glibc
+
+/// Samples, runs and events in one SQLite file: safe against a kill at any moment, readable while it is written.
+///
+/// Write-ahead logging with `synchronous = NORMAL` (sqlite.org/wal.html): a kill loses nothing that was committed, a power cut at
+/// most the last seconds; the file is never torn.
+public final class History: Sendable {
+  public let path: String
+  let database: DatabaseQueue
+  let retention: Retention
+
+  /// Default place: `$XDG_STATE_HOME/memwhy/history.db`, else below `~/.local/state`.
+  public static var defaultPath: String {
+    func variable(_ name: String) -> String? {
+      getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+    }
+    let base = variable("XDG_STATE_HOME") ?? (variable("HOME") ?? "/tmp") + "/.local/state"
+    return base + "/memwhy/history.db"
+  }
+
+  /// Opens or creates a history for writing. A damaged or newer file is moved aside, never deleted.
+  ///
+  /// - Returns: the history, and where a file was moved to.
+  /// - Throws: `TimelineError.cannotOpen`.
+  public static func open(
+    _ path: String, retention: Retention = .standard
+  ) throws(TimelineError) -> (history: History, movedAside: String?) {
+    makeFolder(of: path)
+    do throws(TimelineError) {
+      return (try History(path, retention: retention, isReadOnly: false), nil)
+    } catch {
+      switch error {
+      case .damaged, .newerHistory: break
+      default: throw error
+      }
+      let aside = try moveAside(path)
+      return (try History(path, retention: retention, isReadOnly: false), aside)
+    }
+  }
+
+  /// Opens a history to read it, while somebody else may be writing it.
+  public static func reading(_ path: String) throws(TimelineError) -> History {
+    guard access(path, F_OK) == 0 else {
+      throw .cannotOpen(path: path, reason: "there is no such file; `memwhy watch` records one")
+    }
+    return try History(path, retention: .standard, isReadOnly: true)
+  }
+
+  private init(_ path: String, retention: Retention, isReadOnly: Bool) throws(TimelineError) {
+    self.path = path
+    self.retention = retention
+    var configuration = Configuration()
+    configuration.readonly = isReadOnly
+    configuration.busyMode = .timeout(5)
+    configuration.label = "memwhy.history"
+    if !isReadOnly {
+      configuration.prepareDatabase { database in
+        // Before the first table, or it has no effect.
+        try database.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
+        try database.execute(sql: "PRAGMA journal_mode = WAL")
+        try database.execute(sql: "PRAGMA synchronous = NORMAL")
+      }
+    }
+    do {
+      database = try DatabaseQueue(path: path, configuration: configuration)
+      try Self.check(database, path: path, isReadOnly: isReadOnly)
+    } catch let error as TimelineError {
+      throw error
+    } catch let error as DatabaseError
+      where [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(error.resultCode)
+    {
+      throw .damaged(path: path, reason: error.message ?? "it is no database")
+    } catch {
+      throw .cannotOpen(path: path, reason: Self.reason(error))
+    }
+  }
+
+  private static func check(_ queue: DatabaseQueue, path: String, isReadOnly: Bool) throws {
+    let (version, application, tables) = try queue.read { database in
+      (
+        try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0,
+        try Int.fetchOne(database, sql: "PRAGMA application_id") ?? 0,
+        try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_master") ?? 0
+      )
+    }
+    if tables == 0 && version == 0 {
+      if isReadOnly { throw TimelineError.damaged(path: path, reason: "it is empty") }
+      try queue.write { try HistorySchema.create($0) }
+      return
+    }
+    guard application == HistorySchema.applicationID else {
+      throw TimelineError.cannotOpen(path: path, reason: "it is a database of another program")
+    }
+    guard version <= HistorySchema.version else {
+      throw TimelineError.newerHistory(path: path, found: version, known: HistorySchema.version)
+    }
+    // O(size): but a file that is damaged in the middle must be found now, not in the middle of the night.
+    let verdict = try queue.read { try String.fetchOne($0, sql: "PRAGMA quick_check(1)") ?? "ok" }
+    if verdict != "ok" { throw TimelineError.damaged(path: path, reason: verdict) }
+  }
+
+  static func reason(_ error: any Error) -> String {
+    guard let error = error as? DatabaseError else { return "\(error)" }
+    return error.message ?? "\(error.resultCode)"
+  }
+
+  private static func makeFolder(of path: String) {
+    var made = ""
+    for part in path.split(separator: "/").dropLast() {
+      made += (made.isEmpty && !path.hasPrefix("/") ? "" : "/") + part
+      mkdir(made, 0o755)
+    }
+  }
+
+  private static func moveAside(_ path: String) throws(TimelineError) -> String {
+    let base = "\(path).aside-\(Clocks.milliseconds / 1000)"
+    var target = base
+    var number = 1
+    while access(target, F_OK) == 0 {
+      number += 1
+      target = "\(base)-\(number)"
+    }
+    guard rename(path, target) == 0 else {
+      throw .cannotOpen(
+        path: path, reason: "it is damaged and cannot be moved aside: \(String(cString: strerror(errno)))")
+    }
+    // The log belongs to the moved file and would be played into the new one.
+    for ending in ["-wal", "-shm"] { rename(path + ending, target + ending) }
+    return target
+  }
+}

@@ -1,0 +1,127 @@
+import Glibc
+import Synchronization
+
+/// A Prometheus metric of the service, read over HTTP: what memory is set against.
+///
+/// The request is made on a thread of its own, so that a slow endpoint never delays a sample; the last answer counts until it is
+/// older than `staleAfter`.
+public final class LoadSource: Sendable {
+  public struct Address: Sendable, Hashable {
+    public var metric: String
+    /// Label names and values that a series must have.
+    public var labels: [String: String]
+    public var host: String
+    public var port: UInt16
+    public var path: String
+    public var text: String
+  }
+
+  public struct Reading: Sendable, Hashable {
+    public var value: Double
+    /// Monotonic nanoseconds.
+    public var time: UInt64
+  }
+
+  private struct State {
+    var reading: Reading?
+    var failure: String?
+    var isStopped = false
+  }
+
+  public let address: Address
+  private let state = Mutex(State())
+  private let interval: UInt64
+  /// A count older than this says nothing about now, in nanoseconds.
+  private var staleAfter: UInt64 { max(interval * 5, 10_000_000_000) }
+
+  /// - Parameter interval: nanoseconds between two requests.
+  public init(_ address: Address, interval: UInt64) {
+    self.address = address
+    self.interval = max(interval, 100_000_000)
+  }
+
+  /// The last count; nil where it is too old.
+  public var current: Double? {
+    let now = Clocks.monotonic
+    return state.withLock { state in
+      state.reading.flatMap { now &- $0.time <= staleAfter ? $0.value : nil }
+    }
+  }
+
+  /// Why the last request failed; nil after one that did not.
+  public var failure: String? { state.withLock { $0.failure } }
+
+  /// Asks once, on this thread.
+  public func refresh() {
+    let result = Result { () throws(TimelineError) in
+      let body = try HTTPGet.body(host: address.host, port: address.port, path: address.path)
+      guard let value = PrometheusText.sum(of: address.metric, labels: address.labels, in: body) else {
+        throw TimelineError.badLoad(address.text, reason: "the page has no such metric")
+      }
+      return value
+    }
+    state.withLock { state in
+      switch result {
+      case .success(let value):
+        state.reading = Reading(value: value, time: Clocks.monotonic)
+        state.failure = nil
+      case .failure(let error): state.failure = "\(error)"
+      }
+    }
+  }
+
+  /// Begins asking in the background.
+  public func start() {
+    var thread = pthread_t()
+    let box = Unmanaged.passRetained(self)
+    let code = pthread_create(
+      &thread, nil,
+      { argument in
+        guard let argument else { return nil }
+        let source = Unmanaged<LoadSource>.fromOpaque(argument).takeRetainedValue()
+        while !source.state.withLock({ $0.isStopped }) {
+          source.refresh()
+          Clocks.sleep(source.interval)
+        }
+        return nil
+      }, box.toOpaque())
+    if code != 0 { box.release() } else { pthread_detach(thread) }
+  }
+
+  public func stop() { state.withLock { $0.isStopped = true } }
+}
+
+extension LoadSource.Address {
+  /// Reads `metric@URL` or `metric{label="value"}@URL`; the URL is `http://host:port/path`.
+  public init(parsing text: String) throws(TimelineError) {
+    func bad(_ reason: String) -> TimelineError { .badLoad(text, reason: reason) }
+    guard let at = text.lastIndex(of: "@") else { throw bad("there is no @ with the address of the metrics") }
+    var selector = text[..<at]
+    var url = text[text.index(after: at)...]
+    var labels: [String: String] = [:]
+    if let brace = selector.firstIndex(of: "{") {
+      guard selector.hasSuffix("}") else { throw bad("the labels have no closing brace") }
+      labels = PrometheusText.labels(selector[selector.index(after: brace)...].dropLast())
+      selector = selector[..<brace]
+    }
+    guard !selector.isEmpty, selector.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "_:".contains($0)) })
+    else { throw bad("'\(selector)' is no name of a metric") }
+    if url.hasPrefix("https://") { throw bad("https is not supported; use the service's own port") }
+    if url.hasPrefix("http://") { url = url.dropFirst(7) }
+    let slash = url.firstIndex(of: "/") ?? url.endIndex
+    var host = url[..<slash]
+    var port: UInt16 = 80
+    if let colon = host.lastIndex(of: ":"), !host.hasSuffix("]") {
+      guard let number = UInt16(host[host.index(after: colon)...]), number > 0 else {
+        throw bad("the port is no number")
+      }
+      port = number
+      host = host[..<colon]
+    }
+    if host.hasPrefix("[") && host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+    guard !host.isEmpty else { throw bad("there is no host") }
+    self.init(
+      metric: String(selector), labels: labels, host: String(host), port: port,
+      path: slash == url.endIndex ? "/metrics" : String(url[slash...]), text: text)
+  }
+}

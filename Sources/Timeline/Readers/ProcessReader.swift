@@ -1,0 +1,115 @@
+import Glibc
+import ProcessImage
+
+/// What `/proc/PID` says about one process, cheap files each time, dear ones as often as their price allows.
+///
+/// Which file says what: Documentation/filesystems/proc.rst of Linux 6.x, and proc_pid_stat(5).
+public struct ProcessReader: Sendable {
+  public let pid: Int32
+  /// Clock ticks since boot at which the process began: tells it from a later one with its pid.
+  public let startTicks: UInt64
+  private var mapPrice: PricedReading
+  private var descriptorPrice: PricedReading
+  private var connectionPrice: PricedReading
+  private var census = DescriptorCensus()
+
+  /// - Parameter share: part of one core that each of the three dear readings may take.
+  /// - Throws: `ProcessImageError` where there is no such process.
+  public init(pid: Int32, share: Double = 0.001) throws(ProcessImageError) {
+    let stat = try Procfs.stat(of: pid)
+    if stat.hasEnded { throw .zombie(pid: pid, name: stat.name, parent: stat.parent) }
+    self.pid = pid
+    startTicks = stat.startTime
+    mapPrice = PricedReading(share: share)
+    descriptorPrice = PricedReading(share: share)
+    connectionPrice = PricedReading(share: share)
+  }
+
+  /// - Returns: nil once the process has ended, another one with its pid included.
+  public mutating func read(into sample: inout Sample, now: UInt64 = Clocks.monotonic) -> Bool {
+    guard let bytes = try? contents(of: "/proc/\(pid)/stat", limit: 1 << 16), let stat = StatNumbers(parsing: bytes),
+      stat.startTicks == startTicks, !stat.hasEnded
+    else { return false }
+    sample[.threads] = stat.threads
+    sample[.cpu] = stat.ticks / Clocks.ticksPerSecond
+    sample[.minorFaults] = stat.minorFaults
+    sample[.majorFaults] = stat.majorFaults
+    if let status = try? Procfs.status(of: pid) {
+      func bytes(_ key: String) -> Double? {
+        status.fields[key].flatMap { Double($0.split(separator: " ").first ?? "") }.map { $0 * 1024 }
+      }
+      sample[.rss] = bytes("VmRSS")
+      sample[.anonymous] = bytes("RssAnon")
+      sample[.file] = bytes("RssFile")
+      sample[.shared] = bytes("RssShmem")
+      sample[.swap] = bytes("VmSwap")
+      sample[.pageTables] = bytes("VmPTE")
+    }
+    if let text = try? contents(of: "/proc/\(pid)/io", limit: 1 << 16) {
+      let fields = KeyedNumbers(text)
+      sample[.ioRead] = fields["rchar"]
+      sample[.ioWritten] = fields["wchar"]
+      sample[.storageRead] = fields["read_bytes"]
+      sample[.storageWritten] = fields["write_bytes"]
+    }
+    readDear(into: &sample, now: now)
+    return true
+  }
+
+  private mutating func readDear(into sample: inout Sample, now: UInt64) {
+    let pid = pid
+    mapPrice.run(now: now) {
+      guard let text = try? contents(of: "/proc/\(pid)/smaps_rollup", limit: 1 << 16) else { return }
+      sample[.pss] = KeyedNumbers(text)["Pss"].map { $0 * 1024 }
+    }
+    // From Linux 6.2 the size of the folder is the number of descriptors: no listing.
+    sample[.descriptors] = DescriptorCensus.count(of: pid)
+    var census = census
+    descriptorPrice.run(now: now) { census = DescriptorCensus(of: pid, keeping: census) }
+    connectionPrice.run(now: now) { census.readConnections(of: pid) }
+    self.census = census
+    census.write(into: &sample)
+  }
+}
+
+/// The numbers of `/proc/PID/stat` that a timeline needs (proc_pid_stat(5)).
+struct StatNumbers: Sendable, Hashable {
+  var hasEnded: Bool
+  var minorFaults, majorFaults, ticks, threads: Double
+  var startTicks: UInt64
+
+  init?(parsing bytes: [UInt8]) {
+    guard let close = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
+    let words = bytes[(close + 1)...].split { $0 == 32 || $0 == 10 }
+    func number(_ field: Int) -> Double? {
+      words.indices.contains(field - 3) ? Double(String(decoding: words[field - 3], as: UTF8.self)) : nil
+    }
+    guard let state = words.first?.first, let minor = number(10), let major = number(12), let user = number(14),
+      let system = number(15), let threads = number(20), words.count > 19,
+      let start = UInt64(String(decoding: words[19], as: UTF8.self))
+    else { return nil }
+    hasEnded = state == UInt8(ascii: "Z") || state == UInt8(ascii: "X")
+    minorFaults = minor
+    majorFaults = major
+    ticks = user + system
+    self.threads = threads
+    startTicks = start
+  }
+}
+
+/// Lines of `key: number` or `key number`, as most files of `/proc` and the control groups have them.
+struct KeyedNumbers: Sendable {
+  private var values: [Substring: Double] = [:]
+
+  init(_ bytes: [UInt8]) { self.init(String(decoding: bytes, as: UTF8.self)) }
+
+  init(_ text: String) {
+    for line in text.split(separator: "\n") {
+      let words = line.split { $0 == " " || $0 == "\t" || $0 == ":" }
+      guard words.count >= 2, let value = Double(words[1]), value.isFinite else { continue }
+      values[words[0]] = value
+    }
+  }
+
+  subscript(key: String) -> Double? { values[key[...]] }
+}

@@ -1,0 +1,69 @@
+/// The text format of Prometheus (exposition_formats.md, version 0.0.4): one line a series.
+enum PrometheusText {
+  /// The sum over all series of a metric that have these labels; nil where there is none.
+  static func sum(of metric: String, labels wanted: [String: String] = [:], in text: String) -> Double? {
+    var sum: Double?
+    for line in text.split(whereSeparator: \.isNewline) where line.hasPrefix(metric) {
+      var rest = line.dropFirst(metric.count)
+      guard let next = rest.first, next == "{" || next == " " || next == "\t" else { continue }
+      var found: [String: String] = [:]
+      if next == "{" {
+        guard let end = closingBrace(rest) else { continue }
+        found = labels(rest[rest.index(after: rest.startIndex)..<end])
+        rest = rest[rest.index(after: end)...]
+      }
+      guard wanted.allSatisfy({ found[$0.key] == $0.value }), let word = rest.split(separator: " ").first,
+        let value = Double(word), value.isFinite
+      else { continue }
+      sum = (sum ?? 0) + value
+    }
+    return sum
+  }
+
+  /// A brace inside a quoted value closes nothing.
+  private static func closingBrace(_ text: Substring) -> Substring.Index? {
+    var isQuoted = false
+    var isEscaped = false
+    for index in text.indices {
+      let character = text[index]
+      if isEscaped {
+        isEscaped = false
+      } else if character == "\\" {
+        isEscaped = true
+      } else if character == "\"" {
+        isQuoted.toggle()
+      } else if character == "}" && !isQuoted {
+        return index
+      }
+    }
+    return nil
+  }
+
+  /// `name="value",…`; `\\`, `\"` and `\n` in values are undone.
+  static func labels(_ text: Substring) -> [String: String] {
+    var result: [String: String] = [:]
+    var rest = text
+    while let equals = rest.firstIndex(of: "=") {
+      let name = rest[..<equals].filter { $0 != " " && $0 != "," }
+      rest = rest[rest.index(after: equals)...]
+      guard rest.first == "\"" else { break }
+      rest = rest.dropFirst()
+      var value = ""
+      var isEscaped = false
+      while let character = rest.popFirst() {
+        if isEscaped {
+          value.append(character == "n" ? "\n" : character)
+          isEscaped = false
+        } else if character == "\\" {
+          isEscaped = true
+        } else if character == "\"" {
+          break
+        } else {
+          value.append(character)
+        }
+      }
+      result[String(name)] = value
+    }
+    return result
+  }
+}

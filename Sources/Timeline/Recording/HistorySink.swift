@@ -1,0 +1,58 @@
+/// Puts what a recorder saw into a history, and keeps it in memory while that cannot be written.
+public struct HistorySink: Sendable {
+  private let history: History
+  private let target: String
+  private var run: (Run, Int64)?
+  private var waiting: [(run: Run?, samples: [Sample], events: [TimelineEvent])] = []
+  private var lastMaintenance: Int64?
+  /// Samples that wait for a disk that is full; older ones are dropped, and counted.
+  private static let most = 36_000
+  private static let maintenanceInterval: Int64 = 600_000
+  /// Why writing fails just now; nil while it works.
+  public private(set) var failure: String?
+  public private(set) var dropped = 0
+  public private(set) var written = 0
+
+  /// - Parameter target: by what the runs of this target are found again: a name, a group's path, a command.
+  public init(_ history: History, target: String) {
+    self.history = history
+    self.target = target
+  }
+
+  public mutating func add(_ tick: Recorder.Tick) {
+    waiting.append((tick.run, tick.sample.map { [$0] } ?? [], tick.events))
+    if waiting.count > Self.most {
+      dropped += waiting.count - Self.most
+      waiting.removeFirst(waiting.count - Self.most)
+    }
+    flush()
+    guard failure == nil, let time = tick.sample?.time else { return }
+    if lastMaintenance.map({ time - $0 >= Self.maintenanceInterval || time < $0 }) ?? true {
+      lastMaintenance = time
+      do throws(TimelineError) { try history.maintain(now: time) } catch { failure = "\(error)" }
+    }
+  }
+
+  /// Number of the run in the file, once it has been written.
+  public var currentRun: Int64? { run?.1 }
+
+  public mutating func flush() {
+    var done = 0
+    defer { waiting.removeFirst(done) }
+    for entry in waiting {
+      do throws(TimelineError) {
+        if let new = entry.run, run?.0 != new {
+          let time = entry.samples.first?.time ?? entry.events.first?.time ?? 0
+          run = (new, try history.identifier(of: new, target: target, time: time))
+        }
+        try history.append(entry.samples, events: entry.events, run: entry.run == nil ? nil : run?.1)
+        written += entry.samples.count
+        failure = nil
+        done += 1
+      } catch {
+        failure = "\(error)"
+        return
+      }
+    }
+  }
+}

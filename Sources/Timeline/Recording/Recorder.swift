@@ -1,0 +1,175 @@
+import Glibc
+import ProcessImage
+
+/// Looks at a target again and again and says what it saw and what happened in between.
+///
+/// Knows nothing of where the samples go, and takes the time as an argument: a test can let an hour pass in a millisecond.
+public struct Recorder: Sendable {
+  /// Result of one look.
+  public struct Tick: Sendable {
+    /// nil while the target is away.
+    public var sample: Sample?
+    /// The run that the sample belongs to.
+    public var run: Run?
+    public var events: [TimelineEvent]
+
+    public init(sample: Sample? = nil, run: Run? = nil, events: [TimelineEvent] = []) {
+      self.sample = sample
+      self.run = run
+      self.events = events
+    }
+  }
+
+  /// The clocks at one look, in nanoseconds.
+  public struct Now: Sendable, Hashable {
+    public var wall, monotonic, boot: UInt64
+
+    public init(wall: UInt64, monotonic: UInt64, boot: UInt64) {
+      self.wall = wall
+      self.monotonic = monotonic
+      self.boot = boot
+    }
+
+    public static var now: Now { Now(wall: Clocks.wall, monotonic: Clocks.monotonic, boot: Clocks.boot) }
+    var milliseconds: Int64 { Int64(clamping: wall / 1_000_000) }
+  }
+
+  /// Nanoseconds between two looks.
+  public let interval: UInt64
+  private let finder: TargetFinderBox
+  private let load: LoadSource?
+  private let readingShare: Double
+  private var reader: ProcessReader?
+  private var group: ControlGroupReader?
+  private var run: Run?
+  private var hadRun = false
+  private var last: Now?
+  private var lastKills: Double?
+  private var loadFailed = false
+  private static let bootID =
+    ((try? contents(of: "/proc/sys/kernel/random/boot_id", limit: 64)) ?? [])
+    .split(separator: 10).first.map { String(decoding: $0, as: UTF8.self) } ?? ""
+
+  /// A difference between clocks below this is drift or a late wake-up, in nanoseconds.
+  private static let jump: Int64 = 2_000_000_000
+
+  /// - Parameters:
+  ///   - interval: nanoseconds between two looks.
+  ///   - readingShare: part of a core that each dear reading may take; see `ProcessReader`.
+  public init(
+    _ watched: Watched, interval: UInt64 = 1_000_000_000, load: LoadSource? = nil, readingShare: Double = 0.001
+  ) {
+    self.interval = max(interval, 1_000_000)
+    finder = TargetFinderBox(TargetFinder(watched))
+    self.load = load
+    self.readingShare = readingShare
+    if case .group(let path) = watched { group = try? ControlGroupReader(folder: path) }
+  }
+
+  /// The process at which it looks now.
+  public var pid: Int32? { reader?.pid }
+
+  /// Looks once.
+  public mutating func tick(_ now: Now = .now) -> Tick {
+    var tick = Tick()
+    tick.events += clockEvents(now)
+    last = now
+    let time = now.milliseconds
+    var sample = Sample(time: time, step: Int64(interval / 1_000_000))
+    if reader != nil, reader?.read(into: &sample, now: now.monotonic) == false {
+      tick.events.append(
+        TimelineEvent(time: time, kind: .ended, detail: "process \(reader?.pid ?? 0) (\(run?.name ?? "")) ended"))
+      reader = nil
+      run = nil
+    }
+    if reader == nil {
+      guard attach(time, &tick), reader?.read(into: &sample, now: now.monotonic) == true else {
+        // A control group may go on without any process that we may look at.
+        if case .group(let path) = finder.watched, let group, group.read(into: &sample) {
+          tick.sample = sample
+          tick.run = Run(pid: 0, startTicks: 0, boot: Self.bootID, name: path)
+        }
+        return tick
+      }
+    }
+    if let group, group.read(into: &sample) {
+      if let kills = sample[.groupKills] {
+        if let lastKills, kills > lastKills {
+          tick.events.append(
+            TimelineEvent(
+              time: time, kind: .outOfMemory,
+              detail: "the kernel killed \(Int(kills - lastKills)) process(es) of the group"))
+        }
+        lastKills = kills
+      }
+    }
+    addLoad(&sample, time, &tick)
+    tick.sample = sample
+    tick.run = run
+    return tick
+  }
+
+  private mutating func attach(_ time: Int64, _ tick: inout Tick) -> Bool {
+    guard let pid = finder.find(), let reader = try? ProcessReader(pid: pid, share: readingShare) else { return false }
+    self.reader = reader
+    let name = Procfs.name(of: pid)
+    run = Run(
+      pid: pid, startTicks: reader.startTicks, boot: Self.bootID, name: name, command: ProcessIdentity(of: pid).command)
+    if case .group = finder.watched {} else { group = ControlGroupReader(of: pid) }
+    tick.events.append(
+      TimelineEvent(
+        time: time, kind: hadRun ? .restarted : .started,
+        detail: hadRun ? "\(name) goes on as process \(pid)" : "process \(pid) (\(name))"))
+    hadRun = true
+    return true
+  }
+
+  private mutating func addLoad(_ sample: inout Sample, _ time: Int64, _ tick: inout Tick) {
+    guard let load else { return }
+    sample[.load] = load.current
+    let failure = load.failure
+    if let failure, !loadFailed {
+      tick.events.append(TimelineEvent(time: time, kind: .sourceLost, detail: failure))
+    } else if failure == nil, loadFailed, load.current != nil {
+      tick.events.append(TimelineEvent(time: time, kind: .sourceBack, detail: "\(load.address.text) answers again"))
+    }
+    loadFailed = failure != nil
+  }
+
+  /// The three clocks differ in what stops them: sleep stops one, setting the time moves another.
+  private func clockEvents(_ now: Now) -> [TimelineEvent] {
+    guard let last else { return [] }
+    let monotonic = Int64(bitPattern: now.monotonic &- last.monotonic)
+    let boot = Int64(bitPattern: now.boot &- last.boot)
+    let wall = Int64(bitPattern: now.wall &- last.wall)
+    var events: [TimelineEvent] = []
+    let asleep = boot - monotonic
+    if asleep > Self.jump {
+      events.append(
+        TimelineEvent(
+          time: now.milliseconds, kind: .suspended, detail: "the machine slept for \(asleep / 1_000_000_000) s"))
+    }
+    let moved = wall - boot
+    if abs(moved) > Self.jump {
+      events.append(
+        TimelineEvent(
+          time: now.milliseconds, kind: .clockJump,
+          detail: "the clock was set \(moved > 0 ? "forward" : "back") by \(abs(moved) / 1_000_000_000) s"))
+    }
+    if monotonic > Int64(clamping: interval) * 5 + Self.jump {
+      events.append(
+        TimelineEvent(
+          time: now.milliseconds, kind: .gap, detail: "nothing was recorded for \(monotonic / 1_000_000_000) s"))
+    }
+    return events
+  }
+}
+
+/// The finder learns who the target is at its first look; a value inside a value would make each `tick` copy it.
+private final class TargetFinderBox: @unchecked Sendable {
+  // Used only from `Recorder.tick`, which is mutating and so never runs twice at once.
+  private var finder: TargetFinder
+  var watched: Watched { finder.watched }
+  init(_ finder: TargetFinder) { self.finder = finder }
+  func find() -> Int32? { finder.find() }
+}

@@ -1,0 +1,85 @@
+import Glibc
+import ProcessImage
+
+/// What is to be watched: a process, the processes of a name, or a control group.
+public enum Watched: Sendable, Hashable {
+  case pid(Int32)
+  /// A glob over the command's file name, or a part of the command line.
+  case name(String)
+  /// Folder of a control group.
+  case group(String)
+
+  public var description: String {
+    switch self {
+    case .pid(let pid): "process \(pid)"
+    case .name(let name): "named \(name)"
+    case .group(let path): "in \(path)"
+    }
+  }
+}
+
+/// What a process is, so that its successor after a restart can be told from others.
+public struct ProcessIdentity: Sendable, Hashable {
+  public var executable: String
+  public var command: String
+
+  public init(of pid: Int32) {
+    executable = Procfs.executable(of: pid) ?? ""
+    let bytes = (try? contents(of: "/proc/\(pid)/cmdline", limit: 1 << 16)) ?? []
+    command = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }.joined(separator: " ")
+  }
+
+  public init(executable: String, command: String) {
+    self.executable = executable
+    self.command = command
+  }
+}
+
+/// Finds the process to look at, at first and after a restart.
+struct TargetFinder: Sendable {
+  let watched: Watched
+  private var identity: ProcessIdentity?
+
+  init(_ watched: Watched) { self.watched = watched }
+
+  /// The process, or nil where there is none now. Of several the one with most memory: the one that a limit hits.
+  mutating func find() -> Int32? {
+    let own = getpid()
+    switch watched {
+    case .pid(let pid):
+      if let identity {
+        // It has ended: one of the same program and arguments, started since, is its restart.
+        return largest(Self.allProcesses().filter { $0 != own && ProcessIdentity(of: $0) == identity })
+      }
+      guard (try? Procfs.target(pid)) != nil else { return nil }
+      identity = ProcessIdentity(of: pid)
+      return pid
+    case .name(let pattern):
+      return largest(Self.allProcesses().filter { $0 != own && Self.matches($0, pattern) })
+    case .group(let path):
+      guard let group = try? ControlGroupReader(folder: path) else { return nil }
+      return largest(group.processes().filter { $0 != own })
+    }
+  }
+
+  private func largest(_ pids: [Int32]) -> Int32? {
+    pids.compactMap { pid -> (Int32, UInt64)? in
+      guard let stat = try? Procfs.stat(of: pid), !stat.hasEnded, !stat.isKernelThread,
+        let status = try? Procfs.status(of: pid)
+      else { return nil }
+      return (pid, status.residentBytes)
+    }.max { $0.1 < $1.1 }?.0
+  }
+
+  static func allProcesses() -> [Int32] { ((try? folderEntries("/proc")) ?? []).compactMap { Int32($0) } }
+
+  private static func matches(_ pid: Int32, _ pattern: String) -> Bool {
+    let name = Procfs.name(of: pid)
+    if fnmatch(pattern, name, 0) == 0 { return true }
+    let identity = ProcessIdentity(of: pid)
+    let file = identity.executable.split(separator: "/").last.map(String.init) ?? ""
+    if !file.isEmpty, fnmatch(pattern, file, 0) == 0 { return true }
+    // `memwhy watch --name x` has the pattern in its own command line; so may a shell around it.
+    return pattern.contains("/") && identity.command.hasPrefix(pattern)
+  }
+}

@@ -1,0 +1,147 @@
+/// Whether, how surely and how fast a level of memory rises: tested on its floor.
+///
+/// What a service needs at its quietest is what stays with it. So each life is cut into epochs (whole periods where it has a
+/// rhythm), each epoch gives its lowest value, and the lowest values are tested for a rise: a sawtooth, a burst, a daily rhythm or a
+/// plateau at night has a level floor, a leak has not. docs/how-it-decides.md has the thresholds and where they are wrong.
+public struct GrowthTest: Sendable, Hashable {
+  public enum Pattern: String, Sendable, Hashable, Codable {
+    /// The floor rises to the end.
+    case growing
+    /// It rose and then stayed: a warm-up, or a cache that is full.
+    case levelledOff
+    /// The floor does not rise, or by too little to matter.
+    case steady
+    case falling
+    /// Too short, or too little of a rhythm was seen.
+    case undecided
+  }
+
+  public var pattern: Pattern
+  /// Probability of such a rise of the floor by chance.
+  public var probability: Double
+  /// Rise of the floor in units per second with its 90 % interval.
+  public var slope: TheilSen
+  /// Rise of the floor over the span in units.
+  public var rise: Double
+  /// Seconds looked at, over all lives.
+  public var span: Double
+  /// Length of the rhythm, in seconds.
+  public var period: Double?
+  public var epochs: Int
+  /// Length of an epoch in seconds: finer than this nothing is known.
+  public var resolution: Double
+  public var lives: Int
+  /// Latest floor.
+  public var floor: Double
+  /// Height of the peaks above the floor, median over epochs.
+  public var swing: Double
+  /// Standard deviation of the floor around its line, and of its steps per square root of a second.
+  public var noise: Double
+  public var diffusion: Double
+
+  /// A rise by chance in one of a hundred windows counts as none.
+  public static let significance = 0.01
+  private static let fewestEpochs = 6
+  private static let mostEpochs = 32
+  /// The later half rises by less than this part of the earlier half's slope: it has levelled off.
+  private static let levelling = 0.2
+
+  /// - Parameters:
+  ///   - lives: the level within each life of the process, in order.
+  ///   - material: a rise below this many units is no growth.
+  public init(_ lives: [Series], material: Double) {
+    let lives = lives.filter { $0.count >= 6 && $0.span > 0 }
+    self.lives = lives.count
+    span = lives.reduce(0) { $0 + $1.span }
+    var floors: [[(time: Double, value: Double)]] = []
+    var swings: [Double] = []
+    var period: Double?
+    var isShort = false
+    var resolution = 0.0
+    for life in lives {
+      let own = Rhythm.period(of: life)
+      var count = min(max(life.count / 3, Self.fewestEpochs), Self.mostEpochs)
+      var length: Double?
+      if let own {
+        period = max(period ?? 0, own)
+        let whole = Int((life.span / own).rounded(.down))
+        if whole < count {
+          count = whole
+          length = own
+          if count < 4 { isShort = true }
+        }
+      }
+      resolution = length ?? life.span / Double(count)
+      floors.append(life.epochs(count, length: length) { $0.min() ?? 0 })
+      let peaks = life.epochs(count, length: length) { $0.max() ?? 0 }
+      swings += zip(peaks, floors[floors.count - 1]).map { $0.value - $1.value }
+    }
+    self.period = period
+    self.resolution = resolution
+    floors = floors.filter { $0.count >= 3 }
+    epochs = floors.reduce(0) { $0 + $1.count }
+    floor = floors.last?.last?.value ?? lives.last?.values.last ?? 0
+    swing = TheilSen.median(swings)
+    let test = MannKendall(blocks: floors.map { $0.map(\.value) })
+    probability = test.probabilityOfRise
+    slope = TheilSen(blocks: floors, test: test) ?? TheilSen(slope: 0, low: 0, high: 0)
+    rise = max(slope.slope, 0) * span
+    (noise, diffusion) = Self.spread(floors, slope: slope.slope)
+    // A test on less than six floors cannot be significant at all.
+    if epochs < Self.fewestEpochs && floors.allSatisfy({ $0.count < 5 }) || isShort {
+      pattern = .undecided
+    } else if test.probabilityOfFall < Self.significance && -slope.slope * span >= material {
+      pattern = .falling
+    } else if probability < Self.significance && rise >= material {
+      pattern = Self.hasLevelledOff(floors, noise: noise) ? .levelledOff : .growing
+    } else if Self.steppedUp(floors, material: material) {
+      // Early on and then nothing: too few rising pairs for the test, and no growth either.
+      pattern = .levelledOff
+    } else {
+      pattern = .steady
+    }
+  }
+
+  /// The first two floors of the last life lie clearly below its later half.
+  private static func steppedUp(_ floors: [[(time: Double, value: Double)]], material: Double) -> Bool {
+    guard let life = floors.last, life.count >= 6 else { return false }
+    let late = life[(life.count / 2)...].map(\.value)
+    let step = TheilSen.median(late) - max(life[0].value, life[1].value)
+    return step >= max(material, 4 * deviation(late)) && hasLevelledOff(floors, noise: 0)
+  }
+
+  /// Of the last life: the later half against the earlier one.
+  private static func hasLevelledOff(_ floors: [[(time: Double, value: Double)]], noise: Double) -> Bool {
+    guard let life = floors.last, life.count >= 6 else { return false }
+    let half = life.count / 2
+    let (early, late) = (Array(life[..<half]), Array(life[half...]))
+    let whole = life[life.count - 1].value - life[0].value
+    guard whole > 2 * noise || whole > 0 else { return false }
+    let earlySlope = TheilSen.median(TheilSen.slopes(early.map { ($0.time, $0.value) }))
+    let lateSlope = TheilSen.median(TheilSen.slopes(late.map { ($0.time, $0.value) }))
+    let lateRise = lateSlope * (late[late.count - 1].time - late[0].time)
+    // The rise may also lie between the halves, or in the first epoch.
+    return lateSlope < levelling * max(earlySlope, whole / max(life[life.count - 1].time - life[0].time, 1e-9))
+      && lateRise < levelling * whole
+  }
+
+  private static func spread(_ floors: [[(time: Double, value: Double)]], slope: Double) -> (Double, Double) {
+    var residuals: [Double] = []
+    var steps: [Double] = []
+    for life in floors {
+      let middle = TheilSen.median(life.map { $0.value - slope * $0.time })
+      residuals += life.map { $0.value - slope * $0.time - middle }
+      for index in life.indices.dropFirst() {
+        let time = life[index].time - life[index - 1].time
+        if time > 0 { steps.append((life[index].value - life[index - 1].value - slope * time) / time.squareRoot()) }
+      }
+    }
+    return (deviation(residuals), deviation(steps))
+  }
+
+  private static func deviation(_ values: [Double]) -> Double {
+    guard values.count >= 2 else { return 0 }
+    let mean = values.reduce(0, +) / Double(values.count)
+    return (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count - 1)).squareRoot()
+  }
+}

@@ -1,0 +1,198 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Timeline
+
+struct ReaderTests {
+  static func withTree<T>(_ files: [String: String], _ body: (String) throws -> T) throws -> T {
+    let folder = NSTemporaryDirectory() + "memwhy-group-\(UInt64.random(in: 0 ... .max))"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    for (name, text) in files {
+      let path = folder + "/" + name
+      try FileManager.default.createDirectory(
+        atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+      try text.write(toFile: path, atomically: true, encoding: .utf8)
+    }
+    return try body(folder)
+  }
+
+  @Test func readsVersionTwo() throws {
+    let files = [
+      "a/memory.max": "4096000\n", "a/b/memory.max": "max\n", "a/b/memory.current": "3000000\n",
+      "a/b/memory.stat": "anon 1000000\nfile 1500000\nkernel 400000\nsock 100000\nshmem 7000\ninactive_file 900000\n",
+      "a/b/memory.events": "low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\n",
+      "a/b/memory.pressure":
+        "some avg10=0.00 avg60=0.00 avg300=0.00 total=2500000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=1000000\n",
+      "a/b/cgroup.procs": "1\n2\n3\n",
+    ]
+    try Self.withTree(files) { folder in
+      let group = try ControlGroupReader(folder: folder + "/a/b/")
+      #expect(group.version == .two)
+      var sample = Sample(time: 0)
+      let isThere = group.read(into: &sample)
+      #expect(isThere)
+      #expect(sample[.groupUsage] == 3_000_000)
+      // The parent's limit counts.
+      #expect(sample[.groupLimit] == 4_096_000)
+      #expect(sample[.groupWorkingSet] == 2_100_000)
+      #expect(sample[.groupKernel] == 400_000 && sample[.groupSocket] == 100_000 && sample[.groupShared] == 7000)
+      #expect(sample[.groupPressure] == 2.5 && sample[.groupStalls] == 1)
+      #expect(sample[.groupLimitHits] == 12 && sample[.groupKills] == 2 && sample[.groupProcesses] == 3)
+    }
+  }
+
+  @Test func readsVersionOne() throws {
+    let files = [
+      "memory.usage_in_bytes": "5000\n", "memory.limit_in_bytes": "9223372036854771712\n",
+      "memory.stat": "cache 1\nrss 2\ntotal_cache 3000\ntotal_rss 1500\ntotal_inactive_file 1000\ntotal_shmem 10\n",
+      "memory.failcnt": "4\n", "memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n",
+      "memory.kmem.usage_in_bytes": "500\n", "memory.kmem.tcp.usage_in_bytes": "40\n", "cgroup.procs": "7\n",
+    ]
+    try Self.withTree(files) { folder in
+      let group = try ControlGroupReader(folder: folder)
+      #expect(group.version == .one)
+      var sample = Sample(time: 0)
+      let isThere = group.read(into: &sample)
+      #expect(isThere)
+      #expect(sample[.groupLimit] == nil)
+      #expect(sample[.groupAnonymous] == 1500 && sample[.groupFile] == 3000 && sample[.groupWorkingSet] == 4000)
+      #expect(sample[.groupKernel] == 500 && sample[.groupSocket] == 40 && sample[.groupKills] == 1)
+    }
+    #expect(throws: TimelineError.self) { try ControlGroupReader(folder: "/proc/self") }
+  }
+
+  @Test func damagedGroupFilesAreSurvived() throws {
+    let files = [
+      "memory.current": "3000000\n", "memory.max": "max\n", "memory.stat": "anon 1\nfile 2\ninactive_file 900000\n",
+      "memory.events": "max 12\n", "memory.pressure": "some avg10=0.00 total=2500000\n", "cgroup.procs": "1\n",
+    ]
+    try Self.withTree(files) { folder in
+      _ = Mutation.rounds(200, seconds: 3) { generator in
+        for (name, text) in files {
+          let bytes = Mutation.damaged(Array(text.utf8), using: &generator)
+          _ = FileManager.default.createFile(atPath: folder + "/" + name, contents: Data(bytes))
+        }
+        var sample = Sample(time: 0)
+        if let group = try? ControlGroupReader(folder: folder) { _ = group.read(into: &sample) }
+        for metric in Metric.allCases { if let value = sample[metric] { #expect(value.isFinite) } }
+      }
+    }
+  }
+
+  @Test func countsConnectionsOfOurSocketsOnly() {
+    let text = """
+        sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+         0: 0100007F:1F90 00000000:0000 0A 00000000:00000005 00:00000000 00000000     0        0 100 1 0 10 0
+         1: 0100007F:1F90 0100007F:C350 01 00000010:00000020 00:00000000 00000000     0        0 101 1 0 10 0
+         2: 0100007F:1F90 0100007F:C351 08 00000000:00000000 00:00000000 00000000     0        0 102 1 0 10 0
+         3: 0100007F:1F90 0100007F:C352 01 000000FF:00000000 00:00000000 00000000     0        0 999 1 0 10 0
+      """
+    var tally = ConnectionTally(inodes: [100, 101, 102])
+    tally.add(Array(text.utf8))
+    #expect(tally.states == [10: 1, 1: 1, 8: 1])
+    #expect(tally.queued == 48)
+    _ = Mutation.rounds(2000, seconds: 2) { generator in
+      var tally = ConnectionTally(inodes: [100, 101, 102])
+      tally.add(Mutation.damaged(Array(text.utf8), using: &generator))
+    }
+  }
+
+  @Test func readsAProcessThatIsWellKnown() throws {
+    var reader = try ProcessReader(pid: getpid(), share: 1)
+    var files: [FileHandle] = []
+    for _ in 0..<20 { files.append(try #require(FileHandle(forReadingAtPath: "/dev/null"))) }
+    var sample = Sample(time: 0)
+    let isThere = reader.read(into: &sample)
+    #expect(isThere)
+    #expect(try #require(sample[.rss]) > 1_000_000)
+    #expect(try #require(sample[.threads]) >= 1)
+    #expect(try #require(sample[.openFiles]) >= 20)
+    let sum = [Metric.openFiles, .sockets, .pipes, .otherDescriptors].compactMap { sample[$0] }.reduce(0, +)
+    // Other tests open and close files meanwhile.
+    #expect(abs(sum - (try #require(sample[.descriptors]))) <= 200)
+    #expect(sample[.pss] != nil && sample[.cpu] != nil)
+    withExtendedLifetime(files) {}
+  }
+
+  @Test func readsPrometheusText() {
+    let page = """
+      # HELP http_requests_total Requests.
+      http_requests_total{method="GET",path="/a\\"}b"} 10
+      http_requests_total{method="POST"} 2.5e1
+      http_requests_total_created 99
+      http_requests_total 7 1700000000000
+      broken{a="b" 3
+      up NaN
+      """
+    #expect(PrometheusText.sum(of: "http_requests_total", in: page) == 42)
+    #expect(PrometheusText.sum(of: "http_requests_total", labels: ["method": "POST"], in: page) == 25)
+    #expect(PrometheusText.sum(of: "up", in: page) == nil)
+    #expect(PrometheusText.sum(of: "missing", in: page) == nil)
+    _ = Mutation.rounds(2000, seconds: 2) { generator in
+      let text = String(decoding: Mutation.damaged(Array(page.utf8), using: &generator), as: UTF8.self)
+      _ = PrometheusText.sum(of: "http_requests_total", labels: ["method": "GET"], in: text)
+    }
+  }
+
+  @Test func parsesLoads() throws {
+    let plain = try LoadSource.Address(parsing: "requests_total@http://127.0.0.1:8080/m")
+    #expect(plain.metric == "requests_total" && plain.host == "127.0.0.1" && plain.port == 8080 && plain.path == "/m")
+    let labelled = try LoadSource.Address(parsing: "r{code=\"200\"}@localhost:1")
+    #expect(labelled.labels == ["code": "200"] && labelled.path == "/metrics")
+    #expect(try LoadSource.Address(parsing: "r@[::1]").host == "::1")
+    for bad in ["", "r", "@http://a", "r@", "r@http://a:x/", "a b@c", "r{@c", "r@https://a"] {
+      #expect(throws: TimelineError.self) { try LoadSource.Address(parsing: bad) }
+    }
+  }
+
+  /// Pages that are slow, wrong or gone give a reason, in bounded time.
+  @Test func aBadEndpointIsSaid() throws {
+    let source = LoadSource(try .init(parsing: "r@http://127.0.0.1:1/metrics"), interval: 1_000_000_000)
+    source.refresh()
+    #expect(source.current == nil)
+    #expect(source.failure?.contains("nobody listens") == true)
+    for (answer, reason) in [
+      ("HTTP/1.1 200 OK\r\n\r\nr 5\n", nil), ("HTTP/1.1 500 no\r\n\r\n", "status 500"), ("nonsense", "no HTTP answer"),
+      ("HTTP/1.1 200 OK\r\n\r\nother 5\n", "no such metric"),
+    ] as [(String, String?)] {
+      let server = try OneAnswerServer(answer)
+      let source = LoadSource(try .init(parsing: "r@http://127.0.0.1:\(server.port)/metrics"), interval: 1)
+      source.refresh()
+      #expect(source.current == (reason == nil ? 5 : nil))
+      #expect(reason == nil ? source.failure == nil : source.failure?.contains(reason!) == true)
+    }
+  }
+}
+
+/// Answers one connection on loopback with fixed bytes.
+private final class OneAnswerServer {
+  let port: UInt16
+  private let listener: Int32
+
+  init(_ answer: String) throws {
+    listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let listener = listener
+    let bound = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(listener, $0, size) == 0 && listen(listener, 1) == 0 && getsockname(listener, $0, &size) == 0
+      }
+    }
+    guard listener >= 0, bound else { throw TestFailure("no loopback socket") }
+    port = UInt16(bigEndian: address.sin_port)
+    Thread.detachNewThread {
+      let peer = accept(listener, nil, nil)
+      guard peer >= 0 else { return }
+      var buffer = [UInt8](repeating: 0, count: 4096)
+      _ = recv(peer, &buffer, buffer.count, 0)
+      _ = Array(answer.utf8).withUnsafeBytes { send(peer, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+      close(peer)
+    }
+  }
+
+  deinit { close(listener) }
+}

@@ -1,0 +1,56 @@
+import Foundation
+import TestSupport
+import Testing
+import Timeline
+
+/// What a recorder says about a target that comes and goes, on clocks that the test sets.
+struct RecorderTests {
+  /// Clocks at `seconds`, each with its own deviation.
+  static func now(_ seconds: Double, wall: Double = 0, asleep: Double = 0) -> Recorder.Now {
+    let base = 1_000_000.0
+    return Recorder.Now(
+      wall: UInt64((base + 1.7e9 + seconds + asleep + wall) * 1e9), monotonic: UInt64((base + seconds) * 1e9),
+      boot: UInt64((base + seconds + asleep) * 1e9))
+  }
+
+  @Test func clocksThatJumpAreSaid() {
+    var recorder = Recorder(.pid(getpid()))
+    #expect(recorder.tick(Self.now(0)).events.map(\.kind) == [.started])
+    #expect(recorder.tick(Self.now(1)).events.isEmpty)
+    #expect(recorder.tick(Self.now(2, wall: -3600)).events.map(\.kind) == [.clockJump])
+    #expect(recorder.tick(Self.now(3, wall: -3600, asleep: 600)).events.map(\.kind) == [.suspended])
+    #expect(recorder.tick(Self.now(63, wall: -3600, asleep: 600)).events.map(\.kind) == [.gap])
+    #expect(recorder.tick(Self.now(64, wall: -3600, asleep: 600)).sample?[.rss] != nil)
+  }
+
+  @Test func aRestartGoesOnUnderANewProcess() throws {
+    let path = try TestProgram.path("sleeper.c", .c([]))
+    let first = try RunningProgram(path, ["100000", "memwhy-restart-test"], ready: nil)
+    var recorder = Recorder(.pid(first.pid))
+    let before = try Self.wait(&recorder) { $0.sample != nil }
+    #expect(before.run?.pid == first.pid)
+    first.stop()
+    #expect(try Self.wait(&recorder) { $0.sample == nil }.run == nil)
+    let second = try RunningProgram(path, ["100000", "memwhy-restart-test"], ready: nil)
+    let after = try Self.wait(&recorder) { $0.sample != nil }
+    #expect(after.run?.pid == second.pid)
+    #expect(after.events.map(\.kind) == [.restarted])
+    second.stop()
+  }
+
+  /// Ticks until `done`; a process needs a moment until its command line is its own.
+  static func wait(_ recorder: inout Recorder, _ done: (Recorder.Tick) -> Bool) throws -> Recorder.Tick {
+    for round in 0..<2000 {
+      let tick = recorder.tick(now(Double(round)))
+      if done(tick) { return tick }
+      usleep(5000)
+    }
+    throw TestFailure("the recorder did not notice")
+  }
+
+  @Test func nothingToWatchIsNoSample() {
+    var recorder = Recorder(.name("no-such-program-\(UInt64.random(in: 0 ... .max))"))
+    let tick = recorder.tick()
+    #expect(tick.sample == nil && tick.events.isEmpty)
+  }
+}
