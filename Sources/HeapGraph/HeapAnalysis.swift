@@ -23,10 +23,13 @@ public struct HeapAnalysis: Sendable {
     public var findsLeaks = true
     /// Threads that read and scan.
     public var workerCount = 2
+    /// Keep what is needed to ask who holds what (`HeapHolders`).
+    public var keepsReferences = false
 
-    public init(findsLeaks: Bool = true, workerCount: Int = 2) {
+    public init(findsLeaks: Bool = true, workerCount: Int = 2, keepsReferences: Bool = false) {
       self.findsLeaks = findsLeaks
       self.workerCount = workerCount
+      self.keepsReferences = keepsReferences
     }
   }
 
@@ -44,6 +47,10 @@ public struct HeapAnalysis: Sendable {
     public var taskWords: @Sendable (UInt64) -> TaskWords
     /// The async function in which the task at this address is suspended, then its callers, demangled.
     public var describeTask: @Sendable (UInt64) -> [String]
+    /// What the task at this address is doing; nil where there is none.
+    public var taskInfo: @Sendable (UInt64) -> TaskInfo?
+    /// Stored properties of the elements or values of a collection's storage, by the storage's first word.
+    public var storedFields: @Sendable (UInt64) -> [StoredField]
     /// Blocks that hold bytes only, whatever stale words they contain (stdio buffers), by address.
     public var byteBuffers: [UInt64]
     /// Threads whose frames are history.
@@ -51,11 +58,15 @@ public struct HeapAnalysis: Sendable {
 
     public init(
       taskWords: @escaping @Sendable (UInt64) -> TaskWords = { _ in TaskWords() },
-      describeTask: @escaping @Sendable (UInt64) -> [String] = { _ in [] }, byteBuffers: [UInt64] = [],
+      describeTask: @escaping @Sendable (UInt64) -> [String] = { _ in [] },
+      taskInfo: @escaping @Sendable (UInt64) -> TaskInfo? = { _ in nil },
+      storedFields: @escaping @Sendable (UInt64) -> [StoredField] = { _ in [] }, byteBuffers: [UInt64] = [],
       idleWorkers: IdleWorkers = IdleWorkers()
     ) {
       self.taskWords = taskWords
       self.describeTask = describeTask
+      self.taskInfo = taskInfo
+      self.storedFields = storedFields
       self.byteBuffers = byteBuffers
       self.idleWorkers = idleWorkers
     }
@@ -73,6 +84,8 @@ public struct HeapAnalysis: Sendable {
   public let referenceCount: UInt64
   /// What could not be read, in sentences.
   public let remarks: [String]
+  /// Nil unless asked for, and where the heap was not marked.
+  public private(set) var references: HeapReferences?
 
   /// Types, marks and groups. The result does not need the image's memory any more.
   public init(
@@ -136,6 +149,12 @@ public struct HeapAnalysis: Sendable {
       remarks.append("\(marker.unreadableBlocks) blocks could not be read whole")
     }
     let marked = marker.marked
+    if options.keepsReferences {
+      references = HeapReferences(
+        heap: heap, resolver: resolver, plans: plans, memory: image.memory, context: context, roots: roots,
+        allocatorBlocks: internals, spareBlocks: spare,
+        marked: marked, workerCount: options.workerCount)
+    }
     guard walk.isExact else {
       census = Census.rows(heap) { marked.contains($0) }
       leaks = nil

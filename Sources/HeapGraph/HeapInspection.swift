@@ -13,6 +13,7 @@ public enum HeapInspection {
     case roots = "looking for roots"
     case marking = "following references"
     case grouping = "grouping leaks"
+    case holders = "finding who holds what"
   }
 
   /// Runs the whole analysis.
@@ -56,6 +57,8 @@ extension HeapInspection {
       analysis = HeapAnalysis.Context(
         taskWords: { address in decoder.taskInfo(at: address).map(TaskWords.init) ?? TaskWords() },
         describeTask: { address in decoder.taskInfo(at: address).map(names.frames) ?? [] },
+        taskInfo: { address in decoder.taskInfo(at: address) },
+        storedFields: { head in decoder.storedFields(ofElementsOf: head) },
         byteBuffers: StdioBuffers.addresses(memory: image.memory, symbols: symbols),
         idleWorkers: IdleWorkers(image: image, symbols: symbols))
     }
@@ -131,5 +134,9 @@ final class SharedDecoder: ObjectTypeDecoder, @unchecked Sendable {
 
   func taskInfo(at address: UInt64) -> TaskInfo? {
     lock.withLock { _ in decoder.taskInfo(at: address) }
+  }
+
+  func storedFields(ofElementsOf head: UInt64) -> [StoredField] {
+    lock.withLock { _ in decoder.storedFields(ofElementsOf: head) }
   }
 }

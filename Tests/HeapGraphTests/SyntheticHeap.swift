@@ -71,6 +71,22 @@ final class SyntheticHeap: ObjectTypeDecoder {
     isExact: Bool = true, source: ProcessImage.Source = .bytes, workers: Int = 2,
     context: HeapAnalysis.Context = HeapAnalysis.Context(), failingCheck: Bool = false
   ) throws -> HeapAnalysis {
+    let (image, walk) = imageAndWalk(isExact: isExact, source: source, failingCheck: failingCheck)
+    return try HeapAnalysis(
+      image: image, walk: walk, decoder: self, context: context, options: .init(workerCount: workers))
+  }
+
+  /// The analysis with what questions about holders need, and its image.
+  func keepingReferences() throws -> (HeapAnalysis, ProcessImage) {
+    let (image, walk) = imageAndWalk()
+    let analysis = try HeapAnalysis(
+      image: image, walk: walk, decoder: self, context: HeapAnalysis.Context(), options: .init(keepsReferences: true))
+    return (analysis, image)
+  }
+
+  private func imageAndWalk(
+    isExact: Bool = true, source: ProcessImage.Source = .bytes, failingCheck: Bool = false
+  ) -> (ProcessImage, HeapWalk) {
     // In any order: the table sorts.
     var builder = BlockTable.Builder()
     for block in blocks { builder.append(block) }
@@ -100,7 +116,6 @@ final class SyntheticHeap: ObjectTypeDecoder {
           writableRanges: [Self.globals..<Self.globals + 4096])
       ],
       threads: threads, memory: memory, files: NoModuleFiles())
-    return try HeapAnalysis(
-      image: image, walk: walk, decoder: self, context: context, options: .init(workerCount: workers))
+    return (image, walk)
   }
 }

@@ -1,0 +1,104 @@
+import Malloc
+import SwiftMetadata
+
+/// Where in its block a reference stands, in the eyes of a developer: the field, not the number of the element.
+struct EdgeLabel: Hashable, Sendable {
+  enum Place: UInt32 {
+    case field = 0
+    case element = 1
+    case key = 2
+    case value = 3
+  }
+
+  /// Place in the two top bits, offset in the object or the element below.
+  var raw: UInt32
+
+  init(raw: UInt32) { self.raw = raw }
+  init(_ place: Place, _ offset: UInt64) { raw = place.rawValue << 30 | UInt32(min(offset, 1 << 29)) }
+
+  var place: Place { Place(rawValue: raw >> 30) ?? .field }
+  var offset: Int { Int(raw & 0x3fff_ffff) }
+}
+
+/// Labels of references and what they are called.
+struct EdgeLabels: Sendable {
+  let heap: TypedHeap
+
+  func label(_ block: Int, _ offset: UInt64) -> EdgeLabel {
+    let type = heap.types[heap.typeIndex(block)]
+    switch type.layout {
+    case .array(let elements, let element):
+      guard offset >= UInt64(elements), element.stride > 0 else { return EdgeLabel(.field, offset) }
+      return EdgeLabel(.element, (offset - UInt64(elements)) % UInt64(element.stride))
+    case .hashTable(let bitmap, let key, let value):
+      guard let table = HashTableShape(bitmap: bitmap, key: key, value: value, size: heap.blocks.size(block)) else {
+        return EdgeLabel(.field, offset)
+      }
+      if let value, offset >= UInt64(table.values), value.stride > 0 {
+        return EdgeLabel(.value, (offset - UInt64(table.values)) % UInt64(value.stride))
+      }
+      guard offset >= UInt64(table.keys), key.stride > 0 else { return EdgeLabel(.field, offset) }
+      return EdgeLabel(value == nil ? .element : .key, (offset - UInt64(table.keys)) % UInt64(key.stride))
+    case .taskSlab, .task: return EdgeLabel(.field, 0)
+    case .conservative where type.kind == .native: return EdgeLabel(.field, 0)
+    default: return EdgeLabel(.field, offset)
+    }
+  }
+
+  /// `.field`, `[…].field`, `[key]`, `[value].title`; empty where there is no name.
+  func text(_ block: Int, _ label: EdgeLabel) -> String {
+    let type = heap.types[heap.typeIndex(block)]
+    func path(_ slots: [ReferenceSlot]) -> String {
+      let path = slots.first { $0.offset == label.offset }?.path ?? ""
+      return path.isEmpty ? "" : path.hasPrefix("[") ? path : "." + path
+    }
+    switch (label.place, type.layout) {
+    case (.element, .array(_, let element)): return "[…]" + path(element.slots)
+    case (.element, .hashTable(_, let key, _)): return "[…]" + path(key.slots)
+    case (.key, .hashTable(_, let key, _)): return "[key]" + path(key.slots)
+    case (.value, .hashTable(_, _, let value)): return "[value]" + path(value?.slots ?? [])
+    case (.field, .fixed(_, let slots)):
+      if label.offset == 8 { return " (weak reference count)" }
+      return path(slots)
+    default: return ""
+    }
+  }
+}
+
+/// Where a standard library hash table of a given size keeps its parts, in bytes from the block's start.
+///
+/// `_HashTable` storage is tail-allocated: bitmap, keys, values, each at its alignment; buckets are a power of two
+/// (swiftlang/swift stdlib/public/core/DictionaryStorage.swift, `_DictionaryStorage.allocate(scale:age:seed:)`).
+struct HashTableShape: Sendable, Hashable {
+  var buckets: Int
+  var keys: Int
+  var values: Int
+  /// Bytes that the storage asks `malloc` for.
+  var size: Int
+
+  init(bitmap: Int, key: ValueLayout, value: ValueLayout?, buckets: Int) {
+    self.buckets = buckets
+    func align(_ offset: Int, _ alignment: Int) -> Int {
+      let alignment = max(1, alignment)
+      return (offset + alignment - 1) / alignment * alignment
+    }
+    keys = align(bitmap + max(buckets / 8, 8), key.alignment)
+    let keysEnd = keys + buckets * key.stride
+    values = value.map { align(keysEnd, $0.alignment) } ?? keysEnd
+    size = values + buckets * (value?.stride ?? 0)
+  }
+
+  /// The largest table that fits; sizes double with each step, so it is the one. Nil where not even two buckets do.
+  init?(bitmap: Int, key: ValueLayout, value: ValueLayout?, size: UInt64) {
+    var best: HashTableShape?
+    var buckets = 1
+    while buckets < 1 << 40 {
+      let shape = HashTableShape(bitmap: bitmap, key: key, value: value, buckets: buckets)
+      guard UInt64(clamping: shape.size) <= size else { break }
+      best = shape
+      buckets *= 2
+    }
+    guard let best, best.buckets >= 2 || size < 128 else { return nil }
+    self = best
+  }
+}

@@ -1,0 +1,165 @@
+import Malloc
+import ProcessImage
+import SwiftMetadata
+import Symbols
+
+/// Who holds what: the graph of references with named roots, its dominator tree, and the questions that can be asked of it.
+///
+/// The image must stay readable while questions are asked: names of fields and contents of containers are read when they are needed.
+public final class HeapHolders: @unchecked Sendable {
+  public let analysis: HeapAnalysis
+  public let roots: [NamedRoot]
+  /// Bytes of all reachable blocks: what the retained sizes below the top add up to.
+  public let reachableBytes: UInt64
+  public let reachableBlocks: Int
+  let references: HeapReferences
+  let graph: ReferenceGraph
+  let tree: DominatorTree
+  let labels: EdgeLabels
+  private let entries: [[UInt32]]
+  /// Tasks by the async function they wait in; numbers from `taskBase` on.
+  private var taskFunctions: [String] = []
+  private var taskKeys: [Int: UInt64] = [:]
+  private static let taskBase: UInt64 = 1 << 40
+
+  /// - Parameters:
+  ///   - analysis: made with `keepsReferences`.
+  ///   - progress: called now and then with the share done, 0...1.
+  /// - Throws: `HoldersError.notMarked`, `MemoryError`.
+  public init(
+    analysis: HeapAnalysis, image: ProcessImage, symbols: any SymbolSource, progress: ((Double) -> Void)? = nil
+  ) throws {
+    guard let references = analysis.references else {
+      throw HoldersError.notMarked(analysis.leaksNotJudged ?? "the heap was not marked")
+    }
+    self.analysis = analysis
+    self.references = references
+    let heap = references.heap
+    let named = RootNames(references, image: image, symbols: symbols)
+    roots = named.names
+    entries = named.entries
+    progress?(0.1)
+    graph = try ReferenceGraph(
+      references, marked: references.marked, entries: named.entries, orphanRoot: named.orphanRoot,
+      workerCount: references.workerCount)
+    progress?(0.4)
+    let dominators = Dominators(graph.graph, root: graph.top)
+    progress?(0.8)
+    let blockCount = graph.blockCount
+    tree = DominatorTree(dominators) { $0 < blockCount ? heap.blocks.size($0) : 0 }
+    progress?(1)
+    reachableBytes = tree.count > 0 ? tree.retained[0] : 0
+    var unreachedRoots = 0
+    for index in 0..<graph.rootCount where tree.vertex(blockCount + index) == nil { unreachedRoots += 1 }
+    reachableBlocks = max(0, tree.count - 1 - (graph.rootCount - unreachedRoots))
+    labels = EdgeLabels(heap: heap)
+  }
+
+  /// The tree of holders.
+  ///
+  /// - Parameter cut: holders that retain a smaller share of the reachable bytes are summed up, 0...1.
+  public func holders(cut: Double = 0.01, showContents: Bool = false) throws -> HolderReport {
+    let bytes = UInt64(max(1, Double(reachableBytes) * min(max(cut, 0), 1)))
+    var builder = HolderTreeBuilder(self, cut: bytes, showContents: showContents)
+    let built = try builder.build()
+    return HolderReport(
+      reachableBytes: reachableBytes, reachableBlocks: reachableBlocks, holders: built.roots,
+      otherCount: built.otherCount, otherBytes: built.otherBytes)
+  }
+
+  /// What a block's kind is for grouping: its type; for a task the function it waits in.
+  func typeKey(_ node: Int) -> UInt64 {
+    guard node < graph.blockCount else { return UInt64.max - UInt64(node) }
+    let type = references.heap.typeIndex(node)
+    guard references.heap.types[type].kind == .task else { return UInt64(type) }
+    if let known = taskKeys[node] { return known }
+    let function = references.context.describeTask(references.heap.blocks.address(node)).first ?? ""
+    let index = taskFunctions.firstIndex(of: function) ?? taskFunctions.count
+    if index == taskFunctions.count { taskFunctions.append(function) }
+    let key = Self.taskBase + UInt64(index)
+    taskKeys[node] = key
+    return key
+  }
+
+  /// A block in a developer's words.
+  func name(_ block: Int) -> String {
+    let type = references.heap.type(block)
+    switch type.kind {
+    case .task:
+      let function = references.context.describeTask(references.heap.blocks.address(block)).first
+      return function.map { "task suspended in \($0)" } ?? "task"
+    default:
+      if references.heap.typeIndex(block) == TypedHeap.unknown { return "untyped block" }
+      return ContainerNames.readable(type)
+    }
+  }
+
+  /// Titles of roots that refer to a block, up to three; where none does itself, of one that leads to it.
+  func rootTitles(ofNode node: Int) -> [String] {
+    var titles: [String] = []
+    for (index, blocks) in entries.enumerated() where titles.count < 3 {
+      var low = 0
+      var high = blocks.count
+      while low < high {
+        let middle = (low + high) / 2
+        if Int(blocks[middle]) < node { low = middle + 1 } else { high = middle }
+      }
+      if low < blocks.count, Int(blocks[low]) == node { titles.append(roots[index].title) }
+    }
+    if !titles.isEmpty { return titles }
+    let search = paths
+    var current = node
+    while current < graph.blockCount, let parent = search.parent(current) { current = parent }
+    return current < graph.top && current >= graph.blockCount ? [roots[current - graph.blockCount].title] : []
+  }
+
+  /// Shortest paths from the roots to all blocks; made when first asked for.
+  private(set) lazy var paths = ShortestPaths(graph, roots: roots)
+}
+
+/// The answer of `HeapHolders.holders`.
+public struct HolderReport: Sendable, Hashable, Codable {
+  public var reachableBytes: UInt64
+  public var reachableBlocks: Int
+  /// Largest first.
+  public var holders: [Holder]
+  /// Holders below the cut.
+  public var otherCount: Int
+  public var otherBytes: UInt64
+}
+
+/// Why nothing can be said of holders.
+public enum HoldersError: Error, Hashable, Sendable, CustomStringConvertible {
+  case notMarked(String)
+  /// No type has this name; those that look like it.
+  case noSuchType(String, near: [String])
+  /// The address is in no live block, and why.
+  case noBlock(address: UInt64, reason: String)
+
+  public var description: String {
+    switch self {
+    case .notMarked(let reason):
+      return "who holds what cannot be told: \(reason)"
+    case .noSuchType(let name, let near):
+      let hint =
+        near.isEmpty ? "`memwhy heap` lists the types" : "near are \(near.map { "'\($0)'" }.joined(separator: ", "))"
+      return "no live object has a type named '\(name)'; \(hint)"
+    case .noBlock(let address, let reason):
+      return "0x\(String(address, radix: 16)) is in no live block: \(reason)"
+    }
+  }
+}
+
+/// Storage classes of the standard library under the name of the type that a developer wrote.
+enum ContainerNames {
+  static func readable(_ type: ObjectType) -> String {
+    switch (type.kind, type.layout) {
+    case (.arrayStorage, .array(_, let element)) where !element.typeName.isEmpty: "[\(element.typeName)] storage"
+    case (.dictionaryStorage, .hashTable(_, let key, let value?)) where !key.typeName.isEmpty:
+      "[\(key.typeName) : \(value.typeName)] storage"
+    case (.setStorage, .hashTable(_, let key, _)) where !key.typeName.isEmpty: "Set<\(key.typeName)> storage"
+    case (.stringStorage, _): "String storage"
+    default: type.name
+    }
+  }
+}

@@ -1,0 +1,32 @@
+/// A node of the tree of holders: blocks of one type that hang on their parent by one field, or a named root.
+public struct Holder: Sendable, Hashable, Codable {
+  public enum Kind: String, Sendable, Hashable, Codable {
+    /// A variable, a frame, a table of the runtime: see `root`.
+    case root
+    /// Blocks to which several holders lead, none of which alone keeps them.
+    case shared
+    case blocks
+  }
+
+  public var kind: Kind
+  /// The root's title, or the blocks' type.
+  public var name: String
+  public var root: NamedRoot?
+  /// The field of the parent that leads here: `.offers`, `[value].offers`; empty where it has no name or there are several.
+  public var field: String
+  /// Blocks of this kind; 1 for a root.
+  public var count: Int
+  /// Bytes of these blocks themselves.
+  public var ownBytes: UInt64
+  /// Bytes that would go with them, their own included.
+  public var retainedBytes: UInt64
+  /// For `shared`: the roots that lead here, up to three.
+  public var heldBy: [String] = []
+  public var container: ContainerSummary?
+  /// Largest first; those below the cut are only counted.
+  public var children: [Holder] = []
+  public var otherCount: Int = 0
+  public var otherBytes: UInt64 = 0
+  /// Address of one of the blocks, `0x…`.
+  public var example: String?
+}

@@ -1,0 +1,180 @@
+import Malloc
+import ProcessImage
+import SwiftMetadata
+
+/// Merges the dominator tree by shape: siblings of one type under one field become one holder with a count.
+///
+/// Blocks of their parent's own type join it, so that a list or a tree is one holder however deep it is; a type that comes again further
+/// down ends the branch. O(blocks of holders above the cut).
+struct HolderTreeBuilder {
+  let holders: HeapHolders
+  /// Holders below this share of the reachable bytes are summed up.
+  let cut: UInt64
+  let showContents: Bool
+  private let labels: FlatArray<UInt32>
+  private var scanner: BlockScanner
+
+  private static let deepest = 40
+
+  init(_ holders: HeapHolders, cut: UInt64, showContents: Bool) {
+    self.holders = holders
+    self.cut = cut
+    self.showContents = showContents
+    labels = FlatArray(repeating: Self.unlabelled, count: holders.tree.count)
+    scanner = holders.references.scanner()
+  }
+
+  private static let unlabelled = UInt32.max
+
+  fileprivate struct Group {
+    /// Preorder numbers.
+    var members: [UInt32] = []
+    var retained: UInt64 = 0
+    var label: UInt32
+  }
+
+  /// The roots and what several of them share, largest first.
+  mutating func build() throws(MemoryError) -> (roots: [Holder], otherCount: Int, otherBytes: UInt64) {
+    let tree = holders.tree
+    var roots: [UInt32] = []
+    var shared: [GroupKey: Group] = [:]
+    tree.forEachChild(of: 0) { vertex in
+      let node = tree.node(vertex)
+      if node >= holders.graph.blockCount {
+        roots.append(UInt32(vertex))
+      } else {
+        shared[GroupKey(type: holders.typeKey(node), label: 0), default: Group(label: Self.unlabelled)]
+          .add(vertex, tree)
+      }
+    }
+    var result: [Holder] = []
+    var otherCount = 0
+    var otherBytes: UInt64 = 0
+    for vertex in roots {
+      let retained = tree.retained[Int(vertex)]
+      guard retained >= cut, retained > 0 else {
+        if retained > 0 {
+          otherCount += 1
+          otherBytes += retained
+        }
+        continue
+      }
+      let name = holders.roots[tree.node(Int(vertex)) - holders.graph.blockCount]
+      var holder = Holder(
+        kind: .root, name: name.title, root: name, field: "", count: 1, ownBytes: 0, retainedBytes: retained)
+      try expand([vertex], type: nil, into: &holder, above: [])
+      result.append(holder)
+    }
+    for (key, group) in shared {
+      guard group.retained >= cut else {
+        otherCount += group.members.count
+        otherBytes += group.retained
+        continue
+      }
+      var holder = try self.holder(key, group, field: "", above: [])
+      holder.kind = .shared
+      holder.heldBy = holders.rootTitles(ofNode: tree.node(Int(group.members[0])))
+      result.append(holder)
+    }
+    result.sort { ($0.retainedBytes, $1.name) > ($1.retainedBytes, $0.name) }
+    return (result, otherCount, otherBytes)
+  }
+
+  private struct GroupKey: Hashable {
+    var type: UInt64
+    var label: UInt32
+  }
+
+  private mutating func holder(
+    _ key: GroupKey, _ group: Group, field: String, above: [UInt64]
+  ) throws(MemoryError) -> Holder {
+    let block = holders.tree.node(Int(group.members[0]))
+    var holder = Holder(
+      kind: .blocks, name: holders.name(block), root: nil, field: field, count: group.members.count, ownBytes: 0,
+      retainedBytes: group.retained,
+      example: "0x" + String(holders.references.heap.blocks.address(block), radix: 16))
+    try expand(group.members, type: key.type, into: &holder, above: above + [key.type])
+    return holder
+  }
+
+  /// Collects what `members` and blocks of their own type below them dominate directly.
+  private mutating func expand(
+    _ members: [UInt32], type: UInt64?, into holder: inout Holder, above: [UInt64]
+  ) throws(MemoryError) {
+    let tree = holders.tree
+    let blockCount = holders.graph.blockCount
+    var all = members
+    var direct: [UInt32] = []
+    var position = 0
+    while position < all.count {
+      let vertex = Int(all[position])
+      position += 1
+      tree.forEachChild(of: vertex) { child in
+        if let type, holders.typeKey(tree.node(child)) == type {
+          all.append(UInt32(child))
+        } else {
+          direct.append(UInt32(child))
+        }
+      }
+    }
+    if type != nil {
+      holder.count = all.count
+      for vertex in all { holder.ownBytes += holders.references.heap.blocks.size(tree.node(Int(vertex))) }
+      let blocks = all.map { UInt32(tree.node(Int($0))) }
+      holder.container = try ContainerReader(references: holders.references, showContents: showContents)
+        .summary(blocks, behind: holder.retainedBytes - min(holder.ownBytes, holder.retainedBytes))
+    }
+    guard !direct.isEmpty else { return }
+    if type != nil { try label(all) }
+    var groups: [GroupKey: Group] = [:]
+    for vertex in direct {
+      let key = GroupKey(type: holders.typeKey(tree.node(Int(vertex))), label: labels[Int(vertex)])
+      groups[key, default: Group(label: labels[Int(vertex)])].add(Int(vertex), tree)
+    }
+    let isDeepest = above.count >= Self.deepest
+    for (key, group) in groups.sorted(by: {
+      ($0.value.retained, $1.key.type, $1.key.label) > ($1.value.retained, $0.key.type, $0.key.label)
+    }) {
+      guard group.retained >= cut, !isDeepest, !above.contains(key.type) else {
+        holder.otherCount += group.members.count
+        holder.otherBytes += group.retained
+        continue
+      }
+      var field = ""
+      let parent = tree.node(Int(tree.dominators.immediate[Int(group.members[0])]))
+      if group.label != Self.unlabelled, parent < blockCount {
+        field = holders.labels.text(parent, EdgeLabel(raw: group.label))
+      }
+      holder.children.append(try self.holder(key, group, field: field, above: above))
+    }
+  }
+
+  /// Finds by which of its words a block refers to those that it dominates.
+  private mutating func label(_ members: [UInt32]) throws(MemoryError) {
+    let tree = holders.tree
+    let references = holders.references
+    let blocks = members.map { UInt32(tree.node(Int($0))) }.filter { !references.isLeaf(Int($0)) }.sorted()
+    var sink = LabelSink(tree: tree, names: holders.labels, labels: labels)
+    try scanner.scan(count: blocks.count, { Int(blocks[$0]) }, into: &sink)
+  }
+
+  private struct LabelSink: ReferenceSink {
+    let tree: DominatorTree
+    let names: EdgeLabels
+    let labels: FlatArray<UInt32>
+
+    mutating func reference(from source: Int, offset: UInt64, to target: Int, _ strength: ReferenceSlot.Strength) {
+      guard strength != .unowned, let child = tree.vertex(target), labels[child] == unlabelled,
+        let parent = tree.vertex(source), Int(tree.dominators.immediate[child]) == parent
+      else { return }
+      labels[child] = names.label(source, offset).raw
+    }
+  }
+}
+
+extension HolderTreeBuilder.Group {
+  fileprivate mutating func add(_ vertex: Int, _ tree: DominatorTree) {
+    members.append(UInt32(vertex))
+    retained += tree.retained[vertex]
+  }
+}

@@ -1,0 +1,181 @@
+import Malloc
+import ProcessImage
+import SwiftMetadata
+import Symbols
+
+/// A root under the name by which a developer knows it.
+public struct NamedRoot: Sendable, Hashable, Codable {
+  public enum Kind: String, Sendable, Hashable, Codable {
+    /// A global or static variable of the program or of a library.
+    case global
+    /// A variable of C or C++.
+    case native
+    /// A frame of a thread's stack, or its registers.
+    case stack
+    /// A thread-local variable.
+    case threadLocal
+    /// Tables of the Swift runtime, the loader, the allocator.
+    case runtime
+    /// Memory that no module and no thread claims.
+    case anonymous
+    /// Objects whose deinit has run; unowned references keep their memory.
+    case unowned
+  }
+
+  public var kind: Kind
+  /// `cache : [Int64 : Cached]`, `static Registry.shared : Owner`, `drive(_:) on thread 4711`, `shop+0x14cc0`.
+  public var title: String
+  /// File name of the module.
+  public var module: String
+
+  public init(kind: Kind, title: String, module: String = "") {
+    self.kind = kind
+    self.title = title
+    self.module = module
+  }
+
+  /// Which root is shown where several lead to a block: the one that a developer can change.
+  var rank: Int {
+    switch kind {
+    case .global: 0
+    case .native: 1
+    case .threadLocal: 2
+    case .stack: 3
+    case .anonymous: 4
+    case .runtime: 5
+    case .unowned: 6
+    }
+  }
+}
+
+/// Puts roots under names: globals by symbol, words of stacks by the function whose frame holds them.
+struct RootNames {
+  /// Ordered by rank.
+  private(set) var names: [NamedRoot] = []
+  /// For each name the blocks that its words refer to, each once.
+  private(set) var entries: [[UInt32]] = []
+  /// Where blocks go to which only unowned references refer.
+  private(set) var orphanRoot = 0
+
+  private let image: ProcessImage
+  private let symbols: any SymbolSource
+  private let demangler: Demangler
+  private var frames: [Int32: StackFrames] = [:]
+
+  /// Modules whose variables are the runtime's tables: nothing in them is the program's to change.
+  private static let runtimeModules = [
+    "libswift", "libdispatch", "libBlocksRuntime", "libFoundation", "lib_Foundation", "libc.so", "libc-2", "ld-linux",
+    "libstdc++", "libm.so", "libgcc_s", "libpthread", "libicu", "libcurl", "libxml2",
+  ]
+  /// What the compiler and the runtime keep beside a program's own variables.
+  private static let runtimeNames = [
+    "type metadata ", "demangling cache ", "lazy protocol witness", "lazy cache variable", "full type metadata ",
+    "nominal type ", "associated type ", "generic ", "initialization token", "protocol ", "metaclass ",
+  ]
+  /// Static thread-local storage right below the thread pointer, in bytes.
+  private static let staticTLS: UInt64 = 16 << 10
+
+  init(_ references: HeapReferences, image: ProcessImage, symbols: any SymbolSource) {
+    self.image = image
+    self.symbols = symbols
+    demangler = Demangler(mainModule: MainModule.name(image))
+    for thread in image.threads { frames[thread.tid] = StackFrames(thread: thread, image: image) }
+    var byName: [NamedRoot: [UInt32]] = [:]
+    var lastAddress: UInt64 = 0
+    var lastEnd: UInt64 = 0
+    var lastName: NamedRoot?
+    for root in references.roots {
+      // Neighbouring words of one variable come together.
+      if root.kind == .global, let lastName, root.address >= lastAddress, root.address < lastEnd {
+        byName[lastName, default: []].append(root.block)
+        continue
+      }
+      var end: UInt64 = 0
+      let name = name(root, end: &end)
+      if root.kind == .global { (lastName, lastAddress, lastEnd) = (name, root.address, end) }
+      byName[name, default: []].append(root.block)
+    }
+    let allocator = NamedRoot(kind: .runtime, title: "malloc's thread caches")
+    let spare = NamedRoot(kind: .runtime, title: "libdispatch's continuations kept for reuse")
+    let orphans = NamedRoot(kind: .unowned, title: "unowned references to deinitialised objects")
+    byName[allocator, default: []] += references.allocatorBlocks.map { UInt32($0) }
+    byName[spare, default: []] += references.spareBlocks.map { UInt32($0) }
+    byName[orphans] = []
+    for (name, blocks) in byName.sorted(by: { ($0.key.rank, $0.key.title) < ($1.key.rank, $1.key.title) }) {
+      if name == orphans { orphanRoot = names.count }
+      names.append(name)
+      entries.append(Array(Set(blocks)).sorted())
+    }
+  }
+
+  private func name(_ root: Root, end: inout UInt64) -> NamedRoot {
+    switch root.kind {
+    case .global: return variable(root.address, end: &end)
+    case .stack: return stackWord(root.address)
+    case .register:
+      let thread = image.threads.first { UInt64(UInt32(bitPattern: $0.tid)) == root.address }
+      let function = thread.map { code($0.instructionPointer) } ?? "unknown function"
+      return NamedRoot(kind: .stack, title: "\(function) (a register of \(label(thread)))")
+    case .anonymous:
+      if let thread = threadOwningStatic(root.address) {
+        return NamedRoot(kind: .threadLocal, title: "thread-local variable of \(label(thread))")
+      }
+      return NamedRoot(kind: .anonymous, title: "memory that no module and no thread claims")
+    case .cachedThread: return NamedRoot(kind: .runtime, title: "thread-local storage of finished threads")
+    }
+  }
+
+  private func variable(_ address: UInt64, end: inout UInt64) -> NamedRoot {
+    let module = image.modules.first { $0.start <= address && address < $0.end }
+    let moduleName = module?.name ?? ""
+    let isRuntime = Self.runtimeModules.contains { moduleName.hasPrefix($0) }
+    end = address + 8
+    guard let symbol = symbols.symbol(at: address), symbol.size > 0, address < symbol.address &+ symbol.size else {
+      let offset = module.map { "\(moduleName)+0x" + String(address &- $0.bias, radix: 16) }
+      return NamedRoot(
+        kind: isRuntime ? .runtime : .native, title: offset ?? "0x" + String(address, radix: 16), module: moduleName)
+    }
+    end = symbol.address &+ symbol.size
+    var title = demangler.displayName(symbol.mangledName)
+    if title.hasPrefix("static ") == false, symbol.mangledName.hasSuffix("vpZ") { title = "static " + title }
+    if let type = demangler.variableType(symbol.mangledName) { title += " : " + type }
+    let isTable = Self.runtimeNames.contains { title.hasPrefix($0) }
+    let kind: NamedRoot.Kind =
+      isRuntime || isTable ? .runtime : Demangler.isSwift(symbol.mangledName) ? .global : .native
+    return NamedRoot(kind: kind, title: title, module: moduleName)
+  }
+
+  private func stackWord(_ address: UInt64) -> NamedRoot {
+    // The thread whose stack pointer is the nearest below.
+    let thread = image.threads.filter { $0.stackPointer &- 128 <= address }.max { $0.stackPointer < $1.stackPointer }
+    if let local = threadOwningStatic(address), address > frames[local.tid]?.end ?? 0 {
+      return NamedRoot(kind: .threadLocal, title: "thread-local variable of \(label(local))")
+    }
+    guard let thread, let frames = frames[thread.tid] else {
+      return NamedRoot(kind: .stack, title: "a thread's stack")
+    }
+    return NamedRoot(kind: .stack, title: "\(code(frames.function(owning: address))) on \(label(thread))")
+  }
+
+  /// The thread whose static thread-local storage or control block holds `address`.
+  private func threadOwningStatic(_ address: UInt64) -> ThreadState? {
+    image.threads.first { thread in
+      thread.threadPointer != 0 && address >= thread.threadPointer &- Self.staticTLS
+        && address < thread.threadPointer &+ 4096
+    }
+  }
+
+  private func label(_ thread: ThreadState?) -> String {
+    guard let thread else { return "a thread" }
+    if thread.tid == image.pid { return "the main thread" }
+    return "thread \(thread.tid)" + (thread.name.isEmpty || thread.name == image.name ? "" : " (\(thread.name))")
+  }
+
+  private func code(_ address: UInt64) -> String {
+    if let symbol = symbols.symbol(at: address) { return demangler.displayName(symbol.mangledName) }
+    guard let module = image.modules.first(where: { $0.start <= address && address < $0.end }) else {
+      return "unknown function"
+    }
+    return "\(module.name)+0x" + String(address &- module.bias, radix: 16)
+  }
+}

@@ -1,0 +1,53 @@
+/// Breadth-first parents from the roots: a shortest path to every block.
+///
+/// Roots of the program's own variables are searched first and whole: a longer path from a global says more than a short one from a
+/// stale word on a stack. O(blocks + references); 4 bytes a node.
+struct ShortestPaths: Sendable {
+  private let parents: FlatArray<UInt32>
+  /// Nodes in the order of the search: a parent comes before its children.
+  let order: FlatArray<UInt32>
+  let count: Int
+  private static let none = UInt32.max
+
+  init(_ graph: ReferenceGraph, roots: [NamedRoot]) {
+    let nodes = graph.graph.count
+    let parents = FlatArray<UInt32>(repeating: Self.none, count: nodes)
+    let order = FlatArray<UInt32>(repeating: 0, count: nodes)
+    var end = 0
+    var position = 0
+    // Roots come ordered by rank: one search for each rank.
+    var index = 0
+    while index < roots.count {
+      let rank = roots[index].rank
+      while index < roots.count, roots[index].rank == rank {
+        let node = graph.blockCount + index
+        parents[node] = UInt32(graph.top)
+        order[end] = UInt32(node)
+        end += 1
+        index += 1
+      }
+      while position < end {
+        let node = Int(order[position])
+        position += 1
+        for edge in graph.graph.edges(of: node) {
+          let target = Int(graph.graph.targets[edge])
+          if parents[target] == Self.none {
+            parents[target] = UInt32(node)
+            order[end] = UInt32(target)
+            end += 1
+          }
+        }
+      }
+    }
+    self.parents = parents
+    self.order = order
+    count = end
+  }
+
+  /// The node before this one on the path; nil for the top and for what nothing reaches.
+  @inline(__always)
+  func parent(_ node: Int) -> Int? {
+    let parent = parents[node]
+    return parent == Self.none ? nil : Int(parent)
+  }
+}

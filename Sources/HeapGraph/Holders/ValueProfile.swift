@@ -1,0 +1,180 @@
+import Malloc
+import ProcessImage
+import SwiftMetadata
+
+/// How alike the values of one kind of dictionary are, and what another shape would take.
+public struct ValueSummary: Sendable, Hashable, Codable {
+  /// Values that were looked at.
+  public var looked: Int
+  /// Keys under which more than one value was seen.
+  public var repeatedKeys: Int
+  /// Bytes of a value, and of these how many are the same in every value under the same key.
+  public var valueBytes, equalBytes: Int
+  /// Offsets of the words that differ, in the order of the value; empty where all values under a key are equal.
+  public var differingOffsets: [Int]
+  /// Their names, where fields have some.
+  public var differingFields: [String]
+  /// Storage of a container of average size as it is, and in other shapes.
+  public var shapes: [Shape]
+
+  /// Another way to store the same entries.
+  public struct Shape: Sendable, Hashable, Codable {
+    public enum Kind: String, Sendable, Hashable, Codable {
+      /// As it is: values in the buckets.
+      case inline
+      /// Each value in an object of its own, fresh for each entry.
+      case boxed
+      /// An array of pairs that is exactly as long as needed.
+      case exactArray
+      /// References to objects that all containers share.
+      case shared
+      /// An array of what differs; the rest is read from one shared table.
+      case differenceOnly
+    }
+
+    public var kind: Kind
+    /// With `malloc`'s header and rounding, a container.
+    public var bytesPerContainer: UInt64
+  }
+}
+
+/// Compares values under equal keys, word by word.
+struct ValueProfile {
+  let references: HeapReferences
+  private var layout: ValueLayout?
+  private var keyLayout: ValueLayout?
+  private var metadataOfValue: UInt64 = 0
+  private var firstSeen: [UInt64: [UInt64]] = [:]
+  private var repeated: Set<UInt64> = []
+  private var differs: [Bool] = []
+  private var looked = 0
+  private var containers = 0
+  private var entries = 0
+  private var buckets = 0
+  private var bitmap = 64
+
+  private static let keyLimit = 1 << 16
+  /// Larger values are not compared word by word.
+  private static let valueLimit = 4096
+
+  init(references: HeapReferences) { self.references = references }
+
+  mutating func add(_ table: HashTableReader, key: UInt64, _ offset: Int) {
+    guard let value = table.value, value.size <= Self.valueLimit, value.size > 0 else { return }
+    if layout == nil {
+      layout = value
+      keyLayout = table.key
+      differs = Array(repeating: false, count: (value.size + 7) / 8)
+    }
+    looked += 1
+    entries += 1
+    buckets = max(buckets, table.shape.buckets)
+    if let known = firstSeen[key] {
+      repeated.insert(key)
+      for index in differs.indices where !differs[index] {
+        let word = masked(table.word(offset + index * 8), index)
+        if word != known[index], !isSameText(table, offset, index, known) { differs[index] = true }
+      }
+    } else if firstSeen.count < Self.keyLimit {
+      firstSeen[key] = differs.indices.map { masked(table.word(offset + $0 * 8), $0) }
+    }
+  }
+
+  mutating func finishContainer() { containers += 1 }
+
+  /// The last word of a value may be followed by something else.
+  private func masked(_ word: UInt64, _ index: Int) -> UInt64 {
+    let rest = (layout?.size ?? 0) - index * 8
+    return rest >= 8 ? word : word & (1 << UInt64(rest * 8) - 1)
+  }
+
+  /// Two strings with different addresses and one text.
+  private func isSameText(_ table: HashTableReader, _ offset: Int, _ index: Int, _ known: [UInt64]) -> Bool {
+    guard index > 0, let slot = layout?.slots.first(where: { $0.offset == index * 8 }), slot.typeName == "String"
+    else { return false }
+    let one = StringWords(first: known[index - 1], object: known[index])
+    let other = StringWords(first: table.word(offset + index * 8 - 8), object: table.word(offset + index * 8))
+    guard one.count == other.count, !one.isSmall, !other.isSmall, one.count <= 1 << 16,
+      let text = one.text(references.memory, limit: one.count),
+      let otherText = other.text(references.memory, limit: one.count)
+    else { return false }
+    return text == otherText
+  }
+
+  /// Properties that lie in the differing words.
+  private static func names(_ words: [Int], _ fields: [StoredField]) -> [String] {
+    var names: [String] = []
+    for word in words {
+      // Those that start in the word, or the last that starts before it.
+      var inside = fields.filter { $0.offset / 8 == word }
+      if inside.isEmpty, let last = fields.last(where: { $0.offset <= word * 8 }) { inside = [last] }
+      for field in inside where !names.contains(field.path) { names.append(field.path) }
+    }
+    return names
+  }
+
+  /// - Parameter fields: stored properties of the values.
+  func summary(_ fields: [StoredField]) -> ValueSummary? {
+    guard let layout, let keyLayout, looked > 0, containers > 0 else { return nil }
+    let differing = differs.indices.filter { differs[$0] }
+    let differingBytes = differing.reduce(0) { $0 + min(8, layout.size - $1 * 8) }
+    let average = max(1, (entries + containers / 2) / containers)
+    return ValueSummary(
+      looked: looked, repeatedKeys: repeated.count, valueBytes: layout.size,
+      equalBytes: repeated.isEmpty ? 0 : layout.size - differingBytes,
+      differingOffsets: repeated.isEmpty ? [] : differing.map { $0 * 8 },
+      differingFields: repeated.isEmpty ? [] : Self.names(differing, fields),
+      shapes: StorageShapes(key: keyLayout, value: layout, entries: average).shapes(
+        buckets: buckets, isShareable: !repeated.isEmpty, differingBytes: repeated.isEmpty ? nil : differingBytes))
+  }
+}
+
+/// Bytes that the standard library's containers and `malloc` take for a given number of entries, exact.
+///
+/// Storage of `_DictionaryStorage`, `_ContiguousArrayStorage` and class instances as `swift_allocObject` asks for it, rounded as glibc
+/// does: chunk(n) = max(32, (n + 8) rounded up to 16) (glibc malloc/malloc.c, `request2size`).
+struct StorageShapes {
+  let key: ValueLayout
+  let value: ValueLayout
+  let entries: Int
+
+  static func chunk(_ bytes: Int) -> UInt64 { UInt64(max(32, (bytes + 8 + 15) & ~15)) }
+
+  /// Buckets for `entries`: the smallest power of two that is at most three quarters full.
+  static func buckets(for entries: Int) -> Int {
+    var buckets = 2
+    while entries * 4 > buckets * 3 { buckets *= 2 }
+    return buckets
+  }
+
+  func dictionary(buckets: Int, valueStride: Int, valueAlignment: Int) -> UInt64 {
+    let stored = ValueLayout(
+      typeName: "", size: valueStride, stride: valueStride, alignment: valueAlignment, slots: [])
+    return Self.chunk(HashTableShape(bitmap: 64, key: key, value: stored, buckets: buckets).size)
+  }
+
+  func shapes(buckets: Int, isShareable: Bool, differingBytes: Int?) -> [ValueSummary.Shape] {
+    let needed = Self.buckets(for: entries)
+    let pairAlignment = max(key.alignment, value.alignment, 1)
+    let pairSize = (key.size + value.alignment - 1) / max(1, value.alignment) * max(1, value.alignment) + value.size
+    let pair = (pairSize + pairAlignment - 1) / pairAlignment * pairAlignment
+    let references = dictionary(buckets: needed, valueStride: 8, valueAlignment: 8)
+    var shapes = [
+      ValueSummary.Shape(
+        kind: .inline,
+        bytesPerContainer: dictionary(buckets: buckets, valueStride: value.stride, valueAlignment: value.alignment)),
+      ValueSummary.Shape(
+        kind: .boxed, bytesPerContainer: references + UInt64(entries) * Self.chunk(16 + value.size)),
+      ValueSummary.Shape(kind: .exactArray, bytesPerContainer: Self.chunk(32 + entries * pair)),
+    ]
+    if isShareable { shapes.append(ValueSummary.Shape(kind: .shared, bytesPerContainer: references)) }
+    if let differingBytes {
+      let stride = (differingBytes + 7) & ~7
+      shapes.append(
+        ValueSummary.Shape(
+          kind: .differenceOnly,
+          bytesPerContainer: differingBytes == 0 ? 0 : Self.chunk(32 + entries * stride)))
+    }
+    return shapes
+  }
+}

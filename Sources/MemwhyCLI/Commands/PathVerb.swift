@@ -1,0 +1,34 @@
+import ArgumentParser
+import HeapGraph
+
+struct PathVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "path",
+    abstract: "How a type's objects, or the one at an address, are held: shortest paths from roots, by field.",
+    discussion: """
+      Paths of one shape are one line, however many objects they lead to.
+
+      Example: memwhy path Session 4711
+      Example: memwhy path '[String : Offer]' 4711
+      Example: memwhy path 0x7f3c2c001a40 --core core.4711
+      """)
+
+  @Argument(help: ArgumentHelp("Name of a type, or an address as 0x….", valueName: "type|address"))
+  var subject: String
+
+  @OptionGroup var target: TargetOptions
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if subject.hasPrefix("0x"), UInt64(subject.dropFirst(2), radix: 16) == nil {
+      throw ValidationError("'\(subject)' is not an address: write hexadecimal digits after 0x")
+    }
+    if subject.allSatisfy(\.isWhitespace) { throw ValidationError("give the name of a type, or an address as 0x…") }
+  }
+
+  func run() throws {
+    try HoldersPipeline.run("path", target: target, output: output) { holders, image, _, answer in
+      answer.paths = try holders.paths(to: HeapHolders.Subject(parsing: subject), image: image)
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import HeapGraph
+import Measurement
+
+/// Paths from roots, one line a shape.
+struct PathText {
+  let style: TextStyle
+  let options: HoldersText.Options
+
+  func lines(_ report: PathReport) -> [String] {
+    var head = "\(report.subject): \(Count(report.objects).of("object")), \(ByteCount(report.bytes))"
+    head += ", held by \(Count(report.groups.count).of("path"))"
+    if report.unreachable > 0 {
+      head += "; no pointer leads to \(Count(report.unreachable)) of them (memwhy leaks)"
+    }
+    var lines = style.wrap(TextStyle.printable(head + "."))
+    guard !options.quiet, !report.groups.isEmpty else { return lines }
+    lines += ["", style.paint("PATHS FROM ROOTS", .heading)]
+    for (index, group) in report.groups.prefix(options.limit).enumerated() {
+      let number = "  \(index + 1). "
+      let indent = String(repeating: " ", count: number.count)
+      lines += style.wrap(
+        TextStyle.printable(
+          "\(Count(group.objects).of("object")), \(ByteCount(group.bytes)), retaining \(ByteCount(group.retainedBytes))"
+        ),
+        first: number, rest: indent)
+      lines += style.wrap(TextStyle.printable(group.text), first: indent, rest: indent + "  ")
+      if options.showAddresses { lines.append(indent + "for instance at \(group.example)") }
+    }
+    let rest = report.groups.dropFirst(options.limit)
+    if !rest.isEmpty {
+      lines.append(
+        "  and \(Count(rest.count).of("more path")) to \(Count(rest.reduce(0) { $0 + $1.objects }).of("object")) "
+          + "(--limit shows more)")
+    }
+    return lines
+  }
+}

@@ -1,0 +1,100 @@
+import HeapGraph
+import Measurement
+
+/// The tree of holders. A holder of which one child holds nearly everything is one line with it.
+struct RetainedText {
+  let style: TextStyle
+  let options: HoldersText.Options
+
+  /// A child with at least this share of its parent's bytes goes on its parent's line.
+  private static let foldShare = 0.95
+
+  func lines(_ report: HolderReport, _ target: ReportModel.Target) -> [String] {
+    var lines = style.wrap(TextStyle.printable(headline(report)))
+    guard !options.quiet else { return lines }
+    lines += ["", style.paint("WHO HOLDS IT", .heading)]
+    for holder in report.holders.prefix(options.limit) {
+      lines += self.lines(holder, total: report.reachableBytes, depth: 0)
+    }
+    let hidden = report.holders.dropFirst(options.limit)
+    let count = report.otherCount + hidden.count
+    if count > 0 {
+      let bytes = hidden.reduce(report.otherBytes) { $0 + $1.retainedBytes }
+      lines.append("  and \(Count(count).of("smaller holder")): \(ByteCount(bytes)) (--min-share 0 shows all)")
+    }
+    return lines
+  }
+
+  private func headline(_ report: HolderReport) -> String {
+    let total = "\(ByteCount(report.reachableBytes)) in \(Count(report.reachableBlocks).of("reachable block"))"
+    guard let first = report.holders.first else { return "\(total); no holder has 1 % of it." }
+    return
+      "\(Self.title(first)) holds \(ByteCount(first.retainedBytes)), "
+      + "\(Share(first.retainedBytes, of: report.reachableBytes)) of \(total)."
+  }
+
+  /// `global cache : [Int64 : Cached]`.
+  static func title(_ holder: Holder) -> String {
+    switch (holder.kind, holder.root) {
+    case (.root, let root?):
+      let kind =
+        switch root.kind {
+        case .global: "global "
+        case .native: "C variable "
+        case .stack: "stack frame "
+        case .runtime: "runtime table "
+        case .threadLocal, .anonymous, .unowned: ""
+        }
+      return kind + root.title
+    case (.shared, _):
+      let roots = holder.heldBy.isEmpty ? "several holders" : holder.heldBy.joined(separator: " and ")
+      return "\(counted(holder)), reached from \(roots) and others"
+    default: return counted(holder)
+    }
+  }
+
+  private static func counted(_ holder: Holder) -> String {
+    holder.count == 1 ? holder.name : "\(Count(holder.count)) x \(holder.name)"
+  }
+
+  private func lines(_ holder: Holder, total: UInt64, depth: Int) -> [String] {
+    // Fold down to the first holder that branches.
+    var chain = [holder]
+    while let last = chain.last, last.children.count == 1, let child = last.children.first,
+      Double(child.retainedBytes) >= Self.foldShare * Double(last.retainedBytes)
+    {
+      chain.append(child)
+    }
+    let last = chain[chain.count - 1]
+    var text = Self.title(holder)
+    for step in chain.dropFirst() {
+      text += (step.field.isEmpty ? "" : step.field) + " -> " + Self.counted(step)
+    }
+    if depth > 0, !holder.field.isEmpty { text = holder.field + " -> " + text }
+    let indent = String(repeating: "  ", count: depth)
+    let bytes = ByteCount(holder.retainedBytes).description
+    let share = Share(holder.retainedBytes, of: total).description
+    let head = "  " + Self.pad(bytes, 10) + "  " + Self.pad(share, 7) + "  " + indent
+    let rest = String(repeating: " ", count: 23 + 2 * depth + 2)
+    var lines = style.wrap(TextStyle.printable(text), first: head, rest: rest)
+    for step in chain {
+      if options.showAddresses, let example = step.example, step.count == 1 {
+        lines.append(rest + "\(step.name) at \(example)")
+      }
+      guard let container = step.container else { continue }
+      for line in ContainerText.lines(container) {
+        lines += style.wrap(TextStyle.printable(line), first: rest, rest: rest + "  ")
+      }
+    }
+    for child in last.children { lines += self.lines(child, total: total, depth: depth + 1) }
+    if options.verbose, last.otherBytes > 0 {
+      lines.append(
+        rest + "and \(Count(last.otherCount).of("smaller or nested block")): \(ByteCount(last.otherBytes))")
+    }
+    return lines
+  }
+
+  private static func pad(_ text: String, _ width: Int) -> String {
+    String(repeating: " ", count: max(0, width - text.count)) + text
+  }
+}

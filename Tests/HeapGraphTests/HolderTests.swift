@@ -1,0 +1,135 @@
+import Malloc
+import SwiftMetadata
+import Symbols
+import TestSupport
+import Testing
+
+@testable import HeapGraph
+
+/// Holders and paths on heaps in a byte array.
+@Suite struct HolderTests {
+  private func holders(_ heap: SyntheticHeap) throws -> HeapHolders {
+    let (analysis, image) = try heap.keepingReferences()
+    return try HeapHolders(analysis: analysis, image: image, symbols: OneGlobal())
+  }
+
+  /// Random heaps: what hangs on the top is what is reachable, to the byte; so it is below every holder.
+  @Test(arguments: 0..<20)
+  func retainedSizesAddUp(seed: Int) throws {
+    var generator = SeededGenerator(seed: UInt64(400 + seed))
+    let heap = SyntheticHeap()
+    let node = heap.classType("Node", fields: ["a", "b", "c"])
+    let addresses = (0..<400).map { _ in heap.block([node, 3, 0, 0, 0]) }
+    for source in addresses {
+      for field in 0..<3 where Int.random(in: 0..<3, using: &generator) == 0 {
+        heap.store(addresses.randomElement(using: &generator) ?? source, in: source, at: 16 + 8 * field)
+      }
+    }
+    for _ in 0..<6 { heap.root(addresses.randomElement(using: &generator) ?? 0) }
+    let holders = try holders(heap)
+    let reachable = 400 - holders.analysis.unreachable.count
+    #expect(holders.reachableBytes == UInt64(reachable * 40))
+    #expect(holders.reachableBlocks == reachable)
+    let report = try holders.holders(cut: 0)
+    #expect(report.holders.reduce(report.otherBytes) { $0 + $1.retainedBytes } == holders.reachableBytes)
+    for holder in report.holders { check(holder) }
+  }
+
+  private func check(_ holder: Holder) {
+    let below = holder.children.reduce(holder.otherBytes) { $0 + $1.retainedBytes }
+    #expect(below + holder.ownBytes == holder.retainedBytes, "\(holder.name)")
+    for child in holder.children { check(child) }
+  }
+
+  @Test func aListIsOneHolder() throws {
+    let heap = SyntheticHeap()
+    let list = heap.classType("Link", fields: ["next", "text"])
+    let text = heap.type(.stringStorage, "__StringStorage", .string)
+    var next: UInt64 = 0
+    for _ in 0..<5000 {
+      let string = heap.block([text, 3, 16, 5, 0, 0])
+      next = heap.block([list, 3, next, string])
+    }
+    heap.root(next)
+    let holders = try holders(heap)
+    let report = try holders.holders()
+    #expect(report.holders.count == 1)
+    let root = try #require(report.holders.first)
+    #expect(root.kind == .root && root.name == "cache : Link")
+    let link = try #require(root.children.first)
+    #expect(link.count == 5000 && link.name == "Link")
+    #expect(link.children.map(\.count) == [5000])
+    #expect(link.children.first?.field == ".text")
+
+    let (_, image) = try heap.keepingReferences()
+    let paths = try holders.paths(to: .type("String storage"), image: image)
+    #expect(paths.objects == 5000 && paths.groups.count == 1)
+    #expect(paths.groups.first?.text == "cache : Link -> Link.text -> String storage")
+    let one = try holders.paths(to: .address(next + 8), image: image)
+    #expect(one.groups.map(\.text) == ["cache : Link -> Link"])
+  }
+
+  @Test func namesThatMatchNothing() throws {
+    let heap = SyntheticHeap()
+    let session = heap.classType("Session", fields: [])
+    heap.root(heap.block([session, 3]))
+    let holders = try holders(heap)
+    let (_, image) = try heap.keepingReferences()
+    #expect(throws: HoldersError.noSuchType("Sesion", near: ["Session"])) {
+      try holders.paths(to: .type("Sesion"), image: image)
+    }
+    #expect(throws: HoldersError.self) { try holders.paths(to: .address(8), image: image) }
+    #expect(throws: HoldersError.self) { try holders.paths(to: .address(SyntheticHeap.globals), image: image) }
+    #expect(throws: HoldersError.self) { try holders.paths(to: .address(SyntheticHeap.heapBase + 4000), image: image) }
+    #expect(HeapHolders.Subject(parsing: "0xff") == .address(255))
+    #expect(HeapHolders.Subject(parsing: "Foo") == .type("Foo"))
+  }
+
+  /// Both variables lead to it: neither alone keeps it, and both are named.
+  @Test func sharedBlocksNameTheirHolders() throws {
+    let heap = SyntheticHeap()
+    let type = heap.classType("Shared", fields: [])
+    let block = heap.block([type, 3])
+    heap.root(block)
+    heap.root(0)
+    heap.root(block)
+    let (analysis, image) = try heap.keepingReferences()
+    let holders = try HeapHolders(analysis: analysis, image: image, symbols: EachWord())
+    let report = try holders.holders()
+    #expect(report.holders.map(\.kind) == [.shared])
+    #expect(report.holders.first?.heldBy == ["variable 0", "variable 2"])
+  }
+
+  /// Storage of hash tables as the standard library lays it out, to the byte (docs/holders.md).
+  @Test func storageFormulas() {
+    let key = ValueLayout(typeName: "String", size: 16, stride: 16, alignment: 8, slots: [])
+    let value = ValueLayout(typeName: "Offer", size: 192, stride: 192, alignment: 8, slots: [])
+    let shapes = StorageShapes(key: key, value: value, entries: 50)
+      .shapes(buckets: 128, isShareable: true, differingBytes: 16)
+    let bytes = Dictionary(uniqueKeysWithValues: shapes.map { ($0.kind, $0.bytesPerContainer) })
+    #expect(bytes[.inline] == 26_720)
+    #expect(bytes[.boxed] == 14_368)
+    #expect(bytes[.exactArray] == 10_448)
+    #expect(bytes[.shared] == 3_168)
+  }
+}
+
+/// All globals are one variable.
+private struct OneGlobal: SymbolSource {
+  func symbol(at address: UInt64) -> Symbol? {
+    Symbol(
+      address: SyntheticHeap.globals, size: 4096, mangledName: "$s4test5cacheAA4LinkCvp", module: "/bin/test",
+      isData: true)
+  }
+  func address(of mangledName: String) -> UInt64? { nil }
+}
+
+/// Every word is a variable.
+private struct EachWord: SymbolSource {
+  func symbol(at address: UInt64) -> Symbol? {
+    Symbol(
+      address: address & ~7, size: 8, mangledName: "variable \((address - SyntheticHeap.globals) / 8)",
+      module: "/bin/test", isData: true)
+  }
+  func address(of mangledName: String) -> UInt64? { nil }
+}

@@ -1,0 +1,135 @@
+// A program that knows who holds its memory. Prints what it built, then waits.
+//
+// usage: holderzoo incident IDS N SHAPE
+//   A cache of one dictionary of N offers for each of IDS ids. SHAPE: inline, boxed, shared, array, difference.
+import Glibc
+
+struct Offer {
+  var campaign: Int64
+  var title, summary, link, region: String
+  var opens, closes: Int64
+  var state: Int32
+  var channel: Int32
+  var daily, total, used: Int64
+  var item, itemTitle: String
+  var amount: Int64
+  var price, weight: Double
+  var flags: UInt64
+  var updated: Int64
+}
+
+final class OfferObject {
+  let offer: Offer
+  init(_ offer: Offer) { self.offer = offer }
+}
+
+struct Difference {
+  var campaign, used: Int64
+}
+
+struct Cached<Value> {
+  var value: Value
+  var expires: UInt64
+}
+
+nonisolated(unsafe) var cache: [Int64: Cached<[String: Offer]>] = [:]
+nonisolated(unsafe) var boxed: [Int64: Cached<[String: OfferObject]>] = [:]
+nonisolated(unsafe) var arrays: [Int64: Cached<[(String, Offer)]>] = [:]
+nonisolated(unsafe) var differences: [Int64: Cached<[Difference]>] = [:]
+/// What all entries share.
+nonisolated(unsafe) var keys: [String] = []
+nonisolated(unsafe) var titles: [String] = []
+nonisolated(unsafe) var links: [String] = []
+nonisolated(unsafe) var table: [OfferObject] = []
+
+func offer(_ id: Int64, _ index: Int) -> Offer {
+  Offer(
+    campaign: id, title: titles[index], summary: titles[index], link: links[index], region: "north", opens: 1,
+    closes: 2,
+    state: 1, channel: 2, daily: 1, total: 2, used: id, item: keys[index], itemTitle: titles[index], amount: 5,
+    price: 9.9, weight: 0.5, flags: 0, updated: 0)
+}
+
+@main struct Main {
+  static func main() {
+    let arguments = CommandLine.arguments
+    guard arguments.count == 5, arguments[1] == "incident", let ids = Int(arguments[2]), let perID = Int(arguments[3])
+    else {
+      print("usage: holderzoo incident IDS N SHAPE")
+      exit(64)
+    }
+    keys = (0..<perID).map { "campaign_\(100_000 + $0)_offer" }
+    titles = (0..<perID).map { "Opening sale, round \($0) of many" }
+    links = (0..<perID).map { "https://shop.example.com/campaigns/\($0)/landing" }
+    table = (0..<perID).map { OfferObject(offer(0, $0)) }
+    // Room first, so that growing leaves nothing behind in the allocator that counts.
+    for number in 0..<ids {
+      let id = Int64(number) * 7 + 3
+      switch arguments[4] {
+      case "inline":
+        var offers: [String: Offer] = [:]
+        for index in 0..<perID { offers[keys[index]] = offer(id, index) }
+        cache[id] = Cached(value: offers, expires: 1)
+      case "boxed":
+        var offers: [String: OfferObject] = [:]
+        for index in 0..<perID { offers[keys[index]] = OfferObject(offer(id, index)) }
+        boxed[id] = Cached(value: offers, expires: 1)
+      case "shared":
+        var offers: [String: OfferObject] = [:]
+        for index in 0..<perID { offers[keys[index]] = table[index] }
+        boxed[id] = Cached(value: offers, expires: 1)
+      case "array":
+        var offers: [(String, Offer)] = []
+        offers.reserveCapacity(perID)
+        for index in 0..<perID { offers.append((keys[index], offer(id, index))) }
+        arrays[id] = Cached(value: offers, expires: 1)
+      case "difference":
+        var list: [Difference] = []
+        list.reserveCapacity(perID)
+        for _ in 0..<perID { list.append(Difference(campaign: id, used: id)) }
+        differences[id] = Cached(value: list, expires: 1)
+      default: exit(64)
+      }
+    }
+    print("entries \(cache.count + boxed.count + arrays.count + differences.count)")
+    print("live \(liveBytes())")
+    print("READY")
+    fflush(nil)
+    while true { sleep(100) }
+  }
+}
+
+@_silgen_name("malloc_info") private func mallocInfo(_ options: Int32, _ stream: UnsafeMutablePointer<FILE>?) -> Int32
+
+/// The allocator's own count of what is not free, from the totals at the end of `malloc_info`: system memory of the arenas and mapped
+/// chunks, less what lies in free lists and tops.
+func liveBytes() -> Int {
+  var text: UnsafeMutablePointer<CChar>?
+  var length = 0
+  guard let stream = open_memstream(&text, &length), mallocInfo(0, stream) == 0 else { return 0 }
+  fclose(stream)
+  guard let text else { return 0 }
+  defer { free(text) }
+  let lines = String(cString: text).split(separator: "\n").suffix(10)
+  func size(_ prefix: String) -> Int {
+    guard let line = lines.first(where: { $0.hasPrefix(prefix) }),
+      let quoted = line.components("size=\"").last
+    else { return 0 }
+    return Int(quoted.prefix { $0.isNumber }) ?? 0
+  }
+  return size("<system type=\"current\"") + size("<total type=\"mmap\"") - size("<total type=\"fast\"")
+    - size("<total type=\"rest\"")
+}
+
+extension Substring {
+  /// Parts between occurrences of `separator`.
+  func components(_ separator: String) -> [Substring] {
+    var parts: [Substring] = []
+    var rest = self
+    while let range = rest.firstRange(of: separator) {
+      parts.append(rest[..<range.lowerBound])
+      rest = rest[range.upperBound...]
+    }
+    return parts + [rest]
+  }
+}
