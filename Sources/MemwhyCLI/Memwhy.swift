@@ -20,7 +20,8 @@ struct Memwhy: ParsableCommand {
       """,
     version: Version.current,
     subcommands: [
-      Diagnose.self, HeapVerb.self, LeaksVerb.self, RetainedVerb.self, PathVerb.self, WatchVerb.self, HistoryVerb.self,
+      Diagnose.self, HeapVerb.self, LeaksVerb.self, RetainedVerb.self, PathVerb.self, DuplicatesVerb.self,
+      TasksVerb.self, SnapshotVerb.self, DiffVerb.self, WatchVerb.self, HistoryVerb.self,
       DoctorVerb.self,
     ],
     defaultSubcommand: Diagnose.self)

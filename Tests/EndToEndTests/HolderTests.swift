@@ -91,6 +91,66 @@ struct HolderTests {
     #expect(text.status == 0 && text.output.contains("WHO HOLDS IT"), "\(text.output)\(text.errors)")
   }
 
+  /// Equal documents: what is promised for keeping each once is what the program saves that does so.
+  @Test func equalCopies() throws {
+    let count = 2000
+    let equal = try start(["documents", "\(count)", "equal"])
+    defer { equal.program.stop() }
+    let shared = try start(["documents", "\(count)", "shared"])
+    defer { shared.program.stop() }
+    let waste = try #require(try answer(["duplicates", "\(equal.program.pid)"]).waste)
+    let documents = try #require(waste.duplicates.first { $0.type.hasSuffix("Document") })
+    #expect(documents.blocks == count && documents.distinct == 10)
+    // Usable bytes leave out the allocator's 8 bytes a block; a document is five blocks.
+    let saved = Double(try equal.number("live")) - Double(try shared.number("live")) - Double((count - 10) * 5 * 8)
+    #expect(abs(Double(documents.savedBytes) - saved) < 0.02 * saved, "\(documents.savedBytes) and \(saved)")
+    let none = try #require(try answer(["duplicates", "\(shared.program.pid)"]).waste)
+    #expect(none.duplicateBytes < waste.duplicateBytes / 50)
+  }
+
+  @Test func tasksByFunction() throws {
+    let zoo = try start(["tasks", "40"])
+    defer { zoo.program.stop() }
+    let tasks = try #require(try answer(["tasks", "\(zoo.program.pid)"]).tasks)
+    func group(_ name: String) throws -> TaskGroup {
+      try #require(tasks.groups.first { $0.functions.contains { $0.contains(name) } }, "\(tasks.groups)")
+    }
+    let kept = try group("waitForKept")
+    #expect(kept.tasks == 40 && kept.lost == 0, "\(kept)")
+    let lost = try group("waitForLost")
+    #expect(lost.tasks == 40 && lost.lost >= 38, "\(lost)")
+    let text = try MemwhyBinary.run(["tasks", "\(zoo.program.pid)"])
+    #expect(text.status == 0 && text.output.contains("nobody can resume"), "\(text.output)\(text.errors)")
+  }
+
+  /// More entries in the cache: the holder is named, by entries, and the one that did not grow is not.
+  @Test func growthBetweenSnapshots() throws {
+    let files = (0..<3).map { TemporaryPath("snapshot\($0)") }
+    for (index, file) in files.enumerated() {
+      let zoo = try start(["incident", "\(100 + 100 * index)", "10", "inline"])
+      defer { zoo.program.stop() }
+      let result = try MemwhyBinary.run(["snapshot", "-o", file.path, "\(zoo.program.pid)"])
+      #expect(result.status == 0 && result.output.isEmpty, "\(result.errors)")
+    }
+    let result = try MemwhyBinary.run(["diff", "--json"] + files.map(\.path))
+    #expect(result.status == 0, "\(result.errors)")
+    let diff = try JSONDecoder().decode(SnapshotDiff.self, from: Data(result.output.utf8))
+    let first = try #require(diff.holders.first)
+    #expect(first.path.hasPrefix("main.cache : ") && first.growsInEveryStep, "\(first)")
+    #expect(diff.holders.contains { $0.entries == [100, 200, 300] }, "\(diff.holders)")
+    #expect(!diff.holders.contains { $0.path.hasPrefix("main.titles") })
+    let text = try MemwhyBinary.run(["diff"] + files.map(\.path))
+    #expect(text.output.contains("HOLDERS THAT GREW IN EVERY STEP"), "\(text.output)")
+    #expect(text.output.contains("100 -> 300 entries"), "\(text.output)")
+    for (arguments, status) in [
+      (["diff", files[0].path], Int32(64)), (["diff", files[0].path, "/etc/hostname"], 66),
+      (["diff", files[0].path, "/no/such/file"], 66),
+    ] {
+      let result = try MemwhyBinary.run(arguments)
+      #expect(result.status == status && result.errorLines.count == 1, "\(arguments): \(result.errors)")
+    }
+  }
+
   @Test func badQuestions() throws {
     let zoo = try start(["incident", "20", "10", "inline"])
     defer { zoo.program.stop() }

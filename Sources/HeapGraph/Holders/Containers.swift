@@ -60,8 +60,11 @@ struct ContainerReader {
   /// - Parameters:
   ///   - blocks: storages of one type.
   ///   - behind: bytes that they retain beside their own.
+  ///   - describesEntries: look at keys and values too.
   /// - Returns: nil where the type is no container.
-  func summary(_ blocks: [UInt32], behind: UInt64) throws(MemoryError) -> ContainerSummary? {
+  func summary(
+    _ blocks: [UInt32], behind: UInt64, describesEntries: Bool = true
+  ) throws(MemoryError) -> ContainerSummary? {
     guard let first = blocks.first else { return nil }
     let type = heap.type(Int(first))
     var summary: ContainerSummary
@@ -110,7 +113,7 @@ struct ContainerReader {
       default: break
       }
     }
-    if case .hashTable = type.layout { try describeEntries(blocks, &summary) }
+    if describesEntries, case .hashTable = type.layout { try describeEntries(blocks, &summary) }
     return summary
   }
 

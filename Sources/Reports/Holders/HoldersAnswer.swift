@@ -12,6 +12,8 @@ public struct HoldersAnswer: Codable, Hashable, Sendable {
   public var freeze: ReportModel.Freeze?
   public var retained: HolderReport?
   public var paths: PathReport?
+  public var waste: WasteReport?
+  public var tasks: TaskReport?
   /// What was skipped, repaired or could not be had, in sentences.
   public var remarks: [String]
 

@@ -32,6 +32,8 @@ public struct HoldersText: Sendable {
       lines += RetainedText(style: style, options: options).lines(retained, answer.target)
     }
     if let paths = answer.paths { lines += PathText(style: style, options: options).lines(paths) }
+    if let waste = answer.waste { lines += WasteText(style: style, options: options).lines(waste) }
+    if let tasks = answer.tasks { lines += TaskText(style: style, options: options).lines(tasks) }
     if !options.quiet, !answer.remarks.isEmpty {
       lines.append("")
       for remark in answer.remarks { lines += style.wrap(TextStyle.printable(remark), first: "Note: ", rest: "  ") }

@@ -53,6 +53,16 @@ struct RetainedText {
     }
   }
 
+  /// A title that does not change with counts, threads and addresses: what a holder is recognised by in another snapshot.
+  static func stableTitle(_ holder: Holder) -> String {
+    guard holder.kind == .root, let root = holder.root else { return "shared " + holder.name }
+    // A thread's number says nothing in another run.
+    guard root.kind == .stack || root.kind == .threadLocal, let mark = root.title.firstRange(of: " thread ") else {
+      return root.title
+    }
+    return String(root.title[..<mark.lowerBound]) + " a thread"
+  }
+
   private static func counted(_ holder: Holder) -> String {
     holder.count == 1 ? holder.name : "\(Count(holder.count)) x \(holder.name)"
   }

@@ -51,8 +51,15 @@ func offer(_ id: Int64, _ index: Int) -> Offer {
 }
 
 @main struct Main {
-  static func main() {
+  static func main() async {
     let arguments = CommandLine.arguments
+    if arguments.count > 2, arguments[1] != "incident", let count = Int(arguments[2]) {
+      if arguments[1] == "documents" { holdDocuments(count, shared: arguments.last == "shared") }
+      if arguments[1] == "tasks" { await holdTasks(count) }
+      ready()
+      // Suspended, not blocked: the tasks' executor stays free.
+      while true { try? await Task.sleep(for: .seconds(3600)) }
+    }
     guard arguments.count == 5, arguments[1] == "incident", let ids = Int(arguments[2]), let perID = Int(arguments[3])
     else {
       print("usage: holderzoo incident IDS N SHAPE")
@@ -92,11 +99,15 @@ func offer(_ id: Int64, _ index: Int) -> Offer {
       }
     }
     print("entries \(cache.count + boxed.count + arrays.count + differences.count)")
-    print("live \(liveBytes())")
-    print("READY")
-    fflush(nil)
+    ready()
     while true { sleep(100) }
   }
+}
+
+func ready() {
+  print("live \(liveBytes())")
+  print("READY")
+  fflush(nil)
 }
 
 @_silgen_name("malloc_info") private func mallocInfo(_ options: Int32, _ stream: UnsafeMutablePointer<FILE>?) -> Int32

@@ -1,0 +1,94 @@
+import Malloc
+import ProcessImage
+import SwiftMetadata
+
+/// Copies of equal content, of one type.
+public struct DuplicateGroup: Sendable, Hashable, Codable {
+  public var type: String
+  /// Blocks of this type that could be compared, how many of them differ.
+  public var blocks, distinct: Int
+  /// Bytes that go when each content is kept once, with all that hangs on the copies.
+  public var savedBytes: UInt64
+}
+
+/// Room of one type of container that nothing uses.
+public struct SpareRoom: Sendable, Hashable, Codable {
+  public var type: String
+  public var containers: Int
+  public var entries, slots: UInt64
+  public var emptyBytes: UInt64
+}
+
+/// The answer of `HeapHolders.waste`.
+public struct WasteReport: Sendable, Hashable, Codable {
+  public var reachableBytes: UInt64
+  /// Largest saving first. The savings of the groups add up: a copy inside a copy is counted once.
+  public var duplicates: [DuplicateGroup]
+  public var duplicateBytes: UInt64
+  /// Largest first.
+  public var spare: [SpareRoom]
+  public var spareBytes: UInt64
+}
+
+extension HeapHolders {
+  /// Equal blocks stored more than once, and unused room in containers. O(bytes of typed blocks).
+  public func waste() throws -> WasteReport {
+    let heap = references.heap
+    let contents = BlockContents(references)
+    // In address order, where neighbours are read together.
+    let hashes = FlatArray<UInt64>(repeating: 0, count: graph.blockCount)
+    var containers: [Int: [UInt32]] = [:]
+    for block in 0..<graph.blockCount where tree.vertex(block) != nil {
+      if let hash = try contents.hash(block) { hashes[block] = hash }
+      switch heap.type(block).kind {
+      case .arrayStorage, .dictionaryStorage, .setStorage:
+        containers[heap.typeIndex(block), default: []].append(UInt32(block))
+      default: break
+      }
+    }
+    var groups: [Int: (blocks: Int, distinct: Int, saved: UInt64)] = [:]
+    var seen = Set<UInt64>()
+    // A copy takes all that it alone keeps with it, so what lies below is not counted again.
+    let isGone = Bitmap(count: tree.count)
+    var total: UInt64 = 0
+    for vertex in 1..<max(tree.count, 1) {
+      if isGone.contains(Int(tree.dominators.immediate[vertex])) {
+        isGone.insert(vertex)
+        continue
+      }
+      let node = tree.node(vertex)
+      guard node < graph.blockCount, hashes[node] != 0 else { continue }
+      var group = groups[heap.typeIndex(node)] ?? (0, 0, 0)
+      group.blocks += 1
+      if seen.insert(hashes[node]).inserted {
+        group.distinct += 1
+      } else {
+        isGone.insert(vertex)
+        group.saved += tree.retained[vertex]
+        total += tree.retained[vertex]
+      }
+      groups[heap.typeIndex(node)] = group
+    }
+    let duplicates = groups.filter { $0.value.saved > 0 }.map { type, group in
+      DuplicateGroup(
+        type: ContainerNames.readable(heap.types[type]), blocks: group.blocks, distinct: group.distinct,
+        savedBytes: group.saved)
+    }
+    let reader = ContainerReader(references: references)
+    var spare: [SpareRoom] = []
+    for (type, blocks) in containers {
+      guard let summary = try reader.summary(blocks, behind: 0, describesEntries: false), summary.emptyBytes > 0 else {
+        continue
+      }
+      spare.append(
+        SpareRoom(
+          type: ContainerNames.readable(heap.types[type]), containers: blocks.count, entries: summary.entries,
+          slots: summary.slots, emptyBytes: summary.emptyBytes))
+    }
+    return WasteReport(
+      reachableBytes: reachableBytes,
+      duplicates: duplicates.sorted { ($0.savedBytes, $1.type) > ($1.savedBytes, $0.type) }, duplicateBytes: total,
+      spare: spare.sorted { ($0.emptyBytes, $1.type) > ($1.emptyBytes, $0.type) },
+      spareBytes: spare.reduce(0) { $0 + $1.emptyBytes })
+  }
+}

@@ -1,0 +1,44 @@
+import ArgumentParser
+import Foundation
+import Reports
+
+struct SnapshotVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "snapshot",
+    abstract: "Keep who holds what in a file, to compare with a later one.",
+    discussion: """
+      The file holds paths, type names and sizes (docs/snapshots.md); no contents of strings, no addresses.
+
+      Example: memwhy snapshot -o monday.memwhy 4711
+      Example: memwhy diff monday.memwhy tuesday.memwhy
+      """)
+
+  @OptionGroup var target: TargetOptions
+
+  @Option(name: .shortAndLong, help: ArgumentHelp("Where to write it.", valueName: "file"), completion: .file())
+  var output: String
+
+  @Flag(name: .shortAndLong, help: "No progress, no confirmation.")
+  var quiet = false
+
+  /// Holders below this share of the reachable bytes are not listed: small today, they may be what has grown tomorrow.
+  private static let cut = 0.0005
+
+  func run() throws {
+    let terminal = Terminal.current()
+    let progress = Progress(isEnabled: terminal.errorIsTerminal && !quiet, isQuiet: quiet)
+    defer { progress.finish() }
+    var snapshot: Snapshot?
+    _ = try HoldersPipeline.answer(target.request(verb: "snapshot"), progress: progress) { holders, image, _, _ in
+      snapshot = Snapshot(
+        toolVersion: Version.current, process: image.name, pid: image.pid, time: Date().timeIntervalSince1970,
+        retained: try holders.holders(cut: Self.cut), census: holders.analysis.census, tasks: holders.tasks())
+    }
+    progress.finish()
+    guard let snapshot else { return }
+    do {
+      try Data(snapshot.encoded()).write(to: URL(fileURLWithPath: output), options: .atomic)
+    } catch { throw CLIError.noInput("cannot write \(output): \(error.localizedDescription); choose another -o") }
+    if !quiet { Terminal.error("memwhy: wrote \(output)\n") }
+  }
+}

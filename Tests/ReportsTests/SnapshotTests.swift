@@ -1,0 +1,80 @@
+import Reports
+import TestSupport
+import Testing
+
+@testable import HeapGraph
+
+@Suite struct SnapshotTests {
+  private func snapshot(_ entries: UInt64, perEntry: UInt64 = 100, process: String = "shop") -> Snapshot {
+    let container = ContainerSummary(
+      kind: .dictionary, keyType: "Int", valueType: "User", containers: 1, entries: entries, slots: entries * 2,
+      inlineBytes: entries * perEntry, behindBytes: 0, emptyBytes: 0)
+    var root = Holder(
+      kind: .root, name: "users : [Int : User]", root: NamedRoot(kind: .global, title: "users : [Int : User]"),
+      field: "",
+      count: 1, ownBytes: 0, retainedBytes: entries * perEntry)
+    root.children = [
+      Holder(
+        kind: .blocks, name: "[Int : User] storage", field: "", count: 1, ownBytes: entries * perEntry,
+        retainedBytes: entries * perEntry, container: container)
+    ]
+    let stack = Holder(
+      kind: .root, name: "run() on thread 17",
+      root: NamedRoot(kind: .stack, title: "run() on thread \(entries)"), field: "", count: 1, ownBytes: 0,
+      retainedBytes: 50)
+    return Snapshot(
+      toolVersion: "1", process: process, pid: 1, time: Double(entries),
+      retained: HolderReport(
+        reachableBytes: entries * perEntry + 50, reachableBlocks: 2, holders: [root, stack], otherCount: 0,
+        otherBytes: 0),
+      census: [CensusRow(type: "User", kind: .class, count: Int(entries), bytes: entries)],
+      tasks: TaskReport(tasks: 0, retainedBytes: 0, groups: []))
+  }
+
+  @Test func readsWhatItWrote() throws {
+    let one = snapshot(10)
+    #expect(try Snapshot(decoding: one.encoded(), path: "a") == one)
+  }
+
+  @Test func moreEntriesOrBiggerOnes() throws {
+    let more = try SnapshotDiff([snapshot(10), snapshot(30), snapshot(20)])
+    let row = try #require(more.holders.first { $0.entries != nil })
+    #expect(row.entries == [10, 30, 20] && row.bytesPerEntry == [100, 100] && !row.growsInEveryStep)
+    // A thread's number does not make another holder.
+    #expect(!more.holders.contains { $0.path.hasPrefix("run()") })
+    let bigger = try SnapshotDiff([snapshot(10), snapshot(10, perEntry: 200)])
+    let large = try #require(bigger.holders.first { $0.entries != nil })
+    #expect(large.entries == [10, 10] && large.bytesPerEntry == [100, 200] && large.growsInEveryStep)
+    let text = DiffText(style: TextStyle(), options: HoldersText.Options()).render(bigger)
+    #expect(text.contains("100 B -> 200 B an entry"), "\(text)")
+  }
+
+  @Test func refusesWhatItCannotCompare() throws {
+    #expect(throws: SnapshotError.differentPrograms("shop", "bank")) {
+      try SnapshotDiff([snapshot(1), snapshot(2, process: "bank")])
+    }
+    #expect(try SnapshotDiff([snapshot(1), snapshot(2, process: "bank")], anyProgram: true).snapshots == 2)
+    var newer = snapshot(1)
+    newer.version = 99
+    let bytes = try newer.encoded()
+    #expect(throws: SnapshotError.otherVersion(path: "a", found: 99)) { try Snapshot(decoding: bytes, path: "a") }
+  }
+
+  /// Damaged in any way, it is read or refused; what is read can be compared.
+  @Test func survivesDamage() throws {
+    let good = try snapshot(1000).encoded()
+    for cut in 0..<good.count where cut % 7 == 0 {
+      #expect(throws: SnapshotError.self) { try Snapshot(decoding: Array(good[..<cut]), path: "a") }
+    }
+    var refused = 0
+    let rounds = Mutation.rounds(3000, seconds: 5) { generator in
+      let bytes = Mutation.damaged(good, using: &generator)
+      do throws(SnapshotError) {
+        let read = try Snapshot(decoding: bytes, path: "a")
+        let diff = try SnapshotDiff([snapshot(10), read, read], anyProgram: true)
+        _ = DiffText(style: TextStyle(), options: HoldersText.Options()).render(diff)
+      } catch { refused += 1 }
+    }
+    #expect(refused > rounds / 2 && refused < rounds)
+  }
+}
