@@ -1,0 +1,52 @@
+import ArgumentParser
+import Foundation
+import HeapGraph
+import Reports
+
+struct ExportVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "export",
+    abstract: "Write who holds what in a format of another tool, chosen by the file's name.",
+    discussion: """
+      .heapsnapshot opens in Chrome DevTools (Memory, Load profile), .pb in go tool pprof (-diff_base shows who holds more), .collapsed \
+      in flame graph tools, .dot in Graphviz. Holders are merged as `memwhy retained` shows them.
+
+      Example: memwhy export -o shop.heapsnapshot 4711
+      Example: memwhy export -o later.pb 4711 && go tool pprof -top -diff_base earlier.pb later.pb
+      """)
+
+  @OptionGroup var target: TargetOptions
+
+  @Option(name: .shortAndLong, help: ArgumentHelp("Where to write it.", valueName: "file"), completion: .file())
+  var output: String
+
+  @Option(
+    help: ArgumentHelp("Sum up holders below this share of the reachable bytes, in per cent.", valueName: "percent"))
+  var minShare = 0.05
+
+  @Flag(name: .shortAndLong, help: "No progress, no confirmation.")
+  var quiet = false
+
+  func validate() throws {
+    if HolderExport(path: output) == nil {
+      throw ValidationError("'\(output)' has no known format: end it with .heapsnapshot, .pb, .collapsed or .dot")
+    }
+    if !(minShare >= 0 && minShare <= 100) { throw ValidationError("--min-share must be from 0 to 100") }
+  }
+
+  func run() throws {
+    guard let format = HolderExport(path: output) else { return }
+    let terminal = Terminal.current()
+    let progress = Progress(isEnabled: terminal.errorIsTerminal && !quiet, isQuiet: quiet)
+    defer { progress.finish() }
+    var bytes: [UInt8] = []
+    _ = try HoldersPipeline.answer(target.request(verb: "export"), progress: progress) { holders, _, _, _ in
+      bytes = format.render(try holders.holders(cut: minShare / 100))
+    }
+    progress.finish()
+    do { try Data(bytes).write(to: URL(fileURLWithPath: output), options: .atomic) } catch {
+      throw CLIError.noInput("cannot write \(output): \(error.localizedDescription); choose another -o")
+    }
+    if !quiet { Terminal.error("memwhy: wrote \(output)\n") }
+  }
+}
