@@ -163,7 +163,7 @@ struct BadInputTests {
   @Test func programWithoutSwift() throws {
     let running = try RunningProgram("/bin/sh", ["-c", "echo READY; read x < /dev/zero; sleep 60"])
     defer { running.stop() }
-    let result = try MemwhyBinary.run(["--fail-on", "possible", "\(running.pid)"])
+    let result = try MemwhyBinary.run(["--once", "--fail-on", "possible", "\(running.pid)"])
     #expect(result.status == 0, "\(result.errors)\(result.output)")
     #expect(result.output.contains("glibc"), "\(result.output)")
   }

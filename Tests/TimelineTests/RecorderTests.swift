@@ -25,13 +25,13 @@ struct RecorderTests {
 
   @Test func aRestartGoesOnUnderANewProcess() throws {
     let path = try TestProgram.path("sleeper.c", .c([]))
-    let first = try RunningProgram(path, ["100000", "memwhy-restart-test"], ready: nil)
+    let first = try RunningProgram(path, ["100000", "memwhy-restart-test"])
     var recorder = Recorder(.pid(first.pid))
     let before = try Self.wait(&recorder) { $0.sample != nil }
     #expect(before.run?.pid == first.pid)
     first.stop()
     #expect(try Self.wait(&recorder) { $0.sample == nil }.run == nil)
-    let second = try RunningProgram(path, ["100000", "memwhy-restart-test"], ready: nil)
+    let second = try RunningProgram(path, ["100000", "memwhy-restart-test"])
     let after = try Self.wait(&recorder) { $0.sample != nil }
     #expect(after.run?.pid == second.pid)
     #expect(after.events.map(\.kind) == [.restarted])
@@ -40,7 +40,7 @@ struct RecorderTests {
 
   /// Ticks until `done`; a process needs a moment until its command line is its own.
   static func wait(_ recorder: inout Recorder, _ done: (Recorder.Tick) -> Bool) throws -> Recorder.Tick {
-    for round in 0..<2000 {
+    for round in 0..<6000 {
       let tick = recorder.tick(now(Double(round)))
       if done(tick) { return tick }
       usleep(5000)

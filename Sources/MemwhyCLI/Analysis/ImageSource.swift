@@ -60,6 +60,9 @@ struct ImageSource {
     return options
   }
 
+  /// Resident ranges of private anonymous memory; nil where only the mappings are known.
+  var presentRanges: [Range<UInt64>]? { frozen?.presentPages.ranges }
+
   /// Ends the copy. Safe to call twice.
   ///
   /// - Returns: what did not work, in sentences.

@@ -1,18 +1,30 @@
+import Diagnosis
 import HeapGraph
 import Malloc
 import Measurement
 import ProcessImage
 import Reports
 import Symbols
+import Timeline
 
 /// The real thing: process -> image -> heap -> graph -> report.
 struct Pipeline: Analyzer {
   func report(_ request: AnalysisRequest, progress: Progress) throws(CLIError) -> ReportModel {
+    try capture(request, progress: progress).report
+  }
+
+  /// One snapshot: the report, and the facts by which it is compared with another.
+  func capture(
+    _ request: AnalysisRequest, progress: Progress
+  ) throws(CLIError) -> (report: ReportModel, facts: HeapFacts) {
     var clock = PhaseClock()
     progress.update("taking an image")
     let source = try ImageSource.open(request, progress: progress)
     // However this ends: the copy must not outlive the command.
     defer { source.release() }
+    let time = Clocks.milliseconds
+    // At once: what the process maps changes while its copy is read.
+    let mapped = source.image.pid.flatMap { MappedMemory.all(of: $0) }
     clock.finish("image")
     progress.update("reading symbols")
     let symbols = ImageSymbols(source.image, debugDirectories: request.debugDirectories)
@@ -25,12 +37,19 @@ struct Pipeline: Analyzer {
     } catch {
       throw source.explain(error)
     }
+    let books = mapped.map {
+      ResidentBooks(image: source.image, heap: analysis.heap, mapped: $0, present: source.presentRanges)
+    }
     clock.finish("heap and graph")
     let remarks = source.release()
     clock.finish("release")
-    return ReportModel(
+    let report = ReportModel(
       tool: ReportModel.Tool(version: Version.current), verb: request.verb, image: source.image, analysis: analysis,
       corePath: source.corePath, remarks: source.image.remarks + remarks, phases: clock.phases)
+    let facts = HeapFacts(
+      analysis, time: time, books: books, threads: source.image.threads.count,
+      pause: source.image.freeze?.measuredPause)
+    return (report, facts)
   }
 }
 

@@ -1,11 +1,19 @@
 import ArgumentParser
+import Measurement
+import Reports
+import Timeline
 
 struct Diagnose: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "diagnose",
-    abstract: "Say whether memory is leaked, what exactly, and which types fill the heap. The default verb.",
+    abstract: "Watch for a while, look twice, and say why memory grows: leak or not, what, how fast. The default verb.",
     discussion: """
+      Two snapshots, each some milliseconds of pause, with 30 seconds of watching between them. --once looks once and says only \
+      what is leaked and what fills the heap; a core file and --freeze none are looked at once.
+
       Example: memwhy 4711
+      Example: memwhy 4711 --for 5min --load http_requests_total@http://127.0.0.1:8080/metrics
+      Example: memwhy diagnose --history 4711
       Example: memwhy diagnose --core core.4711 --root /srv/image
       """)
 
@@ -13,10 +21,59 @@ struct Diagnose: ParsableCommand {
   @OptionGroup var output: OutputOptions
   @OptionGroup var findings: FindingOptions
 
-  @Flag(help: "Look once. The only mode so far.")
+  @Flag(help: "Look once: no watching, no growth.")
   var once = false
 
+  @Option(
+    name: .customLong("for"), help: ArgumentHelp("How long to watch between the snapshots.", valueName: "time"),
+    transform: SpanOption.parse)
+  var duration: TimeSpan = .seconds(30)
+
+  @Option(
+    help: ArgumentHelp(
+      "The limit for the forecast, for instance 2GiB. Default: that of the control group.", valueName: "size"),
+    transform: ByteOption.parse)
+  var memoryMax: ByteCount?
+
+  @Option(
+    help: ArgumentHelp(
+      "A counter of the service's work, from its Prometheus page: metric@URL. Default: processor time.",
+      valueName: "metric@url"), transform: LoadOption.parse)
+  var load: LoadSource.Address?
+
+  @Flag(help: "Judge what `memwhy watch` has kept of this process and its earlier lives, too.")
+  var history = false
+
+  @Option(
+    help: ArgumentHelp("The history file for --history. Default: \(History.defaultPath).", valueName: "file"),
+    completion: .file())
+  var historyFile: String?
+
+  func validate() throws {
+    if duration.nanoseconds < 1_000_000_000 {
+      throw ValidationError("--for must be at least 1s; use --once for one look")
+    }
+  }
+
   func run() throws {
-    try ReportingVerb.run("diagnose", target: target, output: output, findings: findings)
+    let isSingle = once || target.core != nil || target.freeze == .none
+    try ReportingVerb.run(
+      "diagnose", target: target, output: output, findings: findings,
+      analyzer: isSingle
+        ? Pipeline()
+        : WholeAnalyzer(
+          options: WholeDiagnosis.Options(
+            duration: duration, limit: memoryMax, load: load,
+            history: history || historyFile != nil ? historyFile ?? History.defaultPath : nil)))
+  }
+}
+
+/// Watches and looks twice where `Pipeline` looks once.
+private struct WholeAnalyzer: Analyzer {
+  let options: WholeDiagnosis.Options
+
+  func report(_ request: AnalysisRequest, progress: Progress) throws(CLIError) -> ReportModel {
+    guard case .process(let pid) = request.target else { return try Pipeline().report(request, progress: progress) }
+    return try WholeDiagnosis(request: request, pid: pid, options: options, progress: progress).run()
   }
 }

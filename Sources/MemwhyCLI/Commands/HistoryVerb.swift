@@ -75,7 +75,7 @@ struct HistoryView {
       if let first = level.first, let last = level.last, let low = level.min(), let high = level.max() {
         lines.append("  " + Sparkline.text(level, width: min(width - 4, 60)))
         lines.append(
-          "  \(ByteCount(Int(first))) -> \(ByteCount(Int(last))), lowest \(ByteCount(Int(low))), highest \(ByteCount(Int(high)))"
+          "  \(ByteCount(saturating: first)) -> \(ByteCount(saturating: last)), lowest \(ByteCount(saturating: low)), highest \(ByteCount(saturating: high))"
         )
       }
       lines.append("  target: \(TextStyle.shorten(TextStyle.printable(run.target), to: max(width - 10, 20)))")

@@ -35,21 +35,21 @@ struct WatchPrinter {
     "TIME               RSS     CHANGE      GROUP      LIMIT   CPU  THREADS    FDS    TCP       LOAD\n"
 
   private func row(_ sample: Sample) -> String {
-    func bytes(_ metric: Metric) -> String { sample[metric].map { ByteCount(Int($0)).description } ?? "-" }
-    func count(_ metric: Metric) -> String { sample[metric].map { Count(Int($0)).description } ?? "-" }
+    func bytes(_ metric: Metric) -> String { sample[metric].map { ByteCount(saturating: $0).description } ?? "-" }
+    func count(_ metric: Metric) -> String { sample[metric].map { Count(saturating: $0).description } ?? "-" }
     var change = "-"
     var cpu = "-"
     var load = "-"
     if let previous {
       let seconds = Double(sample.time - previous.time) / 1000
       if let now = sample[.rss], let then = previous[.rss] {
-        change = (now < then ? "-" : "+") + ByteCount(Int(abs(now - then))).description
+        change = (now < then ? "-" : "+") + ByteCount(saturating: abs(now - then)).description
       }
       if seconds > 0, let now = sample[.cpu], let then = previous[.cpu], now >= then {
-        cpu = "\(Int(((now - then) / seconds * 100).rounded())) %"
+        cpu = "\(((now - then) / seconds * 100).rounded().saturated) %"
       }
       if seconds > 0, let now = sample[.load], let then = previous[.load], now >= then {
-        load = "\(Int(((now - then) / seconds).rounded()))/s"
+        load = "\(((now - then) / seconds).rounded().saturated)/s"
       }
     }
     let cells: [(String, Int)] = [

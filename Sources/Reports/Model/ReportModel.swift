@@ -1,6 +1,8 @@
+import Diagnosis
+
 /// Everything that one look at a process found: what every renderer prints and what `--json` writes.
 ///
-/// Free of other modules' types on purpose: this is the file format of `docs/report-schema.md`. Sizes in bytes, times in
+/// Free of other modules' types on purpose, but for `GrowthReport`, which is a format itself: this is the file format of `docs/report-schema.md`. Sizes in bytes, times in
 /// nanoseconds, addresses as `0x…` strings (a JSON number loses digits past 2^53 in many readers).
 public struct ReportModel: Codable, Hashable, Sendable {
   /// Raised whenever a reader of the older schema would misread; new optional keys do not raise it.
@@ -24,6 +26,8 @@ public struct ReportModel: Codable, Hashable, Sendable {
   public var remarks: [String]
   /// What each phase took, in the order in which they ran.
   public var phases: [Phase]
+  /// The verdict over time; nil for a single look.
+  public var growth: GrowthReport?
 
   /// Puts the verdict and the next steps together from the rest.
   public init(
@@ -125,8 +129,10 @@ extension ReportModel {
   /// With other leaks, after suppressions, and the verdict and the next steps made anew.
   public func replacingLeaks(_ leaks: Leaks) -> ReportModel {
     guard leaks != self.leaks else { return self }
-    return ReportModel(
+    var model = ReportModel(
       tool: tool, verb: verb, target: target, freeze: freeze, heap: heap, census: census, leaks: leaks,
       remarks: remarks, phases: phases)
+    model.growth = growth
+    return model
   }
 }

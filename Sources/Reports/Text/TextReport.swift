@@ -28,8 +28,12 @@ public struct TextReport: Sendable {
   }
 
   public func render(_ report: ReportModel) -> String {
-    var lines = answer(report)
+    var lines = report.growth.map { GrowthText(style: style, options: options).answer($0) } ?? answer(report)
     if !options.quiet {
+      if let growth = report.growth {
+        lines += GrowthText(style: style, options: options).lines(growth)
+        lines += ["", style.paint("NOW", .heading)] + answer(report)
+      }
       lines += [""] + TargetText(style: style, options: options).lines(report)
       if report.verb != "heap" {
         lines += LeakText(style: style, options: options).lines(report.leaks)

@@ -1,0 +1,121 @@
+import Timeline
+
+/// Everything that a verdict rests on. Each part may be missing; a rule that lacks its part says nothing.
+public struct Evidence: Sendable {
+  /// Samples of each life of the process, in order; the last life is the one that runs.
+  public var lives: [[Sample]]
+  /// Snapshots of the heap of the last life, oldest first.
+  public var heaps: [HeapFacts]
+  /// Bytes that must not be passed; nil for none.
+  public var limit: Double?
+  /// What load is, for sentences: a metric's name, or `processor time`.
+  public var loadName: String?
+  /// Seconds that the process had lived when it was first looked at; nil where unknown.
+  public var age: Double?
+
+  public let rss: GrowthTest
+  /// The level without what load takes, tested; nil where load does not matter.
+  public let withoutLoad: GrowthTest?
+  public let loadModel: LoadModel?
+
+  public init(
+    lives: [[Sample]], heaps: [HeapFacts] = [], limit: Double? = nil, loadName: String? = nil, age: Double? = nil
+  ) {
+    self.lives = lives
+    self.heaps = heaps.sorted { $0.time < $1.time }
+    self.age = age
+    let last = lives.last ?? []
+    self.limit = limit.flatMap { $0.isFinite ? $0 : nil } ?? last.last { $0[.groupLimit] != nil }?[.groupLimit]
+    let memory = lives.map { Series($0.filter { $0[.rss] != nil }.map { Self.level($0) }) }
+    let level = memory.last?.values.last ?? 0
+    let material = Self.material(level)
+    rss = GrowthTest(memory, material: material)
+    // The service's own count if there is one, else processor time: what a service does costs both.
+    let hasLoad = last.contains { $0[.load] != nil }
+    let load = Series(last, hasLoad ? .load : .cpu).rates
+    self.loadName = hasLoad ? loadName ?? "load" : load.isEmpty ? nil : "processor time"
+    let model = memory.last.flatMap { LoadModel(memory: $0, load: load) }
+    loadModel = model
+    if let model, let own = memory.last, model.correlation > 0.3 {
+      withoutLoad = GrowthTest([model.withoutLoad(memory: own, load: load)], material: material)
+    } else {
+      withoutLoad = nil
+    }
+  }
+
+  /// What a process needs, in memory or in swap.
+  private static func level(_ sample: Sample) -> (Double, Double) {
+    (Double(sample.time) / 1000, (sample[.rss] ?? 0) + (sample[.swap] ?? 0))
+  }
+
+  /// Growth below this is none: 1 % of the level, at least 1 MiB.
+  static func material(_ level: Double) -> Double { max(level * 0.01, 1_048_576) }
+
+  /// Seconds over which the last life was watched.
+  public var span: Double {
+    guard let life = lives.last, let first = life.first, let last = life.last else { return 0 }
+    return Double(last.time - first.time) / 1000
+  }
+
+  /// Oldest and newest snapshot, if there are two.
+  var heapPair: (first: HeapFacts, last: HeapFacts)? {
+    guard let first = heaps.first, let last = heaps.last, last.time > first.time else { return nil }
+    return (first, last)
+  }
+
+  /// Hours between the two snapshots.
+  var heapHours: Double? { heapPair.map { max(Double($0.last.time - $0.first.time) / 3_600_000, 1e-9) } }
+
+  /// The newest value of a quantity.
+  func latest(_ metric: Metric) -> Double? { lives.last?.last { $0[metric] != nil }?[metric] }
+
+  /// Whether another quantity of the samples grows.
+  func growth(of metric: Metric, material: Double) -> GrowthTest {
+    GrowthTest(lives.map { Series($0, metric) }, material: material)
+  }
+
+  /// Difference between the last and the first fifth of the samples of the last life, by medians.
+  func change(of metric: Metric) -> Double? {
+    let values = (lives.last ?? []).compactMap { $0[metric] }
+    guard values.count >= 2 else { return nil }
+    let part = max(values.count / 5, 1)
+    func median(_ values: ArraySlice<Double>) -> Double { values.sorted()[values.count / 2] }
+    return median(values.suffix(part)) - median(values.prefix(part))
+  }
+
+  /// The control group holds little else than this process, so its numbers may be put to it.
+  public var ownsGroup: Bool {
+    guard let all = latest(.groupAnonymous), let own = latest(.anonymous), latest(.groupUsage) != nil else {
+      return false
+    }
+    return own >= 0.8 * all && (latest(.groupProcesses) ?? 1) <= 16
+  }
+
+  /// The test that decides: without load where load explains a part, else of the level itself.
+  public var decisive: GrowthTest { withoutLoad ?? rss }
+
+  /// How sure growth is at most, by what the window allows.
+  public var growthConfidence: Confidence {
+    let test = decisive
+    guard test.pattern == .growing, rss.pattern == .growing || rss.pattern == .undecided else { return .possible }
+    // A service that has just begun warms up; a load that rises all the time looks like growth.
+    if let age, age < 60, span < 600 { return .possible }
+    if let loadModel, loadModel.isConfounded, loadModel.correlation > 0.6,
+      loadModel.high > 1.5 * max(loadModel.low, 1e-9)
+    {
+      return .possible
+    }
+    return span >= 600 && test.probability < 0.001 && test.epochs >= 10 ? .certain : .likely
+  }
+
+  /// Why growth is no more than possible, for the remarks; nil where nothing stands in the way.
+  public var caution: String? {
+    guard decisive.pattern == .growing, growthConfidence == .possible else { return nil }
+    if let age, age < 60, span < 600 {
+      return
+        "The process began only \(Say.span(age)) before: a warm-up looks the same. Look again later, or watch longer with --for."
+    }
+    return
+      "\(loadName ?? "The load") rose all the time as memory did: growth cannot be told from load yet. Watch longer with --for."
+  }
+}

@@ -1,0 +1,162 @@
+import HeapGraph
+import Malloc
+import SwiftMetadata
+
+/// What one snapshot of a heap says, in numbers small enough to keep by the hundred. Sizes in bytes.
+///
+/// This is the content of a capture in the history (docs/history.md), so new keys are optional.
+public struct HeapFacts: Codable, Sendable, Hashable {
+  public struct Arena: Codable, Sendable, Hashable {
+    public var isMain: Bool
+    public var system, live, free, top: UInt64
+
+    public init(isMain: Bool, system: UInt64, live: UInt64, free: UInt64, top: UInt64) {
+      self.isMain = isMain
+      self.system = system
+      self.live = live
+      self.free = free
+      self.top = top
+    }
+  }
+
+  /// Live blocks of one type.
+  public struct Row: Codable, Sendable, Hashable {
+    public var type: String
+    /// `ObjectType.Kind`, or `unknown`.
+    public var kind: String
+    public var count: UInt64
+    public var bytes: UInt64
+
+    public init(type: String, kind: String, count: UInt64, bytes: UInt64) {
+      self.type = type
+      self.kind = kind
+      self.count = count
+      self.bytes = bytes
+    }
+  }
+
+  /// Blocks to which no pointer was found, of one shape.
+  public struct Leak: Codable, Sendable, Hashable {
+    /// `cycle`, `lostTask`, `chain`, `native`.
+    public var kind: String
+    public var title: String
+    public var waitsIn: String?
+    public var confidence: Confidence
+    public var instances, blocks, bytes: UInt64
+
+    public init(
+      kind: String, title: String, waitsIn: String? = nil, confidence: Confidence, instances: UInt64, blocks: UInt64,
+      bytes: UInt64
+    ) {
+      self.kind = kind
+      self.title = title
+      self.waitsIn = waitsIn
+      self.confidence = confidence
+      self.instances = instances
+      self.blocks = blocks
+      self.bytes = bytes
+    }
+
+    /// The same cause in another snapshot.
+    var identity: String { "\(kind)|\(title)|\(waitsIn ?? "")" }
+  }
+
+  /// Milliseconds since 1970.
+  public var time: Int64
+  public var allocator: String
+  /// Every live block is listed and nothing else.
+  public var isExact: Bool
+  public var liveBlocks, liveBytes: UInt64
+  public var arenas: [Arena]
+  /// Largest first; at most `mostRows`, then one row for the rest.
+  public var census: [Row]
+  /// nil where leaks could not be judged.
+  public var leaks: [Leak]?
+  public var books: ResidentBooks?
+  public var threads: Int
+  /// Nanoseconds for which the process stood still.
+  public var pause: UInt64?
+
+  static let mostRows = 300
+  /// Name of the row for all types beyond the largest.
+  static let rest = "other types"
+
+  public init(
+    time: Int64, allocator: String = "glibc", isExact: Bool = true, liveBlocks: UInt64 = 0, liveBytes: UInt64 = 0,
+    arenas: [Arena] = [], census: [Row] = [], leaks: [Leak]? = [], books: ResidentBooks? = nil, threads: Int = 0,
+    pause: UInt64? = nil
+  ) {
+    self.time = time
+    self.allocator = allocator
+    self.isExact = isExact
+    self.liveBlocks = liveBlocks
+    self.liveBytes = liveBytes
+    self.arenas = arenas
+    self.census = census
+    self.leaks = leaks
+    self.books = books
+    self.threads = threads
+    self.pause = pause
+  }
+
+  /// Free memory in arenas by the allocator's own structures, resident or not.
+  public var freeBytes: UInt64 { arenas.reduce(0) { $0 &+ $1.free &+ $1.top } }
+
+  /// Numbers that a heap can have: a damaged history may hold anything.
+  public var isPlausible: Bool {
+    let most: UInt64 = 1 << 52
+    var numbers: [UInt64] = [liveBytes, liveBlocks, books?.resident ?? 0, time.magnitude]
+    for arena in arenas { numbers += [arena.system, arena.live, arena.free, arena.top] }
+    for row in census { numbers += [row.count, row.bytes] }
+    for leak in leaks ?? [] { numbers += [leak.instances, leak.blocks, leak.bytes] }
+    for amount in books?.rows.values.map(\.magnitude) ?? [] { numbers.append(amount) }
+    return numbers.count < 1_000_000 && numbers.allSatisfy { $0 < most }
+  }
+
+  public func bytes(where include: (Row) -> Bool) -> UInt64 {
+    census.reduce(0) { include($1) ? $0 &+ $1.bytes : $0 }
+  }
+}
+
+extension HeapFacts {
+  /// From an analysis; the image may be gone.
+  public init(_ analysis: HeapAnalysis, time: Int64, books: ResidentBooks?, threads: Int, pause: UInt64?) {
+    let walk = analysis.heap.walk
+    var rows = analysis.census.map { row in
+      Row(
+        type: row.type, kind: row.type.hasPrefix("malloc(") ? "unknown" : row.kind.rawValue, count: UInt64(row.count),
+        bytes: row.bytes)
+    }
+    if rows.count > Self.mostRows {
+      let tail = rows[Self.mostRows...]
+      let rest = Row(
+        type: Self.rest, kind: "rest", count: tail.reduce(0) { $0 + $1.count }, bytes: tail.reduce(0) { $0 + $1.bytes })
+      rows = Array(rows[..<Self.mostRows]) + [rest]
+    }
+    self.init(
+      time: time, allocator: walk.allocator, isExact: walk.isExact, liveBlocks: UInt64(walk.blocks.count),
+      liveBytes: walk.blocks.totalBytes,
+      arenas: walk.arenas.map {
+        Arena(isMain: $0.isMain, system: $0.systemBytes, live: $0.liveBytes, free: $0.freeBytes, top: $0.topBytes)
+      }, census: rows,
+      leaks: analysis.leaks.map { groups in
+        groups.prefix(Self.mostRows).map { group in
+          Leak(
+            kind: group.kind.rawValue, title: group.title, waitsIn: group.waitsIn.first,
+            confidence: Confidence(group.confidence), instances: UInt64(group.instances), blocks: UInt64(group.blocks),
+            bytes: group.bytes)
+        }
+      }, books: books, threads: threads, pause: pause)
+  }
+}
+
+extension Confidence {
+  init(_ confidence: LeakGroup.Confidence) {
+    self =
+      switch confidence {
+      case .possible: .possible
+      case .likely: .likely
+      case .certain: .certain
+      }
+  }
+}

@@ -1,0 +1,53 @@
+import Timeline
+
+/// The verdict over time: what grew, why, and where it ends. A part of the report's file format (docs/report-schema.md): bytes, seconds.
+public struct GrowthReport: Codable, Sendable, Hashable {
+  /// One row of the books.
+  public struct Row: Codable, Sendable, Hashable {
+    public var holder: String
+    public var title: String
+    public var bytes: Int64
+    /// Change between the two snapshots; nil where there was one.
+    public var growth: Int64?
+  }
+
+  public struct Trend: Codable, Sendable, Hashable {
+    public var pattern: GrowthTest.Pattern
+    /// Bytes per hour with the 90 % interval.
+    public var perHour, lowPerHour, highPerHour: Double
+    public var probability: Double
+    public var epochs: Int
+    public var lives: Int
+    public var periodSeconds: Double?
+    /// How it was tested, in words.
+    public var method: String
+  }
+
+  /// Curves to look at, folded to some hundred points.
+  public struct Curves: Codable, Sendable, Hashable {
+    /// Milliseconds since 1970.
+    public var times: [Int64]
+    /// By name of the quantity; counters as rates per second. nil where unknown.
+    public var values: [String: [Double?]]
+  }
+
+  /// The answer in a sentence.
+  public var sentence: String
+  /// The first finding's cause.
+  public var cause: Cause
+  public var watchedSeconds: Double
+  public var samples: Int
+  public var trend: Trend
+  /// Resident memory put to holders; empty where no snapshot could be taken. Their sum is `resident`.
+  public var books: [Row]
+  public var resident: UInt64?
+  public var booksAreClosed: Bool?
+  /// The control group put to holders; their sum is `groupUsage`.
+  public var groupBooks: [Row]
+  public var groupUsage: UInt64?
+  public var findings: [Finding]
+  public var forecast: Forecast?
+  public var curves: Curves
+  public var events: [TimelineEvent]
+  public var remarks: [String]
+}

@@ -1,0 +1,46 @@
+import Measurement
+import Timeline
+
+/// Descriptors that become more: sockets, pipes and files that are opened and not closed.
+///
+/// They hardly show in resident memory: buffers of pipes and sockets are the kernel's.
+struct DescriptorsRule: Rule {
+  private static let fewest = 16.0
+
+  static func findings(_ evidence: Evidence) -> [Finding] {
+    guard let now = evidence.latest(.descriptors) else { return [] }
+    let test = evidence.growth(of: .descriptors, material: fewest)
+    let change = evidence.change(of: .descriptors) ?? 0
+    guard test.pattern == .growing, change >= fewest else { return [] }
+    let kinds: [(Metric, String)] = [
+      (.sockets, "sockets"), (.pipes, "pipes"), (.openFiles, "files"),
+      (.otherDescriptors, "others (epoll, eventfd, pidfd)"),
+    ]
+    let changes = kinds.compactMap { metric, name in evidence.change(of: metric).map { (name, $0) } }.filter {
+      $0.1 > 0
+    }
+    let worst = changes.max { $0.1 < $1.1 }
+    var lines = ["\(Say.count(now)) descriptors are open, \(Say.count(change)) more than at the start of the watch"]
+    lines += changes.sorted { $0.1 > $1.1 }.map { "\($0.0): +\(Say.count($0.1))" }
+    if let waiting = evidence.latest(.tcpCloseWait), waiting >= fewest {
+      lines.append("\(Say.count(waiting)) TCP connections are in CLOSE-WAIT: the peer has closed, this process has not")
+    }
+    let kernel =
+      evidence.ownsGroup
+      ? max(evidence.change(of: .groupKernel) ?? 0, 0) + max(evidence.change(of: .groupSocket) ?? 0, 0) : 0
+    if kernel > 0 {
+      lines.append("kernel memory and network buffers of the control group grew by \(Say.bytes(kernel))")
+    }
+    return [
+      Finding(
+        .descriptors, title: worst.map { "+\(Say.count($0.1)) \($0.0)" } ?? "+\(Say.count(change)) descriptors",
+        site: worst?.0,
+        confidence: test.span >= 600 ? .certain : .likely, growth: kernel.saturated, holds: kernel.saturatedAmount,
+        evidence: lines,
+        advice: [
+          "close what is opened on every path, errors included: `defer { close(fd) }`, channel.close(), the pipes of a Process",
+          "`ls -l /proc/PID/fd` shows what they lead to",
+        ], overturnedBy: "the number of descriptors falls back when the load does")
+    ]
+  }
+}

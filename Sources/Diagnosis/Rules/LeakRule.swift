@@ -1,0 +1,52 @@
+/// Blocks to which no pointer leads, and tasks that nothing can resume any more.
+///
+/// Needs a snapshot in which leaks could be judged. Exact at one instant; how fast it grows is the difference of two snapshots.
+struct LeakRule: Rule {
+  /// Less than this that does not grow is not worth a night: the leak section lists it all the same.
+  static let negligible: UInt64 = 4096
+  private static let most = 5
+
+  static func findings(_ evidence: Evidence) -> [Finding] {
+    guard let heap = evidence.heaps.last, let leaks = heap.leaks, heap.isExact else { return [] }
+    let before = evidence.heapPair.map { pair in
+      Dictionary((pair.first.leaks ?? []).map { ($0.identity, $0) }) { first, _ in first }
+    }
+    let found = leaks.compactMap { leak -> Finding? in
+      let growth = before.map { Int64(leak.bytes) - Int64($0[leak.identity]?.bytes ?? 0) }
+      guard leak.bytes >= negligible || (growth ?? 0) > 0 else { return nil }
+      return finding(leak, growth: growth, hours: evidence.heapHours)
+    }
+    return Array(found.sorted { ($0.growth ?? 0, $0.holds) > ($1.growth ?? 0, $1.holds) }.prefix(most))
+  }
+
+  private static func finding(_ leak: HeapFacts.Leak, growth: Int64?, hours: Double?) -> Finding {
+    let isTask = leak.kind == "lostTask"
+    var evidence = [
+      isTask
+        ? "\(Say.count(Double(leak.instances))) tasks wait\(leak.waitsIn.map { " in \($0)" } ?? "") and nothing holds what could resume them"
+        : "no pointer leads to \(Say.count(Double(leak.blocks))) blocks, \(Say.bytes(leak.bytes)): \(leak.title)"
+    ]
+    if let growth, let hours, growth > 0 {
+      evidence.append("grew by \(Say.bytes(growth)) between two snapshots, \(Say.rate(Double(growth), hours: hours))")
+    }
+    return Finding(
+      isTask ? .lostTasks : .leak, title: isTask ? leak.waitsIn ?? leak.title : leak.title,
+      site: isTask ? leak.waitsIn : leak.title,
+      confidence: leak.confidence, growth: growth, holds: leak.bytes, evidence: evidence, advice: advice(leak),
+      overturnedBy:
+        "a pointer to one of these blocks in a place that memwhy does not read: shared memory, a device, an encoded pointer"
+    )
+  }
+
+  private static func advice(_ leak: HeapFacts.Leak) -> [String] {
+    switch leak.kind {
+    case "cycle":
+      [
+        "break the cycle: capture weakly, make one reference weak, or clear it when done; the leak section names the field"
+      ]
+    case "lostTask": ["resume the continuation on every path, errors and cancellation included"]
+    case "chain": ["look for Unmanaged.passRetained without a release, or a pointer that was let go"]
+    default: ["look for the missing free, deallocate or destroy call"]
+    }
+  }
+}

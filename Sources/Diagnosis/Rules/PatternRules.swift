@@ -1,0 +1,68 @@
+import Measurement
+import Timeline
+
+/// Memory that comes with work and goes with it.
+struct LoadRule: Rule {
+  static func findings(_ evidence: Evidence) -> [Finding] {
+    guard let model = evidence.loadModel, let without = evidence.withoutLoad, let name = evidence.loadName,
+      model.correlation > 0.6, model.weight > 0, without.pattern != .growing
+    else { return [] }
+    let part = model.weight * (model.high - model.low)
+    guard part >= Evidence.material(evidence.rss.floor) else { return [] }
+    return [
+      Finding(
+        .load, title: "memory follows \(name)", confidence: model.isConfounded ? .possible : .likely,
+        growth: evidence.rss.pattern == .growing ? evidence.rss.rise.saturated : nil, holds: part.saturatedAmount,
+        evidence: [
+          "memory and \(name) rise and fall together (Spearman's rank correlation \(Self.hundredths(model.correlation)))",
+          "between the lowest and the highest \(name) seen lie \(Say.bytes(part)); without that part nothing grows",
+        ] + (model.isConfounded ? ["\(name) rose all the time, so growth cannot be told from load yet"] : []),
+        advice: ["nothing, if the limit is above the peak; else bound what is worked on at once"],
+        overturnedBy: "memory stays high after \(name) has fallen")
+    ]
+  }
+
+  private static func hundredths(_ value: Double) -> String {
+    let number = Int((min(max(value, 0), 1) * 100).rounded())
+    return number == 100 ? "1.00" : "0." + (number < 10 ? "0" : "") + "\(number)"
+  }
+}
+
+/// It rose and then stayed.
+struct WarmUpRule: Rule {
+  static func findings(_ evidence: Evidence) -> [Finding] {
+    guard evidence.decisive.pattern == .levelledOff else { return [] }
+    let test = evidence.decisive
+    return [
+      Finding(
+        .warmUp, title: "rose and stays", confidence: evidence.span >= 600 ? .likely : .possible,
+        holds: test.floor.saturatedAmount,
+        evidence: [
+          "the later half of \(Say.span(evidence.span)) rises by less than a fifth of the earlier half's rate",
+          "the lowest level per epoch is \(Say.bytes(test.floor)) now",
+        ], advice: ["nothing; watch it for some times as long as the warm-up took"],
+        overturnedBy: "it rises again under the same load")
+    ]
+  }
+}
+
+/// Nothing grows.
+struct SteadyRule: Rule {
+  static func findings(_ evidence: Evidence) -> [Finding] {
+    let test = evidence.decisive
+    guard test.pattern == .steady || test.pattern == .falling, test.epochs > 0 else { return [] }
+    var lines = [
+      "the lowest level per epoch does not rise: \(test.epochs) epochs in \(Say.span(test.span)), p = \(Say.probability(test.probability))"
+    ]
+    if let period = test.period {
+      lines.append("it has a rhythm of about \(Say.span(period)), \(Say.bytes(test.swing)) high")
+    }
+    return [
+      Finding(
+        .steady, title: test.pattern == .falling ? "memory falls" : "memory does not grow",
+        confidence: test.span >= 600 ? .certain : .likely, holds: test.floor.saturatedAmount, evidence: lines,
+        advice: [],
+        overturnedBy: "a longer watch shows the lowest level rising")
+    ]
+  }
+}

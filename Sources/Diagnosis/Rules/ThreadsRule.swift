@@ -1,0 +1,48 @@
+import Measurement
+
+/// Threads that become more. Each costs its touched stack in resident memory and more in the kernel.
+struct ThreadsRule: Rule {
+  /// Kernel stack and structures of a thread (x86-64: THREAD_SIZE is 16 KiB; measured: 45 KiB with page tables and structs).
+  private static let kernelBytes = 45_000.0
+  private static let fewest = 8.0
+  private static let many = 512.0
+
+  static func findings(_ evidence: Evidence) -> [Finding] {
+    guard let now = evidence.latest(.threads) else { return [] }
+    let test = evidence.growth(of: .threads, material: fewest)
+    let change = evidence.change(of: .threads) ?? 0
+    let isGrowing = test.pattern == .growing && change >= fewest
+    guard isGrowing || now >= many else { return [] }
+    let stacks = evidence.heaps.last?.books?[.stacks] ?? 0
+    let resident = evidence.heapPair.flatMap { pair -> Double? in
+      guard let first = pair.first.books, let last = pair.last.books else { return nil }
+      return Double(last[.stacks] - first[.stacks])
+    }
+    let growth = isGrowing ? max(resident ?? 0, 0) + change * kernelBytes : 0
+    var lines = ["\(Say.count(now)) threads, \(Say.count(change)) more than at the start of the watch"]
+    if stacks > 0 { lines.append("their stacks hold \(Say.bytes(stacks)) of resident memory") }
+    lines.append(
+      "in the kernel they take about \(Say.bytes(now * kernelBytes)) more, which counts against the limit of the control group"
+    )
+    if isGrowing {
+      lines.append("the lowest number per epoch rises (Mann-Kendall, p = \(Say.probability(test.probability)))")
+    }
+    return [
+      Finding(
+        .threads, title: "\(Say.count(now)) threads",
+        confidence: isGrowing ? (test.span >= 600 ? .certain : .likely) : .possible,
+        growth: isGrowing ? growth.saturated : nil, holds: (Double(stacks) + now * kernelBytes).saturatedAmount,
+        evidence: lines,
+        advice: [
+          "look for event-loop groups, dispatch queues or clients made per use and never shut down, and for blocking calls on dispatch queues",
+          "keep one of each for the life of the process, and shut down what is made for a time",
+        ], overturnedBy: "the number of threads falls back when the load does")
+    ]
+  }
+}
+
+extension Say {
+  static func probability(_ value: Double) -> String {
+    !(value >= 0.0001) ? "<0.0001" : "0." + String(("0000" + String(Int((value * 10_000).rounded()))).suffix(4))
+  }
+}

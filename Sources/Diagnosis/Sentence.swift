@@ -1,0 +1,115 @@
+import Measurement
+import Timeline
+
+extension Weighing {
+  /// The answer for somebody who reads nothing else.
+  static func sentence(_ findings: [Finding], _ evidence: Evidence, _ forecast: Forecast?) -> String {
+    guard let first = findings.first else {
+      return "Nothing can be said yet: too little was seen. Watch longer with --for 5min."
+    }
+    let test = evidence.decisive
+    var text: String
+    let hedge = first.confidence == .certain ? "" : first.confidence == .likely ? "Probably " : "Possibly "
+    switch first.cause {
+    case .steady: text = "Steady: \(first.title) over \(Say.span(test.span))"
+    case .load: text = "\(hedge.isEmpty ? "L" : hedge + "l")oad, no leak: \(first.title)"
+    case .warmUp:
+      text =
+        "\(hedge.isEmpty ? "A" : hedge + "a") warm-up, no leak: memory rose and has levelled off at \(Say.bytes(test.floor))"
+    case .leak, .lostTasks:
+      text = "\(hedge.isEmpty ? "L" : hedge + "l")eak: \(Say.bytes(first.holds)) in \(first.title)"
+      if let rate = first.growthPerHour, rate > 0 { text += ", growing by \(Say.bytes(rate))/h" }
+    case .manyArenas, .pinnedArena:
+      text = "\(noLeak(evidence)): \(Say.bytes(first.holds)) is free memory that the allocator keeps (\(first.title))"
+    default:
+      text = "\(noLeak(evidence)), but \(hedge.lowercased())growth"
+      if let rate = first.growthPerHour, rate > 0 { text += " of \(Say.bytes(rate))/h" }
+      if let share = first.share { text += ", \(Share(fraction: share)) of it" }
+      text +=
+        " in \(first.cause.title.split(separator: ": ").last.map(String.init) ?? first.cause.title): \(first.title)"
+    }
+    return text + ending(forecast) + "."
+  }
+
+  /// Said only where every block was looked at.
+  private static func noLeak(_ evidence: Evidence) -> String {
+    guard let heap = evidence.heaps.last, heap.isExact, let leaks = heap.leaks else { return "Not judged for leaks" }
+    return leaks.allSatisfy { $0.bytes < 65_536 } ? "No leak" : "Hardly a leak"
+  }
+
+  private static func ending(_ forecast: Forecast?) -> String {
+    guard let forecast, forecast.outcome == .reaches, let likely = forecast.likely, let earliest = forecast.earliest
+    else { return "" }
+    let late = forecast.latest.map { "and \(Say.span($0))" } ?? "and never"
+    return
+      "; the limit of \(Say.bytes(forecast.limit)) is reached in about \(Say.span(likely)) (between \(Say.span(earliest)) \(late))"
+  }
+}
+
+/// The books of the newest snapshot beside those of the oldest.
+struct Books {
+  var rows: [GrowthReport.Row] = []
+  var group: [GrowthReport.Row] = []
+  var resident: UInt64?
+  var isClosed: Bool?
+  /// Growth of resident memory between the snapshots.
+  var growth: Int64?
+
+  init(_ evidence: Evidence) {
+    if let last = evidence.heaps.last?.books {
+      let first = evidence.heapPair?.first.books
+      resident = last.resident
+      isClosed = last.isClosed
+      growth = first.map { Int64(last.resident) - Int64($0.resident) }
+      rows = ResidentBooks.Holder.allCases.compactMap { holder in
+        let growth = first.map { last[holder] - $0[holder] }
+        guard last[holder] != 0 || (growth ?? 0) != 0 || holder == .unexplained else { return nil }
+        return GrowthReport.Row(holder: holder.rawValue, title: holder.title, bytes: last[holder], growth: growth)
+      }
+    }
+    addGroup(evidence)
+  }
+
+  private mutating func addGroup(_ evidence: Evidence) {
+    guard let usage = evidence.latest(.groupUsage), let anonymous = evidence.latest(.groupAnonymous) else { return }
+    let own = min(evidence.latest(.anonymous) ?? 0, anonymous)
+    let shared = evidence.latest(.groupShared) ?? 0
+    let parts: [(String, String, Double)] = [
+      ("process", "anonymous memory of this process", own),
+      ("others", "anonymous memory of other processes", anonymous - own),
+      ("pageCache", "page cache", (evidence.latest(.groupFile) ?? 0) - shared),
+      ("shared", "shared memory and tmpfs", shared), ("kernel", "kernel memory", evidence.latest(.groupKernel) ?? 0),
+      ("sockets", "network buffers", evidence.latest(.groupSocket) ?? 0),
+    ]
+    let rest = usage - parts.reduce(0) { $0 + $1.2 }
+    group = (parts + [("unexplained", "unexplained", rest)]).filter { $0.2 != 0 || $0.0 == "unexplained" }.map {
+      GrowthReport.Row(holder: $0.0, title: $0.1, bytes: $0.2.saturated, growth: nil)
+    }
+  }
+}
+
+/// Curves for charts.
+enum Curves {
+  private static let most = 300
+  private static let shown: [Metric] = [
+    .rss, .anonymous, .file, .shared, .groupUsage, .groupFile, .groupKernel, .threads, .descriptors, .tcpEstablished,
+    .cpu, .load,
+  ]
+
+  static func make(_ lives: [[Sample]]) -> GrowthReport.Curves {
+    let samples = lives.flatMap { $0 }
+    let stride = max((samples.count + most - 1) / most, 1)
+    let kept = samples.enumerated().filter { $0.offset % stride == 0 || $0.offset == samples.count - 1 }.map(\.element)
+    var values: [String: [Double?]] = [:]
+    for metric in shown where kept.contains(where: { $0[metric] != nil }) {
+      values[metric.name] = kept.indices.map { index in
+        guard metric.kind == .counter else { return kept[index][metric] }
+        guard index > 0, let now = kept[index][metric], let then = kept[index - 1][metric], now >= then,
+          kept[index].time > kept[index - 1].time
+        else { return nil }
+        return (now - then) * 1000 / Double(kept[index].time - kept[index - 1].time)
+      }
+    }
+    return GrowthReport.Curves(times: kept.map(\.time), values: values)
+  }
+}

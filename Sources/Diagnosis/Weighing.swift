@@ -1,0 +1,106 @@
+import Measurement
+import Timeline
+
+/// Puts findings in order and says the answer.
+public enum Weighing {
+  /// The verdict on some evidence.
+  ///
+  /// - Parameters:
+  ///   - rules: those that are asked.
+  ///   - events: what happened while it was watched.
+  public static func verdict(
+    _ evidence: Evidence, events: [TimelineEvent] = [], rules: [any Rule.Type] = Rules.all, remarks: [String] = []
+  ) -> GrowthReport {
+    let pattern = evidence.decisive.pattern
+    let grows = pattern == .growing || (pattern == .undecided && evidence.rss.slope.slope > 0)
+    var findings = rules.flatMap { $0.findings(evidence) }
+    let books = Books(evidence)
+    let total = max(books.growth ?? 0, (evidence.rss.pattern == .growing ? evidence.rss.rise : 0).saturated)
+    if let rest = unexplained(findings, total: total, grows: grows, evidence) { findings.append(rest) }
+    let whole = findings.reduce(Int64(0)) { $0 + max($1.growth ?? 0, 0) }
+    for index in findings.indices {
+      guard let growth = findings[index].growth, growth > 0 else { continue }
+      if whole > 0 { findings[index].share = Double(growth) / Double(max(whole, total)) }
+      let hours = evidence.heapHours ?? evidence.span / 3600
+      if hours > 0 { findings[index].growthPerHour = Double(growth) / hours }
+    }
+    findings.sort { weight($0, grows: grows, evidence) > weight($1, grows: grows, evidence) }
+    // What a growing process holds besides is no cause of the growth, and a steady one's patterns are one answer.
+    if grows { findings.removeAll { $0.cause == .steady || $0.cause == .warmUp } }
+    let forecast = evidence.limit.map { Forecast(evidence.decisive, limit: $0) }
+    return GrowthReport(
+      sentence: sentence(findings, evidence, forecast), cause: findings.first?.cause ?? .unexplained,
+      watchedSeconds: evidence.lives.reduce(0) { $0 + span($1) }, samples: evidence.lives.reduce(0) { $0 + $1.count },
+      trend: trend(evidence), books: books.rows, resident: books.resident, booksAreClosed: books.isClosed,
+      groupBooks: books.group, groupUsage: evidence.latest(.groupUsage).map(\.saturatedAmount), findings: findings,
+      forecast: forecast, curves: Curves.make(evidence.lives), events: events,
+      remarks: remarks + [evidence.caution].compactMap { $0 })
+  }
+
+  private static func span(_ life: [Sample]) -> Double {
+    guard let first = life.first, let last = life.last else { return 0 }
+    return Double(last.time - first.time) / 1000
+  }
+
+  /// Growth that no rule took is said, not left out.
+  private static func unexplained(_ findings: [Finding], total: Int64, grows: Bool, _ evidence: Evidence) -> Finding? {
+    guard grows, total > 0 else { return nil }
+    let placed = findings.reduce(Int64(0)) { $0 + max($1.growth ?? 0, 0) }
+    let rest = total - placed
+    guard Double(rest) >= max(Evidence.material(evidence.rss.floor), 0.1 * Double(total)) else { return nil }
+    return Finding(
+      .unexplained, title: "growth without a cause", confidence: .possible, growth: rest,
+      evidence: [
+        evidence.heapPair == nil
+          ? "there are no two snapshots to compare"
+          : "of \(Say.bytes(total)) the rules place \(Say.bytes(placed))"
+      ], advice: ["watch longer, with snapshots: `memwhy PID --for 10min`"],
+      overturnedBy: "a longer watch places it")
+  }
+
+  /// Higher comes first. In bytes that a change would win: growth counts by how sure it is; in a process that does not grow, what is held.
+  private static func weight(_ finding: Finding, grows: Bool, _ evidence: Evidence) -> Double {
+    let sure: Double =
+      switch finding.confidence {
+      case .possible: 0.5
+      case .likely: 0.9
+      case .certain: 1
+      }
+    let growth = Double(max(finding.growth ?? 0, 0))
+    let level = max(evidence.rss.floor, 1)
+    switch finding.cause {
+    case .load: return grows ? -1 : 2 * level
+    case .warmUp, .steady: return 0.05 * level
+    case .threads, .descriptors:
+      // They run out by number before they do by bytes.
+      let byNumber: Double = finding.growth == nil ? 0 : 0.1 * level
+      return (growth + byNumber) * sure
+    case .leak, .lostTasks:
+      // A leak that grows comes before anything that is merely held.
+      return growth * sure * 2 + Double(finding.holds) * sure
+    case .unexplained: return growth * 0.4
+    default:
+      guard grows else { return standing(finding) * sure }
+      return growth > 0 ? growth * sure * 2 : Double(finding.holds) * 1e-6
+    }
+  }
+
+  /// What a finding counts in a process that does not grow: only retention and page cache are anybody's problem by being there.
+  private static func standing(_ finding: Finding) -> Double {
+    switch finding.cause {
+    case .manyArenas, .pinnedArena: Double(finding.holds)
+    case .pageCache, .sharedMemory, .kernel, .mappings: Double(max(finding.growth ?? Int64(finding.holds / 4), 0))
+    default: 0
+    }
+  }
+
+  private static func trend(_ evidence: Evidence) -> GrowthReport.Trend {
+    let test = evidence.decisive
+    return GrowthReport.Trend(
+      pattern: test.pattern, perHour: test.slope.slope * 3600, lowPerHour: test.slope.low * 3600,
+      highPerHour: test.slope.high * 3600, probability: test.probability, epochs: test.epochs, lives: test.lives,
+      periodSeconds: test.period,
+      method: "Mann-Kendall test with Hamed and Rao's variance on the lowest level per epoch, slope by Theil and Sen"
+        + (evidence.withoutLoad != nil ? ", without the part that follows \(evidence.loadName ?? "load")" : ""))
+  }
+}

@@ -1,0 +1,146 @@
+import Diagnosis
+import Foundation
+import HeapGraph
+import ProcessImage
+import Symbols
+import TestSupport
+import Testing
+import Timeline
+
+/// A program that does one turn of work at a time, so that the test and not the clock says how long it has been watched.
+final class SteppedProgram {
+  private let process = Process()
+  private let input = Pipe()
+  private let output = Pipe()
+  private var buffered: [UInt8] = []
+  var pid: Int32 { process.processIdentifier }
+
+  init(_ path: String, _ arguments: [String]) throws {
+    process.executableURL = URL(fileURLWithPath: path)
+    process.arguments = arguments
+    process.standardInput = input
+    process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    guard try line() == "READY" else { throw TestFailure("\(path) is not ready") }
+  }
+
+  /// One turn; returns the load that the program counted.
+  func turn() throws -> Double {
+    try input.fileHandleForWriting.write(contentsOf: Data("\n".utf8))
+    let words = try line().split(separator: " ")
+    guard words.count == 2, words[0] == "done", let load = Double(words[1]) else { throw TestFailure("no answer") }
+    return load
+  }
+
+  private func line() throws -> String {
+    while true {
+      if let end = buffered.firstIndex(of: 10) {
+        let line = String(decoding: buffered[..<end], as: UTF8.self)
+        buffered.removeSubrange(...end)
+        return line
+      }
+      var entry = pollfd(fd: output.fileHandleForReading.fileDescriptor, events: Int16(POLLIN), revents: 0)
+      guard poll(&entry, 1, 60_000) > 0 else { throw TestFailure("the program does not answer") }
+      let data = output.fileHandleForReading.availableData
+      guard !data.isEmpty else { throw TestFailure("the program ended") }
+      buffered += Array(data)
+    }
+  }
+
+  deinit {
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    process.waitUntilExit()
+  }
+}
+
+/// Each program has one cause; the verdict must put it first, and close the books.
+struct CorpusTests {
+  static let turns = 48
+
+  static func capture(_ pid: Int32, time: Int64) throws -> HeapFacts {
+    let (image, process) = try ProcessImage.frozen(pid: pid)
+    defer { process.release() }
+    let mapped = try #require(MappedMemory.all(of: pid))
+    let analysis = try HeapInspection.run(image, symbols: ImageSymbols(image))
+    let books = ResidentBooks(image: image, heap: analysis.heap, mapped: mapped, present: process.presentPages.ranges)
+    return HeapFacts(analysis, time: time, books: books, threads: image.threads.count, pause: nil)
+  }
+
+  /// Lets a program work and watches it as `memwhy PID` does, a second a turn by the test's clock.
+  static func watch(_ name: String) throws -> GrowthReport {
+    let path = try TestProgram.path("causes", .swift(["-O", "-swift-version", "5", "-module-name", "causes"]))
+    let program = try SteppedProgram(path, [name])
+    // What every program does once: lazy binding, first pages of pools.
+    for _ in 0..<4 { _ = try program.turn() }
+    var recorder = Recorder(.pid(program.pid), readingShare: 1)
+    var samples: [Sample] = []
+    var load = 0.0
+    let base: Int64 = 1_700_000_000_000
+    let first = try capture(program.pid, time: base)
+    for turn in 0..<turns {
+      load += try program.turn()
+      let clock = UInt64(base) * 1_000_000 + UInt64(turn) * 1_000_000_000
+      let tick = recorder.tick(.init(wall: clock, monotonic: clock, boot: clock))
+      var sample = try #require(tick.sample)
+      sample[.load] = load
+      // Its processor time is real and the clock is not; its group is everybody's.
+      sample[.cpu] = nil
+      for metric in Metric.allCases where metric.name.hasPrefix("group_") { sample[metric] = nil }
+      samples.append(sample)
+    }
+    let last = try capture(program.pid, time: base + Int64(turns - 1) * 1000)
+    return Weighing.verdict(Evidence(lives: [samples], heaps: [first, last], limit: 4e9, loadName: "requests"))
+  }
+
+  struct Expectation: Sendable, CustomTestStringConvertible {
+    var program: String
+    var cause: Cause
+    /// What the first finding must name.
+    var name: String?
+    var testDescription: String { program }
+  }
+
+  static let expectations: [Expectation] = [
+    .init(program: "cycle", cause: .leak, name: "Session"),
+    .init(program: "continuation", cause: .lostTasks, name: "waitForPeer"),
+    .init(program: "cache", cause: .liveObjects, name: nil),
+    .init(program: "strings", cause: .liveObjects, name: "__StringStorage"),
+    .init(program: "tasks", cause: .tasks, name: "tasks"),
+    .init(program: "native", cause: .nativeGrowth, name: "malloc("),
+    .init(program: "native-leak", cause: .leak, name: "malloc("),
+    .init(program: "arenas", cause: .manyArenas, name: "arenas"),
+    .init(program: "pinned", cause: .pinnedArena, name: nil),
+    .init(program: "threads", cause: .threads, name: "threads"),
+    .init(program: "pipes", cause: .descriptors, name: "pipes"),
+    .init(program: "mappings", cause: .mappings, name: "anonymous"),
+    .init(program: "shared", cause: .sharedMemory, name: "shared"),
+    .init(program: "inflight", cause: .load, name: "requests"),
+    .init(program: "warmup", cause: .warmUp, name: nil), .init(program: "sawtooth", cause: .steady, name: nil),
+    .init(program: "steady", cause: .steady, name: nil),
+  ]
+
+  @Test(arguments: expectations) func theRightCauseComesFirst(_ expected: Expectation) throws {
+    let report: GrowthReport
+    do { report = try Self.watch(expected.program) } catch let error as FreezeError {
+      print("skipped: this machine does not let a test freeze its own child: \(error)")
+      return
+    }
+    let text = """
+      \(expected.program): \(report.sentence) [\(report.trend.pattern), p \(report.trend.probability)]
+      \(report.findings.map { "\($0.cause) \($0.confidence) +\($0.growth ?? 0) holds \($0.holds) \($0.title)" }.joined(separator: "\n"))
+      \(report.books.map { "\($0.holder) \($0.bytes) \($0.growth ?? 0)" }.joined(separator: ", "))
+      """
+    #expect(report.cause == expected.cause, "\(text)")
+    let first = try #require(report.findings.first, "\(text)")
+    if let name = expected.name { #expect((first.title + (first.site ?? "")).contains(name), "\(text)") }
+    #expect(report.booksAreClosed == true, "\(text)")
+    #expect(report.books.reduce(0) { $0 + $1.bytes } == Int64(try #require(report.resident)), "\(text)")
+    // A healthy program has nothing that is more than possible.
+    if expected.cause.isHealthy {
+      for finding in report.findings where !finding.cause.isHealthy {
+        #expect(finding.confidence == .possible, "\(text)")
+      }
+    }
+  }
+}

@@ -1,0 +1,137 @@
+import Foundation
+import Testing
+import Timeline
+
+@testable import Diagnosis
+
+/// Rules on evidence that is made up: parts that no test machine can be trusted to show.
+struct RuleTests {
+  static let mib = 1_048_576.0
+
+  static func samples(_ count: Int = 60, step: Int64 = 1000, _ fill: (Double, inout Sample) -> Void) -> [Sample] {
+    (0..<count).map { index in
+      var sample = Sample(time: 1_700_000_000_000 + Int64(index) * step)
+      sample[.rss] = 100 * mib
+      sample[.anonymous] = 80 * mib
+      sample[.threads] = 8
+      sample[.descriptors] = 20
+      fill(Double(index), &sample)
+      return sample
+    }
+  }
+
+  /// A control group of this process alone.
+  static func group(_ sample: inout Sample, file: Double = 10 * mib, kernel: Double = 5 * mib, shared: Double = 0) {
+    sample[.groupAnonymous] = 81 * mib
+    sample[.groupFile] = file
+    sample[.groupShared] = shared
+    sample[.groupKernel] = kernel
+    sample[.groupSocket] = 0
+    sample[.groupProcesses] = 1
+    sample[.groupUsage] = 81 * mib + file + kernel
+    sample[.groupLimit] = 512 * mib
+  }
+
+  @Test func pageCacheOfWrittenFiles() throws {
+    let report = Weighing.verdict(
+      Evidence(lives: [
+        Self.samples { time, sample in
+          Self.group(&sample, file: (10 + time) * Self.mib)
+          sample[.ioWritten] = time * Self.mib
+          sample[.groupInactiveFile] = (5 + time) * Self.mib
+        }
+      ]))
+    #expect(report.cause == .pageCache, "\(report.findings.map(\.cause))")
+    #expect(report.groupBooks.reduce(0) { $0 + $1.bytes } == Int64(try #require(report.groupUsage)))
+    #expect(report.groupBooks.last?.bytes == 0)
+  }
+
+  @Test func kernelMemoryAndTmpfs() {
+    let kernel = Weighing.verdict(
+      Evidence(lives: [Self.samples { time, sample in Self.group(&sample, kernel: (5 + time) * Self.mib) }]))
+    #expect(kernel.cause == .kernel)
+    let tmpfs = Weighing.verdict(
+      Evidence(lives: [
+        Self.samples { time, sample in Self.group(&sample, file: (10 + time) * Self.mib, shared: time * Self.mib) }
+      ]))
+    #expect(tmpfs.cause == .sharedMemory)
+  }
+
+  @Test func oneSharedGroupIsNotPutToTheProcess() {
+    let report = Weighing.verdict(
+      Evidence(lives: [
+        Self.samples { time, sample in
+          Self.group(&sample, file: (10 + time) * Self.mib, kernel: (5 + time) * Self.mib)
+          sample[.groupAnonymous] = 4000 * Self.mib
+        }
+      ]))
+    #expect(report.cause == .steady, "\(report.findings)")
+  }
+
+  @Test func growthWithoutSnapshotsIsUnexplainedAndForecast() throws {
+    let report = Weighing.verdict(
+      Evidence(
+        lives: [Self.samples(1200) { time, sample in sample[.rss] = (100 + time / 10) * Self.mib }],
+        limit: 340 * Self.mib))
+    #expect(report.cause == .unexplained)
+    #expect(report.trend.pattern == .growing)
+    #expect(abs(report.trend.perHour / Self.mib - 360) < 5)
+    let forecast = try #require(report.forecast)
+    let truth = (340 - 219.9) * 10
+    #expect(try #require(forecast.earliest) <= truth && truth <= forecast.latest ?? .infinity, "\(forecast)")
+    #expect(report.sentence.contains("limit of 340.0 MiB"))
+  }
+
+  /// Nights without load, days with it, restarts in between: nothing to find.
+  @Test func aDailyRhythmWithRestartsIsHealthy() {
+    var lives: [[Sample]] = []
+    for life in 0..<3 {
+      lives.append(
+        (0..<5 * 144).map { index in
+          let hours = Double(life * 5 * 24) + Double(index) / 6
+          var sample = Sample(time: 1_700_000_000_000 + Int64(hours * 3_600_000))
+          sample[.rss] = (300 + max(0, sin(hours / 24 * 2 * .pi)) * 200 + Double(index * 7919 % 13)) * Self.mib
+          sample[.threads] = 8
+          return sample
+        })
+    }
+    let report = Weighing.verdict(Evidence(lives: lives))
+    #expect(report.cause.isHealthy, "\(report.sentence) \(report.trend)")
+    for finding in report.findings where !finding.cause.isHealthy { #expect(finding.confidence == .possible) }
+  }
+
+  @Test func evidenceMayLackEverything() {
+    for evidence in [
+      Evidence(lives: []), Evidence(lives: [[]]), Evidence(lives: [[Sample(time: 0)]]),
+      Evidence(lives: [Self.samples { _, sample in sample[.rss] = nil }]),
+      Evidence(lives: [[]], heaps: [HeapFacts(time: 0), HeapFacts(time: 1)]),
+      Evidence(lives: [Self.samples { time, sample in sample[.rss] = time * 1e300 }], limit: .infinity),
+    ] {
+      let report = Weighing.verdict(evidence)
+      #expect(!report.sentence.isEmpty)
+      #expect((try? JSONEncoder().encode(report)) != nil)
+    }
+  }
+
+  @Test func everyCauseIsOnThePage() throws {
+    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let schema = try String(contentsOf: folder.appendingPathComponent("docs/report-schema.md"), encoding: .utf8)
+    for cause in Cause.allCases { #expect(schema.contains("`\(cause.rawValue)`")) }
+    for holder in ResidentBooks.Holder.allCases { #expect(schema.contains("`\(holder.rawValue)`")) }
+  }
+
+  @Test func sharesOfTheGrowthAreOfOne() {
+    let first = HeapFacts(time: 0, census: [.init(type: "A", kind: "class", count: 1, bytes: 100)])
+    let last = HeapFacts(
+      time: 60_000,
+      census: [
+        .init(type: "A", kind: "class", count: 100, bytes: 40 << 20),
+        .init(type: "malloc(64)", kind: "unknown", count: 9, bytes: 20 << 20),
+      ])
+    let report = Weighing.verdict(
+      Evidence(lives: [Self.samples { time, sample in sample[.rss] = (100 + time) * Self.mib }], heaps: [first, last]))
+    #expect(report.cause == .liveObjects)
+    #expect(report.findings.reduce(0) { $0 + ($1.share ?? 0) } <= 1.0001)
+  }
+}

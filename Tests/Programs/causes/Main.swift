@@ -1,0 +1,52 @@
+import Foundation
+
+/// A service in miniature that does one turn of work for each line on stdin and answers `done LOAD`. One cause each, one type a cause.
+protocol Service: AnyObject {
+  init()
+  /// One turn; returns what it counts as load in this turn.
+  func turn(_ number: Int) -> Int
+}
+
+let services: [String: any Service.Type] = [
+  "cycle": CycleService.self, "continuation": ContinuationService.self, "cache": CacheService.self,
+  "tasks": TaskService.self,
+  "native": NativeService.self, "arenas": ArenaService.self, "pinned": PinnedService.self,
+  "threads": ThreadService.self,
+  "pipes": PipeService.self, "mappings": MappingService.self, "shared": SharedService.self,
+  "inflight": InFlightService.self,
+  "warmup": WarmUpService.self, "sawtooth": SawtoothService.self, "steady": SteadyService.self,
+  "strings": StringService.self,
+  "native-leak": NativeLeakService.self,
+]
+
+@main
+enum Main {
+  static func main() {
+    guard CommandLine.arguments.count > 1, let type = services[CommandLine.arguments[1]] else {
+      print("usage: causes \(services.keys.sorted().joined(separator: "|"))")
+      exit(64)
+    }
+    setvbuf(stdout, nil, _IOLBF, 0)
+    let service = type.init()
+    print("READY")
+    var number = 0
+    while readLine() != nil {
+      print("done \(service.turn(number))")
+      number += 1
+    }
+    withExtendedLifetime(service) {}
+  }
+}
+
+/// Something to hold: a heap block of a class of its own with a buffer.
+final class Payload {
+  var bytes: [UInt8]
+  init(_ count: Int) { bytes = [UInt8](repeating: 7, count: count) }
+}
+
+/// Work that leaves nothing: what every service does besides.
+func churn() {
+  var kept: [Payload] = []
+  for size in 1...200 { kept.append(Payload(size * 16)) }
+  kept.removeAll()
+}
