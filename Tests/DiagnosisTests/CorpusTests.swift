@@ -62,9 +62,13 @@ struct CorpusTests {
     let (image, process) = try ProcessImage.frozen(pid: pid)
     defer { process.release() }
     let mapped = try #require(MappedMemory.all(of: pid))
-    let analysis = try HeapInspection.run(image, symbols: ImageSymbols(image))
+    let symbols = ImageSymbols(image)
+    let holders = try HeapInspection.holders(image, symbols: symbols)
+    let analysis = holders.analysis
     let books = ResidentBooks(image: image, heap: analysis.heap, mapped: mapped, present: process.presentPages.ranges)
-    return HeapFacts(analysis, time: time, books: books, threads: image.threads.count, pause: nil)
+    var facts = HeapFacts(analysis, time: time, books: books, threads: image.threads.count, pause: nil)
+    facts.holders = HeapFacts.places(try holders.holders(cut: 0.005))
+    return facts
   }
 
   /// Lets a program work and watches it as `memwhy PID` does, a second a turn by the test's clock.
@@ -104,8 +108,8 @@ struct CorpusTests {
   static let expectations: [Expectation] = [
     .init(program: "cycle", cause: .leak, name: "Session"),
     .init(program: "continuation", cause: .lostTasks, name: "waitForPeer"),
-    .init(program: "cache", cause: .liveObjects, name: nil),
-    .init(program: "strings", cause: .liveObjects, name: "__StringStorage"),
+    .init(program: "cache", cause: .liveObjects, name: "profiles"),
+    .init(program: "strings", cause: .liveObjects, name: "lines"),
     .init(program: "tasks", cause: .tasks, name: "tasks"),
     .init(program: "native", cause: .nativeGrowth, name: "malloc("),
     .init(program: "native-leak", cause: .leak, name: "malloc("),

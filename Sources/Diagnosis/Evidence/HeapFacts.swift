@@ -61,6 +61,24 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     var identity: String { "\(kind)|\(title)|\(waitsIn ?? "")" }
   }
 
+  /// What one place in the program keeps: a path from a named root along fields.
+  public struct Holder: Codable, Sendable, Hashable {
+    /// Names and fields from the root on, one step each: what tells the place in another snapshot.
+    public var path: [String]
+    /// Type of the blocks at its end.
+    public var type: String
+    public var count: UInt64
+    /// Bytes that would go with them.
+    public var retained: UInt64
+
+    public init(path: [String], type: String, count: UInt64, retained: UInt64) {
+      self.path = path
+      self.type = type
+      self.count = count
+      self.retained = retained
+    }
+  }
+
   /// Milliseconds since 1970.
   public var time: Int64
   public var allocator: String
@@ -73,6 +91,8 @@ public struct HeapFacts: Codable, Sendable, Hashable {
   /// nil where leaks could not be judged.
   public var leaks: [Leak]?
   public var books: ResidentBooks?
+  /// Places that keep at least half a percent of what is reachable; nil where that was not looked at.
+  public var holders: [Holder]?
   public var threads: Int
   /// Nanoseconds for which the process stood still.
   public var pause: UInt64?
@@ -109,6 +129,7 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     for arena in arenas { numbers += [arena.system, arena.live, arena.free, arena.top] }
     for row in census { numbers += [row.count, row.bytes] }
     for leak in leaks ?? [] { numbers += [leak.instances, leak.blocks, leak.bytes] }
+    for holder in holders ?? [] { numbers += [holder.count, holder.retained] }
     for amount in books?.rows.values.map(\.magnitude) ?? [] { numbers.append(amount) }
     return numbers.count < 1_000_000 && numbers.allSatisfy { $0 < most }
   }

@@ -18,6 +18,9 @@ struct LiveObjectsRule: Rule {
     let lines = rising.map {
       "\($0.type): +\(Say.count(Double(max($0.count, 0)))), +\(Say.bytes($0.bytes))"
     }
+    if let place = GrowingPlace.find(first, last), Double(place.growth) >= 0.5 * Double(growth) {
+      return [collection(place, growth: growth, hours: hours, lines: lines, evidence)]
+    }
     // Storage says how, a class or a value says what.
     let name = (rising.first { $0.kind == "class" } ?? rising.first)?.type ?? "live objects"
     return [
@@ -32,6 +35,27 @@ struct LiveObjectsRule: Rule {
         ],
         overturnedBy: "the count of these types stays or falls while the load is the same")
     ]
+  }
+
+  /// The same with the name of the place that keeps them.
+  private static func collection(
+    _ place: GrowingPlace, growth: Int64, hours: Double, lines: [String], _ evidence: Evidence
+  ) -> Finding {
+    var head = [
+      "\(place.name) keeps \(Say.bytes(place.growth)) more than at the first snapshot, \(Say.rate(Double(place.growth), hours: hours))"
+    ]
+    if let content = place.content, place.contentGrowth > 0 {
+      head.append(
+        "it holds \(Say.count(Double(place.contentGrowth))) more \(content), \(Say.bytes(place.growth / place.contentGrowth)) each with what hangs on them"
+      )
+    }
+    return Finding(
+      .liveObjects, title: place.name, site: place.name, confidence: evidence.growthConfidence, growth: growth,
+      holds: place.retained, evidence: head + lines,
+      advice: [
+        "bound \(place.name): a limit on entries or age, or removal when the work is done; if its keys hardly ever come again, drop it"
+      ],
+      overturnedBy: "what \(place.name) keeps stays or falls while the load is the same")
   }
 }
 

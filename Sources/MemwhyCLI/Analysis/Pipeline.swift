@@ -15,7 +15,7 @@ struct Pipeline: Analyzer {
 
   /// One snapshot: the report, and the facts by which it is compared with another.
   func capture(
-    _ request: AnalysisRequest, progress: Progress
+    _ request: AnalysisRequest, progress: Progress, findsHolders: Bool = false
   ) throws(CLIError) -> (report: ReportModel, facts: HeapFacts) {
     var clock = PhaseClock()
     progress.update("taking an image")
@@ -32,7 +32,8 @@ struct Pipeline: Analyzer {
     let analysis: HeapAnalysis
     do {
       analysis = try HeapInspection.run(
-        source.image, symbols: symbols, options: HeapAnalysis.Options(findsLeaks: request.verb != "heap")
+        source.image, symbols: symbols,
+        options: HeapAnalysis.Options(findsLeaks: request.verb != "heap", keepsReferences: findsHolders)
       ) { phase, share in progress.update(phase.rawValue, share) }
     } catch {
       throw source.explain(error)
@@ -40,15 +41,23 @@ struct Pipeline: Analyzer {
     let books = mapped.map {
       ResidentBooks(image: source.image, heap: analysis.heap, mapped: $0, present: source.presentRanges)
     }
+    // Names are read from the copy; where that does not work, types still say what grew.
+    let holders =
+      findsHolders
+      ? try? HeapHolders(analysis: analysis, image: source.image, symbols: symbols) {
+        progress.update("finding holders", $0)
+      }
+      .holders(cut: 0.005) : nil
     clock.finish("heap and graph")
     let remarks = source.release()
     clock.finish("release")
     let report = ReportModel(
       tool: ReportModel.Tool(version: Version.current), verb: request.verb, image: source.image, analysis: analysis,
       corePath: source.corePath, remarks: source.image.remarks + remarks, phases: clock.phases)
-    let facts = HeapFacts(
+    var facts = HeapFacts(
       analysis, time: time, books: books, threads: source.image.threads.count,
       pause: source.image.freeze?.measuredPause)
+    facts.holders = holders.map(HeapFacts.places)
     return (report, facts)
   }
 }

@@ -29,12 +29,12 @@ struct WholeDiagnosis {
     load?.start()
     defer { load?.stop() }
     let pipeline = Pipeline()
-    let first = try pipeline.capture(request, progress: progress)
+    let first = try pipeline.capture(request, progress: progress, findsHolders: true)
     let watched = watch(load, start: Clocks.monotonic)
     var last = first
     var remarks: [String] = []
     do {
-      last = try pipeline.capture(request, progress: progress)
+      last = try pipeline.capture(request, progress: progress, findsHolders: true)
     } catch {
       remarks.append("no second snapshot: \(error)")
     }
