@@ -22,6 +22,9 @@ require_file() {
   install_packages "$2" || die "cannot install $2, which brings $1; install it by hand"
 }
 
+# require_sqlite: the history of `memwhy watch` is SQLite's, and the Debian package of the library has no headers.
+require_sqlite() { require_file /usr/include/sqlite3.h libsqlite3-dev; }
+
 # optional COMMAND PACKAGE: tests that need it skip with a reason where it cannot be had.
 optional() {
   command -v "$1" >/dev/null && return
