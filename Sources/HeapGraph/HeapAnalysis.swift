@@ -51,6 +51,8 @@ public struct HeapAnalysis: Sendable {
     public var taskInfo: @Sendable (UInt64) -> TaskInfo?
     /// Stored properties of the elements or values of a collection's storage, by the storage's first word.
     public var storedFields: @Sendable (UInt64) -> [StoredField]
+    /// Stored properties of a class's instances, by an instance's first word.
+    public var instanceFields: @Sendable (UInt64) -> [StoredField]
     /// Blocks that hold bytes only, whatever stale words they contain (stdio buffers), by address.
     public var byteBuffers: [UInt64]
     /// Threads whose frames are history.
@@ -60,13 +62,15 @@ public struct HeapAnalysis: Sendable {
       taskWords: @escaping @Sendable (UInt64) -> TaskWords = { _ in TaskWords() },
       describeTask: @escaping @Sendable (UInt64) -> [String] = { _ in [] },
       taskInfo: @escaping @Sendable (UInt64) -> TaskInfo? = { _ in nil },
-      storedFields: @escaping @Sendable (UInt64) -> [StoredField] = { _ in [] }, byteBuffers: [UInt64] = [],
+      storedFields: @escaping @Sendable (UInt64) -> [StoredField] = { _ in [] },
+      instanceFields: @escaping @Sendable (UInt64) -> [StoredField] = { _ in [] }, byteBuffers: [UInt64] = [],
       idleWorkers: IdleWorkers = IdleWorkers()
     ) {
       self.taskWords = taskWords
       self.describeTask = describeTask
       self.taskInfo = taskInfo
       self.storedFields = storedFields
+      self.instanceFields = instanceFields
       self.byteBuffers = byteBuffers
       self.idleWorkers = idleWorkers
     }

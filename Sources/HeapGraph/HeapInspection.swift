@@ -59,6 +59,7 @@ extension HeapInspection {
         describeTask: { address in decoder.taskInfo(at: address).map(names.frames) ?? [] },
         taskInfo: { address in decoder.taskInfo(at: address) },
         storedFields: { head in decoder.storedFields(ofElementsOf: head) },
+        instanceFields: { head in decoder.storedFields(ofInstances: head) },
         byteBuffers: StdioBuffers.addresses(memory: image.memory, symbols: symbols),
         idleWorkers: IdleWorkers(image: image, symbols: symbols))
     }
@@ -138,5 +139,9 @@ final class SharedDecoder: ObjectTypeDecoder, @unchecked Sendable {
 
   func storedFields(ofElementsOf head: UInt64) -> [StoredField] {
     lock.withLock { _ in decoder.storedFields(ofElementsOf: head) }
+  }
+
+  func storedFields(ofInstances head: UInt64) -> [StoredField] {
+    lock.withLock { _ in decoder.storedFields(ofInstances: head) }
   }
 }
