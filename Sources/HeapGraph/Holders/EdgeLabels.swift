@@ -23,6 +23,7 @@ struct EdgeLabel: Hashable, Sendable {
 /// Labels of references and what they are called.
 struct EdgeLabels: Sendable {
   let heap: TypedHeap
+  let frames: AsyncFrameTable
   /// Offsets up to here tell references in an object of unknown layout apart.
   private static let describedBytes: UInt64 = 256
 
@@ -41,7 +42,10 @@ struct EdgeLabels: Sendable {
       }
       guard offset >= UInt64(table.keys), key.stride > 0 else { return EdgeLabel(.field, offset) }
       return EdgeLabel(value == nil ? .element : .key, (offset - UInt64(table.keys)) % UInt64(key.stride))
-    case .taskSlab, .task: return EdgeLabel(.field, 0)
+    case .taskSlab, .task:
+      let start = heap.blocks.address(block)
+      // The function whose frame it is, counted from 1.
+      return EdgeLabel(.field, UInt64((frames.number(owning: start &+ offset, in: start) ?? -1) + 1))
     case .conservative where type.kind == .native: return EdgeLabel(.field, 0)
     // Elements behind an instance's own fields, which nobody describes: one is as good as the other.
     case .conservative where offset >= Self.describedBytes: return EdgeLabel(.element, 0)
@@ -79,6 +83,10 @@ struct EdgeLabels: Sendable {
     case (.field, .fixed(_, let slots)):
       if label.offset == 8 { return " (weak reference count)" }
       return path(slots)
+    case (.field, .taskSlab), (.field, .task):
+      guard label.offset > 0, label.offset <= frames.functions.count else { return "" }
+      let function = frames.functions[label.offset - 1]
+      return function.isEmpty ? "" : " (frame of \(function))"
     default: return ""
     }
   }

@@ -52,7 +52,7 @@ public final class HeapHolders: @unchecked Sendable {
     var unreachedRoots = 0
     for index in 0..<graph.rootCount where tree.vertex(blockCount + index) == nil { unreachedRoots += 1 }
     reachableBlocks = max(0, tree.count - 1 - (graph.rootCount - unreachedRoots))
-    labels = EdgeLabels(heap: heap)
+    labels = EdgeLabels(heap: heap, frames: AsyncFrameTable(references))
   }
 
   /// The tree of holders.

@@ -35,7 +35,7 @@ struct KeyCounter {
     self.showContents = showContents
   }
 
-  private static func kind(_ typeName: String) -> KeySummary.Kind {
+  static func kind(_ typeName: String) -> KeySummary.Kind {
     switch typeName {
     case "Int", "Int64", "UInt", "UInt64", "Int32", "UInt32", "Int16", "UInt16", "Int8", "UInt8": .integers
     case "String": .strings
