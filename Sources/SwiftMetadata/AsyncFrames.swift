@@ -31,5 +31,6 @@ extension MetadataDecoder {
     else { return }
     info.parent = parent
     info.isGroupChild = flags >> 26 & 1 == 1
+    if info.isGroupChild { info.group = memory.word(info.address &+ UInt64(TaskLayout.size) &+ 16) ?? 0 }
   }
 }

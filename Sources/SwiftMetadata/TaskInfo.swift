@@ -52,6 +52,8 @@ public struct TaskInfo: Sendable, Hashable {
   public var parent: UInt64 = 0
   /// A child of a task group; a child that is none is an `async let`.
   public var isGroupChild = false
+  /// Address of the group of a group's child.
+  public var group: UInt64 = 0
 
   /// Not running, not queued, not done: only somebody who still holds its continuation can go on with it.
   public var isSuspended: Bool { !isEnqueued && !isRunning && !isComplete }

@@ -190,6 +190,8 @@ private struct ViewSink: ReferenceSink {
   mutating func reference(from source: Int, offset: UInt64, to target: Int, _ strength: ReferenceSlot.Strength) {
     guard strength != .unowned, strength != .weak else { return }
     let type = labels.heap.typeIndex(source)
+    // A word in a block of which nothing is known: more likely left over than a buffer of Swift's in the hands of C.
+    if strength == .ambiguous, type == TypedHeap.unknown { return }
     guard types.contains(type) else {
       heldWhole.insert(target)
       return

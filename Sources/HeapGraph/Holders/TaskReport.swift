@@ -37,7 +37,7 @@ public struct TaskGroup: Sendable, Hashable, Codable {
   /// Position among the functions of the first that is not of the standard library.
   public var firstOwn: Int?
   public var relation: Relation
-  /// Of children: the async function in which the parent is suspended.
+  /// Of children: the async function that made them.
   public var parent: String?
   public var tasks: Int
   /// Of these, tasks that no pointer leads to: nobody can ever resume them.
@@ -77,7 +77,7 @@ extension HeapHolders {
       let frames = frames(of: task.info.address)
       let key = TaskGroupKey(
         state: state(task), functions: frames.map(\.function), relation: TaskGroup.Relation(task.info),
-        parent: task.info.parent == 0 ? nil : parentFunction(task.info.parent))
+        parent: task.info.parent == 0 ? nil : parentFunction(task.info))
       var group = groups[key] ?? TaskGroupBuilder(address: task.info.address, frames: frames)
       group.tasks += 1
       if task.info.isCancelled { group.cancelled += 1 }
@@ -116,8 +116,16 @@ extension HeapHolders {
     return frames
   }
 
-  private func parentFunction(_ task: UInt64) -> String? {
-    let frames = frames(of: task)
+  /// A group, and an `async let`, lie in the frame of the function that made them; where that is not to be told, what the parent waits in.
+  private func parentFunction(_ task: TaskInfo) -> String? {
+    let place = task.isGroupChild ? task.group : task.address
+    let block = references.heap.blocks.index(containing: place)
+    if block >= 0, let number = labels.frames.number(owning: place, in: references.heap.blocks.address(block)),
+      !labels.frames.functions[number].isEmpty
+    {
+      return labels.frames.functions[number]
+    }
+    let frames = frames(of: task.parent)
     return (frames.first { !$0.isStandard } ?? frames.first)?.function
   }
 
