@@ -10,7 +10,7 @@ import Timeline
 /// The real thing: process -> image -> heap -> graph -> report.
 struct Pipeline: Analyzer {
   func report(_ request: AnalysisRequest, progress: Progress) throws(CLIError) -> ReportModel {
-    try capture(request, progress: progress).report
+    try capture(request, progress: progress, findsHolders: request.findsHolders).report
   }
 
   /// One snapshot: the report, and the facts by which it is compared with another.
@@ -46,18 +46,21 @@ struct Pipeline: Analyzer {
       findsHolders
       ? try? HeapHolders(analysis: analysis, image: source.image, symbols: symbols) {
         progress.update("finding holders", $0)
-      }
-      .holders(cut: 0.005) : nil
+      } : nil
+    let places = try? holders?.holders(cut: 0.005)
+    let detail = request.findsHolders ? try? holders?.holders(cut: 0.001) : places
     clock.finish("heap and graph")
     let remarks = source.release()
     clock.finish("release")
-    let report = ReportModel(
+    var report = ReportModel(
       tool: ReportModel.Tool(version: Version.current), verb: request.verb, image: source.image, analysis: analysis,
       corePath: source.corePath, remarks: source.image.remarks + remarks, phases: clock.phases)
+    report.time = time
+    report.holders = detail.map { ReportModel.Tree($0) }
     var facts = HeapFacts(
       analysis, time: time, books: books, threads: source.image.threads.count,
       pause: source.image.freeze?.measuredPause)
-    facts.holders = holders.map(HeapFacts.places)
+    facts.holders = places.map(HeapFacts.places)
     return (report, facts)
   }
 }

@@ -44,6 +44,7 @@ struct WholeDiagnosis {
       limit: options.limit.map { Double($0.bytes) }, loadName: options.load?.metric, age: past.isEmpty ? age : nil)
     var report = last.report
     report.growth = Weighing.verdict(evidence, events: past.events + watched.events, remarks: past.remarks + remarks)
+    report.growth?.moments = GrowthReport.Moment.all(evidence.heaps)
     return report
   }
 
