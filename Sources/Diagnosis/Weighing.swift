@@ -110,7 +110,8 @@ public enum Weighing {
       pattern: test.pattern, perHour: test.slope.slope * 3600, lowPerHour: test.slope.low * 3600,
       highPerHour: test.slope.high * 3600, probability: test.probability, epochs: test.epochs, lives: test.lives,
       periodSeconds: test.period,
-      method: "Mann-Kendall test with Hamed and Rao's variance and signs of differences, on the lowest level per epoch; slope by Theil and Sen"
+      method: "Mann-Kendall test with Hamed and Rao's variance and signs of differences, "
+        + "on the lowest level per epoch; slope by Theil and Sen"
         + (evidence.withoutLoad != nil ? ", without the part that follows \(evidence.loadName ?? "load")" : ""))
   }
 }

@@ -117,7 +117,8 @@ public struct Evidence: Sendable {
   /// cache of mapped files for a danger.
   public var forecast: Forecast? {
     guard let limit else { return nil }
-    guard limitIsOfGroup, let sample = lives.last?.last(where: { Self.charged($0) != nil }), let now = Self.charged(sample)
+    guard limitIsOfGroup, let sample = lives.last?.last(where: { Self.charged($0) != nil }),
+      let now = Self.charged(sample)
     else { return Forecast(decisive, limit: limit) }
     if withoutLoad == nil {
       let series = lives.map { life in
