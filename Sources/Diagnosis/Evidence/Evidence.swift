@@ -43,12 +43,21 @@ public struct Evidence: Sendable {
     self.loadName = hasLoad ? loadName ?? "load" : load.isEmpty ? nil : "processor time"
     let model = memory.last.flatMap { LoadModel(memory: $0, load: load) }
     loadModel = model
-    if let model, let own = memory.last, model.correlation > 0.3 {
-      withoutLoad = GrowthTest([model.withoutLoad(memory: own, load: load)], material: material)
+    if let model, model.correlation > Self.followsLoad {
+      // Each life has a load and a weight of its own.
+      let rest = zip(lives, memory).map { life, own in
+        let load = Series(life, hasLoad ? .load : .cpu).rates
+        guard let model = LoadModel(memory: own, load: load), model.correlation > Self.followsLoad else { return own }
+        return model.withoutLoad(memory: own, load: load)
+      }
+      withoutLoad = GrowthTest(rest, material: material)
     } else {
       withoutLoad = nil
     }
   }
+
+  /// Rank correlation of memory and load from which a part of memory is put to the load.
+  private static let followsLoad = 0.3
 
   /// What a process needs, in memory or in swap.
   private static func level(_ sample: Sample) -> (Double, Double) {
