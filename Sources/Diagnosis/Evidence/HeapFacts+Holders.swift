@@ -12,7 +12,7 @@ extension HeapFacts {
     let fields = try graph.leadingFields(of: flat.unnamed.map(\.address))
     for (index, address) in flat.unnamed { flat.places[index].owner = fields[address] }
     holders = flat.places
-    tasks = Array(graph.tasks().groups.prefix(Self.mostRows))
+    tasks = Array(try graph.tasks().groups.prefix(Self.mostRows))
     guard findsWaste else { return }
     var report = try graph.waste()
     report.duplicates = Array(report.duplicates.prefix(20))
