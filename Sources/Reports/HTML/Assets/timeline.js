@@ -174,7 +174,7 @@ memwhy.timeline = (element, first, options = {}) => {
 
   const events = (x, bottom, width) => {
     for (const event of chart.events) {
-      if (event.kind === "snapshot" || event.time < domain[0] || event.time > domain[1]) continue;
+      if (event.kind === "snapshot" || event.kind === "started" || event.time < domain[0] || event.time > domain[1]) continue;
       const at = Math.min(Math.max(x(event.time), left), left + width).toFixed(1);
       const group = svg("g", {});
       group.append(svg("title", {}, `${moment(event.time)}: ${event.detail}`));
