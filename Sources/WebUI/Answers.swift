@@ -15,7 +15,8 @@ extension HTTPResponse {
   }
 
   static func plain(_ status: HTTPStatusCode, _ text: String, _ more: [String: String] = [:]) -> HTTPResponse {
-    HTTPResponse(statusCode: status, headers: headers("text/plain; charset=utf-8", more), body: Data((text + "\n").utf8))
+    HTTPResponse(
+      statusCode: status, headers: headers("text/plain; charset=utf-8", more), body: Data((text + "\n").utf8))
   }
 
   static func text(_ type: String, _ text: String, _ more: [String: String] = [:]) -> HTTPResponse {

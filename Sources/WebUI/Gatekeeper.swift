@@ -52,29 +52,24 @@ struct Gatekeeper: Sendable {
   /// With the port, because cookies do not know ports and two servers may run.
   var cookieName: String { "\(Self.cookie)-\(address.port)" }
 
+  /// The port does not matter: a tunnel has its own, and a foreign name stays foreign on any.
   func isOwnName(_ host: String?) -> Bool {
-    guard let host, let (name, port) = Self.split(host.lowercased()) else { return false }
-    // A proxy in front may have another port, under the names that were given.
-    if names.contains(name) { return true }
-    guard port == address.port || (port == nil && address.port == 80) else { return false }
-    if name == address.host { return true }
+    guard let host, let name = Self.name(in: host.lowercased()) else { return false }
+    if names.contains(name) || name == address.host { return true }
     if address.isLoopback || address.isAny, ["localhost", "127.0.0.1", "::1"].contains(name) { return true }
     // Behind "all addresses" any number is this machine; only names can be made to lead here by somebody else.
     return address.isAny && (try? ListenAddress(parsing: name.contains(":") ? "[\(name)]" : name, port: 0)) != nil
   }
 
-  private static func split(_ host: String) -> (name: String, port: UInt16?)? {
+  /// Without the port; nil for what is no host.
+  private static func name(in host: String) -> String? {
+    func isPort(_ text: Substring) -> Bool { text.isEmpty || (text.first == ":" && UInt16(text.dropFirst()) != nil) }
     if host.hasPrefix("[") {
-      guard let end = host.firstIndex(of: "]") else { return nil }
-      let name = String(host[host.index(after: host.startIndex)..<end])
-      let rest = host[host.index(after: end)...]
-      if rest.isEmpty { return (name, nil) }
-      guard rest.hasPrefix(":"), let port = UInt16(rest.dropFirst()) else { return nil }
-      return (name, port)
+      guard let end = host.firstIndex(of: "]"), isPort(host[host.index(after: end)...]) else { return nil }
+      return String(host[host.index(after: host.startIndex)..<end])
     }
-    guard let colon = host.lastIndex(of: ":") else { return (host, nil) }
-    guard let port = UInt16(host[host.index(after: colon)...]) else { return nil }
-    return (String(host[..<colon]), port)
+    let name = host.prefix { $0 != ":" }
+    return isPort(host[name.endIndex...]) && !name.isEmpty ? String(name) : nil
   }
 
   /// Browsers say with every POST where it comes from. Scripts that send no `Origin` have the token in a header, which no foreign page can set.

@@ -34,7 +34,8 @@ struct Routes: Sendable {
     guard let answer = table[request.path] else {
       let isOther = (request.method == .POST ? Self.get : Self.post)[request.path] != nil
       return isOther
-        ? .plain(.methodNotAllowed, "Not by \(request.method.rawValue).", ["Allow": request.method == .POST ? "GET" : "POST"])
+        ? .plain(
+          .methodNotAllowed, "Not by \(request.method.rawValue).", ["Allow": request.method == .POST ? "GET" : "POST"])
         : .plain(.notFound, "There is nothing here.")
     }
     do { return try await answer(self, request) } catch let error as BadRequest {
@@ -60,7 +61,9 @@ struct Routes: Sendable {
     let chart = ChartQuery(
       target: try query.text("target"), from: from, to: to,
       width: Int(try query.number("width", in: 10...4000, default: 1000)))
-    guard let answer = try chart.answer(history()) else { throw BadRequest("Nothing is recorded of this target.", .notFound) }
+    guard let answer = try chart.answer(history()) else {
+      throw BadRequest("Nothing is recorded of this target.", .notFound)
+    }
     return .json(answer)
   }
 

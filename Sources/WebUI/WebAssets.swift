@@ -4,8 +4,10 @@ import Reports
 /// The page of `memwhy serve`: the charts of the reports, and what fetches for them.
 enum WebAssets {
   static let style = HTMLAssets.style + "\n" + text(PackageResources.app_css)
-  static let script = [HTMLAssets.theme, HTMLAssets.scales, HTMLAssets.timeline, HTMLAssets.icicle, text(PackageResources.app_js)]
-    .joined(separator: "\n")
+  static let script = [
+    HTMLAssets.theme, HTMLAssets.scales, HTMLAssets.timeline, HTMLAssets.icicle, text(PackageResources.app_js),
+  ]
+  .joined(separator: "\n")
   static let page = text(PackageResources.index_html)
 
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

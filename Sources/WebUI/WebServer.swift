@@ -37,9 +37,10 @@ public final class WebServer: Sendable {
   /// - Throws: `WebError.badAddress`.
   public init(
     _ options: Options,
-    diagnose: @escaping @Sendable (
-      _ pid: Int32, _ seconds: Int, _ progress: @escaping @Sendable (String) -> Void
-    ) throws -> ReportModel
+    diagnose:
+      @escaping @Sendable (
+        _ pid: Int32, _ seconds: Int, _ progress: @escaping @Sendable (String) -> Void
+      ) throws -> ReportModel
   ) throws(WebError) {
     self.options = options
     let gate = Gate(
@@ -58,7 +59,8 @@ public final class WebServer: Sendable {
 
   /// The printed address has the token in it. It goes into a cookie at once, so that it stays out of the browser's history and of logs.
   private static func welcome(_ request: HTTPRequest, _ keeper: Gatekeeper) -> HTTPResponse? {
-    guard request.method == .GET, request.path == "/", let token = request.query.first(where: { $0.name == "token" })?.value
+    guard request.method == .GET, request.path == "/",
+      let token = request.query.first(where: { $0.name == "token" })?.value
     else { return nil }
     guard keeper.token.matches(token) else {
       return .plain(.unauthorized, "The token is wrong. Open the address that memwhy serve printed.")

@@ -30,7 +30,9 @@ final class RawClient {
   deinit { close(descriptor) }
 
   func send(_ text: String) {
-    _ = Array(text.utf8).withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue)) }
+    _ = Array(text.utf8).withUnsafeBytes {
+      Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue))
+    }
   }
 
   /// Until the other side closes, or 20 s without a byte.

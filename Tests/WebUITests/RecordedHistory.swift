@@ -23,7 +23,8 @@ struct RecordedHistory {
     var ids: [Int64] = []
     for life in 0..<2 {
       let first = Self.start + Int64(life * seconds) * 1000
-      let run = Run(pid: Int32(4711 + life), startTicks: UInt64(100 + life), boot: "boot", name: "shop<b>", command: Self.name)
+      let run = Run(
+        pid: Int32(4711 + life), startTicks: UInt64(100 + life), boot: "boot", name: "shop<b>", command: Self.name)
       let id = try history.identifier(of: run, target: Self.name, time: first)
       ids.append(id)
       let samples = (0..<seconds).map { second in

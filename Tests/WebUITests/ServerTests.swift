@@ -33,7 +33,8 @@ struct ServerTests {
 
       let targets = try list(RawClient.ask("/api/targets", port: port).body)
       #expect(targets.count == 1 && targets.first?["lives"] as? Int == 2)
-      #expect(targets.first?["name"] as? String == RecordedHistory.name && targets.first?["isRunning"] as? Bool == false)
+      #expect(
+        targets.first?["name"] as? String == RecordedHistory.name && targets.first?["isRunning"] as? Bool == false)
 
       let answer = try object(RawClient.ask("/api/timeline?target=\(Self.target)&width=100", port: port).body)
       let chart = try #require(answer["chart"] as? [String: Any])
@@ -59,7 +60,9 @@ struct ServerTests {
       #expect(detail["liveBytes"] as? Int == 1_000_000)
       let root = try #require((detail["holders"] as? [String: Any])?["root"] as? [String: Any])
       let top = try #require((root["children"] as? [[String: Any]])?.first)
-      #expect(top["name"] as? String == "Cache.shared" && (top["children"] as? [[String: Any]])?.first?["field"] as? String == ".offers")
+      #expect(
+        top["name"] as? String == "Cache.shared"
+          && (top["children"] as? [[String: Any]])?.first?["field"] as? String == ".offers")
       let comparison = try object(RawClient.ask("/api/compare?before=\(ids[0])&after=\(ids[1])", port: port).body)
       let types = try #require(comparison["types"] as? [[String: Any]])
       #expect(types.first?["change"] as? Int == 1_800_000 && types.first?["name"] as? String == "Offer<script>")
@@ -73,7 +76,8 @@ struct ServerTests {
     try await RunningServer.with(history) { port, _ in
       let from = RecordedHistory.start + 10_000
       let answer = try object(
-        RawClient.ask("/api/timeline?target=\(Self.target)&from=\(from)&to=\(from + 20_000)&width=500", port: port).body)
+        RawClient.ask("/api/timeline?target=\(Self.target)&from=\(from)&to=\(from + 20_000)&width=500", port: port).body
+      )
       let chart = try #require(answer["chart"] as? [String: Any])
       let times = try #require(chart["times"] as? [Int64])
       #expect(times.first == from && times.last == from + 20_000 && times.count == 21)
@@ -97,7 +101,8 @@ struct ServerTests {
         ("/api/timeline?target=\(Self.target)&from=20&to=10", 400),
         ("/api/timeline?target=\(Self.target)&width=0", 400), ("/api/timeline?target=\(Self.target)&width=1e9", 400),
         ("/api/timeline?target=\(Self.target)'%20OR%20'1'='1", 404), ("/api/captures?target=no", 404),
-        ("/api/capture", 400), ("/api/capture?id=9223372036854775807", 404), ("/api/capture?id=9223372036854775808", 400),
+        ("/api/capture", 400), ("/api/capture?id=9223372036854775807", 404),
+        ("/api/capture?id=9223372036854775808", 400),
         ("/api/capture?id=1", 422), ("/api/capture?id=2", 422), ("/api/compare?before=1&after=2", 422),
         ("/report?id=1", 404), ("/api/diagnose?pid=1", 405),
       ] {
@@ -108,7 +113,9 @@ struct ServerTests {
       #expect(try RawClient.ask("/", port: port, headers: ["Host": "evil.example"]).status == 421)
       #expect(try RawClient.ask("PUT", "/", port: port).status == 405)
       // No HTTP at all: closed, and the server lives on.
-      for text in ["\r\n\r\n", "GET\r\n\r\n", "\u{0}\u{1}\u{2}\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: -5\r\n\r\n"] {
+      for text in [
+        "\r\n\r\n", "GET\r\n\r\n", "\u{0}\u{1}\u{2}\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+      ] {
         let client = try RawClient(port: port)
         client.send(text)
         #expect(!client.receive().contains("200 OK"))
@@ -179,18 +186,16 @@ struct ServerTests {
     defer { history.remove() }
     let asked = Mutex<[(Int32, Int)]>([])
     let gate = DispatchSemaphore(value: 0)
-    try await RunningServer.with(
-      history,
-      diagnose: { pid, seconds, progress in
-        asked.withLock { $0.append((pid, seconds)) }
-        progress("watching")
-        guard pid != 13 else { throw RunningServer.Failure("there is no process 13\u{1b}[2J") }
-        gate.wait()
-        return ReportModel(
-          tool: .init(version: "0"), verb: "diagnose", target: .init(source: .frozen, pid: pid, name: "shop</script>"),
-          heap: .init(allocator: "glibc", isExact: true, blocks: 1, bytes: 1), leaks: .init(groups: []))
-      }
-    ) { port, _ in
+    let diagnose: DiagnosisJobs.Body = { pid, seconds, progress in
+      asked.withLock { $0.append((pid, seconds)) }
+      progress("watching")
+      guard pid != 13 else { throw RunningServer.Failure("there is no process 13\u{1b}[2J") }
+      gate.wait()
+      return ReportModel(
+        tool: .init(version: "0"), verb: "diagnose", target: .init(source: .frozen, pid: pid, name: "shop</script>"),
+        heap: .init(allocator: "glibc", isExact: true, blocks: 1, bytes: 1), leaks: .init(groups: []))
+    }
+    try await RunningServer.with(history, diagnose: diagnose) { port, _ in
       let own = ["Origin": "http://127.0.0.1:\(port)", "Cookie": "memwhy-token-\(port)=\(RunningServer.token)"]
       func ask(_ pid: String, _ headers: [String: String]) throws -> RawClient.Answer {
         try RawClient.ask("POST", "/api/diagnose?pid=\(pid)&seconds=2", port: port, headers: headers)

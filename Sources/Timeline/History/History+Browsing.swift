@@ -68,6 +68,24 @@ extension History {
     return steps
   }
 
+  /// What happened to some runs, and to the machine; oldest first, at most the newest `limit`.
+  public func events(runs: [Int64], from: Int64, to: Int64, limit: Int) throws(TimelineError) -> [TimelineEvent] {
+    let list = runs.map(String.init).joined(separator: ", ")
+    return try reading { database in
+      let rows = try Row.fetchAll(
+        database,
+        sql: """
+          SELECT time, kind, detail FROM event
+          WHERE time >= ? AND time <= ? AND (run IS NULL OR run IN (\(list))) ORDER BY time DESC LIMIT ?
+          """, arguments: [from, to, limit])
+      return rows.reversed().compactMap { row in
+        TimelineEvent.Kind(rawValue: row["kind"]).map {
+          TimelineEvent(time: row["time"], kind: $0, detail: row["detail"])
+        }
+      }
+    }
+  }
+
   /// Snapshots of the heap without their contents, oldest first; at most the newest `limit`.
   public func captureEntries(runs: [Int64], limit: Int = 500) throws(TimelineError) -> [CaptureEntry] {
     guard !runs.isEmpty else { return [] }

@@ -130,6 +130,7 @@
     attempt(showMoments);
   };
   const showMoments = async () => {
+    chart.mark(picked.map((one) => one.time));
     const box = place("moments");
     if (picked.length === 1) { box.replaceChildren(html("p", { class: "note" }, `${moment(picked[0].time)} is chosen; click the other moment.`)); return; }
     const [first, last] = picked;
@@ -211,6 +212,7 @@
     place("overview").hidden = Boolean(state.target);
     place("service").hidden = !state.target;
     picked = [];
+    if (chart) chart.mark([]);
     place("capture").replaceChildren();
     if (!state.target) return;
     place("pid").value = "";

@@ -5,7 +5,8 @@ import Synchronization
 /// Diagnoses that visitors asked for. One at a time: each pauses a process twice. The newest few reports are kept, in memory only.
 final class DiagnosisJobs: Sendable {
   /// What a diagnosis is: a process and for how long to watch it, in seconds. Blocks until it is done; throws a text for people.
-  typealias Body = @Sendable (_ pid: Int32, _ seconds: Int, _ progress: @escaping @Sendable (String) -> Void) throws -> ReportModel
+  typealias Body =
+    @Sendable (_ pid: Int32, _ seconds: Int, _ progress: @escaping @Sendable (String) -> Void) throws -> ReportModel
 
   enum State: String, Encodable, Sendable { case running, done, failed }
 

@@ -31,9 +31,8 @@ struct ChartQuery: Sendable {
     let runs = all.filter { $0.last >= start && $0.first <= end }
     let columns = try history.columns(
       runs: runs.map(\.id), metrics: Self.metrics, from: start, to: end, columns: width)
-    let events = try history.events(from: start, to: end)
     var chart = Self.chart(columns)
-    chart.events = Array(events.filter { $0.kind != .snapshot }.suffix(200))
+    chart.events = try history.events(runs: runs.map(\.id), from: start, to: end, limit: 200)
     return Answer(
       chart: chart, first: first, last: last, from: start, to: end,
       column: max((end - start) / Int64(max(width, 1)) + 1, 1))
