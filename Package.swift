@@ -36,7 +36,11 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "WebUI",
-      dependencies: ["Reports", "Timeline", "Measurement", .product(name: "FlyingFox", package: "FlyingFox")],
+      dependencies: [
+        "Reports", "Diagnosis", "Timeline", "ProcessImage", "Measurement",
+        .product(name: "FlyingFox", package: "FlyingFox"),
+      ],
+      resources: ["index.html", "app.css", "app.js"].map { .embedInCode("Assets/\($0)") },
       swiftSettings: strict),
     .executableTarget(
       name: "MemwhyCLI",
@@ -60,7 +64,9 @@ let package = Package(
     .testTarget(name: "TimelineTests", dependencies: ["Timeline", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis", "Symbols", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "WebUITests", dependencies: ["WebUI", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "WebUITests",
+      dependencies: ["WebUI", "TestSupport", .product(name: "FlyingFox", package: "FlyingFox")], swiftSettings: strict),
     .testTarget(name: "MemwhyCLITests", dependencies: ["MemwhyCLI", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests", dependencies: ["MemwhyCLI", "HeapGraph", "TestSupport"], swiftSettings: strict),
