@@ -72,7 +72,7 @@ struct DemoDay {
   }
 
   private func arguments(_ service: DemoService, _ metric: String) -> [String] {
-    let watch = max(5, Int(plan.seconds * 0.25))
+    let watch = max(5, Int(plan.seconds * 0.33))
     return ["diagnose", "\(service.pid)", "--for", "\(watch)s", "--load", metric] + (html.map { ["--html", $0] } ?? [])
   }
 

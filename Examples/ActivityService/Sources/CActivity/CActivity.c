@@ -27,6 +27,11 @@ void activity_agent_free(struct activity_agent *agent) {
   free(agent);
 }
 
+void activity_touch_stack(size_t bytes) {
+  volatile char stack[bytes > 0 ? bytes : 1];
+  for (size_t i = 0; i < bytes; i += 1024) stack[i] = 1;
+}
+
 size_t activity_bytes_in_use(void) {
   struct mallinfo2 info = mallinfo2();
   return info.uordblks + info.hblkhd;

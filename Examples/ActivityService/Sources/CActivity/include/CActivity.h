@@ -12,6 +12,9 @@ struct activity_agent {
 struct activity_agent *activity_agent_parse(const char *header, size_t length);
 void activity_agent_free(struct activity_agent *agent);
 
+/// Writes to so many bytes of the calling thread's stack, as real work does: they stay in memory as long as the thread.
+void activity_touch_stack(size_t bytes);
+
 /// Bytes that malloc has handed out and not got back: what a service's own count can be compared with.
 size_t activity_bytes_in_use(void);
 /// Bytes that free() got back and malloc keeps.

@@ -1,3 +1,4 @@
+import CActivity
 import Glibc
 import Synchronization
 
@@ -15,12 +16,8 @@ struct ThreadsFault: Fault {
     let code = pthread_create(
       &thread, nil,
       { _ in
-        // What real work on a thread leaves of its stack in memory.
-        withUnsafeTemporaryAllocation(byteCount: 256 << 10, alignment: 16) { scratch in
-          _ = scratch.initializeMemory(as: UInt8.self, repeating: 1)
-          while true { pause() }
-        }
-        return nil
+        activity_touch_stack(128 << 10)
+        while true { pause() }
       }, nil)
     guard code == 0 else { return }
     pthread_detach(thread)
