@@ -46,7 +46,11 @@ public struct GrowthReport: Codable, Sendable, Hashable {
   public var groupBooks: [Row]
   public var groupUsage: UInt64?
   public var findings: [Finding]
+  /// Growth of resident memory between the snapshots, put to causes; their sum is the growth of `resident`. Empty without two snapshots.
+  public var account: [Row]?
   public var forecast: Forecast?
+  /// The forecast by cause and by load.
+  public var forecastByCause: CauseForecast?
   public var curves: Curves
   public var events: [TimelineEvent]
   public var remarks: [String]

@@ -28,12 +28,15 @@ public enum Weighing {
     // What a growing process holds besides is no cause of the growth, and a steady one's patterns are one answer.
     if grows { findings.removeAll { $0.cause == .steady || $0.cause == .warmUp } }
     let forecast = evidence.limit.map { Forecast(evidence.decisive, limit: $0) }
+    let account = GrowthAccount(findings, evidence).rows
     return GrowthReport(
       sentence: sentence(findings, evidence, forecast), cause: findings.first?.cause ?? .unexplained,
       watchedSeconds: evidence.lives.reduce(0) { $0 + span($1) }, samples: evidence.lives.reduce(0) { $0 + $1.count },
       trend: trend(evidence), books: books.rows, resident: books.resident, booksAreClosed: books.isClosed,
       groupBooks: books.group, groupUsage: evidence.latest(.groupUsage).map(\.saturatedAmount), findings: findings,
-      forecast: forecast, curves: Curves.make(evidence.lives), events: events,
+      account: account.isEmpty ? nil : account, forecast: forecast,
+      forecastByCause: CauseForecast(forecast, findings: findings, evidence), curves: Curves.make(evidence.lives),
+      events: events,
       remarks: remarks + [evidence.caution].compactMap { $0 })
   }
 
@@ -89,6 +92,8 @@ public enum Weighing {
   private static func standing(_ finding: Finding) -> Double {
     switch finding.cause {
     case .manyArenas, .pinnedArena: Double(finding.holds)
+    // What is only possible does not come before the answer that nothing grows.
+    case .duplicates, .capacity: finding.confidence > .possible ? Double(finding.holds) : 1
     case .pageCache, .sharedMemory, .kernel, .mappings: Double(max(finding.growth ?? Int64(finding.holds / 4), 0))
     default: 0
     }

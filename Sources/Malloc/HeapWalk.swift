@@ -45,12 +45,14 @@ public struct HeapWalk: Sendable {
     public var freeBytes: UInt64
     /// The top chunk: free memory at the end, the only part that a trim from the top returns.
     public var topBytes: UInt64
+    /// Where the top chunk begins; 0 where it is not known.
+    public var topAddress: UInt64
     /// A thread stood inside this arena's lock at the freeze.
     public var isLocked: Bool
 
     public init(
       address: UInt64, isMain: Bool, systemBytes: UInt64, liveBlocks: Int, liveBytes: UInt64, freeBytes: UInt64,
-      topBytes: UInt64, isLocked: Bool
+      topBytes: UInt64, topAddress: UInt64 = 0, isLocked: Bool
     ) {
       self.address = address
       self.isMain = isMain
@@ -59,6 +61,7 @@ public struct HeapWalk: Sendable {
       self.liveBytes = liveBytes
       self.freeBytes = freeBytes
       self.topBytes = topBytes
+      self.topAddress = topAddress
       self.isLocked = isLocked
     }
   }

@@ -17,12 +17,15 @@ public struct Evidence: Sendable {
   /// The level without what load takes, tested; nil where load does not matter.
   public let withoutLoad: GrowthTest?
   public let loadModel: LoadModel?
+  /// What became more in the heap; nil where there are no two snapshots.
+  let heapGrowth: HeapGrowth?
 
   public init(
     lives: [[Sample]], heaps: [HeapFacts] = [], limit: Double? = nil, loadName: String? = nil, age: Double? = nil
   ) {
     self.lives = lives
     self.heaps = heaps.sorted { $0.time < $1.time }
+    heapGrowth = HeapGrowth(self.heaps)
     self.age = age
     let last = lives.last ?? []
     self.limit = limit.flatMap { $0.isFinite ? $0 : nil } ?? last.last { $0[.groupLimit] != nil }?[.groupLimit]
@@ -63,6 +66,15 @@ public struct Evidence: Sendable {
     return (first, last)
   }
 
+  /// What the service says it has done between the snapshots; nil where it does not count, or nothing was done.
+  var workDone: (name: String, amount: Double)? {
+    guard let (first, last) = heapPair, let loadName else { return nil }
+    let counts = (lives.last ?? []).filter { (first.time - 2000...last.time + 2000).contains($0.time) }
+      .compactMap { $0[.load] }
+    guard let low = counts.first, let high = counts.last, high > low else { return nil }
+    return (loadName, high - low)
+  }
+
   /// Hours between the two snapshots.
   var heapHours: Double? { heapPair.map { max(Double($0.last.time - $0.first.time) / 3_600_000, 1e-9) } }
 
@@ -97,24 +109,44 @@ public struct Evidence: Sendable {
   /// How sure growth is at most, by what the window allows.
   public var growthConfidence: Confidence {
     let test = decisive
-    guard test.pattern == .growing, rss.pattern == .growing || rss.pattern == .undecided else { return .possible }
-    // A service that has just begun warms up; a load that rises all the time looks like growth.
-    if let age, age < 60, span < 600 { return .possible }
-    if let loadModel, loadModel.isConfounded, loadModel.correlation > 0.6,
-      loadModel.high > 1.5 * max(loadModel.low, 1e-9)
-    {
-      return .possible
-    }
+    guard isGrowing, !isYoung, !loadRoseAllTheTime else { return .possible }
     return span >= 600 && test.probability < 0.001 && test.epochs >= 10 ? .certain : .likely
+  }
+
+  /// How sure it is that a named place grows and goes on growing.
+  func confidence(of place: GrowingPlace) -> Confidence {
+    let test = decisive
+    guard isGrowing, !loadRoseAllTheTime, place.risenSteps == place.steps else { return .possible }
+    let isClear = test.probability < 0.001 && test.epochs >= 10
+    if isYoung {
+      // A warm-up bends as it fills. What has at least doubled at an even rate while it was watched is filling with something else.
+      return isClear && test.bend >= 0.8 && Double(place.growth) >= 0.5 * Double(place.retained) ? .likely : .possible
+    }
+    let isLong = span >= 600 || span >= 120 && place.steps >= 3
+    return isClear && isLong ? .certain : .likely
+  }
+
+  private var isGrowing: Bool {
+    decisive.pattern == .growing && (rss.pattern == .growing || rss.pattern == .undecided)
+  }
+
+  /// A service that has just begun warms up.
+  private var isYoung: Bool { age.map { $0 + span < 60 } ?? false }
+
+  /// A load that rises all the time looks like growth.
+  private var loadRoseAllTheTime: Bool {
+    guard let loadModel else { return false }
+    return loadModel.isConfounded && loadModel.correlation > 0.6 && loadModel.high > 1.5 * max(loadModel.low, 1e-9)
   }
 
   /// Why growth is no more than possible, for the remarks; nil where nothing stands in the way.
   public var caution: String? {
     guard decisive.pattern == .growing, growthConfidence == .possible else { return nil }
-    if let age, age < 60, span < 600 {
+    if isYoung {
       return
-        "The process began only \(Say.span(age)) before: a warm-up looks the same. Look again later, or watch longer with --for."
+        "The process began only \(Say.span((age ?? 0) + span)) ago: a warm-up looks the same. Look again later, or watch longer with --for."
     }
+    guard loadRoseAllTheTime else { return nil }
     return
       "\(loadName ?? "The load") rose all the time as memory did: growth cannot be told from load yet. Watch longer with --for."
   }

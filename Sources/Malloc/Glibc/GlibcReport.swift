@@ -94,7 +94,7 @@ extension GlibcSession {
         HeapWalk.Arena(
           address: state.address, isMain: state.isMain, systemBytes: state.systemBytes, liveBlocks: tally.liveBlocks,
           liveBytes: tally.liveBytes, freeBytes: tally.freeBytes &+ tally.cachedBytes, topBytes: state.topSize,
-          isLocked: state.isLocked))
+          topAddress: state.top, isLocked: state.isLocked))
     }
     let ranges = AddressSpace.subtract(AddressSpace.union(skipped), from: AddressSpace.union(owned))
     let version = GlibcVersion.find(in: image, module: ring.module)
