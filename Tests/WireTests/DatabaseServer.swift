@@ -51,7 +51,8 @@ final class DatabaseServer {
 
   static func mariadbServer() throws -> DatabaseServer {
     try start(
-      "mariadb", probe: ["/usr/bin/mariadb-admin", "--no-defaults", "-h", "127.0.0.1", "-u", "app", "ping", "-P"]
+      "mariadb", probe: ["/usr/bin/mariadb-admin", "--no-defaults", "-h", "127.0.0.1", "-u", "app", "-P"],
+      last: ["ping"]
     ) {
       folder, port in
       try run([
@@ -59,7 +60,7 @@ final class DatabaseServer {
         "--auth-root-authentication-method=normal", "--skip-test-db",
       ])
       let setup = folder + "/setup.sql"
-      try "CREATE DATABASE shop; CREATE USER app@'127.0.0.1'; GRANT ALL ON *.* TO app@'127.0.0.1';\n"
+      try "CREATE DATABASE shop;\nCREATE USER app@'127.0.0.1';\nGRANT ALL ON *.* TO app@'127.0.0.1';\n"
         .write(toFile: setup, atomically: true, encoding: .utf8)
       return [
         mariadb ?? "mariadbd", "--no-defaults", "--datadir=\(folder)/data", "--port=\(port)",
@@ -70,16 +71,16 @@ final class DatabaseServer {
   }
 
   static func redisServer() throws -> DatabaseServer {
-    try start("redis", probe: ["/usr/bin/redis-cli", "-h", "127.0.0.1", "ping", "-p"]) { folder, port in
+    try start("redis", probe: ["/usr/bin/redis-cli", "-h", "127.0.0.1", "-p"], last: ["ping"]) { folder, port in
       [redis ?? "redis-server", "--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--dir", folder]
     }
   }
 
   /// - Parameters:
-  ///   - probe: a command that succeeds once the server answers; the port comes last.
+  ///   - probe: a command that succeeds once the server answers; the port is added, and `last` behind it.
   ///   - prepare: the server's command line.
   private static func start(
-    _ name: String, probe: [String], _ prepare: (String, UInt16) throws -> [String]
+    _ name: String, probe: [String], last: [String] = [], _ prepare: (String, UInt16) throws -> [String]
   ) throws -> DatabaseServer {
     let folder = NSTemporaryDirectory() + "memwhy-\(name)-\(getpid())-\(UInt32.random(in: 0 ... .max))"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -91,7 +92,9 @@ final class DatabaseServer {
       let server = DatabaseServer(port: port, folder: folder, program: program)
       for _ in 0..<300 {
         guard program.isRunning else { throw TestFailure("\(name) did not start: \(program.output)") }
-        if try Command.run(probe[0], Array(probe.dropFirst()) + ["\(port)"], timeout: 10).status == 0 { return server }
+        if try Command.run(probe[0], Array(probe.dropFirst()) + ["\(port)"] + last, timeout: 10).status == 0 {
+          return server
+        }
         usleep(100_000)
       }
       server.stop()
