@@ -16,12 +16,16 @@ public struct HeapWalk: Sendable {
   public var ownedRanges: [Range<UInt64>]
   /// Live blocks that are the allocator's own (tcache structs), by address.
   public var internalBlocks: [UInt64]
+  /// Blocks that a thread inside the allocator was just handing out or taking back, by address. They look live; whether they are
+  /// is not decided yet, so they are no leaks, and what they refer to is none.
+  public var blocksInFlight: [UInt64]
   /// What was skipped or repaired, in sentences.
   public var remarks: [String]
 
   public init(
     allocator: String, isExact: Bool, blocks: BlockTable, arenas: [Arena] = [], checks: [SelfCheck] = [],
-    ownedRanges: [Range<UInt64>] = [], internalBlocks: [UInt64] = [], remarks: [String] = []
+    ownedRanges: [Range<UInt64>] = [], internalBlocks: [UInt64] = [], blocksInFlight: [UInt64] = [],
+    remarks: [String] = []
   ) {
     self.allocator = allocator
     self.isExact = isExact
@@ -30,6 +34,7 @@ public struct HeapWalk: Sendable {
     self.checks = checks
     self.ownedRanges = ownedRanges
     self.internalBlocks = internalBlocks
+    self.blocksInFlight = blocksInFlight
     self.remarks = remarks
   }
 

@@ -44,9 +44,7 @@ struct ExportVerb: ParsableCommand {
       bytes = format.render(try holders.holders(cut: minShare / 100))
     }
     progress.finish()
-    do { try Data(bytes).write(to: URL(fileURLWithPath: output), options: .atomic) } catch {
-      throw CLIError.noInput("cannot write \(output): \(error.localizedDescription); choose another -o")
-    }
+    try OutputFile.write(bytes, to: output)
     if !quiet { Terminal.error("memwhy: wrote \(output)\n") }
   }
 }

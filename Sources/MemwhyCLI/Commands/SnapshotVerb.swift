@@ -32,13 +32,13 @@ struct SnapshotVerb: ParsableCommand {
     _ = try HoldersPipeline.answer(target.request(verb: "snapshot"), progress: progress) { holders, image, _, _ in
       snapshot = Snapshot(
         toolVersion: Version.current, process: image.name, pid: image.pid, time: Date().timeIntervalSince1970,
-        retained: try holders.holders(cut: Self.cut), census: holders.analysis.census, tasks: holders.tasks())
+        retained: try holders.holders(cut: Self.cut), census: holders.analysis.census, tasks: try holders.tasks())
     }
     progress.finish()
     guard let snapshot else { return }
-    do {
-      try Data(snapshot.encoded()).write(to: URL(fileURLWithPath: output), options: .atomic)
-    } catch { throw CLIError.noInput("cannot write \(output): \(error.localizedDescription); choose another -o") }
+    do { try OutputFile.write(snapshot.encoded(), to: output) } catch let error as SnapshotError {
+      throw CLIError.fault("\(error)")
+    }
     if !quiet { Terminal.error("memwhy: wrote \(output)\n") }
   }
 }

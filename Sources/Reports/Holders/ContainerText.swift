@@ -8,7 +8,13 @@ enum ContainerText {
     let bytes = ByteCount(container.bytesPerEntry)
     switch container.kind {
     case .string: return []
-    case .array:
+    case .bytes:
+      var line = "\(ByteCount(container.entries)) in \(Count(container.containers).of("buffer"))"
+      if container.slots > container.entries {
+        line += " with room for \(ByteCount(container.slots)) (\(Share(container.entries, of: container.slots)) full)"
+      }
+      lines.append(line)
+    case .array, .deque:
       var line = "\(Count(container.entries).of("element"))"
       if container.slots > container.entries {
         line += " in room for \(Count(container.slots)) (\(Share(container.entries, of: container.slots)) full)"
