@@ -31,6 +31,13 @@ public struct GrowthReport: Codable, Sendable, Hashable {
     public var values: [String: [Double?]]
   }
 
+  /// Resident memory by holder at the time of one snapshot.
+  public struct Moment: Codable, Sendable, Hashable {
+    /// Milliseconds since 1970.
+    public var time: Int64
+    public var rows: [Row]
+  }
+
   /// The answer in a sentence.
   public var sentence: String
   /// The first finding's cause.
@@ -54,4 +61,23 @@ public struct GrowthReport: Codable, Sendable, Hashable {
   public var curves: Curves
   public var events: [TimelineEvent]
   public var remarks: [String]
+  /// The books of every snapshot that has them, oldest first; nil where there were fewer than two.
+  public var moments: [Moment]? = nil
+}
+
+extension GrowthReport.Moment {
+  /// The books of some snapshots.
+  public static func all(_ heaps: [HeapFacts]) -> [GrowthReport.Moment]? {
+    let moments = heaps.sorted { $0.time < $1.time }.compactMap { facts in
+      facts.books.map { books in
+        GrowthReport.Moment(
+          time: facts.time,
+          rows: ResidentBooks.Holder.allCases.compactMap { holder in
+            books[holder] == 0
+              ? nil : GrowthReport.Row(holder: holder.rawValue, title: holder.title, bytes: books[holder], growth: nil)
+          })
+      }
+    }
+    return moments.count < 2 ? nil : moments
+  }
 }

@@ -37,7 +37,12 @@ public enum Weighing {
       account: account.isEmpty ? nil : account, forecast: forecast,
       forecastByCause: CauseForecast(forecast, findings: findings, evidence), curves: Curves.make(evidence.lives),
       events: events,
-      remarks: remarks + [evidence.caution].compactMap { $0 })
+      remarks: remarks + [isSure(findings) ? nil : evidence.caution].compactMap { $0 })
+  }
+
+  /// What grows is known well enough for the caution to be none.
+  private static func isSure(_ findings: [Finding]) -> Bool {
+    findings.first.map { $0.confidence > .possible && ($0.growth ?? 0) > 0 } ?? false
   }
 
   private static func span(_ life: [Sample]) -> Double {

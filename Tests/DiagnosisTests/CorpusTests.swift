@@ -71,9 +71,45 @@ struct CorpusTests {
     return facts
   }
 
+  /// Three days of ten-minute turns with a restart in between: the floor stays, the days do not matter.
+  @Test func daysWithRestartsAreHealthy() throws {
+    let path = try TestProgram.path("causes", Self.build)
+    var lives: [[Sample]] = []
+    var time: Int64 = 1_700_000_000_000
+    for _ in 0..<2 {
+      let program = try SteppedProgram(path, ["daily"])
+      var recorder = Recorder(.pid(program.pid), readingShare: 1)
+      var samples: [Sample] = []
+      var load = 0.0
+      for _ in 0..<4 * 144 {
+        load += try program.turn()
+        let clock = UInt64(time) * 1_000_000
+        var sample = try #require(recorder.tick(.init(wall: clock, monotonic: clock, boot: clock)).sample)
+        sample[.load] = load
+        sample[.cpu] = nil
+        for metric in Metric.allCases where metric.name.hasPrefix("group_") { sample[metric] = nil }
+        samples.append(sample)
+        time += 600_000
+      }
+      lives.append(samples)
+    }
+    let report = Weighing.verdict(Evidence(lives: lives, limit: 4e9, loadName: "requests"))
+    #expect(report.cause.isHealthy, "\(report.sentence) \(report.trend)")
+    #expect(report.trend.lives == 2)
+    for finding in report.findings where !finding.cause.isHealthy { #expect(finding.confidence == .possible) }
+    #expect(report.forecast?.outcome == .never)
+    // Without the count of requests the rhythm itself must show it.
+    for index in lives.indices { for sample in lives[index].indices { lives[index][sample][.load] = nil } }
+    let blind = Weighing.verdict(Evidence(lives: lives))
+    #expect(blind.cause.isHealthy, "\(blind.sentence) \(blind.trend)")
+    #expect(abs((blind.trend.periodSeconds ?? 0) - 86_400) < 7_200, "\(blind.trend)")
+  }
+
+  static let build = TestProgram.Build.swift(["-O", "-swift-version", "5", "-module-name", "causes"])
+
   /// Lets a program work and watches it as `memwhy PID` does, a second a turn by the test's clock.
   static func watch(_ name: String) throws -> GrowthReport {
-    let path = try TestProgram.path("causes", .swift(["-O", "-swift-version", "5", "-module-name", "causes"]))
+    let path = try TestProgram.path("causes", build)
     let program = try SteppedProgram(path, [name])
     // What every program does once: lazy binding, first pages of pools.
     for _ in 0..<4 { _ = try program.turn() }
@@ -154,6 +190,10 @@ struct CorpusTests {
     if let name = expected.name { #expect((first.title + (first.site ?? "")).contains(name), "\(text)") }
     #expect(report.booksAreClosed == true, "\(text)")
     #expect(report.books.reduce(0) { $0 + $1.bytes } == Int64(try #require(report.resident)), "\(text)")
+    if let account = report.account {
+      let change = report.books.compactMap(\.growth).reduce(0, +)
+      #expect(account.reduce(0) { $0 + $1.bytes } == change, "\(text)")
+    }
     // A healthy program has nothing that is more than possible.
     if expected.cause.isHealthy {
       for finding in report.findings where !finding.cause.isHealthy {

@@ -32,9 +32,11 @@ struct GrowingPlace: Sendable, Hashable {
   var rootKind: NamedRoot.Kind?
   /// `OfferCache.offersByUser`; nil where no field leads to it.
   var owner: String?
+  /// A variable or frame that leads there, where several do.
+  var heldBy: String?
 
   /// `Store.shared.profiles`, for people.
-  var name: String { Self.title(path, rootKind, owner) }
+  var name: String { Self.title(path, rootKind, owner, heldBy) }
 
   /// Nothing of Swift's is there: native blocks that only native blocks hold.
   var isNative: Bool { after == nil && !types.dropFirst(rootKind == nil ? 0 : 1).contains { !Self.isUntyped($0) } }
@@ -122,6 +124,7 @@ struct GrowingPlace: Sendable, Hashable {
       found.before = earlier(place)?.container
       found.rootKind = place.root
       found.owner = place.owner
+      found.heldBy = place.heldBy
       found.after = place.container
       found.content = content?.type
       found.contentContainer = content?.container
@@ -132,17 +135,19 @@ struct GrowingPlace: Sendable, Hashable {
 
   /// Fields are written behind the variable; types in between are left out, since the fields say it. A frame of a stack says less than
   /// the object in it.
-  static func title(_ path: [String], _ root: NamedRoot.Kind?, _ owner: String?) -> String {
+  static func title(
+    _ path: [String], _ root: NamedRoot.Kind?, _ owner: String?, _ heldBy: String? = nil
+  ) -> String {
     let fields = path.dropFirst().filter { $0.hasPrefix(".") || $0.hasPrefix("[") }.joined()
     let top = withoutType(path.first ?? "")
     switch root {
     case .stack, .threadLocal, .anonymous, .runtime, .unowned:
-      guard let owner else { return top + fields }
       let before = path.dropFirst().first { !$0.hasPrefix(".") && !$0.hasPrefix("[") }
+      guard let owner = owner ?? before.map({ $0 + fields }) else { return top + fields }
       return (before.map { $0.hasSuffix(" storage") ? owner : $0 + fields } ?? owner) + " (\(top))"
     case .global, .native: return top + (fields.isEmpty && path.count > 1 ? owner.map { " -> \($0)" } ?? "" : fields)
     // Several roots lead there, none of which alone keeps it.
-    case nil: return owner ?? top + fields
+    case nil: return (heldBy.map { withoutType($0) + " -> " } ?? "") + (owner ?? top + fields)
     }
   }
 

@@ -12,7 +12,7 @@ extension HeapFacts {
     let fields = try graph.leadingFields(of: flat.unnamed.map(\.address))
     for (index, address) in flat.unnamed { flat.places[index].owner = fields[address] }
     holders = flat.places
-    tasks = Array(graph.tasks().groups.prefix(Self.mostRows))
+    tasks = Array(try graph.tasks().groups.prefix(Self.mostRows))
     guard findsWaste else { return }
     var report = try graph.waste()
     report.duplicates = Array(report.duplicates.prefix(20))
@@ -36,12 +36,15 @@ extension HeapFacts {
   static func places(_ report: HolderReport) -> (places: [Holder], unnamed: [(index: Int, address: UInt64)]) {
     var places: [Holder] = []
     var unnamed: [(Int, UInt64)] = []
-    func add(_ node: HeapGraph.Holder, under parent: HeapGraph.Holder?, _ path: [String], _ root: NamedRoot.Kind?) {
+    func add(
+      _ node: HeapGraph.Holder, under parent: HeapGraph.Holder?, _ path: [String], _ root: NamedRoot.Kind?,
+      _ heldBy: String?
+    ) {
       let step = node.kind == .root || node.field.isEmpty ? node.name : node.field
       let own = path + [step]
       var place = Holder(
         path: own, type: node.name, count: UInt64(max(node.count, 0)), retained: node.retainedBytes,
-        container: node.container, root: root)
+        container: node.container, root: root, heldBy: heldBy)
       if let parent, node.field.hasPrefix(".") {
         place.owner = parent.name + node.field
       } else if node.count == 1, node.kind != .root, node.container != nil, let example = node.example,
@@ -51,9 +54,9 @@ extension HeapFacts {
       }
       places.append(place)
       guard places.count < 2000 else { return }
-      for child in node.children { add(child, under: node, own, root) }
+      for child in node.children { add(child, under: node, own, root, heldBy) }
     }
-    for root in report.holders { add(root, under: nil, [], root.root?.kind) }
+    for root in report.holders { add(root, under: nil, [], root.root?.kind, root.heldBy.first) }
     return (places, unnamed)
   }
 }

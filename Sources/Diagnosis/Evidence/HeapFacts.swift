@@ -77,10 +77,12 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     /// The field by which an object refers to it, `OfferCache.offersByUser`: stays the same where a path does not, because a stack word
     /// came in between.
     public var owner: String?
+    /// A variable or frame that leads there, where several do.
+    public var heldBy: String?
 
     public init(
       path: [String], type: String, count: UInt64, retained: UInt64, container: ContainerSummary? = nil,
-      root: NamedRoot.Kind? = nil, owner: String? = nil
+      root: NamedRoot.Kind? = nil, owner: String? = nil, heldBy: String? = nil
     ) {
       self.path = path
       self.type = type
@@ -89,6 +91,7 @@ public struct HeapFacts: Codable, Sendable, Hashable {
       self.container = container
       self.root = root
       self.owner = owner
+      self.heldBy = heldBy
     }
   }
 

@@ -25,7 +25,9 @@ struct BuffersRule: Rule {
     guard let step = place.types.firstIndex(where: { type in buffers.contains { type.contains($0.type) } }) else {
       return place.name
     }
-    return GrowingPlace.title(Array(place.path.prefix(max(step, 1) + 1)), place.rootKind, nil)
+    let name = GrowingPlace.title(Array(place.path.prefix(max(step, 1) + 1)), place.rootKind, nil, place.heldBy)
+    // The stream's own field says nothing.
+    return name.replacing(".storage", with: "")
   }
 
   static func findings(_ evidence: Evidence) -> [Finding] {

@@ -24,18 +24,30 @@ struct CollectionPattern {
       overturnedBy: "the objects behind the weak references are alive: then they are what grows")
   }
 
-  private static let views = ["ArraySlice<", "ContiguousArraySlice", "Slice<", "Substring", "Data", "ByteBuffer"]
+  private static let views: Set<String> = [
+    "ArraySlice", "Slice", "Substring", "Substring.UTF8View", "Data", "ByteBuffer", "NIOCore.ByteBuffer",
+  ]
+
+  /// The view that an element is, without what it is a view of; nil for other types.
+  static func view(_ element: String) -> String? {
+    var name = element[...]
+    if name.hasSuffix("?") { name = name.dropLast() }
+    if name.hasPrefix("Optional<"), name.hasSuffix(">") { name = name.dropFirst(9).dropLast() }
+    let head = String(name.prefix { $0 != "<" })
+    // `[String : Data]` and `Item<Data>` are no views, whatever is in them.
+    return views.contains(head) ? head : nil
+  }
 
   /// A slice refers to the whole buffer it was cut from.
   private static func slices(_ place: GrowingPlace) -> CollectionPattern? {
     guard let now = place.after else { return nil }
     let element = now.valueType ?? now.keyType ?? ""
-    guard let view = views.first(where: { element.contains($0) }), now.entries > 0, entries(place) > 0 else {
+    guard let view = Self.view(element), now.entries > 0, entries(place) > 0 else {
       return nil
     }
     let behind = now.behindBytes / now.entries
     // Otherwise what is behind may well be all in use.
-    guard view != "Data" && view != "ByteBuffer" || behind >= 4096, behind >= 256 else { return nil }
+    guard view.hasSuffix("Data") || view.hasSuffix("ByteBuffer") ? behind >= 4096 : behind >= 256 else { return nil }
     return CollectionPattern(
       evidence:
         "its elements are \(element), a view: each keeps the whole buffer it was cut from, \(Say.bytes(behind)) on the average, however short it is",

@@ -106,6 +106,7 @@ extension TaskGroup.State {
     case .enqueued: "tasks in a queue"
     case .unstarted: "tasks that have not begun"
     case .complete: "tasks that have ended"
+    case .timer: "tasks that sleep"
     case .waitsForContinuation: "tasks that wait for a continuation"
     case .waitsForTask: "tasks that wait for another task"
     case .waitsForGroup: "tasks that wait for their child tasks"

@@ -10,7 +10,7 @@ import Timeline
 /// The real thing: process -> image -> heap -> graph -> report.
 struct Pipeline: Analyzer {
   func report(_ request: AnalysisRequest, progress: Progress) throws(CLIError) -> ReportModel {
-    try capture(request, progress: progress).report
+    try capture(request, progress: progress, depth: request.findsHolders ? .holders : .report).report
   }
 
   /// What a snapshot is asked beside types and leaks.
@@ -54,12 +54,14 @@ struct Pipeline: Analyzer {
       analysis, time: time, books: books, threads: source.image.threads.count,
       pause: source.image.freeze?.measuredPause)
     var unheld: [String] = []
+    var tree: ReportModel.Tree?
     if depth != .report {
       do {
         let graph = try HeapHolders(analysis: analysis, image: source.image, symbols: symbols) {
           progress.update("finding holders", $0)
         }
         try facts.add(graph, findsWaste: depth == .waste)
+        tree = ReportModel.Tree(try graph.holders(cut: request.findsHolders ? 0.001 : 0.005))
       } catch {
         // Names are read from the copy; where that does not work, types still say what grew.
         unheld = ["who holds what could not be found: \(error)"]
@@ -68,9 +70,11 @@ struct Pipeline: Analyzer {
     clock.finish("heap and graph")
     let remarks = source.release()
     clock.finish("release")
-    let report = ReportModel(
+    var report = ReportModel(
       tool: ReportModel.Tool(version: Version.current), verb: request.verb, image: source.image, analysis: analysis,
       corePath: source.corePath, remarks: source.image.remarks + remarks + unheld, phases: clock.phases)
+    report.time = time
+    report.holders = tree
     return (report, facts)
   }
 }

@@ -81,6 +81,13 @@ final class SnapshotTaker: Sendable {
       self.pid = pid
     }
 
+    /// The watcher stays small between snapshots. Not in the Glibc module, and not in every C library.
+    private static func giveBack() {
+      guard let symbol = dlsym(nil, "malloc_trim") else { return }
+      typealias Trim = @convention(c) (Int) -> Int32
+      _ = unsafeBitCast(symbol, to: Trim.self)(0)
+    }
+
     func run() {
       let request = AnalysisRequest(
         verb: "watch", target: .process(pid), freeze: .cow, memoryLimit: nil, cowBudget: nil, debugDirectories: [])
@@ -90,8 +97,7 @@ final class SnapshotTaker: Sendable {
           request, progress: Progress(isEnabled: false, isQuiet: true), depth: .holders
         ).facts.shortened()
       } catch { result.failure = "\(error)" }
-      // The watcher stays small between snapshots.
-      malloc_trim(0)
+      Self.giveBack()
       taker.state.withLock { state in
         state.result = result
         state.isBusy = false

@@ -43,13 +43,11 @@ struct WholeDiagnosis {
       lives: past.lives(continuedBy: watched.samples), heaps: past.heaps + [first.facts, last.facts],
       limit: options.limit.map { Double($0.bytes) }, loadName: options.load?.metric, age: past.isEmpty ? age : nil)
     var report = last.report
-    let growth = Weighing.verdict(evidence, events: past.events + watched.events, remarks: past.remarks + remarks)
+    var growth = Weighing.verdict(evidence, events: past.events + watched.events, remarks: past.remarks + remarks)
+    growth.moments = GrowthReport.Moment.all(evidence.heaps)
     report.growth = growth
     // The general advice of a single look gives way to what was found by watching.
-    if report.verdict.answer == .noLeak {
-      report.nextSteps =
-        growth.findings.first.map(\.advice) ?? []
-    }
+    if report.verdict.answer == .noLeak { report.nextSteps = growth.findings.first.map(\.advice) ?? [] }
     return report
   }
 
