@@ -67,7 +67,7 @@ struct Serve: AsyncParsableCommand {
         fflush(nil)
       }, logger: logger)
     do { try await application.runService() } catch let error as IOError {
-      throw ValidationError("cannot listen on 127.0.0.1:\(port): \(error); choose another --port")
+      throw ServeFailure(description: "cannot listen on 127.0.0.1:\(port): \(error); choose another --port")
     }
   }
 
@@ -83,4 +83,9 @@ struct Serve: AsyncParsableCommand {
       }, nil)
     if code == 0 { pthread_detach(thread) }
   }
+}
+
+/// Why the service did not start, and what to do.
+struct ServeFailure: Error, CustomStringConvertible {
+  var description: String
 }

@@ -11,7 +11,8 @@ enum DatabaseFailure: Error, CustomStringConvertible {
     switch self {
     case .exists(let path): "\(path) is there already; give --force to replace it"
     case .cannotOpen(let path, let reason):
-      "cannot open \(path): \(reason); `activity-service seed --database \(path)` creates it"
+      "cannot open \(path): \(reason); `activity-service seed --database \(path)` creates it, with --force anew; where another "
+        + "process has locked it, end that one"
     case .foreign(let path, let found):
       "\(path) has schema version \(found), not \(ActivityDatabase.version); seed it again with --force"
     case .damaged(let path, let reason):
