@@ -42,11 +42,12 @@ let package = Package(
       ],
       resources: ["index.html", "app.css", "app.js"].map { .embedInCode("Assets/\($0)") },
       swiftSettings: strict),
+    .target(name: "Wire", dependencies: ["CLinux"], swiftSettings: strict),
     .executableTarget(
       name: "MemwhyCLI",
       dependencies: [
         "Measurement", "ProcessImage", "Symbols", "Malloc", "SwiftMetadata", "HeapGraph", "Timeline",
-        "Diagnosis", "Reports", "WebUI",
+        "Diagnosis", "Reports", "WebUI", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -67,7 +68,9 @@ let package = Package(
     .testTarget(
       name: "WebUITests",
       dependencies: ["WebUI", "TestSupport", .product(name: "FlyingFox", package: "FlyingFox")], swiftSettings: strict),
-    .testTarget(name: "MemwhyCLITests", dependencies: ["MemwhyCLI", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "WireTests", dependencies: ["Wire", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "MemwhyCLITests", dependencies: ["MemwhyCLI", "HeapGraph", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests", dependencies: ["MemwhyCLI", "HeapGraph", "TestSupport"], swiftSettings: strict),
   ]

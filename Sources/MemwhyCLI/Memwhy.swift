@@ -22,8 +22,7 @@ struct Memwhy: ParsableCommand {
     subcommands: [
       Diagnose.self, HeapVerb.self, LeaksVerb.self, RetainedVerb.self, PathVerb.self, DuplicatesVerb.self,
       TasksVerb.self, SnapshotVerb.self, DiffVerb.self, ExportVerb.self, WatchVerb.self, HistoryVerb.self,
-      ServeVerb.self,
-      DoctorVerb.self,
+      ServeVerb.self, DoctorVerb.self, WireVerb.self, DemoVerb.self,
     ],
     defaultSubcommand: Diagnose.self)
 }
