@@ -21,7 +21,8 @@ struct Memwhy: ParsableCommand {
     version: Version.current,
     subcommands: [
       Diagnose.self, HeapVerb.self, LeaksVerb.self, RetainedVerb.self, PathVerb.self, DuplicatesVerb.self,
-      TasksVerb.self, SnapshotVerb.self, DiffVerb.self, ExportVerb.self, WatchVerb.self, HistoryVerb.self,
+      TasksVerb.self, SnapshotVerb.self, DiffVerb.self, Export.self, WatchVerb.self, HistoryVerb.self,
+      TopVerb.self, ListVerb.self, PeekVerb.self, TreeVerb.self, TracesVerb.self, FlameVerb.self, RawVerb.self,
       DoctorVerb.self,
     ],
     defaultSubcommand: Diagnose.self)
