@@ -69,7 +69,8 @@ static struct frame_use scan_instructions(struct reader reader) {
     case 0x02: skip(&reader, 1); break;            // advance_loc1, 2, 4
     case 0x03: skip(&reader, 2); break;
     case 0x04: skip(&reader, 4); break;
-    case 0x06: case 0x07: case 0x08: case 0x2e: read_leb(&reader); break;
+    case 0x07: return (struct frame_use){0};       // undefined: the outermost function, written by hand
+    case 0x06: case 0x08: case 0x2e: read_leb(&reader); break;
     case 0x05: case 0x09: case 0x11: case 0x14: case 0x15: case 0x2f: read_leb(&reader); read_leb(&reader); break;
     case 0x0c: case 0x12:                          // def_cfa: register, offset
       use.keeps_pointer |= read_leb(&reader) == FRAME_REGISTER;
@@ -77,7 +78,7 @@ static struct frame_use scan_instructions(struct reader reader) {
       break;
     case 0x0d: use.keeps_pointer |= read_leb(&reader) == FRAME_REGISTER; break;
     case 0x0e: case 0x13: use.makes_frame = true; read_leb(&reader); break;
-    case 0x0f: skip(&reader, read_leb(&reader)); break;
+    case 0x0f: return (struct frame_use){0};       // def_cfa_expression: the linker's stubs
     case 0x10: case 0x16: read_leb(&reader); skip(&reader, read_leb(&reader)); break;
     default: return use;                           // unknown: what was seen so far
     }
