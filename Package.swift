@@ -15,12 +15,14 @@ let package = Package(
   ],
   targets: [
     .target(name: "CLinux"),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "Measurement", swiftSettings: strict),
     .target(name: "ProcessImage", dependencies: ["CLinux", "Measurement"], swiftSettings: strict),
     .target(name: "Symbols", dependencies: ["ProcessImage"], swiftSettings: strict),
     .target(name: "SwiftMetadata", dependencies: ["ProcessImage", "Symbols"], swiftSettings: strict),
     .target(name: "Malloc", dependencies: ["ProcessImage", "Symbols"], swiftSettings: strict),
     .target(name: "HeapGraph", dependencies: ["Malloc", "SwiftMetadata"], swiftSettings: strict),
+    .target(name: "Profile", dependencies: ["Symbols", "CZlib"], swiftSettings: strict),
     .target(
       name: "Timeline",
       dependencies: ["ProcessImage", "Measurement", .product(name: "GRDB", package: "GRDB.swift")],
@@ -31,7 +33,7 @@ let package = Package(
     .executableTarget(
       name: "MemwhyCLI",
       dependencies: [
-        "Measurement", "ProcessImage", "Symbols", "Malloc", "SwiftMetadata", "HeapGraph", "Timeline",
+        "Measurement", "ProcessImage", "Symbols", "Malloc", "SwiftMetadata", "HeapGraph", "Profile", "Timeline",
         "Diagnosis", "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -47,6 +49,7 @@ let package = Package(
     .testTarget(name: "SwiftMetadataTests", dependencies: ["SwiftMetadata", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "MallocTests", dependencies: ["Malloc", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "HeapGraphTests", dependencies: ["HeapGraph", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "ProfileTests", dependencies: ["Profile", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "TimelineTests", dependencies: ["Timeline", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis", "Symbols", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "TestSupport"], swiftSettings: strict),
