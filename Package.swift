@@ -7,7 +7,8 @@ let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .er
 let package = Package(
   name: "memwhy",
   products: [
-    .executable(name: "memwhy", targets: ["MemwhyCLI"])
+    .executable(name: "memwhy", targets: ["MemwhyCLI"]),
+    .library(name: "memwhysampler", type: .dynamic, targets: ["CMemwhySampler"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -15,6 +16,7 @@ let package = Package(
   ],
   targets: [
     .target(name: "CLinux"),
+    .target(name: "CMemwhySampler"),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "Measurement", swiftSettings: strict),
     .target(name: "ProcessImage", dependencies: ["CLinux", "Measurement"], swiftSettings: strict),
@@ -23,6 +25,8 @@ let package = Package(
     .target(name: "Malloc", dependencies: ["ProcessImage", "Symbols"], swiftSettings: strict),
     .target(name: "HeapGraph", dependencies: ["Malloc", "SwiftMetadata"], swiftSettings: strict),
     .target(name: "Profile", dependencies: ["Symbols", "CZlib"], swiftSettings: strict),
+    .target(
+      name: "SamplerTable", dependencies: ["CLinux", "Measurement", "ProcessImage", "Profile"], swiftSettings: strict),
     .target(
       name: "Timeline",
       dependencies: ["ProcessImage", "Measurement", .product(name: "GRDB", package: "GRDB.swift")],
@@ -33,8 +37,8 @@ let package = Package(
     .executableTarget(
       name: "MemwhyCLI",
       dependencies: [
-        "Measurement", "ProcessImage", "Symbols", "Malloc", "SwiftMetadata", "HeapGraph", "Profile", "Timeline",
-        "Diagnosis", "Reports",
+        "Measurement", "ProcessImage", "Symbols", "Malloc", "SwiftMetadata", "HeapGraph", "Profile", "SamplerTable",
+        "Timeline", "Diagnosis", "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -50,6 +54,9 @@ let package = Package(
     .testTarget(name: "MallocTests", dependencies: ["Malloc", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "HeapGraphTests", dependencies: ["HeapGraph", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "ProfileTests", dependencies: ["Profile", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "SamplerTableTests", dependencies: ["SamplerTable", "Profile", "Timeline", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(name: "TimelineTests", dependencies: ["Timeline", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis", "Symbols", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "TestSupport"], swiftSettings: strict),

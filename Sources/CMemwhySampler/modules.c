@@ -29,7 +29,7 @@ struct scan {
 };
 
 struct parts {
-  uintptr_t start, end, text_start, text_end;
+  uintptr_t start, end, text_start, text_end, text_offset;
   const ElfW(Phdr) * frame_header;
   const unsigned char *build_id;
   uint32_t build_id_size;
@@ -65,7 +65,10 @@ static bool take_apart(const struct dl_phdr_info *info, struct parts *parts) {
       if (start < parts->start) parts->start = start;
       if (end > parts->end) parts->end = end;
       if (header->p_flags & PF_X) {
-        if (start < parts->text_start) parts->text_start = start;
+        if (start < parts->text_start) {
+          parts->text_start = start;
+          parts->text_offset = header->p_offset;
+        }
         if (end > parts->text_end) parts->text_end = end;
       }
     } else if (header->p_type == PT_NOTE && !parts->build_id) {
@@ -113,6 +116,7 @@ static struct memwhy_module *add(
   module->bias = bias;
   module->text_start = parts->text_start;
   module->text_end = parts->text_end;
+  module->text_offset = parts->text_offset;
   module->loaded_ticks = scan->now;
   module->flags = flags;
   if (parts->build_id) memcpy(module->build_id, parts->build_id, parts->build_id_size);

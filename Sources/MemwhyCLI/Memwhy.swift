@@ -22,6 +22,7 @@ struct Memwhy: ParsableCommand {
     subcommands: [
       Diagnose.self, HeapVerb.self, LeaksVerb.self, RetainedVerb.self, PathVerb.self, DuplicatesVerb.self,
       TasksVerb.self, SnapshotVerb.self, DiffVerb.self, ExportVerb.self, WatchVerb.self, HistoryVerb.self,
+      RunVerb.self, ProfileVerb.self, PostmortemVerb.self,
       DoctorVerb.self,
     ],
     defaultSubcommand: Diagnose.self)

@@ -14,7 +14,7 @@
 #define MEMWHY_TABLE_LARGEST_SIZE (UINT64_C(1) << 30)
 
 #define MEMWHY_MODULES 512u
-#define MEMWHY_MODULE_PATH 416u
+#define MEMWHY_MODULE_PATH 408u
 #define MEMWHY_THREADS 2048u
 #define MEMWHY_THREAD_NAME 16u
 #define MEMWHY_GROWTHS 256u
@@ -87,7 +87,7 @@ struct memwhy_module {
   uint64_t version;  // odd while it is written
   uint64_t start, end;       // addresses of its segments
   uint64_t bias;             // address in the process minus address in the file
-  uint64_t text_start, text_end;
+  uint64_t text_start, text_end, text_offset;  // addresses of its code, and where that lies in the file
   uint64_t loaded_ticks, unloaded_ticks;  // unloaded: 0 while it is there
   uint32_t build_id_size;
   uint32_t flags;            // MEMWHY_MODULE_…
