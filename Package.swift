@@ -24,7 +24,9 @@ let package = Package(
     .target(name: "SwiftMetadata", dependencies: ["ProcessImage", "Symbols"], swiftSettings: strict),
     .target(name: "Malloc", dependencies: ["ProcessImage", "Symbols"], swiftSettings: strict),
     .target(name: "HeapGraph", dependencies: ["Malloc", "SwiftMetadata"], swiftSettings: strict),
-    .target(name: "Profile", dependencies: ["Symbols", "CZlib"], swiftSettings: strict),
+    .target(
+      name: "Profile", dependencies: ["Symbols", "CZlib"],
+      resources: [.embedInCode("Flame/flame.js"), .embedInCode("Flame/flame.css")], swiftSettings: strict),
     .target(
       name: "SamplerTable", dependencies: ["CLinux", "Measurement", "ProcessImage", "Profile"], swiftSettings: strict),
     .target(

@@ -1,4 +1,5 @@
 import Glibc
+import Symbols
 
 /// Reads profile files of all formats that are known.
 public struct ProfileReader: Sendable {
@@ -24,12 +25,34 @@ public struct ProfileReader: Sendable {
     if Gzip.isPacked(bytes) {
       return try decodeUnpacked(Gzip.unpack(bytes, path: path, limit: maximumSize), path: path)
     }
+    if bytes.starts(with: [0x28, 0xb5, 0x2f, 0xfd]) {
+      return try decodeUnpacked(unpackZstandard(bytes, path), path: path)
+    }
     guard bytes.count <= maximumSize else { throw .tooLarge(path: path, limit: maximumSize) }
     return try decodeUnpacked(bytes, path: path)
   }
 
   private func decodeUnpacked(_ bytes: [UInt8], path: String) throws(ProfileError) -> Profile {
-    try PprofDecoder.decode(bytes, path: path)
+    if TextHeapReader.recognizes(bytes) { return try TextHeapReader.read(bytes, path: path) }
+    if HeaptrackReader.recognizes(bytes) { return try HeaptrackReader.read(bytes, path: path) }
+    // pprof's format has no mark of its own: what is printable text is something else.
+    let head = bytes.prefix(64)
+    if head.allSatisfy({ $0 == 9 || $0 == 10 || $0 == 13 || ($0 >= 32 && $0 < 127) }) {
+      throw .unknownFormat(path: path)
+    }
+    return try PprofDecoder.decode(bytes, path: path)
+  }
+
+  /// Zstandard, which heaptrack writes; unpacked by its command, so that nothing has to be linked.
+  private func unpackZstandard(_ bytes: [UInt8], _ path: String) throws(ProfileError) -> [UInt8] {
+    let folders = getenv("PATH").map { String(cString: $0) } ?? ""
+    let tool = folders.split(separator: ":").map { String($0) + "/zstd" }.first { access($0, X_OK) == 0 }
+    guard let tool else { throw .missingTool(path: path, tool: "zstd") }
+    switch ChildTool.capture(tool, ["-dcq"], input: bytes, seconds: 300, limit: maximumSize) {
+    case .success(let content): return content
+    case .failure(.tooMuch): throw .tooLarge(path: path, limit: maximumSize)
+    case .failure: throw .malformed(path: path, what: "zstd cannot unpack it")
+    }
   }
 
   private func content(_ path: String, _ name: String) throws(ProfileError) -> [UInt8] {
