@@ -63,7 +63,7 @@ static bool insert_into(uint64_t bucket, uint64_t address, const struct memwhy_b
     if (!atomic_compare_exchange_strong(&memwhy.keys[place], &key, writing)) continue;
     atomic_thread_fence(memory_order_release);
     struct memwhy_block *target = &memwhy.blocks[place];
-    memwhy_store(&target->ticks, content->ticks);
+    memwhy_store(&target->time, content->time);
     memwhy_store(&target->size, content->size);
     memwhy_store(&target->interval, content->interval);
     target->site = content->site;
@@ -90,7 +90,7 @@ bool memwhy_block_insert(const void *block, const struct memwhy_block *content) 
 /// Reads the block at `place`, whose key is `key`, and takes it out unless somebody was faster.
 static bool take(uint64_t place, uint64_t key, struct memwhy_block *content) {
   const struct memwhy_block *source = &memwhy.blocks[place];
-  content->ticks = memwhy_load(&source->ticks);
+  content->time = memwhy_load(&source->time);
   content->size = memwhy_load(&source->size);
   content->interval = memwhy_load(&source->interval);
   content->site = source->site;
@@ -156,7 +156,7 @@ void memwhy_blocks_thin(void) {
     }
   }
   if (interval > memwhy_load(&memwhy.header->interval)) memwhy_store(&memwhy.header->interval, interval);
-  uint64_t random = memwhy_mix(memwhy_ticks()) | 1;
+  uint64_t random = memwhy_mix(memwhy_now() + all) | 1;
   thin_to(interval, &random);
   memwhy_count(&memwhy.header->thinnings, 1);
   atomic_store(&is_thinning, false);

@@ -15,7 +15,7 @@ static void record(enum memwhy_growth_kind kind, uint32_t site, uint16_t thread,
   struct memwhy_growth *growth = &memwhy.growths[index % MEMWHY_GROWTHS];
   memwhy_store(&growth->sequence, 0);
   atomic_thread_fence(memory_order_release);
-  growth->ticks = memwhy_ticks();
+  growth->time = memwhy_now();
   growth->kind = kind;
   growth->site = site;
   growth->thread = thread;

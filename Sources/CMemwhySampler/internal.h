@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "memwhy_table.h"
 
@@ -86,14 +87,12 @@ static inline bool memwhy_owns_table(void) {
     atomic_load_explicit(memwhy.ownership, memory_order_relaxed) == 1;
 }
 
-static inline uint64_t memwhy_ticks(void) {
-#if defined(__x86_64__)
-  return __builtin_ia32_rdtsc();
-#else
-  uint64_t value;
-  __asm__ volatile("mrs %0, cntvct_el0" : "=r"(value));
-  return value;
-#endif
+/// Nanoseconds of the coarse clock, which the kernel keeps in a page of the process: no system call whatever the machine's clock is,
+/// and no tick counter, which strict seccomp makes a fault.
+static inline uint64_t memwhy_now(void) {
+  struct timespec time;
+  if (clock_gettime(CLOCK_MONOTONIC_COARSE, &time)) return 0;
+  return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
 /// Adds to a double that is kept as its bits. Lock-free.
@@ -209,12 +208,6 @@ extern uint64_t memwhy_seed;
 static inline uint64_t memwhy_clamped_interval(uint64_t interval) {
   return interval < 1 ? 1 : interval > LARGEST_INTERVAL ? LARGEST_INTERVAL : interval;
 }
-
-// clock.c
-void memwhy_clock_prepare(void);
-/// Renews the second pair of the header's clock readings where it is old.
-void memwhy_clock_look(uint64_t ticks);
-void memwhy_clock_renew(void);
 
 // sample.c, for interpose.c. The allocation has run into the countdown: takes it into the table if it is its turn. `frame` is the
 // frame address of the slow path, whose return address is the program's.

@@ -92,7 +92,7 @@ static struct memwhy_module *known(const struct parts *parts, const char *path, 
   if (used > MEMWHY_MODULES) used = MEMWHY_MODULES;
   for (uint64_t index = 0; index < used; index++) {
     struct memwhy_module *module = &memwhy.modules[index];
-    if (module->start != parts->start || module->end != parts->end || module->unloaded_ticks) continue;
+    if (module->start != parts->start || module->end != parts->end || module->unloaded) continue;
     if (strncmp(module->path, path, MEMWHY_MODULE_PATH - 1)) continue;
     if (parts->build_id && memcmp(module->build_id, parts->build_id, parts->build_id_size)) continue;
     scan->seen[index / 64] |= UINT64_C(1) << (index % 64);
@@ -117,7 +117,7 @@ static struct memwhy_module *add(
   module->text_start = parts->text_start;
   module->text_end = parts->text_end;
   module->text_offset = parts->text_offset;
-  module->loaded_ticks = scan->now;
+  module->loaded = scan->now;
   module->flags = flags;
   if (parts->build_id) memcpy(module->build_id, parts->build_id, parts->build_id_size);
   module->build_id_size = parts->build_id_size;
@@ -195,14 +195,14 @@ void memwhy_modules_refresh(void) {
   dl_iterate_phdr(visit_counts, &now);
   if (now.added != last.added || now.removed != last.removed) {
     uint32_t next = 1 - atomic_load(&current);
-    struct scan scan = {.list = lists[next], .now = memwhy_ticks(), .is_first_look = last.added == 0};
+    struct scan scan = {.list = lists[next], .now = memwhy_now(), .is_first_look = last.added == 0};
     dl_iterate_phdr(visit, &scan);
     counts[next] = scan.count;
     uint64_t used = memwhy_load(&memwhy.header->modules_used);
     for (uint64_t index = 0; index < used && index < MEMWHY_MODULES; index++) {
       struct memwhy_module *module = &memwhy.modules[index];
-      bool is_gone = !(scan.seen[index / 64] >> (index % 64) & 1) && !module->unloaded_ticks;
-      if (is_gone) memwhy_store(&module->unloaded_ticks, scan.now);
+      bool is_gone = !(scan.seen[index / 64] >> (index % 64) & 1) && !module->unloaded;
+      if (is_gone) memwhy_store(&module->unloaded, scan.now);
     }
     last = now;
     atomic_store(&current, next);

@@ -26,7 +26,7 @@ static void set_countdown(int64_t bytes) {
 
 static void seed(void) {
   static _Atomic uint64_t threads;
-  uint64_t start = memwhy_seed ? memwhy_seed : memwhy_ticks() ^ (uint64_t)(uintptr_t)&memwhy_thread;
+  uint64_t start = memwhy_seed ? memwhy_seed : memwhy_now() ^ (uint64_t)(uintptr_t)&memwhy_thread;
   memwhy_thread.random = memwhy_mix(start + atomic_fetch_add(&threads, 1) * UINT64_C(0x9e3779b97f4a7c15)) | 1;
 }
 
@@ -61,12 +61,12 @@ static uint64_t take_turn(uint64_t size) {
 }
 
 /// This thread's record in the table, by its index; 0 stands for all that found no room.
-static uint16_t thread_index(uint64_t ticks) {
+static uint16_t thread_index(uint64_t now) {
   if (memwhy_thread.thread_index == 0) {
     uint64_t index = memwhy_count(&memwhy.header->threads_used, 1);
     if (index >= MEMWHY_THREADS) index = 0;
     if (index > 0) {
-      memwhy.threads[index].first_ticks = ticks;
+      memwhy.threads[index].first = now;
       atomic_store_explicit(
         (_Atomic uint32_t *)&memwhy.threads[index].tid, (uint32_t)memwhy_thread_id(), memory_order_release);
     }
@@ -78,9 +78,9 @@ static uint16_t thread_index(uint64_t ticks) {
 static void take(void *block, uint64_t size, uint64_t interval, uintptr_t frame) {
   struct stack stack;
   memwhy_stack_take(&stack, frame);
-  uint64_t ticks = memwhy_ticks();
+  uint64_t now = memwhy_now();
   struct memwhy_header *header = memwhy.header;
-  struct memwhy_block content = {.ticks = ticks, .size = size, .interval = interval, .thread = thread_index(ticks)};
+  struct memwhy_block content = {.time = now, .size = size, .interval = interval, .thread = thread_index(now)};
   content.site = memwhy_site_find(&stack);
   // A block that still stands here was freed behind our back.
   struct memwhy_block stale;
@@ -99,7 +99,7 @@ static void take(void *block, uint64_t size, uint64_t interval, uintptr_t frame)
     memwhy_count(&header->lost_blocks, 1);
   }
   memwhy_growth_look(block, size, content.site, content.thread);
-  memwhy_clock_look(ticks);
+  memwhy_store(&header->last_nanoseconds, now);
 }
 
 void memwhy_sampled_allocation(void *block, uint64_t size, uintptr_t frame) {
@@ -139,10 +139,10 @@ void memwhy_put_back(void *block, const struct memwhy_block *content) {
 }
 
 void memwhy_count_freed(const struct memwhy_block *content) {
-  uint64_t now = memwhy_ticks();
+  uint64_t now = memwhy_now();
   memwhy_count(&memwhy.header->freed_samples, 1);
   memwhy_site_freed(
-    content->site, content->size, content->interval, now > content->ticks ? now - content->ticks : 0);
+    content->site, content->size, content->interval, now > content->time ? now - content->time : 0);
 }
 
 void memwhy_sampled_free(void *block) {

@@ -92,11 +92,10 @@ void memwhy_site_allocated(uint32_t index, uint64_t size, uint64_t interval, uin
   memwhy_add(&memwhy.header->allocated_bytes, weight * bytes);
 }
 
-/// Ages by powers of two of ticks: at 2 to 3 GHz about a millisecond, 10 ms, 100 ms, 2 s, 30 s.
+/// By powers of ten: below 10 ms, 100 ms, 1 s, 10 s, 100 s, and above.
 static uint32_t age_class(uint64_t age) {
-  static const uint8_t bounds[MEMWHY_AGE_CLASSES - 1] = {21, 25, 28, 32, 36};
   uint32_t class = 0;
-  while (class < MEMWHY_AGE_CLASSES - 1 && age >> bounds[class] != 0) class++;
+  for (uint64_t bound = 10000000; class < MEMWHY_AGE_CLASSES - 1 && age >= bound; bound *= 10) class++;
   return class;
 }
 

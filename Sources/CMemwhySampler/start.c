@@ -64,7 +64,11 @@ static enum memwhy_start_result begin(int descriptor, uint64_t size, uint64_t in
     return MEMWHY_BAD_TABLE;
   }
   memwhy_table_lay_out(base, size, interval ? interval : UINT64_C(512) << 10);
-  memwhy_clock_prepare();
+  struct timespec time;
+  if (clock_gettime(CLOCK_REALTIME, &time) == 0) {
+    memwhy.header->start_realtime = (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+  }
+  memwhy.header->start_nanoseconds = memwhy.header->last_nanoseconds = memwhy_now();
   memwhy_bounds_prepare();
   memwhy_modules_refresh();
   bool needs_unwinder = false;
@@ -214,5 +218,5 @@ __attribute__((constructor)) static void preloaded(void) {
 
 __attribute__((destructor)) static void ended(void) {
   set_state(MEMWHY_STATE_RUNNING, MEMWHY_STATE_EXITED);
-  if (memwhy_owns_table()) memwhy_clock_renew();
+  if (memwhy_owns_table()) memwhy_store(&memwhy.header->last_nanoseconds, memwhy_now());
 }

@@ -10,7 +10,7 @@ public struct Lifetime: Sendable, Hashable {
   }
 
   public var kind: Class
-  /// Mean lifetime in nanoseconds; nil where the clock cannot be told. A lower bound as long as blocks live.
+  /// Mean lifetime in nanoseconds; nil where nothing was allocated. A lower bound as long as blocks live.
   ///
   /// Little's law: the mean number of blocks in a system is the rate at which they come times the mean time that they stay (Little, "A
   /// proof for the queuing formula L = λW", 1961). Both are taken over the same window: time spent alive by all blocks, those that
@@ -25,10 +25,10 @@ public struct Lifetime: Sendable, Hashable {
     }
   }
 
-  public static func of(_ site: SamplerTable.Site, _ clock: TickClock) -> Lifetime {
+  public static func of(_ site: SamplerTable.Site) -> Lifetime {
     let allocated = site.allocatedCount.value
     let share = allocated > 0 ? site.freedCount / allocated : 0
-    let mean = allocated > 0 ? clock.nanoseconds((site.freedAge + site.liveAge) / allocated) : nil
+    let mean = allocated > 0 ? (site.freedAge + site.liveAge) / allocated : nil
     return Lifetime(kind: share >= 0.9 ? .temporary : share <= 0.1 ? .kept : .mixed, mean: mean)
   }
 }

@@ -10,7 +10,7 @@ public enum ProfileExport {
     builder.profile.periodType = Profile.ValueType("space", "bytes")
     builder.profile.period = Int64(clamping: table.header.interval)
     builder.profile.timeNanoseconds = Int64(clamping: endTime(table))
-    if let span = duration(table) { builder.profile.durationNanoseconds = Int64(span) }
+    if let span = duration(table) { builder.profile.durationNanoseconds = Int64(clamping: span) }
     builder.profile.comments = comments(table)
     let mappings = mappings(table, &builder)
     let blocks = Dictionary(grouping: table.blocks, by: \.site)
@@ -33,7 +33,7 @@ public enum ProfileExport {
 
   /// What was allocated, and what is in use by thread.
   private static func samples(_ site: SamplerTable.Site, _ blocks: [SamplerTable.Block], _ table: SamplerTable) -> [Row] {
-    let lifetime = ProfileBuilder.Label.text("lifetime", Lifetime.of(site, table.header.clock).name)
+    let lifetime = ProfileBuilder.Label.text("lifetime", Lifetime.of(site).name)
     let allocated = [site.allocatedCount, site.allocatedBytes].map { whole($0.value) }
     if let thread = site.thread {
       let live = [site.inUseCount, site.inUseBytes].map { whole($0.value) }
@@ -82,9 +82,9 @@ public enum ProfileExport {
   }
 
   private static func duration(_ table: SamplerTable) -> UInt64? {
-    let clock = table.header.clock
-    let last = max(clock.lastNanoseconds, table.points.last?.monotonic ?? 0)
-    return last > clock.startNanoseconds ? last - clock.startNanoseconds : nil
+    let header = table.header
+    let last = max(header.lastNanoseconds, table.points.last?.monotonic ?? 0)
+    return last > header.startNanoseconds ? last - header.startNanoseconds : nil
   }
 
   private static func whole(_ value: Double) -> Int64 { Int64(min(max(value, 0), 9e18).rounded()) }

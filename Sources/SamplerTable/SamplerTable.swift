@@ -25,7 +25,8 @@ public struct SamplerTable: Sendable {
     /// Average number of bytes between two samples.
     public var interval: UInt64
     public var tableSize: UInt64
-    public var clock: TickClock
+    /// Nanoseconds of CLOCK_MONOTONIC at the start and at the last sample.
+    public var startNanoseconds, lastNanoseconds: UInt64
     /// Nanoseconds since 1970 at the start.
     public var startRealtime: UInt64
     public var samples, freedSamples, liveBlocks, mostLiveBlocks: UInt64
@@ -60,9 +61,10 @@ public struct SamplerTable: Sendable {
     /// Addresses of its code, and where that begins in the file.
     public var text: Range<UInt64>
     public var textOffset: UInt64
-    public var loadedTicks: UInt64
+    /// Nanoseconds of CLOCK_MONOTONIC.
+    public var loaded: UInt64
     /// nil while it is loaded.
-    public var unloadedTicks: UInt64?
+    public var unloaded: UInt64?
     public var hasFramePointers, isExecutable: Bool
   }
 
@@ -95,11 +97,11 @@ public struct SamplerTable: Sendable {
     /// Of blocks that live.
     public var inUseCount = Estimate(), inUseBytes = Estimate()
     public var freedCount, freedBytes: Double
-    /// Sum of the ages at which blocks were freed, in ticks, estimated over all.
+    /// Sum of the ages at which blocks were freed, in nanoseconds, estimated over all.
     public var freedAge: Double
-    /// Sum of the ages of blocks that live, in ticks, estimated over all.
+    /// Sum of the ages of blocks that live, in nanoseconds, estimated over all.
     public var liveAge: Double = 0
-    /// Freed samples by age; bounds in `TickClock.ageBounds`.
+    /// Freed samples by age: below 10 ms, 100 ms, 1 s, 10 s, 100 s, and above.
     public var ages: [Int]
 
     public var frames: [Frame] {
@@ -111,7 +113,8 @@ public struct SamplerTable: Sendable {
   public struct Block: Sendable, Hashable {
     public var address: UInt64
     public var size: UInt64
-    public var ticks: UInt64
+    /// Nanoseconds of CLOCK_MONOTONIC.
+    public var time: UInt64
     /// That it counts with.
     public var interval: UInt64
     /// Index of its site in the table.
@@ -131,7 +134,8 @@ public struct SamplerTable: Sendable {
       case live
     }
     public var kind: Kind
-    public var ticks: UInt64
+    /// Nanoseconds of CLOCK_MONOTONIC.
+    public var time: UInt64
     public var site, thread: Int
     /// Bytes.
     public var step, total: UInt64
@@ -176,10 +180,9 @@ public struct SamplerTable: Sendable {
     return low < blocks.count && blocks[low].address == address ? blocks[low] : nil
   }
 
-  /// The module that had `address` when the stack was taken: the newest one that is not known to have gone before `ticks`.
-  public func module(containing address: UInt64, at ticks: UInt64 = .max) -> Int? {
+  /// The module that has `address`: of those that had it one after the other, the one that is still there, or the last one.
+  public func module(containing address: UInt64) -> Int? {
     let candidates = modules.indices.filter { modules[$0].start <= address && address < modules[$0].end }
-    return candidates.last { modules[$0].loadedTicks <= ticks && (modules[$0].unloadedTicks ?? .max) > ticks }
-      ?? candidates.last
+    return candidates.last { modules[$0].unloaded == nil } ?? candidates.last
   }
 }

@@ -7,17 +7,16 @@ enum TableLayout {
 
   enum Header {
     static let magic = 0, version = 8, headerSize = 12, tableSize = 16, state = 24, pid = 28, interval = 32
-    static let startTicks = 40, startNanoseconds = 48, startRealtime = 56
-    static let pairVersion = 64, pairTicks = 72, pairNanoseconds = 80
-    static let modules = 88, threads = 104, growths = 120, points = 136, sites = 152, blockKeys = 168, blocks = 184
-    static let frames = 200
-    static let modulesUsed = 216, threadsUsed = 224, growthsUsed = 232, pointsUsed = 240, sitesUsed = 248
-    static let liveBlocks = 264, mostLiveBlocks = 272, samples = 280, freedSamples = 288
-    static let allocatedBytes = 296, freedBytes = 304
-    static let lostBlocks = 312, lostSites = 320, lostModules = 328, interrupted = 336, thinnings = 344
-    static let staleBlocks = 352, moduleChanges = 360, slowStacks = 368, asyncStacks = 376, flags = 384
-    static let exitStatus = 392, program = 400
-    static let size = 656
+    static let startNanoseconds = 40, startRealtime = 48, lastNanoseconds = 56
+    static let modules = 64, threads = 80, growths = 96, points = 112, sites = 128, blockKeys = 144, blocks = 160
+    static let frames = 176
+    static let modulesUsed = 192, threadsUsed = 200, growthsUsed = 208, pointsUsed = 216, sitesUsed = 224
+    static let liveBlocks = 240, mostLiveBlocks = 248, samples = 256, freedSamples = 264
+    static let allocatedBytes = 272, freedBytes = 280
+    static let lostBlocks = 288, lostSites = 296, lostModules = 304, interrupted = 312, thinnings = 320
+    static let staleBlocks = 328, moduleChanges = 336, slowStacks = 344, asyncStacks = 352, flags = 360
+    static let exitStatus = 368, program = 376
+    static let size = 632
     static let programSize = 256
   }
 
@@ -31,19 +30,19 @@ enum TableLayout {
   }
 
   enum Thread {
-    static let id = 0, name = 8, firstTicks = 24
+    static let id = 0, name = 8, first = 24
     static let size = 32, nameSize = 16
     static let most = 2048
   }
 
   enum Growth {
-    static let sequence = 0, ticks = 8, kind = 16, site = 20, thread = 24, step = 32, total = 40
+    static let sequence = 0, time = 8, kind = 16, site = 20, thread = 24, step = 32, total = 40
     static let size = 64
     static let most = 256
   }
 
   enum Point {
-    static let sequence = 0, realtime = 8, monotonic = 16, ticks = 24, rss = 32, limit = 40, groupUsage = 48
+    static let sequence = 0, realtime = 8, monotonic = 16, rss = 32, limit = 40, groupUsage = 48
     static let allocatedBytes = 56, freedBytes = 64, samples = 72, liveBlocks = 80, interval = 88, threads = 96
     static let swap = 104, anonymous = 112
     static let size = 128
@@ -65,7 +64,7 @@ enum TableLayout {
   }
 
   enum Block {
-    static let ticks = 0, size = 8, interval = 16, site = 24, thread = 28
+    static let time = 0, size = 8, interval = 16, site = 24, thread = 28
     static let recordSize = 32
     static let most = 1 << 23
     static let generationBits: UInt64 = 11

@@ -69,7 +69,7 @@ extension TableReader {
     guard size < 1 << 48, interval >= 1, interval <= 1 << 40 else { return nil }
     return SamplerTable.Block(
       address: (key >> TableLayout.Block.generationBits) << 3, size: size,
-      ticks: bytes.word(offset + TableLayout.Block.ticks), interval: interval,
+      time: bytes.word(offset + TableLayout.Block.time), interval: interval,
       site: Int(bytes.half(offset + TableLayout.Block.site)),
       thread: Int(bytes.quarter(offset + TableLayout.Block.thread)))
   }

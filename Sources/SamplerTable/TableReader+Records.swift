@@ -14,7 +14,8 @@ extension TableReader {
     return SamplerTable.Header(
       state: state, pid: Int32(truncatingIfNeeded: bytes.half(At.pid)),
       program: bytes.text(At.program, At.programSize), interval: bytes.word(At.interval),
-      tableSize: bytes.word(At.tableSize), clock: clock(bytes), startRealtime: bytes.word(At.startRealtime),
+      tableSize: bytes.word(At.tableSize), startNanoseconds: bytes.word(At.startNanoseconds),
+      lastNanoseconds: bytes.word(At.lastNanoseconds), startRealtime: bytes.word(At.startRealtime),
       samples: bytes.word(At.samples), freedSamples: bytes.word(At.freedSamples),
       liveBlocks: bytes.word(At.liveBlocks), mostLiveBlocks: bytes.word(At.mostLiveBlocks),
       allocatedBytes: bytes.sum(At.allocatedBytes) ?? 0, freedBytes: bytes.sum(At.freedBytes) ?? 0,
@@ -25,22 +26,6 @@ extension TableReader {
       asyncStacks: bytes.word(At.asyncStacks), flags: SamplerTable.Flags(rawValue: bytes.word(At.flags)),
       exitStatus: status == 0 ? nil : Int32(truncatingIfNeeded: status &- 1),
       sitesUsed: Int(clamping: bytes.word(At.sitesUsed)), sitesRoom: areas.sites.count / 8 * 7)
-  }
-
-  /// The newest pair of readings; its version is odd while it is written.
-  private func clock(_ header: [UInt8]) -> TickClock {
-    typealias At = TableLayout.Header
-    var clock = TickClock(
-      startTicks: header.word(At.startTicks), startNanoseconds: header.word(At.startNanoseconds), lastTicks: 0,
-      lastNanoseconds: 0)
-    for _ in 0..<Self.mostAttempts {
-      let before = source.file.bytes(at: At.pairVersion, count: 24)
-      let after = source.file.bytes(at: At.pairVersion, count: 24)
-      clock.lastTicks = before.word(8)
-      clock.lastNanoseconds = before.word(16)
-      if before == after, before.word(0) % 2 == 0 { break }
-    }
-    return clock
   }
 
   func readModules(_ damage: inout SamplerTable.Damage) -> [SamplerTable.Module] {
@@ -66,8 +51,8 @@ extension TableReader {
       result.append(
         SamplerTable.Module(
           path: bytes.text(At.path, At.size - At.path), buildID: Self.hex(id), start: start, end: end,
-          bias: bytes.word(At.bias), text: textStart..<textEnd, textOffset: bytes.word(At.textOffset), loadedTicks: bytes.word(At.loaded),
-          unloadedTicks: unloaded == 0 ? nil : unloaded, hasFramePointers: flags & 1 == 0, isExecutable: flags & 4 != 0))
+          bias: bytes.word(At.bias), text: textStart..<textEnd, textOffset: bytes.word(At.textOffset), loaded: bytes.word(At.loaded),
+          unloaded: unloaded == 0 ? nil : unloaded, hasFramePointers: flags & 1 == 0, isExecutable: flags & 4 != 0))
     }
     return result
   }
@@ -94,7 +79,7 @@ extension TableReader {
     return ring(areas.growths, record: At.size).compactMap { bytes in
       guard let kind = SamplerTable.Growth.Kind(rawValue: bytes.half(At.kind)) else { return nil }
       return SamplerTable.Growth(
-        kind: kind, ticks: bytes.word(At.ticks), site: Int(bytes.half(At.site)), thread: Int(bytes.half(At.thread)),
+        kind: kind, time: bytes.word(At.time), site: Int(bytes.half(At.site)), thread: Int(bytes.half(At.thread)),
         step: bytes.word(At.step), total: bytes.word(At.total))
     }
   }

@@ -69,11 +69,7 @@ public struct TableReader: Sendable {
     let header = try readHeader()
     let points = readPoints()
     let growths = readGrowths()
-    let newest: [UInt64] = [
-      header.clock.lastTicks, blocks.map(\.ticks).max() ?? 0, growths.map(\.ticks).max() ?? 0,
-      points.last.flatMap { header.clock.ticks(at: $0.monotonic) } ?? 0,
-    ]
-    let end = now.flatMap { header.clock.ticks(at: $0) } ?? newest.max() ?? 0
+    let end = now ?? max(header.lastNanoseconds, points.last?.monotonic ?? 0)
     let known = Self.addLive(blocks, to: &sites, end: end, &damage)
     return SamplerTable(
       header: header, modules: readModules(&damage), threads: readThreads(), sites: sites, blocks: known,
@@ -96,7 +92,7 @@ public struct TableReader: Sendable {
       sites[place].liveSamples += 1
       sites[place].inUseCount.add(1, chance: chance)
       sites[place].inUseBytes.add(Double(block.size), chance: chance)
-      if end > block.ticks { sites[place].liveAge += Double(end - block.ticks) / chance }
+      if end > block.time { sites[place].liveAge += Double(end - block.time) / chance }
       known.append(block)
     }
     return known

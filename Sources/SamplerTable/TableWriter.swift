@@ -33,7 +33,6 @@ public struct TableWriter: Sendable {
     }
     put(At.realtime, point.realtime)
     put(At.monotonic, point.monotonic)
-    put(At.ticks, 0)
     put(At.rss, point.rss)
     put(At.limit, point.limit)
     put(At.groupUsage, point.groupUsage)

@@ -48,9 +48,9 @@ struct memwhy_header {
   int32_t pid;
   /// Average number of bytes between two samples; may be written by anybody at any time.
   uint64_t interval;
-  /// Two readings of the tick counter and of CLOCK_MONOTONIC, in nanoseconds; the second pair is renewed now and then.
-  uint64_t start_ticks, start_nanoseconds, start_realtime;
-  uint64_t pair_version, pair_ticks, pair_nanoseconds;  // version is odd while the pair is written
+  /// The start by both clocks, and the last sample. All other times are CLOCK_MONOTONIC_COARSE as well: steps of some milliseconds,
+  /// but never a system call and no instruction that a sandbox forbids.
+  uint64_t start_nanoseconds, start_realtime, last_nanoseconds;
   struct memwhy_area modules, threads, growths, points, sites, block_keys, blocks, frames;
   /// Numbers given out; each may run past the room there is.
   uint64_t modules_used, threads_used, growths_used, points_used, sites_used, frames_used;
@@ -88,7 +88,7 @@ struct memwhy_module {
   uint64_t start, end;       // addresses of its segments
   uint64_t bias;             // address in the process minus address in the file
   uint64_t text_start, text_end, text_offset;  // addresses of its code, and where that lies in the file
-  uint64_t loaded_ticks, unloaded_ticks;  // unloaded: 0 while it is there
+  uint64_t loaded, unloaded;  // when; unloaded: 0 while it is there
   uint32_t build_id_size;
   uint32_t flags;            // MEMWHY_MODULE_…
   uint8_t build_id[20];
@@ -106,13 +106,13 @@ struct memwhy_thread {
   uint32_t tid;
   uint32_t reserved;
   char name[MEMWHY_THREAD_NAME];  // written by `memwhy run`
-  uint64_t first_ticks;
+  uint64_t first;  // sample, when
 };
 
 /// The heap became larger by a step; `sequence` is index + 1 once the record is whole.
 struct memwhy_growth {
   uint64_t sequence;
-  uint64_t ticks;
+  uint64_t time;
   uint32_t kind;  // memwhy_growth_kind
   uint32_t site;
   uint32_t thread;
@@ -131,7 +131,7 @@ enum memwhy_growth_kind {
 /// One point of the time series; written by `memwhy run`. ~0 is unknown.
 struct memwhy_point {
   uint64_t sequence;  // index + 1 once the record is whole
-  uint64_t realtime, monotonic, ticks;
+  uint64_t realtime, monotonic, reserved0;
   uint64_t rss, limit, group_usage;
   uint64_t allocated_bytes, freed_bytes;  // doubles
   uint64_t samples, live_blocks, interval;
@@ -149,9 +149,9 @@ struct memwhy_site {
   uint16_t thread;      // index of the only thread seen here; MEMWHY_SEVERAL_THREADS
   uint64_t begun, ended;  // updates begun and ended: equal while nobody writes
   uint64_t allocated_count, allocated_bytes, count_variance, bytes_variance;
-  uint64_t freed_count, freed_bytes, freed_age;  // age: ticks times weight
+  uint64_t freed_count, freed_bytes, freed_age;  // age: nanoseconds times weight
   uint32_t samples, freed_samples;
-  uint32_t ages[MEMWHY_AGE_CLASSES];  // freed samples by age, see memwhy_age_class
+  uint32_t ages[MEMWHY_AGE_CLASSES];  // freed samples by age: below 10 ms, 100 ms, 1 s, 10 s, 100 s, above
 };
 
 #define MEMWHY_SEVERAL_THREADS 0xffffu
@@ -165,7 +165,7 @@ enum memwhy_site_flag {
 /// A sampled block that lives. Its key stands in `block_keys` at the same index: address/8 << 11 | generation, where an address of
 /// 0 means free and of all ones means being written.
 struct memwhy_block {
-  uint64_t ticks;
+  uint64_t time;
   uint64_t size;
   uint64_t interval;  // that it was sampled at, or was thinned to since
   uint32_t site;

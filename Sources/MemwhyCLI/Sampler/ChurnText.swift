@@ -14,7 +14,7 @@ struct ChurnText {
     guard !sites.isEmpty, total > 0 else { return "Nothing that was sampled has been freed yet.\n" }
     var lines = ["  ALLOCATED      FREED  SHARE    LIVES  KIND       STACK"]
     for site in sites.prefix(limit) {
-      let lifetime = Lifetime.of(site, table.header.clock)
+      let lifetime = Lifetime.of(site)
       let lives = lifetime.mean.map { "\(TimeSpan(nanoseconds: UInt64(min(max($0, 0), 1e18))))" } ?? "?"
       let row = [
         pad(site.allocatedBytes.value, 11), pad(site.freedBytes, 11),

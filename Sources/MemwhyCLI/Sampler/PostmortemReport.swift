@@ -42,7 +42,7 @@ struct PostmortemReport: Encodable {
   struct Growth: Encodable {
     var kind: String
     /// Seconds before the last thing known.
-    var secondsBefore: Double?
+    var secondsBefore: Double
     var step, total: UInt64
     var stack: String
   }
@@ -57,18 +57,18 @@ struct PostmortemReport: Encodable {
 
   init(_ sampled: SampledTable, names: StackNames, limit: Int) {
     let table = sampled.table
-    let clock = table.header.clock
+    let start = table.header.startNanoseconds
     program = table.header.program
     pid = table.header.pid
     ending = Self.ending(sampled)
-    let last = max(clock.lastNanoseconds, table.points.last?.monotonic ?? 0)
-    seconds = last > clock.startNanoseconds ? Double(last - clock.startNanoseconds) / 1e9 : nil
+    let last = max(table.header.lastNanoseconds, table.points.last?.monotonic ?? 0)
+    seconds = last > start ? Double(last - start) / 1e9 : nil
     interval = table.header.interval
     samples = table.header.samples
     inUse = table.sites.reduce(Sum.Total()) { $0 + ($1.inUseBytes, $1.inUseCount) }.sum
     allocated = table.sites.reduce(Sum.Total()) { $0 + ($1.allocatedBytes, $1.allocatedCount) }.sum
     func row(_ site: SamplerTable.Site) -> Row {
-      let lifetime = Lifetime.of(site, clock)
+      let lifetime = Lifetime.of(site)
       return Row(
         inUse: Sum(site.inUseBytes, site.inUseCount), allocated: Sum(site.allocatedBytes, site.allocatedCount),
         freedBytes: site.freedBytes, samples: site.samples, liveSamples: site.liveSamples, lifetime: lifetime.name,
@@ -80,7 +80,7 @@ struct PostmortemReport: Encodable {
     growths = table.growths.suffix(limit).map { growth in
       Growth(
         kind: Self.kind(growth.kind),
-        secondsBefore: clock.time(of: growth.ticks).map { max((Double(last) - $0) / 1e9, 0) }, step: growth.step,
+        secondsBefore: last > growth.time ? Double(last - growth.time) / 1e9 : 0, step: growth.step,
         total: growth.total, stack: table.site(at: growth.site).map { names.summary($0) } ?? "")
     }
     let end = table.points.last?.monotonic ?? 0

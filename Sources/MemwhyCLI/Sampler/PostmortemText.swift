@@ -97,7 +97,7 @@ extension PostmortemReport {
     for growth in growths {
       lines.append(
         line(
-          Column.right(growth.secondsBefore.map { "\(TimeSpan(seconds: $0))" } ?? "?", 9)
+          Column.right("\(TimeSpan(seconds: growth.secondsBefore))", 9)
             + Column.right("\(ByteCount(growth.step))", 12) + Column.left(growth.kind, 13), growth.stack, style))
     }
     return lines
