@@ -7,7 +7,8 @@ let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .er
 let package = Package(
   name: "memwhy",
   products: [
-    .executable(name: "memwhy", targets: ["MemwhyCLI"])
+    .executable(name: "memwhy", targets: ["MemwhyCLI"]),
+    .library(name: "memwhysampler", type: .dynamic, targets: ["CMemwhySampler"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -16,6 +17,7 @@ let package = Package(
   ],
   targets: [
     .target(name: "CLinux"),
+    .target(name: "CMemwhySampler"),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "Measurement", swiftSettings: strict),
     .target(name: "ProcessImage", dependencies: ["CLinux", "Measurement"], swiftSettings: strict),
@@ -26,6 +28,8 @@ let package = Package(
     .target(
       name: "Profile", dependencies: ["Symbols", "CZlib"],
       resources: [.embedInCode("Flame/flame.js"), .embedInCode("Flame/flame.css")], swiftSettings: strict),
+    .target(
+      name: "SamplerTable", dependencies: ["CLinux", "Measurement", "ProcessImage", "Profile"], swiftSettings: strict),
     .target(
       name: "Timeline",
       dependencies: ["ProcessImage", "Measurement", .product(name: "GRDB", package: "GRDB.swift")],
@@ -50,8 +54,8 @@ let package = Package(
     .executableTarget(
       name: "MemwhyCLI",
       dependencies: [
-        "Measurement", "ProcessImage", "Symbols", "Malloc", "SwiftMetadata", "HeapGraph", "Profile", "Timeline",
-        "Diagnosis", "Reports", "WebUI", "Wire",
+        "Measurement", "ProcessImage", "Symbols", "Malloc", "SwiftMetadata", "HeapGraph", "Profile", "SamplerTable",
+        "Timeline", "Diagnosis", "Reports", "WebUI", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -67,6 +71,9 @@ let package = Package(
     .testTarget(name: "MallocTests", dependencies: ["Malloc", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "HeapGraphTests", dependencies: ["HeapGraph", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "ProfileTests", dependencies: ["Profile", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "SamplerTableTests", dependencies: ["SamplerTable", "Profile", "Timeline", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(name: "TimelineTests", dependencies: ["Timeline", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis", "Symbols", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "TestSupport"], swiftSettings: strict),
