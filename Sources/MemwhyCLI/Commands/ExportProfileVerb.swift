@@ -42,10 +42,10 @@ struct ExportProfileVerb: ParsableCommand {
 
   func run() throws {
     guard let format = ProfileExport(path: output) else { return }
-    let (remarks, bytes) = try ProfileVerb.report(source) { session throws(ProfileError) in
+    let (remarks, bytes) = try ProfileRun.report(source) { session throws(ProfileError) in
       (session.remarks, try format.render(session, filters.profileOptions))
     }
     if !source.quiet { for remark in remarks { Terminal.error("memwhy: \(remark)\n") } }
-    try ProfileVerb.write(bytes, to: output, quiet: source.quiet)
+    try ProfileRun.write(bytes, to: output, quiet: source.quiet)
   }
 }

@@ -38,11 +38,11 @@ struct FlameVerb: ParsableCommand {
       source.diffBase = source.base
       source.base = []
     }
-    let tree = try ProfileVerb.report(source) { session throws(ProfileError) in
+    let tree = try ProfileRun.report(source) { session throws(ProfileError) in
       try StackTree(session, filters.profileOptions, minimumShare: minShare / 100)
     }
     if !source.quiet { for remark in tree.remarks { Terminal.error("memwhy: \(remark)\n") } }
     let name = title ?? source.files.map { String($0.split(separator: "/").last ?? "") }.joined(separator: " + ")
-    try ProfileVerb.write(FlamePage.render(tree, title: name), to: output, quiet: source.quiet)
+    try ProfileRun.write(FlamePage.render(tree, title: name), to: output, quiet: source.quiet)
   }
 }

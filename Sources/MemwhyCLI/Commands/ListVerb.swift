@@ -26,10 +26,10 @@ struct ListVerb: ParsableCommand {
   func run() throws {
     var options = filters.profileOptions
     paths.apply(to: &options)
-    try ProfileVerb.run(source) { session throws(ProfileError) in
+    try ProfileRun.run(source) { session throws(ProfileError) in
       let report = try ListReport(session, options, matching: function)
       guard json else { return (report.remarks, report.text()) }
-      let text = ProfileVerb.json(
+      let text = ProfileRun.json(
         "list", "routines", report.routines, total: report.total, report.sampleType, report.remarks)
       return ([], text)
     }

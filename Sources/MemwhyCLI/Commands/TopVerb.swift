@@ -23,10 +23,10 @@ struct TopVerb: ParsableCommand {
     var options = filters.profileOptions
     table.apply(to: &options)
     paths.apply(to: &options)
-    try ProfileVerb.run(source) { session throws(ProfileError) in
+    try ProfileRun.run(source) { session throws(ProfileError) in
       let report = try TopReport(session, options)
       guard table.json else { return (report.remarks, report.text()) }
-      let text = ProfileVerb.json(
+      let text = ProfileRun.json(
         "top", "rows", report.rows, total: report.total, report.sampleType, report.remarks)
       return ([], text)
     }

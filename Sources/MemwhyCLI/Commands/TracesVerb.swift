@@ -16,10 +16,10 @@ struct TracesVerb: ParsableCommand {
   var json = false
 
   func run() throws {
-    try ProfileVerb.run(source) { session throws(ProfileError) in
+    try ProfileRun.run(source) { session throws(ProfileError) in
       let report = try TracesReport(session, filters.profileOptions)
       guard json else { return (report.remarks, report.text()) }
-      let text = ProfileVerb.json(
+      let text = ProfileRun.json(
         "traces", "traces", report.traces, total: report.total, report.sampleType, report.remarks)
       return ([], text)
     }
@@ -40,7 +40,7 @@ struct RawVerb: ParsableCommand {
   @OptionGroup var filters: ProfileFilterOptions
 
   func run() throws {
-    try ProfileVerb.run(source) { session throws(ProfileError) in
+    try ProfileRun.run(source) { session throws(ProfileError) in
       let report = try RawReport(session, filters.profileOptions)
       return (report.remarks, report.text())
     }

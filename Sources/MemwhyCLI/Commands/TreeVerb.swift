@@ -49,10 +49,10 @@ private enum TreeText {
     var options = filters.profileOptions
     table.apply(to: &options)
     paths.apply(to: &options)
-    try ProfileVerb.run(source) { [options] session throws(ProfileError) in
+    try ProfileRun.run(source) { [options] session throws(ProfileError) in
       let report = try TreeReport(session, options, matching: pattern)
       guard table.json else { return (report.remarks, report.text()) }
-      let text = ProfileVerb.json(
+      let text = ProfileRun.json(
         pattern == nil ? "tree" : "peek", "functions", report.entries, total: report.total, report.sampleType,
         report.remarks)
       return ([], text)

@@ -2,7 +2,7 @@ import FoundationEssentials
 import Profile
 
 /// What the verbs over profiles share: read, tell what should be known, print.
-enum ProfileVerb {
+enum ProfileRun {
   /// - Parameter body: makes the report; its remarks and its text.
   static func run(
     _ source: ProfileSourceOptions, _ body: (ProfileSession) throws(ProfileError) -> (remarks: [String], text: String)
