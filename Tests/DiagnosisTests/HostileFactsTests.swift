@@ -65,8 +65,9 @@ struct HostileFactsTests {
     ]
     facts.tasks = [
       TaskGroup(
-        state: .complete, functions: ["f()"], tasks: numbers.count(), lost: numbers.count(), cancelled: 0,
-        retainedBytes: numbers.size(), example: "0x1")
+        state: .complete, functions: ["f()"], locations: [], firstOwn: numbers.count(), relation: .own,
+        tasks: numbers.count(), lost: numbers.count(), handleOnly: numbers.count(), cancelled: 0,
+        retainedBytes: numbers.size(), holds: [], example: "0x1")
     ]
     facts.books = ResidentBooks(
       rows: [.allocatorFree: Int64(clamping: numbers.size()), .swiftObjects: Int64(numbers.count())],
@@ -80,7 +81,7 @@ struct HostileFactsTests {
         SpareRoom(
           type: "S", containers: numbers.count(), entries: numbers.size(), slots: numbers.size(),
           emptyBytes: numbers.size())
-      ], spareBytes: numbers.size())
+      ], spareBytes: numbers.size(), pinned: [], pinnedBytes: numbers.size())
     return facts
   }
 

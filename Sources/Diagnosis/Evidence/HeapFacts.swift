@@ -157,7 +157,10 @@ public struct HeapFacts: Codable, Sendable, Hashable {
       }
     }
     for group in tasks ?? [] {
-      numbers += [group.tasks.magnitude, group.lost.magnitude].map(UInt64.init) + [group.retainedBytes]
+      numbers +=
+        [group.tasks.magnitude, group.lost.magnitude, group.handleOnly.magnitude].map(UInt64.init) + [
+          group.retainedBytes
+        ]
     }
     for group in waste?.duplicates ?? [] { numbers += [UInt64(group.blocks.magnitude), group.savedBytes] }
     for room in waste?.spare ?? [] { numbers += [room.entries, room.slots, room.emptyBytes] }
