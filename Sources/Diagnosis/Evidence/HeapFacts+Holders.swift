@@ -32,6 +32,11 @@ extension HeapFacts {
     return facts
   }
 
+  /// A frame or a register, as `NamedRoot.title` calls them: where work was just then says nothing about who keeps what it works on.
+  private static func isFrame(_ title: String) -> Bool {
+    title.hasSuffix(" on the main thread") || title.contains(" on thread ") || title.contains("(a register of ")
+  }
+
   /// Flattens the tree of holders into places. `unnamed` are containers to which no field leads in the tree.
   static func places(_ report: HolderReport) -> (places: [Holder], unnamed: [(index: Int, address: UInt64)]) {
     var places: [Holder] = []
@@ -56,7 +61,7 @@ extension HeapFacts {
       guard places.count < 2000 else { return }
       for child in node.children { add(child, under: node, own, root, heldBy) }
     }
-    for root in report.holders { add(root, under: nil, [], root.root?.kind, root.heldBy.first) }
+    for root in report.holders { add(root, under: nil, [], root.root?.kind, root.heldBy.first { !isFrame($0) }) }
     return (places, unnamed)
   }
 }
