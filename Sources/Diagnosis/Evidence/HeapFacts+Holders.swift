@@ -10,7 +10,12 @@ extension HeapFacts {
   public mutating func add(_ graph: HeapHolders, share: Double = 0.002, findsWaste: Bool = false) throws {
     var flat = Self.places(try graph.holders(cut: share))
     let fields = try graph.leadingFields(of: flat.unnamed.map(\.address))
-    for (index, address) in flat.unnamed { flat.places[index].owner = fields[address] }
+    for (index, address) in flat.unnamed {
+      guard let field = fields[address] else { continue }
+      flat.places[index].owner = field.name
+      // A frame that works on it came in between: the variable behind the object is its holder.
+      if flat.places[index].heldBy == nil { flat.places[index].heldBy = field.roots.first { !Self.isFrame($0) } }
+    }
     holders = flat.places
     tasks = Array(try graph.tasks().groups.prefix(Self.mostRows))
     guard findsWaste else { return }
