@@ -47,8 +47,8 @@ public struct GrowthTest: Sendable, Hashable {
   private static let mostEpochs = 32
   /// The later half rises by less than this part of the earlier half's slope: it has levelled off.
   private static let levelling = 0.2
-  /// Von Neumann's ratio below this is a walk.
-  private static let wandering = 0.5
+  /// Von Neumann's ratio below this is a walk (a walk of 32 floors has 0.5 on the average, independent values 2).
+  private static let wandering = 1.0
 
   /// - Parameters:
   ///   - lives: the level within each life of the process, in order.
