@@ -26,7 +26,8 @@ import Testing
     let report = try #require(try answer(["retained", "--min-share", "0", "\(running.pid)"]).retained)
     // To the byte, on a real heap.
     #expect(report.holders.reduce(report.otherBytes) { $0 + $1.retainedBytes } == report.reachableBytes)
-    let queue = try #require(report.holders.first { $0.name.hasPrefix("containers.queue") || $0.name.hasPrefix("queue") })
+    let queue = try #require(
+      report.holders.first { $0.name.hasPrefix("containers.queue") || $0.name.hasPrefix("queue") })
     let ring = try #require(all([queue]).first { $0.container?.kind == .deque }, "\(queue)")
     #expect(ring.name == "Deque<Job> storage" || ring.name == "Deque<containers.Job> storage", "\(ring.name)")
     #expect(ring.container?.entries == UInt64(Self.count - Self.count / 4))
@@ -51,7 +52,8 @@ import Testing
   @Test(.enabled(if: isBuilt, "Tests/Packages/containers is not built: scripts/test does"))
   func slicesOfByteBuffers() throws {
     func live(_ program: RunningProgram) -> Double {
-      program.output.split(separator: "\n").compactMap { $0.hasPrefix("live ") ? Double($0.dropFirst(5)) : nil }.first ?? 0
+      program.output.split(separator: "\n").compactMap { $0.hasPrefix("live ") ? Double($0.dropFirst(5)) : nil }.first
+        ?? 0
     }
     let views = try RunningProgram(Self.program, ["\(Self.count)", "view"])
     defer { views.stop() }

@@ -87,7 +87,8 @@ import Testing
         let waste = try? holders.waste(), let tasks = try? holders.tasks()
       else { return }
       lines.withLock {
-        $0 = report.holders.map { "\($0.name) \($0.retainedBytes)" } + paths.groups.map { "\($0.text) \($0.objects)" }
+        $0 =
+          report.holders.map { "\($0.name) \($0.retainedBytes)" } + paths.groups.map { "\($0.text) \($0.objects)" }
           + ["\(waste.duplicateBytes > 0) \(tasks.tasks)"]
       }
     }
