@@ -145,9 +145,11 @@ public struct HeapAnalysis: Sendable {
     // The allocator's thread caches are in use as long as their thread lives.
     let internals = walk.internalBlocks.map { walk.blocks.index(startingAt: $0) }.filter { $0 >= 0 }
     let total = Double(max(1, walk.blocks.count))
-    try marker.mark(from: roots.lazy.map { Int($0.block) } + internals + spare) {
+    let inFlight = walk.blocksInFlight.map { walk.blocks.index(startingAt: $0) }.filter { $0 >= 0 }
+    try marker.mark(from: roots.lazy.map { Int($0.block) } + internals + spare + inFlight) {
       progress?(.marking, Double($0) / total)
     }
+    try marker.mark(slabsInFlight: finder.slabsInFlight)
     rootCount = roots.count
     var remarks: [String] = []
     if finder.unreadableBytes > 0 {
@@ -160,7 +162,7 @@ public struct HeapAnalysis: Sendable {
     if options.keepsReferences {
       references = HeapReferences(
         heap: heap, resolver: resolver, plans: plans, memory: image.memory, context: context, roots: roots,
-        allocatorBlocks: internals, spareBlocks: spare,
+        allocatorBlocks: internals + inFlight + finder.slabsInFlight, spareBlocks: spare,
         marked: marked, workerCount: options.workerCount)
     }
     guard walk.isExact else {

@@ -13,6 +13,7 @@ struct ArenaTally: Sendable, Hashable {
   var cachedChunks = 0
   var cachedBytes: UInt64 = 0
   var footerMismatches = 0
+  var unsettled: [Range<UInt64>] = []
   var walkedBytes: UInt64 = 0
   var skippedBytes: UInt64 = 0
   /// Places at which the chain broke.
@@ -28,6 +29,7 @@ struct ArenaTally: Sendable, Hashable {
     cachedChunks += outcome.cachedChunks
     cachedBytes &+= outcome.cachedBytes
     footerMismatches += outcome.footerMismatches
+    unsettled += outcome.unsettled
     walkedBytes &+= outcome.walkedBytes
     freeSum &+= outcome.freeSum
     linkSum &+= outcome.linkSum
@@ -87,21 +89,39 @@ extension GlibcSession {
     checks.append(.init(name: "mmapped bytes", expected: parameters.mmapBytes, found: bytes))
   }
 
-  mutating func result(_ caches: ThreadCaches) -> HeapWalk {
+  mutating func result(_ caches: ThreadCaches, _ inFlight: ChunksInFlight) -> HeapWalk {
     var arenas: [HeapWalk.Arena] = []
     for (state, tally) in zip(states, tallies) {
       arenas.append(
         HeapWalk.Arena(
           address: state.address, isMain: state.isMain, systemBytes: state.systemBytes, liveBlocks: tally.liveBlocks,
           liveBytes: tally.liveBytes, freeBytes: tally.freeBytes &+ tally.cachedBytes, topBytes: state.topSize,
-          isLocked: state.isLocked))
+          topAddress: state.top, isLocked: state.isLocked))
     }
     let ranges = AddressSpace.subtract(AddressSpace.union(skipped), from: AddressSpace.union(owned))
     let version = GlibcVersion.find(in: image, module: ring.module)
     progress?(1)
+    let blocks = builder.build()
     return HeapWalk(
-      allocator: version.map { "glibc \($0)" } ?? "glibc", isExact: true, blocks: builder.build(), arenas: arenas,
-      checks: checks, ownedRanges: ranges, internalBlocks: caches.caches.map(\.address).sorted(), remarks: remarks)
+      allocator: version.map { "glibc \($0)" } ?? "glibc", isExact: true, blocks: blocks, arenas: arenas,
+      checks: checks, ownedRanges: ranges, internalBlocks: caches.caches.map(\.address).sorted(),
+      blocksInFlight: blocksInFlight(blocks, inFlight), remarks: remarks)
+  }
+}
+
+extension GlibcSession {
+  /// Blocks in the hands of a thread inside the allocator, and those that lie in a free chunk which such a thread is splitting.
+  private func blocksInFlight(_ blocks: BlockTable, _ inFlight: ChunksInFlight) -> [UInt64] {
+    var found = Set(inFlight.blocks(blocks, cache: cache))
+    guard !inFlight.pointers.isEmpty else { return [] }
+    for range in tallies.flatMap(\.unsettled) {
+      var index = blocks.firstIndex(atOrAfter: range.lowerBound)
+      while index < blocks.count, blocks.address(index) < range.upperBound {
+        found.insert(blocks.address(index))
+        index += 1
+      }
+    }
+    return found.sorted()
   }
 }
 

@@ -46,14 +46,16 @@ enum HoldersPipeline {
 
   /// Analyses, prints, and ends.
   static func run(
-    _ verb: String, target: TargetOptions, output: OutputOptions,
+    _ verb: String, target: TargetOptions, output: OutputOptions, page: PageOptions? = nil,
     _ question: (HeapHolders, ProcessImage, any SymbolSource, inout HoldersAnswer) throws -> Void
   ) throws {
+    try page?.check()
     let terminal = Terminal.current()
     let progress = Progress(isEnabled: terminal.errorIsTerminal && !output.quiet, isQuiet: output.quiet)
     defer { progress.finish() }
     let answer = try answer(target.request(verb: verb), progress: progress, question)
     progress.finish()
+    try page?.write { try HTMLReport().render(answer) }
     if output.json {
       do { Terminal.output(try JSONReport.render(answer)) } catch { throw CLIError.fault("\(error)") }
       return

@@ -35,6 +35,8 @@ public struct GrowthTest: Sendable, Hashable {
   public var floor: Double
   /// Height of the peaks above the floor, median over epochs.
   public var swing: Double
+  /// Slope of the later half of the last life over that of the earlier half: 1 for a line, near 0 for what levels off.
+  public var bend: Double
   /// Standard deviation of the floor around its line, and of its steps per square root of a second.
   public var noise: Double
   public var diffusion: Double
@@ -83,14 +85,18 @@ public struct GrowthTest: Sendable, Hashable {
     floor = floors.last?.last?.value ?? lives.last?.values.last ?? 0
     swing = TheilSen.median(swings)
     let test = MannKendall(blocks: floors.map { $0.map(\.value) })
-    probability = test.probabilityOfRise
+    let signs = DifferenceSigns(blocks: floors.map { $0.map(\.value) })
+    // Two looks at the same floors: the better one counts, at twice its probability (Bonferroni).
+    probability = min(test.probabilityOfRise, 2 * signs.probabilityOfRise)
+    let probabilityOfFall = min(test.probabilityOfFall, 2 * signs.probabilityOfFall)
     slope = TheilSen(blocks: floors, test: test) ?? TheilSen(slope: 0, low: 0, high: 0)
     rise = max(slope.slope, 0) * span
+    bend = Self.bend(floors.last ?? [])
     (noise, diffusion) = Self.spread(floors, slope: slope.slope)
     // A test on less than six floors cannot be significant at all.
     if epochs < Self.fewestEpochs && floors.allSatisfy({ $0.count < 5 }) || isShort {
       pattern = .undecided
-    } else if test.probabilityOfFall < Self.significance && -slope.slope * span >= material {
+    } else if probabilityOfFall < Self.significance && -slope.slope * span >= material {
       pattern = .falling
     } else if probability < Self.significance && rise >= material {
       pattern = Self.hasLevelledOff(floors, noise: noise) ? .levelledOff : .growing
@@ -123,6 +129,17 @@ public struct GrowthTest: Sendable, Hashable {
     // The rise may also lie between the halves, or in the first epoch.
     return lateSlope < levelling * max(earlySlope, whole / max(life[life.count - 1].time - life[0].time, 1e-9))
       && lateRise < levelling * whole
+  }
+
+  private static func bend(_ floors: [(time: Double, value: Double)]) -> Double {
+    guard floors.count >= 6 else { return 1 }
+    func slope(_ part: ArraySlice<(time: Double, value: Double)>) -> Double {
+      TheilSen.median(TheilSen.slopes(part.map { ($0.time, $0.value) }))
+    }
+    let early = slope(floors[..<(floors.count / 2)])
+    let late = slope(floors[(floors.count / 2)...])
+    guard early > 0 else { return late > 0 ? 10 : 1 }
+    return min(max(late / early, 0), 10)
   }
 
   private static func spread(_ floors: [[(time: Double, value: Double)]], slope: Double) -> (Double, Double) {
