@@ -7,7 +7,8 @@ let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .er
 let package = Package(
   name: "memwhy",
   products: [
-    .executable(name: "memwhy", targets: ["MemwhyCLI"])
+    .executable(name: "memwhy", targets: ["MemwhyCLI"]),
+    .library(name: "memwhysampler", type: .dynamic, targets: ["CMemwhySampler"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -16,12 +17,19 @@ let package = Package(
   ],
   targets: [
     .target(name: "CLinux"),
+    .target(name: "CMemwhySampler"),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "Measurement", swiftSettings: strict),
     .target(name: "ProcessImage", dependencies: ["CLinux", "Measurement"], swiftSettings: strict),
     .target(name: "Symbols", dependencies: ["ProcessImage"], swiftSettings: strict),
     .target(name: "SwiftMetadata", dependencies: ["ProcessImage", "Symbols"], swiftSettings: strict),
     .target(name: "Malloc", dependencies: ["ProcessImage", "Symbols"], swiftSettings: strict),
     .target(name: "HeapGraph", dependencies: ["Malloc", "SwiftMetadata"], swiftSettings: strict),
+    .target(
+      name: "Profile", dependencies: ["Symbols", "CZlib"],
+      resources: [.embedInCode("Flame/flame.js"), .embedInCode("Flame/flame.css")], swiftSettings: strict),
+    .target(
+      name: "SamplerTable", dependencies: ["CLinux", "Measurement", "ProcessImage", "Profile"], swiftSettings: strict),
     .target(
       name: "Timeline",
       dependencies: ["ProcessImage", "Measurement", .product(name: "GRDB", package: "GRDB.swift")],
@@ -36,14 +44,18 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "WebUI",
-      dependencies: ["Reports", "Timeline", "Measurement", .product(name: "FlyingFox", package: "FlyingFox")],
+      dependencies: [
+        "Reports", "Diagnosis", "Timeline", "ProcessImage", "Measurement",
+        .product(name: "FlyingFox", package: "FlyingFox"),
+      ],
+      resources: ["index.html", "app.css", "app.js"].map { .embedInCode("Assets/\($0)") },
       swiftSettings: strict),
     .target(name: "Wire", dependencies: ["CLinux"], swiftSettings: strict),
     .executableTarget(
       name: "MemwhyCLI",
       dependencies: [
-        "Measurement", "ProcessImage", "Symbols", "Malloc", "SwiftMetadata", "HeapGraph", "Timeline",
-        "Diagnosis", "Reports", "WebUI", "Wire",
+        "Measurement", "ProcessImage", "Symbols", "Malloc", "SwiftMetadata", "HeapGraph", "Profile", "SamplerTable",
+        "Timeline", "Diagnosis", "Reports", "WebUI", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -58,10 +70,16 @@ let package = Package(
     .testTarget(name: "SwiftMetadataTests", dependencies: ["SwiftMetadata", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "MallocTests", dependencies: ["Malloc", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "HeapGraphTests", dependencies: ["HeapGraph", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "ProfileTests", dependencies: ["Profile", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "SamplerTableTests", dependencies: ["SamplerTable", "Profile", "Timeline", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(name: "TimelineTests", dependencies: ["Timeline", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis", "Symbols", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "WebUITests", dependencies: ["WebUI", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "WebUITests",
+      dependencies: ["WebUI", "TestSupport", .product(name: "FlyingFox", package: "FlyingFox")], swiftSettings: strict),
     .testTarget(name: "WireTests", dependencies: ["Wire", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "MemwhyCLITests", dependencies: ["MemwhyCLI", "HeapGraph", "TestSupport"], swiftSettings: strict),

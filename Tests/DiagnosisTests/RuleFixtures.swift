@@ -121,11 +121,12 @@ enum RuleFixtures {
       var facts = Self.heap(minute, [row("Task", "task", UInt64(count), Double(count) * 0.001)])
       facts.tasks = [
         .init(
-          state: .waitsForContinuation, functions: ["Peer.reply()", "Room.join(_:)"], tasks: count, lost: 0,
-          cancelled: 0, retainedBytes: UInt64(count) * 3000, example: "0x1"),
+          state: .waitsForContinuation, functions: ["Peer.reply()", "Room.join(_:)"], locations: [], relation: .own,
+          tasks: count, lost: 0, handleOnly: 0, cancelled: 0, retainedBytes: UInt64(count) * 3000, holds: [],
+          example: "0x1"),
         .init(
-          state: .complete, functions: [], tasks: count / 4, lost: 0, cancelled: 0, retainedBytes: UInt64(count) * 400,
-          example: "0x2"),
+          state: .complete, functions: [], locations: [], relation: .own, tasks: count / 4, lost: 0, handleOnly: 0,
+          cancelled: 0, retainedBytes: UInt64(count) * 400, holds: [], example: "0x2"),
       ]
       return facts
     }
@@ -151,7 +152,7 @@ enum RuleFixtures {
     last.waste = WasteReport(
       reachableBytes: 80 << 20,
       duplicates: [DuplicateGroup(type: "String", blocks: 60_000, distinct: 12, savedBytes: 50 << 20)],
-      duplicateBytes: 50 << 20, spare: [], spareBytes: 0)
+      duplicateBytes: 50 << 20, spare: [], spareBytes: 0, pinned: [], pinnedBytes: 0)
     return Evidence(lives: [flat], heaps: [heap(0), last])
   }
 
@@ -162,7 +163,7 @@ enum RuleFixtures {
       spare: [
         SpareRoom(
           type: "[String : Offer] storage", containers: 900, entries: 45_000, slots: 115_200, emptyBytes: 40 << 20)
-      ], spareBytes: 40 << 20)
+      ], spareBytes: 40 << 20, pinned: [], pinnedBytes: 0)
     return Evidence(lives: [flat], heaps: [heap(0), last])
   }
 

@@ -19,3 +19,6 @@ static inline int memwhy_open_in_root(int root, const char *path) {
   struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, .resolve = RESOLVE_IN_ROOT};
   return (int)syscall(SYS_openat2, root, path, &how, sizeof how);
 }
+
+/* memfd_create(2), closed at exec: memory that is a file. */
+static inline int memwhy_memory_file(const char *name) { return (int)syscall(SYS_memfd_create, name, 1U); }

@@ -8,6 +8,8 @@ public struct Evidence: Sendable {
   public var heaps: [HeapFacts]
   /// Bytes that must not be passed; nil for none.
   public var limit: Double?
+  /// The limit is the control group's, so all that it charges and cannot give back counts against it.
+  public var limitIsOfGroup: Bool
   /// What load is, for sentences: a metric's name, or `processor time`.
   public var loadName: String?
   /// Seconds that the process had lived when it was first looked at; nil where unknown.
@@ -28,7 +30,9 @@ public struct Evidence: Sendable {
     heapGrowth = HeapGrowth(self.heaps)
     self.age = age
     let last = lives.last ?? []
-    self.limit = limit.flatMap { $0.isFinite ? $0 : nil } ?? last.last { $0[.groupLimit] != nil }?[.groupLimit]
+    let own = limit.flatMap { $0.isFinite ? $0 : nil }
+    self.limit = own ?? last.last { $0[.groupLimit] != nil }?[.groupLimit]
+    limitIsOfGroup = own == nil && self.limit != nil
     let memory = lives.map { Series($0.filter { $0[.rss] != nil }.map { Self.level($0) }) }
     let level = memory.last?.values.last ?? 0
     let material = Self.material(level)
@@ -39,12 +43,21 @@ public struct Evidence: Sendable {
     self.loadName = hasLoad ? loadName ?? "load" : load.isEmpty ? nil : "processor time"
     let model = memory.last.flatMap { LoadModel(memory: $0, load: load) }
     loadModel = model
-    if let model, let own = memory.last, model.correlation > 0.3 {
-      withoutLoad = GrowthTest([model.withoutLoad(memory: own, load: load)], material: material)
+    if let model, model.correlation > Self.followsLoad {
+      // Each life has a load and a weight of its own.
+      let rest = zip(lives, memory).map { life, own in
+        let load = Series(life, hasLoad ? .load : .cpu).rates
+        guard let model = LoadModel(memory: own, load: load), model.correlation > Self.followsLoad else { return own }
+        return model.withoutLoad(memory: own, load: load)
+      }
+      withoutLoad = GrowthTest(rest, material: material)
     } else {
       withoutLoad = nil
     }
   }
+
+  /// Rank correlation of memory and load from which a part of memory is put to the load.
+  private static let followsLoad = 0.3
 
   /// What a process needs, in memory or in swap.
   private static func level(_ sample: Sample) -> (Double, Double) {
@@ -105,6 +118,32 @@ public struct Evidence: Sendable {
 
   /// The test that decides: without load where load explains a part, else of the level itself.
   public var decisive: GrowthTest { withoutLoad ?? rss }
+
+  /// When the limit is reached; nil where there is none.
+  ///
+  /// Against a control group's limit counts what the kernel cannot take back when memory is short: anonymous and shared memory of all
+  /// processes, kernel memory and network buffers. A verdict on resident memory alone would halve what threads and pipes cost, and take page
+  /// cache of mapped files for a danger.
+  public var forecast: Forecast? {
+    guard let limit else { return nil }
+    guard limitIsOfGroup, let sample = lives.last?.last(where: { Self.charged($0) != nil }),
+      let now = Self.charged(sample)
+    else { return Forecast(decisive, limit: limit) }
+    if withoutLoad == nil {
+      let series = lives.map { life in
+        Series(life.compactMap { sample in Self.charged(sample).map { (Double(sample.time) / 1000, $0) } })
+      }
+      return Forecast(GrowthTest(series, material: Self.material(now)), limit: limit)
+    }
+    // Load is known of the process only: what else is charged counts as it is now.
+    return Forecast(decisive, limit: limit, besides: now - Self.level(sample).1)
+  }
+
+  /// Bytes that a group cannot give back without ending somebody; nil where it does not say.
+  private static func charged(_ sample: Sample) -> Double? {
+    guard let anonymous = sample[.groupAnonymous] else { return nil }
+    return anonymous + (sample[.groupShared] ?? 0) + (sample[.groupKernel] ?? 0) + (sample[.groupSocket] ?? 0)
+  }
 
   /// How sure growth is at most, by what the window allows.
   public var growthConfidence: Confidence {

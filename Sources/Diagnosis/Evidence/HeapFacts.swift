@@ -153,6 +153,7 @@ public struct HeapFacts: Codable, Sendable, Hashable {
       numbers += [holder.count, holder.retained]
       if let own = holder.container {
         numbers += [own.entries, own.slots, own.inlineBytes, own.behindBytes, own.emptyBytes]
+        numbers += [UInt64(own.containers.magnitude), UInt64(own.values?.valueBytes.magnitude ?? 0)]
       }
     }
     for group in tasks ?? [] {

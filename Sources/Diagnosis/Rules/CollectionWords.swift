@@ -84,7 +84,7 @@ struct CollectionWords {
 
   private var copies: [String] {
     [place.contentContainer, place.after].compactMap { $0 }.flatMap { container -> [String] in
-      guard let values = container.values, values.repeatedKeys > 0, values.equalBytes * 2 >= values.valueBytes else {
+      guard let values = container.values, values.repeatedKeys > 0, values.equalBytes >= values.valueBytes / 2 else {
         return []
       }
       let differ =
@@ -104,7 +104,8 @@ struct CollectionWords {
     guard let now = values.shapes.first(where: { $0.kind == .inline })?.bytesPerContainer else { return nil }
     func saving(_ kind: ValueSummary.Shape.Kind) -> UInt64? {
       values.shapes.first { $0.kind == kind && $0.bytesPerContainer < now }.map {
-        (now - $0.bytesPerContainer).multipliedReportingOverflow(by: UInt64(container.containers)).partialValue
+        (now - $0.bytesPerContainer).multipliedReportingOverflow(by: UInt64(clamping: container.containers))
+          .partialValue
       }
     }
     var parts: [String] = []

@@ -120,12 +120,17 @@ extension HeapHolders {
   private func parentFunction(_ task: TaskInfo) -> String? {
     let place = task.isGroupChild ? task.group : task.address
     let block = references.heap.blocks.index(containing: place)
+    let frames = frames(of: task.parent)
     if block >= 0, let number = labels.frames.number(owning: place, in: references.heap.blocks.address(block)),
       !labels.frames.functions[number].isEmpty
     {
-      return labels.frames.functions[number]
+      let owner = labels.frames.functions[number]
+      // The group's body runs one frame further in, and is what a developer knows.
+      guard task.isGroupChild, let index = frames.firstIndex(where: { $0.function == owner }), index > 0,
+        !frames[index - 1].isStandard
+      else { return owner }
+      return frames[index - 1].function
     }
-    let frames = frames(of: task.parent)
     return (frames.first { !$0.isStandard } ?? frames.first)?.function
   }
 

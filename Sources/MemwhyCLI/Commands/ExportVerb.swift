@@ -5,7 +5,7 @@ import Reports
 
 struct ExportVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "export",
+    commandName: "holders",
     abstract: "Write who holds what in a format of another tool, chosen by the file's name.",
     discussion: """
       .heapsnapshot opens in Chrome DevTools (Memory, Load profile), .pb in go tool pprof (-diff_base shows who holds more), .collapsed \

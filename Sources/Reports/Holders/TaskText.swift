@@ -38,11 +38,15 @@ struct TaskText {
     if group.handleOnly > 0 {
       add("nobody can resume \(Count(group.handleOnly)) of them: a Task handle is kept, the continuation is not")
     }
-    for position in group.functions.indices.dropFirst((group.firstOwn ?? 0) + 1) { add("awaited by \(Self.place(group, position))") }
+    for position in group.functions.indices.dropFirst((group.firstOwn ?? 0) + 1) {
+      add("awaited by \(Self.place(group, position))")
+    }
     if let relation = Self.relation(group) { add(relation) }
     if !group.holds.isEmpty {
-      add("holding " + group.holds.map { "\(Count($0.blocks)) x \($0.type) (\(ByteCount($0.bytes)))" }
-        .joined(separator: ", "))
+      add(
+        "holding "
+          + group.holds.map { "\(Count($0.blocks)) x \($0.type) (\(ByteCount($0.bytes)))" }
+          .joined(separator: ", "))
     }
     if let root = group.heldBy { add("reached from \(root)") }
     if options.showAddresses { lines.append(indent + "for instance at \(group.example)") }
@@ -56,7 +60,8 @@ struct TaskText {
       "\(stream.type): \(Count(stream.elements).of("element")), \(ByteCount(stream.bytes)), reached from \(stream.heldBy)"
     let reader =
       switch stream.reader {
-      case .task: "a task's frame refers to it, so a reader may be there and not keep up: bound it with bufferingPolicy, or slow down what fills it"
+      case .task:
+        "a task's frame refers to it, so a reader may be there and not keep up: bound it with bufferingPolicy, or slow down what fills it"
       case .stored: "no task iterates over it: start one, or finish the continuation"
       case .none: "only its continuation is left, so nobody can take these: finish the continuation"
       }
@@ -70,7 +75,8 @@ struct TaskText {
     case .own: return nil
     case .asyncLet: return "an async let\(parent)"
     case .groupChild where group.state == .complete:
-      return "children of a task group\(parent) that has not taken their results: call next(), or use a discarding group"
+      return
+        "children of a task group\(parent) that has not taken their results: call next(), or use a discarding group"
     case .groupChild: return "children of a task group\(parent)"
     }
   }

@@ -117,10 +117,10 @@ public struct GrowthText {
 
   /// Where the growth went: rows that add up to it.
   private func account(_ growth: GrowthReport) -> [String] {
-    guard let rows = growth.account, rows.contains(where: { $0.holder != "unexplained" && $0.bytes != 0 }) else {
-      return []
-    }
+    let rows = growth.account ?? []
     let sum = rows.reduce(Int64(0)) { $0 + $1.bytes }
+    // Some pages come and go in every process.
+    guard sum.magnitude >= 1 << 20 || rows.contains(where: { $0.bytes.magnitude >= 4 << 20 }) else { return [] }
     var table = TextTable([("CHANGE", .right), ("WHERE", .left)])
     func signed(_ bytes: Int64) -> String {
       (bytes < 0 ? "-" : bytes > 0 ? "+" : "") + ByteCount(bytes.magnitude).description

@@ -3,7 +3,7 @@
 //
 // memwhy.timeline(element, chart, options) draws `chart` (TimelineChart.swift) and returns an object with update(chart). Drag to zoom,
 // double-click or Escape to go back; arrow keys move the moment that is read. options.onZoom(from, to) takes over zooming,
-// options.onPick(time) is told of a click.
+// options.onPick(time) is told of a click; mark(times) shows moments that were chosen.
 memwhy.timeline = (element, first, options = {}) => {
   const { format, ticks, time, moment, timeTicks, svg, html } = memwhy.scales;
   const left = 66, right = 14, mainHeight = 250, panelHeight = 44, panelGap = 30, topGap = 12;
@@ -12,6 +12,7 @@ memwhy.timeline = (element, first, options = {}) => {
   let geometry = null;
   let reading = null;
   let drag = null;
+  let marked = [];
 
   element.replaceChildren();
   const legend = html("ul", { class: "legend" });
@@ -100,6 +101,7 @@ memwhy.timeline = (element, first, options = {}) => {
     if (chart.panels.length) axisX(root, x, bottom, bottom, width);
     events(x, bottom, width);
     geometry = { x, width, bottom, full };
+    showMarks();
     showLegend();
     read(reading);
   };
@@ -174,13 +176,22 @@ memwhy.timeline = (element, first, options = {}) => {
 
   const events = (x, bottom, width) => {
     for (const event of chart.events) {
-      if (event.kind === "snapshot" || event.time < domain[0] || event.time > domain[1]) continue;
+      if (event.kind === "snapshot" || event.kind === "started" || event.time < domain[0] || event.time > domain[1]) continue;
       const at = Math.min(Math.max(x(event.time), left), left + width).toFixed(1);
       const group = svg("g", {});
       group.append(svg("title", {}, `${moment(event.time)}: ${event.detail}`));
       group.append(svg("line", { class: "event", x1: at, x2: at, y1: topGap - 4, y2: bottom }));
       group.append(svg("path", { class: "event-mark", d: `M${at} ${topGap}l-4 -7h8z` }));
       root.append(group);
+    }
+  };
+
+  const showMarks = () => {
+    root.querySelectorAll(".moment").forEach((line) => line.remove());
+    for (const value of marked) {
+      if (value < domain[0] || value > domain[1]) continue;
+      const at = geometry.x(value).toFixed(1);
+      root.append(svg("line", { class: "moment", x1: at, x2: at, y1: topGap, y2: geometry.bottom }));
     }
   };
 
@@ -296,5 +307,8 @@ memwhy.timeline = (element, first, options = {}) => {
     draw();
   }).observe(element);
   draw();
-  return { update: (next, range) => { chart = next; domain = range || null; reading = null; draw(); } };
+  return {
+    update: (next) => { chart = next; domain = null; reading = null; draw(); },
+    mark: (times) => { marked = times; showMarks(); },
+  };
 };
