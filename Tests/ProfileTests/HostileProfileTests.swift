@@ -125,12 +125,12 @@ import Testing
     let bomb = try Gzip.pack([UInt8](repeating: 0, count: 64 << 20))
     #expect(bomb.count < 1 << 17)
     var before = rusage()
-    getrusage(RUSAGE_SELF, &before)
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &before)
     #expect(throws: ProfileError.tooLarge(path: "bomb", limit: 1 << 20)) {
       try ProfileReader(maximumSize: 1 << 20).decode(bomb, path: "bomb")
     }
     var after = rusage()
-    getrusage(RUSAGE_SELF, &after)
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &after)
     #expect(after.ru_maxrss - before.ru_maxrss < 64 << 10, "it was unpacked as a whole")
   }
 
