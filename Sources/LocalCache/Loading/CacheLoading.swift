@@ -1,0 +1,3 @@
+public struct CacheLoading: Sendable {
+  public init() {}
+}
