@@ -14,6 +14,7 @@ extension LocalCache {
     let hash = hash(key)
     let shard = shard(for: hash)
     let weight = sizer.weigh(key, value)
+    if checksMutations { noteFingerprint(key, value) }
     let ticks = lifetimeTicks(key, value, lifetime)
     let now = time.now
     var removals = Removals<Key, Value>()

@@ -32,12 +32,19 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   @usableFromInline let observer: AccessObserver
   let configuration: Configuration
   let bound: SharedBound
+  let loader: Loader<Key, Value>
+  let sweeper = Sweeper()
+  let block: CacheBlock
+  let fingerprints = Fingerprints<Key>()
+  @usableFromInline let checksMutations: Bool
+  let publishing = RateLimit(seconds: 30)
 
   /// A cache of this name and limit.
   public init(name: String, limit: CacheLimit, configuration: Configuration = Configuration()) {
     self.name = name
     self.configuration = configuration
-    listener = configuration.removalListener
+    checksMutations = configuration.mutationCheck != nil
+    listener = Self.listener(configuration, fingerprints)
     lifetime = configuration.lifetime
     let expiry = configuration.expiry
     expires = expiry.afterWrite != nil || expiry.afterAccess != nil || configuration.lifetime != nil
@@ -45,6 +52,8 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
       clock: configuration.clock, longestLifetime: max(expiry.afterWrite ?? .zero, expiry.afterAccess ?? .zero))
     sizer = EntrySizer(limit: limit, configuration: configuration)
     bound = SharedBound(limit: limit)
+    block = CacheBlock(name: name)
+    loader = Loader(cache: name, settings: configuration.loading)
     observer = AccessObserver(isOn: configuration.isObserved)
     seed = Int.random(in: .min ... .max)
     let count = SharedBound.shardCount(limit, wanted: configuration.shards)
@@ -62,11 +71,33 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
       shard.initialize(
         to: Shard(
           maximum: bound.initialShare(of: index, count), policy: policy, expiry: template.seeded(),
-          reportsRemovals: !isTrivial || configuration.removalListener != nil))
+          reportsRemovals: !isTrivial || listener != nil))
+    }
+    describeShards(in: block)
+    observer.onTurn.withLock {
+      $0 = { [weak self] in
+        guard let self, publishing.begin() else { return }
+        Task.detached(priority: .background) { [weak self] in self?.publish() }
+      }
+    }
+  }
+
+  /// The configured listener; with a mutation check also the end of a fingerprint's life, and a last look at the value.
+  private static func listener(
+    _ configuration: Configuration, _ fingerprints: Fingerprints<Key>
+  ) -> (@Sendable (Key, Value, RemovalCause) -> Void)? {
+    guard let check = configuration.mutationCheck else { return configuration.removalListener }
+    return { key, value, cause in
+      if cause != .replaced {
+        if let stored = fingerprints.fingerprint(of: key), stored != check.fingerprint(value) { check.report(key) }
+        fingerprints.forget(key)
+      }
+      configuration.removalListener?(key, value, cause)
     }
   }
 
   deinit {
+    sweeper.stop()
     for index in 0...shardMask {
       shard(at: index).pointee.deallocate()
       shard(at: index).deinitialize(count: 1)

@@ -66,6 +66,7 @@ struct CacheTime: Sendable {
   var now: UInt64 { nanoseconds &>> shift }
 
   /// At least one tick, at most a quarter of what 32 bits hold (12 days of the finest ticks).
+  @usableFromInline
   func ticks(_ duration: Duration) -> UInt32 {
     let ticks = (duration.nanoseconds + (1 << shift) - 1) >> shift
     return UInt32(min(max(ticks, 1), UInt64(UInt32.max) / 4))

@@ -83,6 +83,18 @@ struct ShardExpiry {
     if deadline != CacheTime.never { wheel.schedule(id, deadline: base + UInt64(deadline), in: table) }
   }
 
+  /// Moves the end of an entry to `lifetime` from now, but not nearer.
+  mutating func prolongOnce<Key, Value>(
+    _ id: UInt32, now: UInt64, lifetime: UInt32, table: EntryTable<Key, Value>, wheel: inout TimerWheel
+  ) {
+    guard let end = table.lifetime(id), end.pointee.deadline != CacheTime.never else { return }
+    let deadline = min(relative(now) &+ lifetime, UInt32.max - 2) | Self.fixedBit
+    guard deadline > end.pointee.deadline else { return }
+    end.pointee.deadline = deadline
+    cancel(id, table: table, wheel: &wheel)
+    wheel.schedule(id, deadline: base + UInt64(deadline), in: table)
+  }
+
   private mutating func shortened(_ lifetime: UInt32) -> UInt32 {
     guard jitter > 0 else { return lifetime }
     random ^= random << 13

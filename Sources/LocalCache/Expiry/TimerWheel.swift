@@ -21,6 +21,7 @@ struct TimerWheel {
   }
 
   /// Whether a list may be due.
+  @usableFromInline
   func isDue(_ now: UInt64) -> Bool { count > 0 && now >> Self.shifts[0] > time >> Self.shifts[0] }
 
   private func slot(_ deadline: UInt64) -> Int {

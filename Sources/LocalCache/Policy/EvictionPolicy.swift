@@ -183,6 +183,7 @@ package struct EvictionPolicy {
     pool.releaseAll()
   }
 
+  @usableFromInline
   package func weight(of id: UInt32) -> UInt64 { pool[id].pointee.weight }
 
   /// A value was replaced by one of another weight.
@@ -344,7 +345,7 @@ package struct EvictionPolicy {
     guard full > shadowedEntries + shadowedEntries / 2 || full < shadowedEntries / 2 else { return }
     shadowedEntries = full
     shadows?.deallocate()
-    let capacity = min(max(full / 16, 16), 512)
+    let capacity = min(max(full / 8, 16), 512)
     shadows = ShadowCaches(capacity: capacity, share: windowShare)
     let share = min(Double(capacity) / Double(max(full, 1)), 1)
     sampleThreshold = UInt32(min(Double(UInt32.max) * share, Double(UInt32.max)))

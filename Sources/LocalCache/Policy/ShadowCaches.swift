@@ -7,7 +7,7 @@
 @usableFromInline
 package struct ShadowCaches {
   /// Shares of the window that are tried.
-  package static let shares: [Double] = [0.01, 0.2, 0.6, 1]
+  package static let shares: [Double] = [0.01, 0.1, 0.3, 0.6, 1]
   @usableFromInline package static let ringCapacity: UInt32 = 64
 
   private static let windowBit: UInt32 = 1 << 31

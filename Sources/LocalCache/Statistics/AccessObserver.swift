@@ -46,9 +46,15 @@ final class AccessObserver: Sendable {
   private func note(_ record: AccessLog.Record, age: UInt32?) {
     log.withLock { log in
       log.append(record, age: age)
-      if log.isFull { threshold.store(log.turn(entries: entryEstimate.load(ordering: .relaxed)), ordering: .relaxed) }
+      guard log.isFull else { return }
+      threshold.store(log.turn(entries: entryEstimate.load(ordering: .relaxed)), ordering: .relaxed)
+      // Only starts a task: this may run under a shard's lock.
+      onTurn.withLock { $0?() }
     }
   }
+
+  /// Called after every few thousand notes, under locks of the cache.
+  let onTurn = Mutex<(@Sendable () -> Void)?>(nil)
 
   /// Entries in the cache, as of the last look: decides how many keys to sample.
   let entryEstimate = Atomic<Int>(0)
@@ -58,6 +64,11 @@ final class AccessObserver: Sendable {
     let current = threshold.load(ordering: .relaxed)
     return log.withLock { $0.sample(threshold: current) }
   }
+
+  /// Mean time from a miss of a sampled key to the write that followed it, as far as any was seen.
+  var meanLoadTime: Duration? { log.withLock { $0.loadTime.count > 0 ? .nanoseconds(Int64($0.loadTime.mean)) : nil } }
+
+  var distinctCount: Int { isOn ? distinctKeys.count : 0 }
 
   func ages() -> [UInt64] { log.withLock { $0.ages } }
 }
@@ -102,18 +113,37 @@ struct AccessLog {
   /// Hits by age: bucket n counts ages of 2^n ticks and more.
   private(set) var ages = [UInt64](repeating: 0, count: 33)
 
-  var isFull: Bool { sinceTurn >= Self.capacity / 4 }
+  /// Times from misses to the writes that followed, in nanoseconds.
+  private(set) var loadTime = RunningMean()
+  /// Misses that nothing was stored for yet.
+  private var pending: [UInt32: ContinuousClock.Instant] = [:]
+
+  private var turns = 0
+
+  /// Soon at first, so that a cache with little traffic is described too.
+  var isFull: Bool { sinceTurn >= (turns < 4 ? 64 << turns : Self.capacity / 4) }
 
   mutating func append(_ record: Record, age: UInt32?) {
     if ring.count < Self.capacity { ring.append(record) } else { ring[next] = record }
     next = (next + 1) % Self.capacity
     sinceTurn += 1
+    switch record.kind {
+    case .hit: break
+    case .miss:
+      if pending.count >= 64 { pending.removeAll() }
+      pending[record.key] = .now
+    case .stored:
+      if let begin = pending.removeValue(forKey: record.key) {
+        loadTime.add((ContinuousClock.now - begin).secondsAsDouble * 1e9)
+      }
+    }
     if let age { ages[UInt32.bitWidth - age.leadingZeroBitCount] += 1 }
   }
 
   /// Now and then: the threshold that gives as many keys as are wanted.
   mutating func turn(entries: Int) -> UInt32 {
     sinceTurn = 0
+    turns += 1
     let share = Self.wantedKeys / Double(max(entries, 1))
     return share >= 1.0 / 16 ? Self.hotThreshold : max(UInt32(Double(UInt32.max) * share), 1)
   }
