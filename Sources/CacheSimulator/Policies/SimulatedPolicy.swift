@@ -1,5 +1,5 @@
 /// A policy as the simulator sees it: is the key there, and if not, take it in.
-protocol SimulatedPolicy {
+protocol SimulatedPolicy: SendableMetatype {
   static var name: String { get }
   init(capacity: Int, trace: Trace)
   /// True for a hit. `time` is the index of the access.
