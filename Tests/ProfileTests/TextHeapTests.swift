@@ -111,7 +111,7 @@ import Testing
     let load = cum("static Store.load(id:)")
     let index = cum("buildIndex()")
     #expect(abs(load / (400 * 65_536) - 1) < tolerance, "\(report.text())")
-    #expect(abs(index / (8 << 20) - 1) < max(tolerance, 0.26), "\(report.text())")
+    #expect(abs(index / 8_388_608 - 1) < max(tolerance, 0.26), "\(report.text())")
     // Nothing that allocates on behalf of others is left at the top, and names are demangled.
     #expect(!report.rows.contains { $0.name.contains("swift_slowAlloc") || $0.name.hasPrefix("malloc") })
     #expect(!report.rows.contains { $0.name.hasPrefix("$s") })
