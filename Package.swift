@@ -13,6 +13,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
   ],
   targets: [
     .target(name: "CLinux"),
@@ -35,12 +36,26 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "Diagnosis", dependencies: ["HeapGraph", "Timeline", "Measurement"], swiftSettings: strict),
     .target(
-      name: "Reports", dependencies: ["HeapGraph", "Diagnosis", "Timeline", "Measurement"], swiftSettings: strict),
+      name: "Reports", dependencies: ["HeapGraph", "Diagnosis", "Timeline", "Measurement"],
+      // In the program itself, so that it stays one file that runs anywhere.
+      resources: ["page.css", "theme.js", "scales.js", "timeline.js", "icicle.js", "report.js"].map {
+        .embedInCode("HTML/Assets/\($0)")
+      },
+      swiftSettings: strict),
+    .target(
+      name: "WebUI",
+      dependencies: [
+        "Reports", "Diagnosis", "Timeline", "ProcessImage", "Measurement",
+        .product(name: "FlyingFox", package: "FlyingFox"),
+      ],
+      resources: ["index.html", "app.css", "app.js"].map { .embedInCode("Assets/\($0)") },
+      swiftSettings: strict),
+    .target(name: "Wire", dependencies: ["CLinux"], swiftSettings: strict),
     .executableTarget(
       name: "MemwhyCLI",
       dependencies: [
         "Measurement", "ProcessImage", "Symbols", "Malloc", "SwiftMetadata", "HeapGraph", "Profile", "SamplerTable",
-        "Timeline", "Diagnosis", "Reports",
+        "Timeline", "Diagnosis", "Reports", "WebUI", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -62,7 +77,12 @@ let package = Package(
     .testTarget(name: "TimelineTests", dependencies: ["Timeline", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis", "Symbols", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "MemwhyCLITests", dependencies: ["MemwhyCLI", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "WebUITests",
+      dependencies: ["WebUI", "TestSupport", .product(name: "FlyingFox", package: "FlyingFox")], swiftSettings: strict),
+    .testTarget(name: "WireTests", dependencies: ["Wire", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "MemwhyCLITests", dependencies: ["MemwhyCLI", "HeapGraph", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests", dependencies: ["MemwhyCLI", "HeapGraph", "TestSupport"], swiftSettings: strict),
   ]

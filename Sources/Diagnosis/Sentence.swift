@@ -21,6 +21,9 @@ extension Weighing {
       if let rate = first.growthPerHour, rate > 0 { text += ", growing by \(Say.bytes(rate))/h" }
     case .manyArenas, .pinnedArena:
       text = "\(noLeak(evidence)): \(Say.bytes(first.holds)) is free memory that the allocator keeps (\(first.title))"
+    case .duplicates, .capacity:
+      text =
+        "\(noLeak(evidence)), and memory does not grow: \(Say.bytes(first.holds)) of it \(first.cause == .duplicates ? "would go if copies were shared" : "is room that nothing uses") (\(first.title))"
     default:
       text = "\(noLeak(evidence)), but \(hedge.lowercased())growth"
       if let rate = first.growthPerHour, rate > 0 { text += " of \(Say.bytes(rate))/h" }

@@ -9,6 +9,7 @@
 #include <linux/openat2.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "CLinuxPacket.h"
 #include "CLinuxPagemap.h"
 #include "CLinuxProcess.h"
 #include "CLinuxTrace.h"

@@ -43,6 +43,9 @@ final class Interruption: Sendable {
   /// What the first signal does instead of ending the command at once; the second one ends it. nil for the usual way.
   func endGently(_ body: (@Sendable () -> Void)?) { ending.withLock { $0 = body } }
 
+  /// Ends the copy before the command ends in the ordinary way while it is still read.
+  func release() { process.withLock { $0 }?.release() }
+
   /// Hands every signal on instead of ending: the command only accompanies another one.
   func forward(_ body: @escaping @Sendable (Int32, _ isFromTerminal: Bool) -> Void) { forwarding.withLock { $0 = body } }
 
