@@ -1,6 +1,7 @@
-import SamplerTable
 import TestSupport
 import Testing
+
+@testable import SamplerTable
 
 @Suite(.serialized) struct EstimateTests {
   @Test func oneByteEqualsTheTruth() throws {
