@@ -47,7 +47,7 @@ final class RawClient {
   }
 
   static func ask(
-    _ method: String = "GET", _ path: String, port: UInt16, headers: [String: String] = [:]
+    _ path: String, method: String = "GET", port: UInt16, headers: [String: String] = [:]
   ) throws -> Answer {
     let client = try RawClient(port: port)
     var all = ["Host": "127.0.0.1:\(port)", "Connection": "close", "Content-Length": "0"]
