@@ -164,6 +164,9 @@ enum ContainerNames {
       "[\(key.typeName) : \(value.typeName)] storage"
     case (.setStorage, .hashTable(_, let key, _)) where !key.typeName.isEmpty: "Set<\(key.typeName)> storage"
     case (.stringStorage, _): "String storage"
+    // The compiler's name for the queue of jobs that a default actor keeps.
+    case (.class, .fixed(_, let slots)) where slots.contains { $0.path.hasSuffix("$defaultActor") }:
+      "actor \(type.name)"
     default: type.name
     }
   }

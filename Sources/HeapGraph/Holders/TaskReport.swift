@@ -34,8 +34,8 @@ public struct TaskGroup: Sendable, Hashable, Codable {
   public var functions: [String]
   /// Source line of each function, `Server.swift:41`; empty where it is not known or was not asked for.
   public var locations: [String]
-  /// Position among the functions of the first that is not of the standard library.
-  public var firstOwn: Int?
+  /// For each function whether it is the program's or a library's own, not one of the standard library.
+  public var isOwn: [Bool]
   public var relation: Relation
   /// Of children: the async function that made them.
   public var parent: String?
@@ -74,7 +74,9 @@ extension HeapHolders {
     let resumable = try ResumableTasks(self)
     var groups: [TaskGroupKey: TaskGroupBuilder] = [:]
     for task in tasks {
-      let frames = frames(of: task.info.address)
+      var frames = frames(of: task.info.address)
+      // Of a task that is done only its outermost function still means something: what the task was for.
+      if task.info.isComplete { frames = (frames.last { !$0.isStandard } ?? frames.last).map { [$0] } ?? [] }
       let key = TaskGroupKey(
         state: state(task), functions: frames.map(\.function), relation: TaskGroup.Relation(task.info),
         parent: task.info.parent == 0 ? nil : parentFunction(task.info))
@@ -98,7 +100,7 @@ extension HeapHolders {
     let list = groups.map { key, group in
       TaskGroup(
         state: key.state, functions: key.functions, locations: group.codes.map { lines[$0] ?? "" },
-        firstOwn: group.firstOwn,
+        isOwn: group.isOwn,
         relation: key.relation, parent: key.parent, tasks: group.tasks, lost: group.lost, handleOnly: group.handleOnly,
         cancelled: group.cancelled, retainedBytes: group.retained, holds: group.largest(3) { name($0) },
         heldBy: group.heldBy, example: "0x" + String(group.address, radix: 16))
@@ -190,7 +192,7 @@ private struct TaskGroupKey: Hashable {
 private struct TaskGroupBuilder {
   var address: UInt64
   var codes: [UInt64]
-  var firstOwn: Int?
+  var isOwn: [Bool]
   var tasks = 0
   var lost = 0
   var handleOnly = 0
@@ -202,7 +204,7 @@ private struct TaskGroupBuilder {
   init(address: UInt64, frames: [TaskFrame]) {
     self.address = address
     codes = frames.map(\.code)
-    firstOwn = frames.firstIndex { !$0.isStandard }
+    isOwn = frames.map { !$0.isStandard }
   }
 
   mutating func hold(_ type: UInt64, _ node: Int, _ bytes: UInt64) {

@@ -38,9 +38,8 @@ struct TaskText {
     if group.handleOnly > 0 {
       add("nobody can resume \(Count(group.handleOnly)) of them: a Task handle is kept, the continuation is not")
     }
-    for position in group.functions.indices.dropFirst((group.firstOwn ?? 0) + 1) {
-      add("awaited by \(Self.place(group, position))")
-    }
+    for position in group.functions.indices.dropFirst((group.firstOwn ?? 0) + 1)
+    where group.isOwn(position) || options.verbose { add("awaited by \(Self.place(group, position))") }
     if let relation = Self.relation(group) { add(relation) }
     if !group.holds.isEmpty {
       add(
@@ -97,12 +96,19 @@ struct TaskText {
     case .enqueued: "ready to run\(place)"
     case .unstarted: "not started yet\(place)"
     case .timer: "that \(group.tasks == 1 ? "is a timer" : "are timers") of Task.sleep"
-    case .complete where group.relation == .groupChild: "complete, in a group"
-    case .complete: "complete; a handle keeps the result"
+    case .complete where group.relation == .groupChild: "complete, in a group\(place)"
+    case .complete: "complete; a handle keeps the result\(place.isEmpty ? "" : " of" + place.dropFirst(3))"
     case .waitsForContinuation: "waiting for a continuation\(place)"
     case .waitsForTask: "waiting for another task\(place)"
     case .waitsForGroup: "waiting for a task group\(place)"
     case .suspended: "suspended\(place)"
     }
   }
+}
+
+extension TaskGroup {
+  fileprivate func isOwn(_ index: Int) -> Bool { index < isOwn.count && isOwn[index] }
+
+  /// The innermost function that is not of the standard library.
+  fileprivate var firstOwn: Int? { isOwn.firstIndex(of: true) }
 }

@@ -1,5 +1,7 @@
 // A program that knows what its containers hold: those of swift-collections, SwiftNIO and Foundation, and streams without a consumer.
 // Prints what it built as `name number`, then READY, then waits.
+//
+// usage: containers N view|copied   In `copied` each slice is a copy of what it shows.
 import DequeModule
 import FoundationEssentials
 import Glibc
@@ -26,9 +28,6 @@ nonisolated(unsafe) var orderedIDs = OrderedSet<Int>()
 nonisolated(unsafe) var packets: [ByteBuffer] = []
 nonisolated(unsafe) var headers: [ByteBuffer] = []
 nonisolated(unsafe) var blobs: [Data] = []
-nonisolated(unsafe) var prefixes: [Data] = []
-nonisolated(unsafe) var words: [Substring] = []
-nonisolated(unsafe) var samples: [ArraySlice<Double>] = []
 nonisolated(unsafe) var stream: AsyncStream<Reading>?
 nonisolated(unsafe) var feed: AsyncStream<Reading>.Continuation?
 nonisolated(unsafe) var failing: AsyncThrowingStream<Reading, any Error>?
@@ -36,6 +35,7 @@ nonisolated(unsafe) var failing: AsyncThrowingStream<Reading, any Error>?
 @main struct Main {
   static func main() async {
     let count = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 200
+    let isCopied = CommandLine.arguments.last == "copied"
     for number in 0..<count { queue.append(Job(number)) }
     for _ in 0..<count / 4 { queue.removeFirst() }
     for number in 0..<count { ordered["the key of entry number \(number)"] = Job(number) }
@@ -43,28 +43,23 @@ nonisolated(unsafe) var failing: AsyncThrowingStream<Reading, any Error>?
     for number in 0..<count {
       var packet = ByteBufferAllocator().buffer(capacity: 4096)
       packet.writeRepeatingByte(UInt8(truncatingIfNeeded: number), count: 100)
-      packets.append(packet)
+      packets.append(isCopied ? ByteBuffer(bytes: packet.readableBytesView) : packet)
     }
     for _ in 0..<count {
       var message = ByteBufferAllocator().buffer(capacity: 8192)
       message.writeRepeatingByte(7, count: 8000)
-      headers.append(message.getSlice(at: 0, length: 20) ?? ByteBuffer())
+      guard let header = message.getSlice(at: 0, length: 20) else { continue }
+      headers.append(isCopied ? ByteBuffer(bytes: header.readableBytesView) : header)
     }
-    for number in 0..<count { blobs.append(Data(repeating: UInt8(truncatingIfNeeded: number), count: 1000)) }
-    for _ in 0..<count { prefixes.append(Data(repeating: 9, count: 16_000).prefix(64)) }
-    for number in 0..<count {
-      let line = String(repeating: "lorem ipsum dolor ", count: 500) + "\(number)"
-      words.append(line.prefix(30))
-    }
-    for number in 0..<count { samples.append([Double](repeating: Double(number), count: 2000)[10..<14]) }
+    // Whole: nothing to be had.
+    for number in 0..<count { blobs.append(Data(Array(repeating: UInt8(truncatingIfNeeded: number), count: 1000))) }
     let (readings, continuation) = AsyncStream.makeStream(of: Reading.self)
     for number in 0..<count * 10 { continuation.yield(Reading(sensor: Int64(number), value: 0.5)) }
     (stream, feed) = (readings, continuation)
     failing = AsyncThrowingStream { continuation in
       for number in 0..<count { continuation.yield(Reading(sensor: Int64(number), value: 1)) }
     }
-    print("queue \(queue.count)")
-    print("ordered \(ordered.count)")
+    print("live \(liveBytes())")
     print("READY")
     fflush(nil)
     while true { try? await Task.sleep(for: .seconds(3600)) }
