@@ -34,6 +34,12 @@ optional() {
   install_packages "$2" || say "$2 cannot be installed; tests that need $1 will be skipped"
 }
 
+# optional_file PATH PACKAGE: the same for a library.
+optional_file() {
+  [ -e "$1" ] && return
+  install_packages "$2" || say "$2 cannot be installed; tests that need $1 will be skipped"
+}
+
 apt_is_fresh=
 install_packages() {
   command -v apt-get >/dev/null || return 1

@@ -65,9 +65,10 @@ struct HostileFactsTests {
     ]
     facts.tasks = [
       TaskGroup(
-        state: .complete, functions: ["f()"], locations: [], relation: .own, tasks: numbers.count(),
-        lost: numbers.count(), handleOnly: numbers.count(), cancelled: 0, retainedBytes: numbers.size(), holds: [],
-        example: "0x1")
+        state: .complete, functions: ["f()"], locations: [], isOwn: Array(repeating: true, count: numbers.count() % 3),
+        relation: .own,
+        tasks: numbers.count(), lost: numbers.count(), handleOnly: numbers.count(), cancelled: 0,
+        retainedBytes: numbers.size(), holds: [], example: "0x1")
     ]
     facts.books = ResidentBooks(
       rows: [.allocatorFree: Int64(clamping: numbers.size()), .swiftObjects: Int64(numbers.count())],

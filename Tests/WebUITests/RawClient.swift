@@ -31,7 +31,7 @@ final class RawClient {
 
   func send(_ text: String) {
     _ = Array(text.utf8).withUnsafeBytes {
-      Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue))
+      Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
     }
   }
 

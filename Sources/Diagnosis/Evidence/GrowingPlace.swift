@@ -142,6 +142,7 @@ struct GrowingPlace: Sendable, Hashable {
     let top = withoutType(path.first ?? "")
     switch root {
     case .stack, .threadLocal, .anonymous, .runtime, .unowned:
+      if let heldBy, let owner { return withoutType(heldBy) + " -> " + owner }
       let before = path.dropFirst().first { !$0.hasPrefix(".") && !$0.hasPrefix("[") }
       guard let owner = owner ?? before.map({ $0 + fields }) else { return top + fields }
       return (before.map { $0.hasSuffix(" storage") ? owner : $0 + fields } ?? owner) + " (\(top))"

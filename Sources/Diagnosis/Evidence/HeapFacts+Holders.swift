@@ -10,7 +10,12 @@ extension HeapFacts {
   public mutating func add(_ graph: HeapHolders, share: Double = 0.002, findsWaste: Bool = false) throws {
     var flat = Self.places(try graph.holders(cut: share))
     let fields = try graph.leadingFields(of: flat.unnamed.map(\.address))
-    for (index, address) in flat.unnamed { flat.places[index].owner = fields[address] }
+    for (index, address) in flat.unnamed {
+      guard let field = fields[address] else { continue }
+      flat.places[index].owner = field.name
+      // A frame that works on it came in between: the variable behind the object is its holder.
+      if flat.places[index].heldBy == nil { flat.places[index].heldBy = field.roots.first { !Self.isFrame($0) } }
+    }
     holders = flat.places
     tasks = Array(try graph.tasks().groups.prefix(Self.mostRows))
     guard findsWaste else { return }
@@ -30,6 +35,11 @@ extension HeapFacts {
       facts.holders = holders.filter { $0.retained >= cut }
     }
     return facts
+  }
+
+  /// A frame or a register, as `NamedRoot.title` calls them: where work was just then says nothing about who keeps what it works on.
+  private static func isFrame(_ title: String) -> Bool {
+    title.hasSuffix(" on the main thread") || title.contains(" on thread ") || title.contains("(a register of ")
   }
 
   /// Flattens the tree of holders into places. `unnamed` are containers to which no field leads in the tree.
@@ -56,7 +66,7 @@ extension HeapFacts {
       guard places.count < 2000 else { return }
       for child in node.children { add(child, under: node, own, root, heldBy) }
     }
-    for root in report.holders { add(root, under: nil, [], root.root?.kind, root.heldBy.first) }
+    for root in report.holders { add(root, under: nil, [], root.root?.kind, root.heldBy.first { !isFrame($0) }) }
     return (places, unnamed)
   }
 }

@@ -157,10 +157,18 @@ public struct HeapFacts: Codable, Sendable, Hashable {
       }
     }
     for group in tasks ?? [] {
-      numbers += [group.tasks.magnitude, group.lost.magnitude].map(UInt64.init) + [group.retainedBytes]
+      numbers +=
+        [group.tasks.magnitude, group.lost.magnitude, group.handleOnly.magnitude].map(UInt64.init) + [
+          group.retainedBytes
+        ]
     }
-    for group in waste?.duplicates ?? [] { numbers += [UInt64(group.blocks.magnitude), group.savedBytes] }
-    for room in waste?.spare ?? [] { numbers += [room.entries, room.slots, room.emptyBytes] }
+    if let waste {
+      numbers += [waste.reachableBytes, waste.duplicateBytes, waste.spareBytes, waste.pinnedBytes]
+      for group in waste.duplicates { numbers += [UInt64(group.blocks.magnitude), group.savedBytes] }
+      for room in waste.spare { numbers += [room.entries, room.slots, room.emptyBytes] }
+      for views in waste.pinned { numbers += [views.shownBytes, views.pinnedBytes, views.savedBytes] }
+    }
+    if let books { numbers += [books.trimmable ?? 0, books.threadTops ?? 0] + books.largestMappings }
     for amount in books?.rows.values.map(\.magnitude) ?? [] { numbers.append(amount) }
     return numbers.count < 1_000_000 && numbers.allSatisfy { $0 < most }
   }

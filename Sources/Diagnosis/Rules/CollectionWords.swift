@@ -16,14 +16,14 @@ struct CollectionWords {
   var lines: [String] { entries + keys + room + copies }
 
   private var entries: [String] {
-    guard let now = place.after, now.kind != .string, now.entries > 0 else {
+    guard let now = place.after, now.kind != .string, now.kind != .bytes, now.entries > 0 else {
       guard let content = place.content, place.contentGrowth > 0 else { return [] }
       return [
         "it keeps \(Say.count(Double(place.contentGrowth))) more \(content), \(Say.bytes(place.growth / place.contentGrowth)) each with what hangs on them"
       ]
     }
     let old = place.before.map { ($0.entries, $0.bytesPerEntry) } ?? (0, 0)
-    let what = now.kind == .array ? "elements" : "entries"
+    let what = now.kind == .array || now.kind == .deque ? "elements" : "entries"
     var lines = [
       "\(Say.count(Double(old.0))) -> \(Say.count(Double(now.entries))) \(what), \(Say.bytes(old.1)) -> \(Say.bytes(now.bytesPerEntry)) each"
         + ": \(share(old.0, old.1, now))"
@@ -70,7 +70,7 @@ struct CollectionWords {
 
   private var room: [String] {
     [place.after, place.contentContainer].compactMap { $0 }.compactMap { container in
-      guard container.kind != .string, container.slots > container.entries,
+      guard container.kind != .string, container.kind != .bytes, container.slots > container.entries,
         container.emptyBytes >= max(place.retained / 20, 65_536)
       else { return nil }
       let what =
@@ -125,7 +125,7 @@ struct CollectionWords {
       advice.append(
         "bound \(name): a limit on entries or bytes with removal of the least recently used, or an age; first ask whether it pays at all: if its keys hardly ever come again, remove it"
       )
-    case .array:
+    case .array, .deque:
       advice.append("bound \(name): remove what is done with, or keep the newest only (a ring buffer)")
     default:
       advice.append("bound what \(name) keeps, or remove it when the work is done")

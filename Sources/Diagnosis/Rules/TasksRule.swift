@@ -29,7 +29,8 @@ struct TasksRule: Rule {
     let worst = named.first ?? worst
     let more = (named.isEmpty ? groups : named).reduce(0) { $0 + $1.more }
     let bytes = groups.reduce(0) { $0 + $1.growth }
-    let function = Self.own(worst.group.functions)
+    let function =
+      zip(worst.group.functions, worst.group.isOwn).first { $0.1 }?.0 ?? Self.own(worst.group.functions)
     let inner = worst.group.functions.first
     let site =
       function.map { $0 == inner ? "suspended in \($0)" : "suspended in \($0), there in \(inner ?? "")" }
@@ -40,13 +41,23 @@ struct TasksRule: Rule {
         "+\(Say.count(Double(tasks.more))) \(tasks.group.state.words)\(chain.isEmpty ? "" : ": \(chain)"), +\(Say.bytes(tasks.growth)) with what they keep"
     }
     lines += growth.taskPlaces.prefix(1).map { "held by \($0.name)" }
+    if let location = worst.group.locations.first(where: { !$0.isEmpty }) { lines.append("at \(location)") }
+    let stuck = groups.reduce(0) { $0 + $1.group.handleOnly }
+    if stuck > 0 {
+      lines.append(
+        "\(Say.count(Double(stuck))) of them wait for a continuation that nobody has any more: only their handles are kept, so nothing can resume them"
+      )
+    }
     lines.append("in all +\(Say.bytes(bytes)), \(Say.rate(Double(bytes), hours: growth.hours))")
     return Finding(
-      .tasks, title: "\(Say.count(Double(more))) more live tasks, most \(site)", site: function,
+      stuck * 2 > worst.group.tasks ? .lostTasks : .tasks,
+      title: "\(Say.count(Double(more))) more live tasks, most \(site)", site: function,
       confidence: evidence.growthConfidence, growth: bytes,
       holds: groups.reduce(0) { $0 + $1.group.retainedBytes }, evidence: lines,
       advice: [
-        "bound how many run at once (a task group with a limit), give them a deadline, and cancel them when their client goes"
+        stuck * 2 > worst.group.tasks
+          ? "resume the continuation on every path, errors and cancellation included"
+          : "bound how many run at once (a task group with a limit), give them a deadline, and cancel them when their client goes"
       ], overturnedBy: "the number of live tasks falls back when the load does")
   }
 

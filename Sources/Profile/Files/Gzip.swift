@@ -47,9 +47,9 @@ enum Gzip {
     var position = 0
     while true {
       let piece = Array(bytes[position..<min(position + chunk, bytes.count)])
-      let (status, output) = step(&stream, piece, &room) { inflate($0, Z_NO_FLUSH) }
-      position += piece.count - Int(stream.avail_in)
+      let (status, output) = step(&stream, piece, &room, limit: limit - result.count) { inflate($0, Z_NO_FLUSH) }
       guard result.count + output.count <= limit else { throw .tooLarge(path: path, limit: limit) }
+      position += piece.count - Int(stream.avail_in)
       result += output
       switch status {
       case Z_STREAM_END:
@@ -63,9 +63,10 @@ enum Gzip {
     }
   }
 
-  /// One call of zlib: hands it `input`, and returns what it wrote into `room`, emptied as often as it is full.
+  /// Hands `input` to zlib and returns what it writes into `room`, emptied as often as it is full; ends when that is more than `limit` bytes.
   private static func step(
-    _ stream: inout z_stream, _ input: [UInt8], _ room: inout [UInt8], _ run: (UnsafeMutablePointer<z_stream>) -> Int32
+    _ stream: inout z_stream, _ input: [UInt8], _ room: inout [UInt8], limit: Int = .max,
+    _ run: (UnsafeMutablePointer<z_stream>) -> Int32
   ) -> (status: Int32, output: [UInt8]) {
     var output: [UInt8] = []
     var input = input
@@ -79,8 +80,7 @@ enum Gzip {
           stream.avail_out = UInt32(clamping: target.count)
           status = run(&stream)
           output.append(contentsOf: target[..<(target.count - Int(stream.avail_out))])
-          // A bomb unpacks at most a thousandfold: 256 MiB from a piece, never without bound.
-        } while status == Z_OK && stream.avail_out == 0
+        } while status == Z_OK && stream.avail_out == 0 && output.count <= limit
         return status
       }
     }

@@ -47,6 +47,8 @@ public struct GrowthTest: Sendable, Hashable {
   private static let mostEpochs = 32
   /// The later half rises by less than this part of the earlier half's slope: it has levelled off.
   private static let levelling = 0.2
+  /// Von Neumann's ratio below this is a walk (a walk of 32 floors has 0.5 on the average, independent values 2).
+  private static let wandering = 1.0
 
   /// - Parameters:
   ///   - lives: the level within each life of the process, in order.
@@ -86,10 +88,13 @@ public struct GrowthTest: Sendable, Hashable {
     swing = TheilSen.median(swings)
     let test = MannKendall(blocks: floors.map { $0.map(\.value) })
     let signs = DifferenceSigns(blocks: floors.map { $0.map(\.value) })
-    // Two looks at the same floors: the better one counts, at twice its probability (Bonferroni).
-    probability = min(test.probabilityOfRise, 2 * signs.probabilityOfRise)
-    let probabilityOfFall = min(test.probabilityOfFall, 2 * signs.probabilityOfFall)
     slope = TheilSen(blocks: floors, test: test) ?? TheilSen(slope: 0, low: 0, high: 0)
+    // What wanders looks like a trend to a test against a line, so only its steps are asked. Else two looks at the same floors: the
+    // better one counts, at twice its probability (Bonferroni).
+    let ranks = Self.wanders(floors, slope: slope.slope) ? 1 : test.probabilityOfRise
+    let ranksOfFall = Self.wanders(floors, slope: slope.slope) ? 1 : test.probabilityOfFall
+    probability = min(ranks, 2 * signs.probabilityOfRise, 1)
+    let probabilityOfFall = min(ranksOfFall, 2 * signs.probabilityOfFall, 1)
     rise = max(slope.slope, 0) * span
     bend = Self.bend(floors.last ?? [])
     (noise, diffusion) = Self.spread(floors, slope: slope.slope)
@@ -140,6 +145,21 @@ public struct GrowthTest: Sendable, Hashable {
     let late = slope(floors[(floors.count / 2)...])
     guard early > 0 else { return late > 0 ? 10 : 1 }
     return min(max(late / early, 0), 10)
+  }
+
+  /// The residuals go on where they are instead of scattering: the mean square of their steps is small beside their variance. 2 for
+  /// independent values, near 0 for a walk (J. von Neumann, "Distribution of the ratio of the mean square successive difference to the
+  /// variance", Annals of Mathematical Statistics 12, 1941).
+  private static func wanders(_ floors: [[(time: Double, value: Double)]], slope: Double) -> Bool {
+    var (squares, steps, count) = (0.0, 0.0, 0)
+    for life in floors where life.count >= 8 {
+      let values = life.map { $0.value - slope * $0.time }
+      let mean = values.reduce(0, +) / Double(values.count)
+      squares += values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+      steps += zip(values, values.dropFirst()).reduce(0) { $0 + ($1.1 - $1.0) * ($1.1 - $1.0) }
+      count += values.count
+    }
+    return count >= 8 && squares > 0 && steps / squares < wandering
   }
 
   private static func spread(_ floors: [[(time: Double, value: Double)]], slope: Double) -> (Double, Double) {

@@ -1,6 +1,6 @@
 // Writes the profiles of Tests/Fixtures/profiles: a CPU profile with labels, and two heap profiles of one run. Rebuild them with
 //
-//	go run -trimpath . DIR/
+//	go run . DIR/
 package main
 
 import (

@@ -1,0 +1,14 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// LocalCache beside a locked dictionary, an actor and NSCache. `Benchmarks/LocalCache/run` builds and runs it, with Go's caches in the same run.
+let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+
+let package = Package(
+  name: "local-cache-benchmarks",
+  dependencies: [.package(name: "memwhy", path: "../..")],
+  targets: [
+    .executableTarget(
+      name: "cache-benchmark", dependencies: [.product(name: "LocalCache", package: "memwhy")], swiftSettings: strict)
+  ]
+)

@@ -1,0 +1,76 @@
+import Foundation
+import LocalCache
+
+let entries = 131_072
+let mask = entries - 1
+
+func line(_ name: String, _ values: [Double], _ unit: String) {
+  let cells = values.map { String(format: "%9.1f", $0) }.joined()
+  print(name.padding(toLength: 44, withPad: " ", startingAt: 0) + cells + "  " + unit)
+}
+
+func fullCache<V>(_ make: (Int) -> V, _ configuration: LocalCache<Int, V>.Configuration = .init(), limit: CacheLimit = .entries(200_000)) -> LocalCache<Int, V> {
+  let cache = LocalCache<Int, V>(name: "benchmark", limit: limit, configuration: configuration)
+  for key in 0..<entries { cache.set(make(key), for: key) }
+  return cache
+}
+
+func gets<V>(_ name: String, _ get: @escaping @Sendable (Int) -> V?) {
+  let body: @Sendable (Int, Int, Int) -> Int = { thread, slice, count in
+    var random = Random(state: UInt64(thread * 7919 + slice * 104_729 + 88_172_645_463_325_252))
+    var found = 0
+    for _ in 0..<count where get(Int(truncatingIfNeeded: random.next() >> 20) & mask) != nil { found += 1 }
+    return found
+  }
+  line(name, [Harness.throughput(threads: 1, body), Harness.throughput(threads: 2, body)], "M get/s, 1 and 2 threads")
+}
+
+func inserts(_ name: String, _ insert: (Int) -> Void, fresh: () -> Void) {
+  var best = Double.infinity
+  for _ in 0..<12 {
+    fresh()
+    let start = Harness.nanoseconds()
+    for key in 0..<entries { insert(key &* 0x9E37_79B1) }
+    best = min(best, Double(Harness.nanoseconds() - start) / Double(entries))
+  }
+  line(name, [best], "ns an insert")
+}
+
+do {
+  let dictionary = LockedDictionary<Int>()
+  for key in 0..<entries { dictionary.set(key, key) }
+  gets("Mutex<Dictionary>, Int") { dictionary.get($0) }
+  let cache = fullCache { $0 }
+  gets("LocalCache, Int") { cache.get($0) }
+  var expiring = LocalCache<Int, Int>.Configuration()
+  expiring.expiry = CacheExpiry(afterWrite: .seconds(1800), afterAccess: .seconds(900))
+  let bounded = fullCache({ $0 }, expiring, limit: .bytes(.mebibytes(64)))
+  gets("LocalCache, Int, bytes and expiry") { bounded.get($0) }
+  var bare = LocalCache<Int, Int>.Configuration()
+  bare.isObserved = false
+  let unobserved = fullCache({ $0 }, bare)
+  gets("LocalCache, Int, not observed") { unobserved.get($0) }
+}
+do {
+  let dictionary = LockedDictionary<Payload>()
+  for key in 0..<entries { dictionary.set(key, Payload(key)) }
+  gets("Mutex<Dictionary>, reference") { dictionary.get($0) }
+  let cache = fullCache { Payload($0) }
+  gets("LocalCache, reference") { cache.get($0) }
+  gets("LocalCache, reference, withValue") { key in cache.withValue(for: key) { $0.number } }
+}
+do {
+  let dictionary = LockedDictionary<String>()
+  for key in 0..<entries { dictionary.set(key, "a string of some length, number \(key)") }
+  gets("Mutex<Dictionary>, String") { dictionary.get($0) }
+  let cache = fullCache { "a string of some length, number \($0)" }
+  gets("LocalCache, String") { cache.get($0) }
+}
+do {
+  nonisolated(unsafe) var dictionary = LockedDictionary<Int>()
+  inserts("Mutex<Dictionary>", { dictionary.set($0, $0) }, fresh: { dictionary = LockedDictionary<Int>() })
+  nonisolated(unsafe) var cache = LocalCache<Int, Int>(name: "", limit: .entries(200_000))
+  inserts("LocalCache, room enough", { cache.set($0, for: $0) }, fresh: { cache = LocalCache(name: "", limit: .entries(200_000)) })
+  inserts("LocalCache, 64 MiB", { cache.set($0, for: $0) }, fresh: { cache = LocalCache(name: "", limit: .bytes(.mebibytes(64))) })
+  inserts("LocalCache, evicting", { cache.set($0, for: $0) }, fresh: { cache = LocalCache(name: "", limit: .entries(50_000)) })
+}

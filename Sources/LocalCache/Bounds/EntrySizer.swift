@@ -1,0 +1,56 @@
+/// What an entry counts against the limit, in the policy's units.
+@usableFromInline
+struct EntrySizer<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+  @usableFromInline let limitUnit: CacheLimit.Unit
+  /// The weight of every entry, where all weigh the same.
+  @usableFromInline let constant: UInt64?
+  @usableFromInline let weigher: (@Sendable (Key, Value) -> UInt64)?
+  let unit: UInt64
+  let estimator: SizeEstimator<Key, Value>?
+
+  init(limit: CacheLimit, configuration: LocalCache<Key, Value>.Configuration) {
+    limitUnit = limit.unit
+    let unit = SharedBound.unit(of: limit)
+    self.unit = unit
+    switch limit.unit {
+    case .entries:
+      constant = 1
+      weigher = nil
+      estimator = nil
+    case .weight:
+      estimator = nil
+      if let custom = configuration.weigher {
+        constant = nil
+        weigher = { key, value in (UInt64(max(0, custom(key, value))) + unit - 1) / unit }
+      } else {
+        constant = 1
+        weigher = nil
+      }
+    case .bytes:
+      let expires = configuration.expiry.afterWrite != nil || configuration.expiry.afterAccess != nil || configuration.lifetime != nil
+      let inline = EntrySizer.inlineBytes(expires: expires)
+      let estimator = SizeEstimator<Key, Value>(sizing: configuration.sizing)
+      self.estimator = estimator
+      if estimator.isTrivial {
+        constant = (inline + unit - 1) / unit
+        weigher = nil
+      } else {
+        constant = nil
+        weigher = { key, value in (inline + estimator.heapBytes(key, value) + unit - 1) / unit }
+      }
+    }
+  }
+
+  /// Key and value as they lie in the table, and what the cache itself needs for an entry: node 20, time of writing 4, index 5.9 and sketch
+  /// 4.5 on average, shadows 1.6; deadline and timer 12.
+  static func inlineBytes(expires: Bool) -> UInt64 {
+    UInt64(MemoryLayout<EntryTable<Key, Value>.Record>.stride) + 36 + (expires ? 12 : 0)
+  }
+
+  @inlinable @inline(__always)
+  func weigh(_ key: Key, _ value: Value) -> UInt64 {
+    if let constant { return constant }
+    guard let weigher else { return 1 }
+    return weigher(key, value)
+  }
+}

@@ -1,0 +1,47 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// What a walk over a value has found so far.
+struct HeapWalkState {
+  private(set) var bytes = 0
+  /// Addresses of blocks that were counted: a block that is reached twice counts once.
+  private(set) var seen: Set<UInt> = []
+  let elementsMeasured: Int
+  private let baseline: SizeBaseline?
+  /// Values nest; a list of a million objects must not use up the stack.
+  var depth = 0
+  static let deepest = 512
+
+  init(elementsMeasured: Int, baseline: SizeBaseline? = nil) {
+    self.elementsMeasured = elementsMeasured
+    self.baseline = baseline
+  }
+
+  /// Counts a block of malloc. False if it was counted before, or belongs to the baseline: then what it refers to is not walked either.
+  mutating func enter(_ address: UInt, size: @autoclosure () -> Int) -> Bool {
+    guard seen.insert(address).inserted else { return false }
+    if let baseline, baseline.contains(address) { return false }
+    bytes += size()
+    return true
+  }
+
+  mutating func add(_ count: Int) { bytes += count }
+
+  /// The block of a Swift object: what malloc gave for it, and malloc's own word. 0 for objects that the compiler laid out in the program.
+  static func blockSize(_ object: UnsafeRawPointer) -> Int {
+    // RefCount.h: the low 32 bits of an immortal object's count are all ones, unless the word refers to a side table.
+    let count = object.load(fromByteOffset: 8, as: UInt64.self)
+    guard count >> 62 == 3 || count & 0xFFFF_FFFF != 0xFFFF_FFFF else { return 0 }
+    guard let usableSize = Self.usableSize else { return 0 }
+    return usableSize(object) + MemoryLayout<Int>.size
+  }
+
+  /// `malloc_usable_size` of whatever allocator the program runs with. Looked up by name: the modules of the C library do not declare it.
+  private static let usableSize: (@convention(c) (UnsafeRawPointer) -> Int)? = {
+    guard let symbol = dlsym(nil, "malloc_usable_size") else { return nil }
+    return unsafeBitCast(symbol, to: (@convention(c) (UnsafeRawPointer) -> Int).self)
+  }()
+}

@@ -1,0 +1,62 @@
+extension LocalCache {
+  /// Settings of a cache. The defaults suit most: measured bytes, adaptive policy, no expiry, statistics on.
+  public struct Configuration: Sendable {
+    /// When entries end.
+    public var expiry = CacheExpiry()
+    /// A lifetime for an entry of its own, asked once when it is stored; nil leaves it to `expiry`.
+    public var lifetime: (@Sendable (Key, Value) -> Duration?)?
+    /// How bytes are counted, with a limit in bytes.
+    public var sizing = CacheSizing()
+    /// What an entry weighs, with a limit in weight. Negative results count as 0.
+    public var weigher: (@Sendable (Key, Value) -> Int)?
+    /// Called for each entry that leaves, after the cache's locks are free, by the thread that caused it.
+    public var removalListener: (@Sendable (Key, Value, RemovalCause) -> Void)?
+    /// How `value(for:load:)` loads.
+    public var loading = CacheLoading()
+    /// Finds values that are changed behind the cache's back; for debugging.
+    public var mutationCheck: MutationCheck?
+    /// The clock of lifetimes. Nil: the system's monotonic clock, in its cheap form.
+    public var clock: (any Clock<Duration>)?
+    /// Parts under locks of their own, rounded up to a power of two. Nil: as many as the limit and the processors suggest.
+    public var shards: Int?
+    /// Whether the verdict and the miss-ratio curve are kept ready; costs less than a twentieth of a look-up.
+    public var isObserved = true
+
+    /// The defaults.
+    public init() {}
+  }
+
+  /// A check for values that change while they are in the cache.
+  ///
+  /// Values of a cache are read-only: whoever wants to change one copies it first. A class that is not immutable, or unsafe memory, can break
+  /// that. With a check set, the cache keeps a fingerprint of every value, and compares it when the entry leaves and at `checkForMutations()`.
+  public struct MutationCheck: Sendable {
+    /// A number that changes with the value, such as a hash of its parts.
+    public var fingerprint: @Sendable (Value) -> Int
+    /// Called with the key of a value that is not what was stored.
+    public var report: @Sendable (Key) -> Void
+
+    /// A check with a fingerprint of your own.
+    public init(fingerprint: @escaping @Sendable (Value) -> Int, report: @escaping @Sendable (Key) -> Void) {
+      self.fingerprint = fingerprint
+      self.report = report
+    }
+  }
+}
+
+/// When entries end.
+public struct CacheExpiry: Sendable, Hashable {
+  /// Time from the last write. Nil: for ever.
+  public var afterWrite: Duration?
+  /// Time from the last read or write. Nil: for ever. The earlier of the two ends counts.
+  public var afterAccess: Duration?
+  /// Share of the lifetime, 0 to 1, by which each entry may end earlier at random, so that entries stored together do not all end together.
+  public var jitter: Double
+
+  /// Lifetimes shorter than a millisecond or so count as a millisecond; negative ones and 0 likewise.
+  public init(afterWrite: Duration? = nil, afterAccess: Duration? = nil, jitter: Double = 0) {
+    self.afterWrite = afterWrite
+    self.afterAccess = afterAccess
+    self.jitter = jitter
+  }
+}

@@ -1,0 +1,146 @@
+/// When the entries of a shard end, and how accesses prolong them.
+///
+/// Deadlines are ticks since `base`. A clock that jumps far ahead makes everything that can expire expire, and nothing young again:
+/// numbers saturate, they do not wrap.
+@usableFromInline
+struct ShardExpiry {
+  @usableFromInline let isActive: Bool
+  /// Lifetimes in ticks; 0 for none.
+  private let afterWrite: UInt32
+  @usableFromInline let afterAccess: UInt32
+  /// Share of the lifetime by which an entry may end earlier.
+  private let jitter: Double
+  @usableFromInline var base: UInt64 = 0
+  private var random: UInt64
+
+  init(isActive: Bool, afterWrite: UInt32, afterAccess: UInt32, jitter: Double, seed: UInt64) {
+    self.isActive = isActive
+    self.afterWrite = afterWrite
+    self.afterAccess = afterAccess
+    self.jitter = min(max(jitter, 0), 1)
+    random = seed | 1
+  }
+
+  /// The same for another shard.
+  func seeded() -> ShardExpiry {
+    var copy = self
+    copy.random = UInt64.random(in: 1 ... .max)
+    return copy
+  }
+
+  /// Deadlines of this kind are not moved by an access.
+  @usableFromInline static let fixedBit: UInt32 = 1
+
+  @inlinable @inline(__always)
+  func relative(_ now: UInt64) -> UInt32 {
+    now <= base ? 0 : UInt32(truncatingIfNeeded: min(now &- base, UInt64(UInt32.max - 2)))
+  }
+
+  @inlinable @inline(__always)
+  func isOver(_ deadline: UInt32, now: UInt64) -> Bool { deadline != CacheTime.never && relative(now) >= deadline }
+
+  /// A hit: moves the end where entries live on by being used.
+  @inlinable @inline(__always)
+  func access<Key, Value>(_ id: UInt32, now: UInt64, table: EntryTable<Key, Value>) {
+    guard afterAccess != 0, let lifetime = table.lifetime(id) else { return }
+    prolong(table.written(id).pointee, &lifetime.pointee.deadline, now)
+  }
+
+  @usableFromInline
+  func prolong(_ written: UInt32, _ deadline: inout UInt32, _ now: UInt64) {
+    guard deadline & Self.fixedBit == 0 else { return }
+    deadline = combined(now: relative(now), written: written)
+  }
+
+  private func combined(now: UInt32, written: UInt32) -> UInt32 {
+    var end = UInt64(UInt32.max)
+    if afterAccess != 0 { end = min(end, UInt64(now) + UInt64(afterAccess)) }
+    if afterWrite != 0 { end = min(end, UInt64(written) + UInt64(afterWrite)) }
+    return end >= UInt64(UInt32.max) - 2 ? CacheTime.never : UInt32(end + 1) & ~Self.fixedBit
+  }
+
+  /// Notes the time of a write and when the entry ends. A lifetime of its own replaces the cache's.
+  @usableFromInline
+  mutating func write<Key, Value>(
+    _ id: UInt32, _ times: (now: UInt64, lifetime: UInt32?), table: EntryTable<Key, Value>, wheel: inout TimerWheel
+  ) {
+    let written = relative(times.now)
+    table.written(id).pointee = written
+    guard isActive, let end = table.lifetime(id) else { return }
+    let deadline: UInt32
+    if let lifetime = times.lifetime {
+      deadline = lifetime == CacheTime.never ? lifetime : (written &+ shortened(lifetime)) | Self.fixedBit
+    } else {
+      let latest = combined(now: written, written: written)
+      if jitter > 0, latest != CacheTime.never {
+        deadline = (written &+ shortened(latest &- written)) | (afterAccess == 0 ? Self.fixedBit : 0)
+      } else {
+        deadline = latest
+      }
+    }
+    end.pointee.deadline = deadline
+    cancel(id, table: table, wheel: &wheel)
+    if deadline != CacheTime.never { wheel.schedule(id, deadline: base + UInt64(deadline), in: table) }
+  }
+
+  /// Moves the end of an entry to `lifetime` from now, but not nearer.
+  mutating func prolongOnce<Key, Value>(
+    _ id: UInt32, now: UInt64, lifetime: UInt32, table: EntryTable<Key, Value>, wheel: inout TimerWheel
+  ) {
+    guard let end = table.lifetime(id), end.pointee.deadline != CacheTime.never else { return }
+    let deadline = min(relative(now) &+ lifetime, UInt32.max - 2) | Self.fixedBit
+    guard deadline > end.pointee.deadline else { return }
+    end.pointee.deadline = deadline
+    cancel(id, table: table, wheel: &wheel)
+    wheel.schedule(id, deadline: base + UInt64(deadline), in: table)
+  }
+
+  private mutating func shortened(_ lifetime: UInt32) -> UInt32 {
+    guard jitter > 0 else { return lifetime }
+    random ^= random << 13
+    random ^= random >> 7
+    random ^= random << 17
+    let share = Double(random >> 11) / Double(1 << 53) * jitter
+    return max(1, lifetime - UInt32(Double(lifetime) * share))
+  }
+
+  @usableFromInline
+  func cancel<Key, Value>(_ id: UInt32, table: EntryTable<Key, Value>, wheel: inout TimerWheel) {
+    guard isActive else { return }
+    wheel.cancel(id, in: table)
+  }
+
+  /// Entries that are over; what only came up early goes back into the wheel.
+  mutating func due<Key, Value>(now: UInt64, table: EntryTable<Key, Value>, wheel: inout TimerWheel) -> [UInt32] {
+    if now > base, now - base > UInt64(UInt32.max) / 2 { rebase(now, table: table, wheel: &wheel) }
+    var over: [UInt32] = []
+    for id in wheel.advance(to: now, in: table) {
+      let deadline = table.lifetime(id)?.pointee.deadline ?? CacheTime.never
+      if isOver(deadline, now: now) {
+        over.append(id)
+      } else if deadline != CacheTime.never {
+        wheel.schedule(id, deadline: base + UInt64(deadline), in: table)
+      }
+    }
+    return over
+  }
+
+  /// Moves the origin of the numbers before they run out. Linear in the number of scheduled entries; once in some weeks.
+  private mutating func rebase<Key, Value>(_ now: UInt64, table: EntryTable<Key, Value>, wheel: inout TimerWheel) {
+    let shift = UInt32(min(now - base, UInt64(UInt32.max)))
+    let scheduled = wheel.drain(in: table)
+    for id in scheduled {
+      guard let lifetime = table.lifetime(id) else { continue }
+      let deadline = lifetime.pointee.deadline
+      if deadline != CacheTime.never {
+        lifetime.pointee.deadline = (deadline > shift ? deadline - shift : 0) & ~Self.fixedBit | deadline & Self.fixedBit
+      }
+      table.written(id).pointee -= min(table.written(id).pointee, shift)
+    }
+    base += UInt64(shift)
+    for id in scheduled {
+      guard let deadline = table.lifetime(id)?.pointee.deadline, deadline != CacheTime.never else { continue }
+      wheel.schedule(id, deadline: base + UInt64(deadline), in: table)
+    }
+  }
+}

@@ -1,0 +1,103 @@
+/// Finds expired entries without looking at the others: lists of entries by the time at which they end.
+///
+/// Hierarchical timing wheels (Varghese and Lauck, SOSP 1987): 64 lists of about a second, 64 of about a minute, 64 of an hour, and one for
+/// what is later. When the time of a list comes, its entries are removed or go to a finer list; each entry moves at most three times.
+/// An access that prolongs an entry does not move it: its list finds the later deadline when its time comes.
+@usableFromInline
+struct TimerWheel {
+  private static let slots: UInt64 = 64
+  /// Widths of a slot, as powers of two of a tick: 1 s, 69 s, 73 min for ticks of 2^20 ns.
+  private static let shifts: [UInt64] = [10, 16, 22]
+  private static let headBit: UInt32 = 1 << 31
+
+  private var heads: [UInt32]
+  /// Ticks up to which everything has been looked at.
+  private(set) var time: UInt64
+  private(set) var count = 0
+
+  init(now: UInt64) {
+    heads = Array(repeating: 0, count: Int(Self.slots) * Self.shifts.count + 1)
+    time = now
+  }
+
+  /// Whether a list may be due.
+  @usableFromInline
+  func isDue(_ now: UInt64) -> Bool { count > 0 && now >> Self.shifts[0] > time >> Self.shifts[0] }
+
+  private func slot(_ deadline: UInt64) -> Int {
+    let deadline = max(deadline, time)
+    for (level, shift) in Self.shifts.enumerated() where deadline >> shift &- time >> shift < Self.slots {
+      return level * Int(Self.slots) + Int(deadline >> shift & (Self.slots - 1))
+    }
+    return heads.count - 1
+  }
+
+  mutating func schedule<Key, Value>(_ id: UInt32, deadline: UInt64, in table: EntryTable<Key, Value>) {
+    guard let links = table.lifetime(id) else { return }
+    let slot = slot(deadline)
+    let first = heads[slot]
+    links.pointee.previous = Self.headBit | UInt32(slot)
+    links.pointee.next = first
+    if first != 0 { table.lifetime(first)?.pointee.previous = id }
+    heads[slot] = id
+    count += 1
+  }
+
+  mutating func cancel<Key, Value>(_ id: UInt32, in table: EntryTable<Key, Value>) {
+    guard let links = table.lifetime(id), links.pointee.previous != 0 else { return }
+    let (previous, next) = (links.pointee.previous, links.pointee.next)
+    if previous & Self.headBit != 0 {
+      heads[Int(previous & ~Self.headBit)] = next
+    } else {
+      table.lifetime(previous)?.pointee.next = next
+    }
+    if next != 0 { table.lifetime(next)?.pointee.previous = previous }
+    links.pointee.previous = 0
+    links.pointee.next = 0
+    count -= 1
+  }
+
+  /// Takes the entries of all lists whose time has come out of the wheel. The caller removes them or schedules them anew.
+  mutating func advance<Key, Value>(to now: UInt64, in table: EntryTable<Key, Value>) -> [UInt32] {
+    guard now > time else { return [] }
+    var due: [UInt32] = []
+    for (level, shift) in Self.shifts.enumerated() {
+      let from = time >> shift
+      let to = now >> shift
+      guard to > from || level == 0 else { break }
+      // The list of the current slot is looked at too: its entries may end before the slot does.
+      for step in 0...min(to - from, Self.slots - 1) {
+        collect(level * Int(Self.slots) + Int((from + step) & (Self.slots - 1)), in: table, into: &due)
+      }
+      if level == Self.shifts.count - 1 { collect(heads.count - 1, in: table, into: &due) }
+    }
+    time = now
+    return due
+  }
+
+  /// Everything that is scheduled, for a change of the time's origin.
+  mutating func drain<Key, Value>(in table: EntryTable<Key, Value>) -> [UInt32] {
+    var all: [UInt32] = []
+    for slot in heads.indices { collect(slot, in: table, into: &all) }
+    return all
+  }
+
+  private mutating func collect<Key, Value>(
+    _ slot: Int, in table: EntryTable<Key, Value>, into due: inout [UInt32]
+  ) {
+    var id = heads[slot]
+    heads[slot] = 0
+    while id != 0, let links = table.lifetime(id) {
+      due.append(id)
+      id = links.pointee.next
+      links.pointee.previous = 0
+      links.pointee.next = 0
+      count -= 1
+    }
+  }
+
+  mutating func removeAll() {
+    for slot in heads.indices { heads[slot] = 0 }
+    count = 0
+  }
+}

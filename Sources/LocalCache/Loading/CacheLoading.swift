@@ -1,0 +1,35 @@
+/// How `value(for:load:)` and its relatives load what is not there.
+public struct CacheLoading: Sendable {
+  /// A load that takes longer fails with `LocalCacheError.loadTimedOut` for all who wait; the task that loads is cancelled. Nil: no limit.
+  public var timeout: Duration? = .seconds(60)
+  /// For how long a failure is remembered: until then, whoever asks gets the same error at once. Nil: every ask loads again.
+  public var failureLifetime: Duration?
+  /// A value older than this is returned, and loaded again in the background at the same time. Nil: never.
+  public var refreshAfter: Duration?
+  /// Where a refresh fails, the value that is there goes on being used for this long after its first failed refresh was due.
+  public var staleWhileError: Duration?
+  /// Keys of one call of a batch loader. A database has limits for lists, and one answer of thousands of rows is a peak of memory.
+  public var batchSize = 200
+  /// Batches that are loaded at the same time.
+  public var batchParallelism = 2
+
+  /// The defaults above.
+  public init() {}
+}
+
+/// What can go wrong in a cache.
+public enum LocalCacheError: Error, Sendable, Hashable, CustomStringConvertible {
+  /// A load of this cache, for the key described, took longer than `CacheLoading.timeout`.
+  case loadTimedOut(cache: String, key: String, after: Duration)
+  /// The loader of a key asked the cache for the same key, which would wait for itself for ever.
+  case reentrantLoad(cache: String, key: String)
+
+  public var description: String {
+    switch self {
+    case .loadTimedOut(let cache, let key, let after):
+      "\(cache): loading \(key) took longer than \(after); look at what the loader waits for, or raise loading.timeout"
+    case .reentrantLoad(let cache, let key):
+      "\(cache): the loader of \(key) asked the cache for \(key) again; call the source in the loader, not the cache"
+    }
+  }
+}

@@ -1,0 +1,129 @@
+import Synchronization
+
+/// A cache in the memory of a service: bounded by what its entries really take, and able to say whether it is worth it.
+///
+/// ```swift
+/// let profiles = LocalCache<Int, Profile>(name: "profiles", limit: .bytes(.mebibytes(64)))
+///
+/// let profile = try await profiles.value(for: id) { id in
+///   try await database.profile(id)
+/// }
+/// print(profiles.verdict)
+/// ```
+///
+/// All members may be used from any thread or task. `get`, `set` and the others take one short lock of one of many parts; nothing of the hot
+/// path is an actor or waits for another task.
+///
+/// Keys are hashed like those of `Dictionary`, by `Hasher` with a random seed for each cache. `==` and `hash(into:)` of keys, and the closure
+/// of `withValue`, must not use the cache they are called by; destructors of values and removal listeners may.
+public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendable {
+  /// The name by which people, metrics and memwhy know the cache.
+  public let name: String
+
+  @usableFromInline let shards: UnsafeMutableRawPointer
+  @usableFromInline let shardStride: Int
+  @usableFromInline let shardMask: Int
+  @usableFromInline let seed: Int
+  @usableFromInline let time: CacheTime
+  @usableFromInline let expires: Bool
+  @usableFromInline let sizer: EntrySizer<Key, Value>
+  @usableFromInline let listener: (@Sendable (Key, Value, RemovalCause) -> Void)?
+  @usableFromInline let lifetime: (@Sendable (Key, Value) -> Duration?)?
+  @usableFromInline let observer: AccessObserver
+  let configuration: Configuration
+  let bound: SharedBound
+  let loader: Loader<Key, Value>
+  let sweeper = Sweeper()
+  let block: CacheBlock
+  let fingerprints = Fingerprints<Key>()
+  @usableFromInline let checksMutations: Bool
+  let publishing = RateLimit(seconds: 30)
+
+  /// A cache of this name and limit.
+  public init(name: String, limit: CacheLimit, configuration: Configuration = Configuration()) {
+    self.name = name
+    self.configuration = configuration
+    checksMutations = configuration.mutationCheck != nil
+    listener = Self.listener(configuration, fingerprints)
+    lifetime = configuration.lifetime
+    let expiry = configuration.expiry
+    expires = expiry.afterWrite != nil || expiry.afterAccess != nil || configuration.lifetime != nil
+    time = CacheTime(
+      clock: configuration.clock, longestLifetime: max(expiry.afterWrite ?? .zero, expiry.afterAccess ?? .zero))
+    sizer = EntrySizer(limit: limit, configuration: configuration)
+    bound = SharedBound(limit: limit)
+    block = CacheBlock(name: name)
+    loader = Loader(cache: name, settings: configuration.loading)
+    observer = AccessObserver(isOn: configuration.isObserved)
+    seed = Int.random(in: .min ... .max)
+    let count = SharedBound.shardCount(limit, wanted: configuration.shards)
+    shardMask = count - 1
+    shardStride = (MemoryLayout<Shard<Key, Value>>.stride + 127) & ~127
+    shards = .allocate(byteCount: shardStride * count, alignment: 128)
+    let template = ShardExpiry(
+      isActive: expires || configuration.expiry.jitter > 0, afterWrite: expiry.afterWrite.map(time.ticks) ?? 0,
+      afterAccess: expiry.afterAccess.map(time.ticks) ?? 0, jitter: expiry.jitter, seed: 0)
+    let isTrivial = _isPOD(Key.self) && _isPOD(Value.self)
+    for index in 0..<count {
+      var policy = EvictionPolicy.Configuration()
+      policy.isAdaptive = true
+      let shard = (shards + index * shardStride).bindMemory(to: Shard<Key, Value>.self, capacity: 1)
+      shard.initialize(
+        to: Shard(
+          maximum: bound.initialShare(of: index, count), policy: policy, expiry: template.seeded(),
+          reportsRemovals: !isTrivial || listener != nil))
+    }
+    describeShards(in: block)
+    observer.onTurn.withLock {
+      $0 = { [weak self] in
+        guard let self, publishing.begin() else { return }
+        Task.detached(priority: .background) { [weak self] in self?.publish() }
+      }
+    }
+  }
+
+  /// The configured listener; with a mutation check also the end of a fingerprint's life, and a last look at the value.
+  private static func listener(
+    _ configuration: Configuration, _ fingerprints: Fingerprints<Key>
+  ) -> (@Sendable (Key, Value, RemovalCause) -> Void)? {
+    guard let check = configuration.mutationCheck else { return configuration.removalListener }
+    return { key, value, cause in
+      if cause != .replaced {
+        if let stored = fingerprints.fingerprint(of: key), stored != check.fingerprint(value) { check.report(key) }
+        fingerprints.forget(key)
+      }
+      configuration.removalListener?(key, value, cause)
+    }
+  }
+
+  deinit {
+    sweeper.stop()
+    for index in 0...shardMask {
+      shard(at: index).pointee.deallocate()
+      shard(at: index).deinitialize(count: 1)
+    }
+    shards.deallocate()
+  }
+
+  // MARK: Finding the shard
+
+  @inlinable @inline(__always)
+  func shard(at index: Int) -> UnsafeMutablePointer<Shard<Key, Value>> {
+    (shards + index &* shardStride).assumingMemoryBound(to: Shard<Key, Value>.self)
+  }
+
+  /// The hash that Dictionary would use with this seed: as hard to attack as that. The low half chooses the shard and the observed keys, the
+  /// high half the place in the shard.
+  @inlinable @inline(__always)
+  func hash(_ key: Key) -> UInt64 {
+    UInt64(truncatingIfNeeded: key._rawHashValue(seed: seed))
+  }
+
+  @inlinable @inline(__always)
+  func shard(for hash: UInt64) -> UnsafeMutablePointer<Shard<Key, Value>> {
+    shard(at: Int(truncatingIfNeeded: hash) & shardMask)
+  }
+
+  @inlinable @inline(__always)
+  static func high(_ hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: hash &>> 32) }
+}

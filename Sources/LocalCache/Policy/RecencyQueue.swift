@@ -1,0 +1,142 @@
+/// One segment in the order of last access, kept lazily: a hit writes only the time of the access into its node, and the entry is moved when
+/// it comes up as a victim.
+///
+/// An exact LRU list moves an entry at every hit, which touches three cache lines and needs the list's lock. Here the queue is a ring of 32
+/// short lists, one an epoch of insertions. The victim is looked for in the oldest list; what was hit since it was put there goes to the
+/// list of its last access instead. Order within an epoch is lost, order between epochs is that of LRU. Promoting only at eviction is the
+/// idea of CLOCK and SIEVE (Zhang et al., NSDI 2024); the epochs keep what those give up, the recency of a hit.
+package struct RecencyQueue {
+  static let epochs: UInt32 = 32
+  /// Stamps are 24-bit numbers that wrap.
+  static let stampBits: UInt32 = 24
+
+  /// First of `epochs` consecutive nodes that are heads of circular lists.
+  private let base: UInt32
+  /// An epoch is 2^shift stamps.
+  private var shift: UInt32 = 0
+  private var oldest: UInt32 = 0
+  private var newest: UInt32 = 0
+  package private(set) var weight: UInt64 = 0
+  package private(set) var count: Int = 0
+
+  init(base: UInt32, pool: NodePool) {
+    self.base = base
+    for index in 0..<Self.epochs {
+      let id = base + index
+      pool[id].pointee.previous = id
+      pool[id].pointee.next = id
+    }
+  }
+
+  private var epochMask: UInt32 { (1 << (Self.stampBits - shift)) - 1 }
+
+  /// How much later `later` is, modulo the wrap.
+  private func difference(_ later: UInt32, _ earlier: UInt32) -> Int32 {
+    let unused = 32 - Self.stampBits + shift
+    return Int32(bitPattern: (later &- earlier) << unused) >> Int32(unused)
+  }
+
+  private func head(_ epoch: UInt32) -> UInt32 { base + epoch % Self.epochs }
+
+  /// Time goes on. When the ring is full, the oldest lists become one.
+  mutating func advance(to stamp: UInt32, pool: NodePool) {
+    let epoch = stamp >> shift
+    guard epoch != newest else { return }
+    newest = epoch
+    if count == 0 {
+      oldest = epoch
+      return
+    }
+    var merges = 0
+    while difference(newest, oldest) >= Int32(Self.epochs), merges < Int(Self.epochs) {
+      let from = head(oldest)
+      oldest = (oldest &+ 1) & epochMask
+      Self.prepend(from, before: head(oldest), pool: pool)
+      merges += 1
+    }
+    // After a long pause of this queue every list has been merged into one, whatever its number.
+    if difference(newest, oldest) >= Int32(Self.epochs) {
+      let from = head(oldest)
+      oldest = (newest &- (Self.epochs - 1)) & epochMask
+      Self.prepend(from, before: head(oldest), pool: pool)
+    }
+  }
+
+  /// Sets the length of an epoch so that the ring spans about four times `entries` insertions. Keeps the order of the entries.
+  mutating func fit(entries: Int, stamp: UInt32, pool: NodePool) {
+    var wanted: UInt32 = 0
+    while entries >> Int(wanted) > Int(Self.epochs) / 2, wanted < 16 { wanted += 1 }
+    guard wanted != shift else { return }
+    // All lists become one, the oldest.
+    while oldest != newest {
+      let from = head(oldest)
+      oldest = (oldest &+ 1) & epochMask
+      Self.prepend(from, before: head(oldest), pool: pool)
+    }
+    let from = head(newest)
+    shift = wanted
+    newest = stamp >> shift
+    oldest = (newest &- (Self.epochs - 1)) & epochMask
+    Self.prepend(from, before: head(oldest), pool: pool)
+  }
+
+  /// Puts the whole list of `from` in front of that of `to`.
+  private static func prepend(_ from: UInt32, before to: UInt32, pool: NodePool) {
+    let source = pool[from]
+    guard from != to, source.pointee.next != from else { return }
+    let target = pool[to]
+    let first = source.pointee.next
+    let last = source.pointee.previous
+    pool[last].pointee.next = target.pointee.next
+    pool[target.pointee.next].pointee.previous = last
+    target.pointee.next = first
+    pool[first].pointee.previous = to
+    source.pointee.next = from
+    source.pointee.previous = from
+  }
+
+  /// Appends to the list of a stamp, or to the nearest one that the ring has.
+  mutating func append(_ id: UInt32, stamp: UInt32, pool: NodePool) {
+    if count == 0 { oldest = newest }
+    var place = stamp >> shift
+    if difference(place, newest) > 0 { place = newest }
+    if difference(place, oldest) < 0 {
+      if difference(newest, place) < Int32(Self.epochs) { oldest = place } else { place = oldest }
+    }
+    let headID = head(place)
+    let node = pool[id]
+    let list = pool[headID]
+    let last = list.pointee.previous
+    node.pointee.previous = last
+    node.pointee.next = headID
+    pool[last].pointee.next = id
+    list.pointee.previous = id
+    weight += node.pointee.weight
+    count += 1
+  }
+
+  mutating func unlink(_ id: UInt32, pool: NodePool) {
+    let node = pool[id]
+    pool[node.pointee.previous].pointee.next = node.pointee.next
+    pool[node.pointee.next].pointee.previous = node.pointee.previous
+    weight -= node.pointee.weight
+    count -= 1
+  }
+
+  mutating func changeWeight(from old: UInt64, to new: UInt64) { weight = weight - old + new }
+
+  /// The first entry of the oldest list that has any, without regard to hits since.
+  mutating func front(pool: NodePool) -> UInt32? {
+    guard count > 0 else { return nil }
+    while true {
+      let headID = head(oldest)
+      let first = pool[headID].pointee.next
+      if first != headID { return first }
+      guard oldest != newest else { return nil }
+      oldest = (oldest &+ 1) & epochMask
+    }
+  }
+
+  /// Whether an access at `stamp` is later than what stands at the front now.
+  func isLaterThanFront(_ stamp: UInt32) -> Bool { difference(stamp >> shift, oldest) > 0 }
+}

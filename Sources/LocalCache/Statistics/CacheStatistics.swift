@@ -1,0 +1,106 @@
+/// What a cache has done since it was made, and what it holds.
+public struct CacheStatistics: Sendable {
+  /// Look-ups that found a value.
+  public var hits: UInt64 = 0
+  /// Look-ups that found none, or one that was over.
+  public var misses: UInt64 = 0
+  /// Values taken in for keys that had none.
+  public var insertions: UInt64 = 0
+  /// Entries that ended by their lifetime.
+  public var expired: UInt64 = 0
+  /// Entries that made room for others.
+  public var evicted: UInt64 = 0
+  /// Values replaced by others of the same key.
+  public var replaced: UInt64 = 0
+  /// Entries removed by `remove` and `removeAll`.
+  public var removed: UInt64 = 0
+  /// Values that were not taken in because they are larger than the cache, or pinned entries left no room.
+  public var refused: UInt64 = 0
+
+  /// Loads that gave a value.
+  public var loads: UInt64 = 0
+  /// Loads that failed, or took longer than their limit.
+  public var failedLoads: UInt64 = 0
+  /// Time that the loads took, added up.
+  public var loadTime: Duration = .zero
+
+  /// Entries in the cache.
+  public var entries: Int = 0
+  /// What they count against the limit, in its unit.
+  public var weight: Int = 0
+  /// The limit.
+  public var limit = CacheLimit.entries(0)
+  /// Distinct keys asked for or stored, to within 1.6 %. 0 unless the cache is observed.
+  public var distinctKeys: Int = 0
+  /// Standard error of the bytes of an entry, in bytes, with a limit in bytes.
+  public var weightError: Double = 0
+  /// Hits of sampled keys by age of the value: element n counts ages from 2^(n-1) up to 2^n milliseconds, nearly.
+  public var agesAtHit: [UInt64] = []
+  /// Share of the cache that the policy gives to new entries now, mean of the shards.
+  public var windowShare: Double = 0
+
+  /// Nothing has happened yet.
+  public init() {}
+
+  /// Look-ups.
+  public var requests: UInt64 { hits &+ misses }
+  /// Hits of all look-ups, 0 to 1; 0 without look-ups.
+  public var hitRatio: Double { requests == 0 ? 0 : Double(hits) / Double(requests) }
+  /// Look-ups of keys that had been seen before, of all look-ups: what a cache without limit would hit.
+  public var repeatRatio: Double {
+    requests == 0 ? 0 : max(hitRatio, 1 - min(1, Double(distinctKeys) / Double(requests)))
+  }
+  /// Mean time of a load.
+  public var meanLoadTime: Duration { loads == 0 ? .zero : loadTime / Int(clamping: loads) }
+}
+
+extension LocalCache {
+  /// Entries in the cache, including those that are over and not yet removed. Takes every shard's lock for a moment.
+  public var count: Int {
+    (0...shardMask).reduce(0) { sum, index in sum + locked(shard(at: index)) { $0.pointee.policy.count } }
+  }
+
+  /// What the entries count against the limit, in its unit: bytes, entries or weight.
+  public var weight: Int {
+    let units = (0...shardMask).reduce(0 as UInt64) { sum, index in sum + locked(shard(at: index)) { $0.pointee.policy.weight } }
+    return Int(clamping: units * bound.unit)
+  }
+
+  /// The limit.
+  public var limit: CacheLimit {
+    let amount = Int(clamping: bound.maximum * bound.unit)
+    switch sizer.limitUnit {
+    case .bytes: return .bytes(ByteSize(amount))
+    case .entries: return .entries(amount)
+    case .weight: return .weight(amount)
+    }
+  }
+
+  /// Counters and contents as of now. Takes every shard's lock for a moment, one after the other.
+  public var statistics: CacheStatistics {
+    var result = CacheStatistics()
+    for index in 0...shardMask {
+      locked(shard(at: index)) { shard in
+        result.hits += shard.pointee.policy.hits
+        result.misses += shard.pointee.policy.misses
+        let counters = shard.pointee.counters
+        result.insertions += counters.insertions
+        result.expired += counters.expired
+        result.evicted += counters.evicted
+        result.replaced += counters.replaced
+        result.removed += counters.explicit
+        result.refused += counters.refused
+        result.entries += shard.pointee.policy.count
+        result.weight += Int(clamping: shard.pointee.policy.weight * bound.unit)
+        result.windowShare += shard.pointee.policy.currentWindowShare / Double(shardMask + 1)
+      }
+    }
+    result.limit = limit
+    result.distinctKeys = observer.distinctCount
+    result.agesAtHit = observer.ages()
+    result.weightError = sizer.estimator?.mean.standardError ?? 0
+    loader.addStatistics(to: &result)
+    observer.entryEstimate.store(result.entries, ordering: .relaxed)
+    return result
+  }
+}

@@ -1,0 +1,30 @@
+/// Entries that left the table while the shard was locked. Values die, and the listener is called, after the lock is free again: both may run
+/// code of others.
+@usableFromInline
+struct Removals<Key, Value> {
+  @usableFromInline
+  struct Removal {
+    @usableFromInline let key: Key
+    @usableFromInline let value: Value
+    @usableFromInline let cause: RemovalCause
+
+    @inlinable
+    init(key: Key, value: Value, cause: RemovalCause) {
+      self.key = key
+      self.value = value
+      self.cause = cause
+    }
+  }
+
+  /// Most operations remove one entry at most; that one needs no array.
+  @usableFromInline var first: Removal?
+  @usableFromInline var rest: [Removal] = []
+
+  @inlinable
+  init() {}
+
+  @inlinable
+  mutating func append(_ removal: consuming Removal) {
+    if first == nil { first = removal } else { rest.append(removal) }
+  }
+}

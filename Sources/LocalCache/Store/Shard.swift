@@ -1,0 +1,167 @@
+/// A part of the cache under one lock: index, entries, policy, times and counters.
+///
+/// Shards lie in one allocation, 128 bytes apart at least, and are reached by pointer: no reference counting on the way to an entry.
+/// Every method but the lock's own expects the lock to be held.
+@usableFromInline
+struct Shard<Key: Hashable, Value>: ~Copyable {
+  @usableFromInline let lock = ShardLock()
+  @usableFromInline var index = SlotIndex()
+  @usableFromInline var table: EntryTable<Key, Value>
+  @usableFromInline var policy: EvictionPolicy
+  @usableFromInline var expiry: ShardExpiry
+  @usableFromInline var counters = ShardCounters()
+  @usableFromInline var wheel: TimerWheel
+  /// Whether removed entries are wanted: for a listener, or because their end runs code.
+  @usableFromInline let reportsRemovals: Bool
+
+  init(maximum: UInt64, policy configuration: EvictionPolicy.Configuration, expiry: ShardExpiry, reportsRemovals: Bool) {
+    table = EntryTable(hasLifetimes: expiry.isActive)
+    policy = EvictionPolicy(maximum: maximum, configuration: configuration)
+    self.expiry = expiry
+    wheel = TimerWheel(now: 0)
+    self.reportsRemovals = reportsRemovals
+  }
+
+  /// Ends the entries and frees the memory.
+  mutating func deallocate() {
+    forEach { id in table[id].deinitialize(count: 1) }
+    table.deallocate()
+    index.deallocate()
+    policy.deallocate()
+  }
+
+  // MARK: Looking
+
+  @inlinable @inline(__always)
+  func find(_ key: Key, hash: UInt32) -> UInt32 {
+    let table = self.table
+    return index.find(hash) { id in table[id].pointee.key == key }
+  }
+
+  /// Calls the closure with the identifier of each entry.
+  @inlinable
+  func forEach(_ body: (UInt32) -> Void) {
+    let idMask = (1 as UInt32) &<< index.idBits &- 1
+    for place in 0..<Int(index.capacity) where index.slots[place] != 0 { body(index.slots[place] & idMask) }
+  }
+
+  // MARK: Changing
+
+  @usableFromInline
+  enum StoreResult {
+    case stored
+    /// The shard's share is too small, or pinned entries fill it.
+    case noRoom
+  }
+
+  /// Puts a value in. Room is made before: the sum of weights does not exceed the bound at any moment.
+  @inlinable
+  mutating func store(
+    _ value: Value, for key: Key, hash: UInt32, weight: UInt64, times: (now: UInt64, lifetime: UInt32?), pinned: Bool?,
+    _ removals: inout Removals<Key, Value>
+  ) -> StoreResult {
+    var isPinned = pinned ?? false
+    let existing = find(key, hash: hash)
+    if existing != 0 {
+      if policy.fits(weight, insteadOf: existing) {
+        replace(existing, by: value, weight: weight, &removals)
+        if let pinned { policy.setPinned(pinned, existing) }
+        expiry.write(existing, times, table: table, wheel: &wheel)
+        return .stored
+      }
+      isPinned = pinned ?? policy.isPinned(existing)
+      remove(existing, .replaced, &removals)
+    }
+    guard weight <= policy.maximum else { return .noRoom }
+    while let victim = policy.nextVictim(for: weight) { remove(victim, .size, &removals) }
+    guard policy.hasRoom(for: weight) else { return .noRoom }
+    let id = policy.insert(hash: hash, weight: weight, pinned: isPinned)
+    table.reserve(id)
+    table[id].initialize(to: .init(key: key, value: value))
+    index.add(id, hash: hash, pool: policy.pool)
+    expiry.write(id, times, table: table, wheel: &wheel)
+    counters.insertions &+= 1
+    return .stored
+  }
+
+  @inlinable
+  mutating func replace(_ id: UInt32, by value: Value, weight: UInt64, _ removals: inout Removals<Key, Value>) {
+    if reportsRemovals {
+      removals.append(.init(key: table[id].pointee.key, value: table[id].pointee.value, cause: .replaced))
+    }
+    table[id].pointee.value = value
+    policy.setWeight(weight, of: id)
+    policy.touch(id)
+    counters.count(.replaced)
+  }
+
+  @inlinable
+  mutating func remove(_ id: UInt32, _ cause: RemovalCause, _ removals: inout Removals<Key, Value>) {
+    index.remove(id, hash: policy.pool[id].pointee.hash, pool: policy.pool)
+    if expiry.isActive { expiry.cancel(id, table: table, wheel: &wheel) }
+    counters.count(cause)
+    policy.remove(id)
+    if reportsRemovals {
+      let record = table[id].move()
+      removals.append(.init(key: record.key, value: record.value, cause: cause))
+    } else {
+      table[id].deinitialize(count: 1)
+    }
+    if index.count == 0 { releaseMemory() }
+  }
+
+  /// An empty shard holds no memory for entries.
+  @usableFromInline
+  mutating func releaseMemory() {
+    table.releaseAll()
+    policy.removeAll()
+    index.removeAll()
+    wheel.removeAll()
+  }
+
+  @usableFromInline
+  mutating func removeAll(_ cause: RemovalCause, _ removals: inout Removals<Key, Value>) {
+    var ids: [UInt32] = []
+    forEach { ids.append($0) }
+    for id in ids { remove(id, cause, &removals) }
+  }
+
+  /// Removes what is over. Takes time for the lists that are due, not for all entries.
+  @usableFromInline
+  mutating func removeExpired(now: UInt64, _ removals: inout Removals<Key, Value>) {
+    guard expiry.isActive else { return }
+    for id in expiry.due(now: now, table: table, wheel: &wheel) { remove(id, .expired, &removals) }
+  }
+
+  /// A smaller or larger share. Evicts what is too much.
+  @usableFromInline
+  mutating func setMaximum(_ maximum: UInt64, _ removals: inout Removals<Key, Value>) {
+    policy.setMaximum(maximum)
+    while let victim = policy.nextVictim(for: 0) { remove(victim, .size, &removals) }
+  }
+}
+
+/// What a shard counts beside the policy's hits and misses.
+@usableFromInline
+struct ShardCounters {
+  @usableFromInline var insertions: UInt64 = 0
+  @usableFromInline var expired: UInt64 = 0
+  @usableFromInline var evicted: UInt64 = 0
+  @usableFromInline var replaced: UInt64 = 0
+  @usableFromInline var explicit: UInt64 = 0
+  @usableFromInline var refused: UInt64 = 0
+
+  @inlinable
+  mutating func count(_ cause: RemovalCause) {
+    switch cause {
+    case .expired: expired &+= 1
+    case .size: evicted &+= 1
+    case .replaced: replaced &+= 1
+    case .explicit: explicit &+= 1
+    case .refused: refused &+= 1
+    }
+  }
+
+  @inlinable
+  init() {}
+}

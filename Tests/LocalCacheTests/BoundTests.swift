@@ -1,0 +1,83 @@
+import LocalCache
+import Testing
+
+@Suite struct BoundTests {
+  @Test(arguments: [1, 2, 7, 100, 5000])
+  func entriesAreNeverExceeded(limit: Int) {
+    let cache = LocalCache<Int, Int>(name: "entries", limit: .entries(limit))
+    for key in 0..<limit * 3 + 50 {
+      #expect(cache.set(key, for: key))
+      #expect(cache.count <= limit)
+    }
+    #expect(cache.count >= limit * 9 / 10)
+  }
+
+  @Test(arguments: [0, -1, Int.min])
+  func withoutRoomNothingIsStored(limit: Int) {
+    for limit in [CacheLimit.entries(limit), .bytes(ByteSize(limit)), .weight(limit)] {
+      let cache = LocalCache<Int, Int>(name: "none", limit: limit)
+      #expect(!cache.set(1, for: 1))
+      #expect(cache.get(1) == nil)
+      #expect(cache.statistics.refused == 1)
+    }
+  }
+
+  @Test func entryLargerThanAShardsShareIsTakenIn() {
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.weigher = { _, value in value }
+    configuration.shards = 8
+    let cache = LocalCache<Int, Int>(name: "large", limit: .weight(800), configuration: configuration)
+    for key in 0..<800 { cache.set(1, for: key) }
+    #expect(cache.set(600, for: 10_000))
+    #expect(cache.weight <= 800)
+    #expect(cache.get(10_000) == 600)
+    #expect(!cache.set(801, for: 10_000))
+    #expect(cache.get(10_000) == nil, "the old value is out of date")
+    for key in 0..<5000 {
+      cache.set(1, for: key)
+      #expect(cache.weight <= 800)
+    }
+  }
+
+  @Test func pinnedEntriesStay() {
+    let cache = LocalCache<Int, Int>(name: "pinned", limit: .entries(10))
+    for key in 0..<5 { cache.set(key, for: key, pinned: true) }
+    for key in 100..<1000 { cache.set(key, for: key) }
+    for key in 0..<5 { #expect(cache.get(key) == key) }
+    #expect(cache.pin(0, false))
+    for key in 1000..<2000 { cache.set(key, for: key) }
+    #expect(cache.get(0) == nil)
+    for key in 5000..<5006 { cache.set(key, for: key, pinned: true) }
+    #expect(!cache.set(1, for: 9999), "all room is pinned")
+  }
+
+  @Test func listenerHearsEveryRemovalWithItsCause() {
+    let heard = Locked<[RemovalCause: Int]>([:])
+    var configuration = LocalCache<Int, Int>.Configuration()
+    let clock = ManualClock()
+    configuration.clock = clock
+    configuration.expiry.afterWrite = .seconds(10)
+    configuration.removalListener = { _, _, cause in heard.with { $0[cause, default: 0] += 1 } }
+    let cache = LocalCache<Int, Int>(name: "heard", limit: .entries(10), configuration: configuration)
+    for key in 0..<15 { cache.set(key, for: key) }
+    #expect(heard.current == [.size: 5])
+    let present = (0..<15).filter { cache.contains($0) }
+    cache.set(1, for: present[0])
+    cache.remove(present[1])
+    clock.advance(by: .seconds(60))
+    cache.removeExpired()
+    #expect(heard.current == [.size: 5, .replaced: 1, .explicit: 1, .expired: 9])
+    #expect(cache.count == 0)
+  }
+
+  @Test func limitCanBeChanged() {
+    let cache = LocalCache<Int, Int>(name: "resize", limit: .entries(4000))
+    for key in 0..<4000 { cache.set(key, for: key) }
+    #expect(cache.resize(to: .entries(100)))
+    #expect(cache.count <= 100)
+    #expect(cache.resize(to: .entries(2000)))
+    for key in 0..<4000 { cache.set(key, for: key) }
+    #expect(cache.count <= 2000 && cache.count > 1800)
+    #expect(!cache.resize(to: .bytes(100)))
+  }
+}

@@ -1,0 +1,53 @@
+import Testing
+
+@testable import LocalCache
+
+@Suite struct OutsideTests {
+  typealias Field = CacheBlock.Field
+
+  /// Reads the blocks as a reader outside would: by addresses and offsets alone.
+  private func blocks() -> [(name: String, address: UnsafeRawPointer)] {
+    var found: [(String, UnsafeRawPointer)] = []
+    var next = localCacheAnchor.first
+    while let block = UnsafeRawPointer(bitPattern: next), found.count < 10_000 {
+      guard block.load(as: UInt64.self) == CacheBlock.magic else { break }
+      let length = Int(block.load(fromByteOffset: Field.nameLength, as: UInt32.self))
+      let name = UnsafeRawBufferPointer(start: block + Field.name, count: length)
+      found.append((String(decoding: name, as: UTF8.self), block))
+      next = block.load(fromByteOffset: Field.next, as: UInt.self)
+    }
+    return found
+  }
+
+  @Test func everyCacheIsFoundWithItsCounters() throws {
+    #expect(withUnsafeBytes(of: localCacheAnchor.magic) { String(decoding: $0, as: UTF8.self) } == "LCANCHOR")
+    #expect(withUnsafeBytes(of: CacheBlock.magic) { String(decoding: $0, as: UTF8.self) } == "LCACHE01")
+    let cache = LocalCache<Int, Int>(name: "seen from outside", limit: .entries(100_000))
+    for key in 0..<5000 { cache.set(key, for: key) }
+    for key in 0..<8000 { _ = cache.get(key) }
+    cache.publish()
+    let block = cache.block.address
+    let address = try #require(UnsafeRawPointer(bitPattern: block))
+    let shards = try #require(UnsafeRawPointer(bitPattern: address.load(fromByteOffset: Field.shards, as: UInt.self)))
+    func sum<Number: BinaryInteger & BitwiseCopyable>(_ field: Int, _ type: Number.Type) -> Int {
+      let offset = Int(address.load(fromByteOffset: field, as: UInt32.self))
+      let stride = Int(address.load(fromByteOffset: Field.shardStride, as: UInt32.self))
+      return (0..<Int(address.load(fromByteOffset: Field.shardCount, as: UInt32.self))).reduce(0) {
+        $0 + Int(shards.load(fromByteOffset: $1 * stride + offset, as: Number.self))
+      }
+    }
+    #expect(sum(Field.hitsOffset, UInt64.self) == 5000)
+    #expect(sum(Field.missesOffset, UInt64.self) == 3000)
+    #expect(sum(Field.insertionsOffset, UInt64.self) == 5000)
+    #expect(sum(Field.entriesOffset, UInt32.self) == 5000)
+    #expect(address.load(fromByteOffset: Field.entries, as: UInt64.self) == 5000)
+    #expect(address.load(fromByteOffset: Field.hitRatio, as: Double.self) == 0.625)
+  }
+
+  @Test func longNamesAreCutAtACharacter() throws {
+    let block = CacheBlock(name: String(repeating: "ä", count: 100))
+    let address = try #require(UnsafeRawPointer(bitPattern: block.address))
+    #expect(address.load(fromByteOffset: Field.nameLength, as: UInt32.self) == 128)
+    withExtendedLifetime(block) {}
+  }
+}

@@ -1,0 +1,104 @@
+import Testing
+
+@testable import LocalCache
+
+@Suite struct VerdictTests {
+  /// Cumulative popularity of `count` keys by Zipf's law.
+  static func zipf(_ count: Int, _ exponent: Double) -> [Double] {
+    var sum = 0.0
+    let cumulative = (1...count).map { rank -> Double in
+      sum += (Double(rank).logarithm * -exponent).exponential
+      return sum
+    }
+    return cumulative.map { $0 / sum }
+  }
+
+  static func pick(_ cumulative: [Double], _ random: inout Generator) -> Int {
+    let wanted = Double.random(in: 0..<1, using: &random)
+    var low = 0
+    var high = cumulative.count - 1
+    while low < high {
+      let middle = (low + high) / 2
+      if cumulative[middle] < wanted { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  /// The incident: 100,000 requests, ids uniform in a million, each with a value of dozens of entries built in some microseconds.
+  @Test func incidentsTrafficSaysRemove() {
+    let cache = LocalCache<Int, [Int]>(name: "incident", limit: .bytes(.gibibytes(4)))
+    var random = Generator(state: 1)
+    for _ in 0..<100_000 {
+      let id = Int.random(in: 0..<1_000_000, using: &random)
+      if cache.get(id) == nil { cache.set(Array(repeating: id, count: 200), for: id) }
+    }
+    let verdict = cache.verdict
+    #expect(verdict.advice == .remove, "\(verdict)")
+    #expect(abs(verdict.hitRatio - 0.048) < 0.005)
+    #expect(verdict.repeatRatio < 0.08)
+  }
+
+  /// Popular ids: the cache pays, and the smaller size that it names keeps what it says.
+  @Test func zipfSaysKeepAndNamesASmallerSize() throws {
+    let popularity = Self.zipf(1_000_000, 1.0)
+    func replay(_ limit: Int) -> LocalCache<Int, Int> {
+      let cache = LocalCache<Int, Int>(name: "zipf", limit: .entries(limit))
+      var random = Generator(state: 2)
+      for _ in 0..<400_000 {
+        let id = Self.pick(popularity, &random)
+        if cache.get(id) == nil { cache.set(id, for: id) }
+      }
+      return cache
+    }
+    let cache = replay(100_000)
+    _ = cache.statistics
+    let verdict = cache.verdict
+    #expect(verdict.advice == .keep || verdict.advice == .shrink, "\(verdict)")
+    let smaller = try #require(verdict.smallerSize)
+    #expect(smaller.size < 100_000)
+    let actual = replay(smaller.size).statistics.hitRatio
+    #expect(actual >= verdict.hitRatio * 0.93, "\(actual) of \(verdict.hitRatio) at \(smaller.size)")
+  }
+
+  @Test func fewLookUpsSayNothing() {
+    let cache = LocalCache<Int, Int>(name: "early", limit: .entries(10))
+    for key in 0..<100 { _ = cache.get(key) }
+    #expect(cache.verdict.advice == .tooEarly)
+  }
+
+  /// The curve beside caches of those sizes, each run over the same traffic.
+  @Test func curveIsThatOfRealCaches() {
+    let popularity = Self.zipf(50_000, 0.9)
+    var random = Generator(state: 5)
+    let traffic = (0..<400_000).map { _ in Self.pick(popularity, &random) }
+    let limit = 10_000
+    func replay(_ limit: Int) -> (LocalCache<Int, Int>, Double) {
+      let cache = LocalCache<Int, Int>(name: "curve", limit: .entries(limit))
+      var hits = 0
+      for (index, key) in traffic.enumerated() {
+        if cache.get(key) != nil { hits += index >= 200_000 ? 1 : 0 } else { cache.set(key, for: key) }
+        if index == 50_000 { _ = cache.statistics }
+      }
+      return (cache, Double(hits) / 200_000)
+    }
+    let curve = replay(limit).0.missRatioCurve
+    #expect(curve.sampledRequests > 2000)
+    for tenth in [2, 5, 8, 10] {
+      let truth = replay(limit * tenth / 10).1
+      let claimed = curve.hitRatio(at: limit * tenth / 10)
+      // The sample has some hundred keys; the popular ones are in it or not.
+      #expect(abs(claimed - truth) < 0.06, "at \(tenth) tenths: \(claimed), in truth \(truth)")
+    }
+  }
+
+  @Test func distinctKeysAreCounted() {
+    let counter = HyperLogLog()
+    var random = Generator(state: 9)
+    for count in [100, 10_000, 200_000] {
+      let fresh = HyperLogLog()
+      for _ in 0..<count { fresh.add(random.next()) }
+      #expect(abs(Double(fresh.count) / Double(count) - 1) < 0.05)
+    }
+    #expect(counter.count == 0)
+  }
+}
