@@ -72,7 +72,7 @@ let package = Package(
     .testTarget(name: "HeapGraphTests", dependencies: ["HeapGraph", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "ProfileTests", dependencies: ["Profile", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "SamplerTableTests", dependencies: ["SamplerTable", "Profile", "Timeline", "TestSupport"],
+      name: "SamplerTableTests", dependencies: ["SamplerTable", "Profile", "TestSupport"],
       swiftSettings: strict),
     .testTarget(name: "TimelineTests", dependencies: ["Timeline", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis", "Symbols", "TestSupport"], swiftSettings: strict),

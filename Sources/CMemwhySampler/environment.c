@@ -26,6 +26,9 @@ void memwhy_environment_read(struct wishes *wishes) {
   wishes->follow = getenv("MEMWHY_SAMPLER_FOLLOW");
   wishes->interval = number(getenv("MEMWHY_SAMPLER_INTERVAL"), 0);
   wishes->seed = number(getenv("MEMWHY_SAMPLER_SEED"), 0);
+  wishes->table_size = number(getenv("MEMWHY_SAMPLER_TABLE_SIZE"), MEMWHY_TABLE_DEFAULT_SIZE);
+  const char *stacks = getenv("MEMWHY_SAMPLER_STACKS");
+  wishes->unwinder_only = stacks && !strcmp(stacks, "unwinder");
 }
 
 /// Whether the path at `start` is the sampler's.

@@ -140,6 +140,8 @@ int memwhy_thread_id(void);
 
 // unwinder.c: the slow way, for code without frame pointers.
 void memwhy_unwinder_prepare(bool is_needed);
+/// All stacks are taken by it: wished for, to compare.
+extern bool memwhy_unwinder_only;
 uint32_t memwhy_unwind(uintptr_t *frames, uint32_t most);
 
 // async.c
@@ -232,6 +234,8 @@ struct wishes {
   const char *target;      // name or path of the program to sample, NULL for the first
   const char *follow;      // children get tables of their own at this path and their id, NULL for none
   uint64_t interval, seed;
+  uint64_t table_size;     // of a table to make
+  bool unwinder_only;      // all stacks by the unwinder
 };
 void memwhy_environment_read(struct wishes *wishes);
 /// Takes the sampler's variables out of the environment, and the sampler out of LD_PRELOAD. In place: nothing is allocated.

@@ -2,7 +2,9 @@
 #include "internal.h"
 #include "numbers.h"
 
-/// An address-taking walk up the frame pointers.
+bool memwhy_unwinder_only;
+
+/// A walk up the frame pointers.
 struct walk {
   struct stack *stack;
   uintptr_t frame, end;
@@ -85,13 +87,15 @@ void memwhy_stack_take(struct stack *stack, uintptr_t frame) {
   stack->flags = 0;
   struct walk walk = {.stack = stack, .frame = frame, .end = memwhy_stack_end(frame)};
   walk_frames(&walk);
-  if (unlikely(walk.needs_unwinder || has_gap(&walk))) unwind(&walk);
+  if (unlikely(walk.needs_unwinder || memwhy_unwinder_only || has_gap(&walk))) unwind(&walk);
   stack->async_from = stack->depth;
-  if (walk.async_frame && memwhy_async.current_task()) {
+  if (memwhy_async.current_task && memwhy_async.current_task()) {
     stack->flags |= MEMWHY_SITE_FLAG_IN_TASK;
-    stack->depth += memwhy_async_chain(walk.async_frame, stack->frames + stack->depth, MOST_ASYNC_FRAMES);
+    if (walk.async_frame) {
+      stack->depth += memwhy_async_chain(walk.async_frame, stack->frames + stack->depth, MOST_ASYNC_FRAMES);
+    }
   }
-  uint64_t hash = stack->async_from;
+  uint64_t hash = (uint64_t)stack->async_from << 8 | (stack->flags & MEMWHY_SITE_FLAG_IN_TASK);
   for (uint32_t index = 0; index < stack->depth; index++) {
     hash = (hash ^ stack->frames[index]) * UINT64_C(0x9e3779b97f4a7c15);
     hash ^= hash >> 29;

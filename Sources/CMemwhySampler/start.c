@@ -78,7 +78,7 @@ static enum memwhy_start_result begin(int descriptor, uint64_t size, uint64_t in
     needs_unwinder |= !(flags & MEMWHY_MODULE_IS_LIBC);
     if (flags & MEMWHY_MODULE_IS_EXECUTABLE) memwhy.header->flags |= MEMWHY_FLAG_NO_FRAME_POINTERS;
   }
-  memwhy_unwinder_prepare(needs_unwinder);
+  memwhy_unwinder_prepare(needs_unwinder || memwhy_unwinder_only);
   memwhy_async_prepare();
   atomic_store(memwhy.ownership, 1);
   atomic_store((_Atomic uint32_t *)&memwhy.header->state, MEMWHY_STATE_RUNNING);
@@ -187,7 +187,7 @@ __attribute__((constructor)) static void preloaded(void) {
   if ((wishes.descriptor < 0 && !wishes.table) || !is_target(wishes.target)) return;
   int descriptor = wishes.descriptor, made = -1;
   struct stat status;
-  uint64_t size = MEMWHY_TABLE_DEFAULT_SIZE;
+  uint64_t size = wishes.table_size;
   char path[sizeof follow_path + 16];
   if (wishes.follow && strlen(wishes.follow) < sizeof follow_path) strcpy(follow_path, wishes.follow);
   if (descriptor >= 0 && fstat(descriptor, &status) == 0) {
@@ -202,6 +202,7 @@ __attribute__((constructor)) static void preloaded(void) {
     descriptor = made = make_file(wishes.table, size);
   }
   memwhy_seed = wishes.seed;
+  memwhy_unwinder_only = wishes.unwinder_only;
   follow_size = size;
   enum memwhy_start_result result = MEMWHY_NO_TABLE;
   if (descriptor >= 0) result = memwhy_sampler_start(descriptor, size, wishes.interval);

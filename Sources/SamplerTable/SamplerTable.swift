@@ -149,6 +149,26 @@ public struct SamplerTable: Sendable {
     public var threads: UInt64?
     public var allocatedBytes, freedBytes: Double
     public var samples, liveBlocks, interval: UInt64
+
+    public init(
+      realtime: UInt64, monotonic: UInt64, rss: UInt64?, limit: UInt64?, groupUsage: UInt64?, swap: UInt64?,
+      anonymous: UInt64?, threads: UInt64?, allocatedBytes: Double = 0, freedBytes: Double = 0, samples: UInt64 = 0,
+      liveBlocks: UInt64 = 0, interval: UInt64 = 0
+    ) {
+      self.realtime = realtime
+      self.monotonic = monotonic
+      self.rss = rss
+      self.limit = limit
+      self.groupUsage = groupUsage
+      self.swap = swap
+      self.anonymous = anonymous
+      self.threads = threads
+      self.allocatedBytes = allocatedBytes
+      self.freedBytes = freedBytes
+      self.samples = samples
+      self.liveBlocks = liveBlocks
+      self.interval = interval
+    }
   }
 
   public struct Damage: Sendable, Hashable {

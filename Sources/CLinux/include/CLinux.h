@@ -20,5 +20,10 @@ static inline int memwhy_open_in_root(int root, const char *path) {
   return (int)syscall(SYS_openat2, root, path, &how, sizeof how);
 }
 
+/* Whether a file has this extended attribute: getxattr(2). */
+static inline int memwhy_has_attribute(const char *path, const char *name) {
+  return syscall(SYS_getxattr, path, name, (void *)0, (size_t)0) > 0;
+}
+
 /* memfd_create(2), closed at exec: memory that is a file. */
 static inline int memwhy_memory_file(const char *name) { return (int)syscall(SYS_memfd_create, name, 1U); }

@@ -159,7 +159,7 @@ struct memwhy_site {
 enum memwhy_site_flag {
   MEMWHY_SITE_FLAG_CUT = 1 << 0,       // deeper than what is kept
   MEMWHY_SITE_FLAG_UNWINDER = 1 << 1,  // taken by the unwinder
-  MEMWHY_SITE_FLAG_IN_TASK = 1 << 2,   // inside a task; the executor's frames were dropped
+  MEMWHY_SITE_FLAG_IN_TASK = 1 << 2,   // a task was current
 };
 
 /// A sampled block that lives. Its key stands in `block_keys` at the same index: address/8 << 11 | generation, where an address of

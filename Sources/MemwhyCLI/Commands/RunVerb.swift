@@ -91,7 +91,7 @@ struct RunVerb: ParsableCommand {
   /// Ends as the program did.
   private func end(_ status: Int32) {
     let signal = status & 0x7f
-    guard signal != 0 else { exit((status >> 8) & 0xff) }
+    guard signal != 0 else { Glibc.exit((status >> 8) & 0xff) }
     // A core file of this command would say nothing.
     var limit = rlimit(rlim_cur: 0, rlim_max: 0)
     setrlimit(__rlimit_resource_t(4), &limit)  // RLIMIT_CORE
@@ -101,7 +101,7 @@ struct RunVerb: ParsableCommand {
     sigaddset(&set, signal)
     pthread_sigmask(SIG_UNBLOCK, &set, nil)
     kill(getpid(), signal)
-    exit(128 + signal)
+    Glibc.exit(128 + signal)
   }
 }
 

@@ -49,7 +49,7 @@ struct SampledProgram {
       throw .notPermitted(
         "\(path) runs with another user's rights (setuid or setgid), and the loader takes no sampler into such a program; run it as that user from a copy without the bit")
     }
-    if geteuid() != 0, getxattr(path, "security.capability", nil, 0) > 0 {
+    if geteuid() != 0, memwhy_has_attribute(path, "security.capability") != 0 {
       throw .notPermitted(
         "\(path) has file capabilities, and the loader takes no sampler into such a program; run it from a copy without them")
     }

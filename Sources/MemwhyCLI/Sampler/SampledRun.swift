@@ -160,8 +160,7 @@ struct SampledRun {
     writer.append(
       SamplerTable.Point(
         realtime: Clocks.wall, monotonic: Clocks.monotonic, rss: bytes(.rss), limit: bytes(.groupLimit),
-        groupUsage: bytes(.groupUsage), swap: bytes(.swap), anonymous: bytes(.anonymous), threads: bytes(.threads),
-        allocatedBytes: 0, freedBytes: 0, samples: 0, liveBlocks: 0, interval: 0))
+        groupUsage: bytes(.groupUsage), swap: bytes(.swap), anonymous: bytes(.anonymous), threads: bytes(.threads)))
     writer.nameThreads(of: pid)
   }
 
