@@ -117,7 +117,7 @@ import Testing
     options.sort = .cum
     let report = try TopReport(session, options)
     func cum(_ name: String) -> Double { Double(report.rows.first { $0.name.hasSuffix(name) }?.cum ?? 0) }
-    let load = cum("static Store.load(id:)")
+    let load = cum("Store.load(id:)")
     let index = cum("buildIndex()")
     #expect(abs(load / 26_214_400 - 1) < tolerance, "\(report.text())")
     #expect(abs(index / 8_388_608 - 1) < max(tolerance, 0.26), "\(report.text())")
