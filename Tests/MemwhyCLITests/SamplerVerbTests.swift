@@ -91,7 +91,7 @@ import Testing
     let json = try memwhy(["postmortem", table, "--json"])
     let object = try #require(try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
     let inUse = try #require((object["inUse"] as? [String: Any])?["bytes"] as? Double)
-    #expect(abs(inUse - 20 * 1048576) < 2 * 1048576)
+    #expect(abs(inUse - 20 * 1_048_576) < 2 * 1_048_576)
     #expect((object["points"] as? [Any])?.count ?? 0 > 2)
     let churn = try memwhy(["profile", table, "--churn"])
     #expect(churn.status == 0)

@@ -36,7 +36,9 @@ struct KnownPlace {
   static func parse(_ output: String) -> [KnownPlace] {
     output.split(separator: "\n").compactMap { line in
       let words = line.split(separator: " ")
-      guard words.count == 7, words[0] == "site", let address = UInt64(words[2].dropFirst(2), radix: 16) else { return nil }
+      guard words.count == 7, words[0] == "site", let address = UInt64(words[2].dropFirst(2), radix: 16) else {
+        return nil
+      }
       let numbers = words[3...].compactMap { Double($0) }
       guard numbers.count == 4 else { return nil }
       return KnownPlace(
