@@ -7,7 +7,9 @@ let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .er
 let package = Package(
   name: "memwhy",
   products: [
-    .executable(name: "memwhy", targets: ["MemwhyCLI"])
+    .executable(name: "memwhy", targets: ["MemwhyCLI"]),
+    .library(name: "LocalCache", targets: ["LocalCache"]),
+    .executable(name: "cache-simulator", targets: ["CacheSimulator"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -28,6 +30,8 @@ let package = Package(
     .target(name: "Diagnosis", dependencies: ["HeapGraph", "Timeline", "Measurement"], swiftSettings: strict),
     .target(
       name: "Reports", dependencies: ["HeapGraph", "Diagnosis", "Timeline", "Measurement"], swiftSettings: strict),
+    .target(name: "LocalCache", swiftSettings: strict),
+    .executableTarget(name: "CacheSimulator", dependencies: ["LocalCache"], swiftSettings: strict),
     .executableTarget(
       name: "MemwhyCLI",
       dependencies: [
@@ -49,6 +53,7 @@ let package = Package(
     .testTarget(name: "HeapGraphTests", dependencies: ["HeapGraph", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "TimelineTests", dependencies: ["Timeline", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis", "Symbols", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "LocalCacheTests", dependencies: ["LocalCache"], swiftSettings: strict),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "MemwhyCLITests", dependencies: ["MemwhyCLI", "TestSupport"], swiftSettings: strict),
     .testTarget(

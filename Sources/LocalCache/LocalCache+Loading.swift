@@ -38,7 +38,9 @@ extension LocalCache {
       if let value = get(key) { found[key] = value } else { missing.append(key) }
     }
     let size = max(1, configuration.loading.batchSize)
-    var batches = stride(from: 0, to: missing.count, by: size).map { Array(missing[$0..<min($0 + size, missing.count)]) }[...]
+    var batches = stride(from: 0, to: missing.count, by: size).map {
+      Array(missing[$0..<min($0 + size, missing.count)])
+    }[...]
     try await withThrowingTaskGroup(of: [Key: Value].self) { group in
       for _ in 0..<max(1, configuration.loading.batchParallelism) {
         guard let batch = batches.popFirst() else { break }
@@ -116,7 +118,8 @@ extension LocalCache {
     locked(shard(for: hash)) { shard in
       let id = shard.pointee.find(key, hash: Self.high(hash))
       guard id != 0, expires else { return }
-      shard.pointee.expiry.prolongOnce(id, now: now, lifetime: ticks, table: shard.pointee.table, wheel: &shard.pointee.wheel)
+      shard.pointee.expiry.prolongOnce(
+        id, now: now, lifetime: ticks, table: shard.pointee.table, wheel: &shard.pointee.wheel)
     }
   }
 }

@@ -18,7 +18,7 @@ extension LocalCache {
     for index in 0...shardMask {
       var present: [(Key, Value)] = []
       locked(shard(at: index)) { shard in
-        shard.pointee.forEach { id in
+        shard.pointee.visitEntries { id in
           let record = shard.pointee.table[id].pointee
           present.append((record.key, record.value))
         }

@@ -14,7 +14,9 @@ extension LocalCache {
     }
     shard.pointee.policy.recordHit(id)
     let value = shard.pointee.table[id].pointee.value
-    if observer.observes(hash) { observer.hit(hash, weight: shard.pointee.policy.weight(of: id), age: shard.pointee.age(id, time)) }
+    if observer.observes(hash) {
+      observer.hit(hash, weight: shard.pointee.policy.weight(of: id), age: shard.pointee.age(id, time))
+    }
     shard.pointee.lock.unlock()
     return value
   }
@@ -37,7 +39,9 @@ extension LocalCache {
       return nil
     }
     shard.pointee.policy.recordHit(id)
-    if observer.observes(hash) { observer.hit(hash, weight: shard.pointee.policy.weight(of: id), age: shard.pointee.age(id, time)) }
+    if observer.observes(hash) {
+      observer.hit(hash, weight: shard.pointee.policy.weight(of: id), age: shard.pointee.age(id, time))
+    }
     shard.pointee.lock.beginBorrow()
     defer {
       shard.pointee.lock.endBorrow()

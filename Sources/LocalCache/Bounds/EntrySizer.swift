@@ -27,7 +27,9 @@ struct EntrySizer<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         weigher = nil
       }
     case .bytes:
-      let expires = configuration.expiry.afterWrite != nil || configuration.expiry.afterAccess != nil || configuration.lifetime != nil
+      let expires =
+        configuration.expiry.afterWrite != nil || configuration.expiry.afterAccess != nil
+        || configuration.lifetime != nil
       let inline = EntrySizer.inlineBytes(expires: expires)
       let estimator = SizeEstimator<Key, Value>(sizing: configuration.sizing)
       self.estimator = estimator

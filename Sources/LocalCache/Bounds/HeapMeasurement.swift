@@ -1,5 +1,5 @@
-import Synchronization
 @_spi(Reflection) import Swift
+import Synchronization
 
 /// Bytes on the heap of any value, found by walking it along its type.
 ///
@@ -75,10 +75,12 @@ final class TypePlan: @unchecked Sendable {
     case .existential: return [existentialStep(type)]
     case .function:
       // A closure's context: its block, not what it captured.
-      return [{ pointer, walk in
-        guard let context = pointer.load(fromByteOffset: 8, as: UnsafeRawPointer?.self) else { return }
-        _ = walk.enter(UInt(bitPattern: context), size: HeapWalkState.blockSize(context))
-      }]
+      return [
+        { pointer, walk in
+          guard let context = pointer.load(fromByteOffset: 8, as: UnsafeRawPointer?.self) else { return }
+          _ = walk.enter(UInt(bitPattern: context), size: HeapWalkState.blockSize(context))
+        }
+      ]
     case .other: return []
     }
   }
@@ -87,9 +89,11 @@ final class TypePlan: @unchecked Sendable {
     guard kind(type) == .class else { return [] }
     if let sized = type as? any MemorySized.Type {
       // The value of a class type is the reference; the object stands at the pointer itself.
-      return [{ pointer, walk in
-        withUnsafePointer(to: UInt(bitPattern: pointer)) { sizedStep(sized)(UnsafeRawPointer($0), &walk) }
-      }]
+      return [
+        { pointer, walk in
+          withUnsafePointer(to: UInt(bitPattern: pointer)) { sizedStep(sized)(UnsafeRawPointer($0), &walk) }
+        }
+      ]
     }
     return fieldSteps(type, options: _EachFieldOptions(rawValue: 1), skipping: WeakFields.names(ofClass: type))
   }

@@ -28,7 +28,9 @@ extension String: HeapWalkable {
   /// Bit 63 of the second word: keeps nothing; bit 61: small (stdlib/public/core/StringObject.swift).
   static func walkHeap(at pointer: UnsafeRawPointer, into walk: inout HeapWalkState) {
     let word = pointer.load(fromByteOffset: 8, as: UInt64.self)
-    guard word >> 61 & 5 == 0, let object = UnsafeRawPointer(bitPattern: UInt(word & 0x0FFF_FFFF_FFFF_FFFF)) else { return }
+    guard word >> 61 & 5 == 0, let object = UnsafeRawPointer(bitPattern: UInt(word & 0x0FFF_FFFF_FFFF_FFFF)) else {
+      return
+    }
     _ = walk.enter(UInt(bitPattern: object), size: HeapWalkState.blockSize(object))
   }
 }

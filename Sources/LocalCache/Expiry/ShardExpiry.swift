@@ -133,7 +133,8 @@ struct ShardExpiry {
       guard let lifetime = table.lifetime(id) else { continue }
       let deadline = lifetime.pointee.deadline
       if deadline != CacheTime.never {
-        lifetime.pointee.deadline = (deadline > shift ? deadline - shift : 0) & ~Self.fixedBit | deadline & Self.fixedBit
+        lifetime.pointee.deadline =
+          (deadline > shift ? deadline - shift : 0) & ~Self.fixedBit | deadline & Self.fixedBit
       }
       table.written(id).pointee -= min(table.written(id).pointee, shift)
     }

@@ -135,7 +135,8 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     _ key: Key, _ number: UInt64, _ load: @escaping @Sendable (Key) async throws -> Value,
     _ store: @escaping @Sendable (Value) -> Void, _ failed: @escaping @Sendable () -> Void
   ) -> Task<Void, Never> {
-    let context = LoadContext(loader: ObjectIdentifier(self), key: AnyHashable(UncheckedKey(key)), outer: LoadContext.current)
+    let context = LoadContext(
+      loader: ObjectIdentifier(self), key: AnyHashable(UncheckedKey(key)), outer: LoadContext.current)
     return Task.detached { [self] in
       let begin = ContinuousClock.now
       // The time limit is a task of its own: a load that does not heed cancellation would keep a task group waiting.

@@ -62,7 +62,9 @@ extension LocalCache {
 
   /// What the entries count against the limit, in its unit: bytes, entries or weight.
   public var weight: Int {
-    let units = (0...shardMask).reduce(0 as UInt64) { sum, index in sum + locked(shard(at: index)) { $0.pointee.policy.weight } }
+    let units = (0...shardMask).reduce(0 as UInt64) { sum, index in
+      sum + locked(shard(at: index)) { $0.pointee.policy.weight }
+    }
     return Int(clamping: units * bound.unit)
   }
 

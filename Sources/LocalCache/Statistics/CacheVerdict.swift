@@ -57,7 +57,9 @@ struct VerdictModel {
 
   func verdict() -> CacheVerdict {
     let hit = statistics.hitRatio
-    let bytes = statistics.limit.unit == .bytes && statistics.entries > 0 ? Double(statistics.weight) / Double(statistics.entries) : 64
+    let bytes =
+      statistics.limit.unit == .bytes && statistics.entries > 0
+      ? Double(statistics.weight) / Double(statistics.entries) : 64
     let overhead = Self.missSeconds + Self.missSecondsPerByte * bytes
     let needed = loadTime.map { load in
       // h * hit + (1 - h) * (load + overhead) < load
@@ -75,7 +77,8 @@ struct VerdictModel {
     let advice = advice(hit, needed, smaller: smaller, larger: growth, used: used, pooled: pooled)
     return CacheVerdict(
       advice: advice, hitRatio: hit, neededHitRatio: needed, repeatRatio: statistics.repeatRatio, loadTime: loadTime,
-      missOverhead: .nanoseconds(Int64(overhead * 1e9)), smallerSize: smaller, largerSize: growth, pooledHitRatio: pooled,
+      missOverhead: .nanoseconds(Int64(overhead * 1e9)), smallerSize: smaller, largerSize: growth,
+      pooledHitRatio: pooled,
       reasons: reasons(advice, hit, needed, smaller, growth, pooled))
   }
 
@@ -107,7 +110,8 @@ struct VerdictModel {
   }
 
   private func reasons(
-    _ advice: CacheVerdict.Advice, _ hit: Double, _ needed: Double?, _ smaller: (Int, Double)?, _ larger: (Int, Double)?,
+    _ advice: CacheVerdict.Advice, _ hit: Double, _ needed: Double?, _ smaller: (Int, Double)?,
+    _ larger: (Int, Double)?,
     _ pooled: Double
   ) -> [String] {
     guard advice != .tooEarly else { return ["only \(statistics.requests) look-ups so far; ask again later."] }
@@ -116,7 +120,9 @@ struct VerdictModel {
       reasons.append("With loads of \(loadTime) the cache pays from \(percent(needed)) on.")
     }
     if advice == .remove {
-      reasons.append("No cache could hit more than \(percent(statistics.repeatRatio)): the other keys had never been asked for before.")
+      reasons.append(
+        "No cache could hit more than \(percent(statistics.repeatRatio)): the other keys had never been asked for before."
+      )
     }
     if let smaller, advice != .remove { reasons.append("\(size(smaller.0)) would hit \(percent(smaller.1)).") }
     if let larger { reasons.append("\(size(larger.0)) would hit \(percent(larger.1)).") }

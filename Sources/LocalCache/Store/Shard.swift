@@ -14,7 +14,8 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   /// Whether removed entries are wanted: for a listener, or because their end runs code.
   @usableFromInline let reportsRemovals: Bool
 
-  init(maximum: UInt64, policy configuration: EvictionPolicy.Configuration, expiry: ShardExpiry, reportsRemovals: Bool) {
+  init(maximum: UInt64, policy configuration: EvictionPolicy.Configuration, expiry: ShardExpiry, reportsRemovals: Bool)
+  {
     table = EntryTable(hasLifetimes: expiry.isActive)
     policy = EvictionPolicy(maximum: maximum, configuration: configuration)
     self.expiry = expiry
@@ -24,7 +25,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   /// Ends the entries and frees the memory.
   mutating func deallocate() {
-    forEach { id in table[id].deinitialize(count: 1) }
+    visitEntries { id in table[id].deinitialize(count: 1) }
     table.deallocate()
     index.deallocate()
     policy.deallocate()
@@ -40,7 +41,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   /// Calls the closure with the identifier of each entry.
   @inlinable
-  func forEach(_ body: (UInt32) -> Void) {
+  func visitEntries(_ body: (UInt32) -> Void) {
     let idMask = (1 as UInt32) &<< index.idBits &- 1
     for place in 0..<Int(index.capacity) where index.slots[place] != 0 { body(index.slots[place] & idMask) }
   }
@@ -122,7 +123,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @usableFromInline
   mutating func removeAll(_ cause: RemovalCause, _ removals: inout Removals<Key, Value>) {
     var ids: [UInt32] = []
-    forEach { ids.append($0) }
+    visitEntries { ids.append($0) }
     for id in ids { remove(id, cause, &removals) }
   }
 
