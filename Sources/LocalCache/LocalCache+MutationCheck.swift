@@ -24,7 +24,8 @@ extension LocalCache {
         }
       }
       for (key, value) in present {
-        guard let stored = fingerprints.fingerprint(of: key), stored != check.fingerprint(value) else { continue }
+        guard let stored = fingerprints.fingerprint(of: key), stored != check.fingerprint(value)
+        else { continue }
         changed.append(key)
         check.report(key)
       }

@@ -51,7 +51,8 @@ struct CacheTime: Sendable {
     #else
       clock_gettime(CLOCK_MONOTONIC, &time)
     #endif
-    return UInt64(bitPattern: Int64(time.tv_sec)) &* 1_000_000_000 &+ UInt64(bitPattern: Int64(time.tv_nsec))
+    return UInt64(bitPattern: Int64(time.tv_sec)) &* 1_000_000_000
+      &+ UInt64(bitPattern: Int64(time.tv_nsec))
   }
 
   /// Nanoseconds since the cache was made; a clock that went back before that counts as 0.

@@ -57,7 +57,9 @@ public struct CacheStatistics: Sendable {
 extension LocalCache {
   /// Entries in the cache, including those that are over and not yet removed. Takes every shard's lock for a moment.
   public var count: Int {
-    (0...shardMask).reduce(0) { sum, index in sum + locked(shard(at: index)) { $0.pointee.policy.count } }
+    (0...shardMask).reduce(0) { sum, index in
+      sum + locked(shard(at: index)) { $0.pointee.policy.count }
+    }
   }
 
   /// What the entries count against the limit, in its unit: bytes, entries or weight.
