@@ -121,6 +121,7 @@ extension LocalCache {
     _ pinned: Bool?
   ) -> Bool {
     let shard = shard(for: hash)
+    balanceShares()
     if weight <= bound.maximum, borrow(weight, for: Int(truncatingIfNeeded: hash) & shardMask) {
       var removals = Removals<Key, Value>()
       shard.pointee.lock.lock()

@@ -58,7 +58,8 @@ struct ShardExpiry {
     var end = UInt64(UInt32.max)
     if afterAccess != 0 { end = min(end, UInt64(now) + UInt64(afterAccess)) }
     if afterWrite != 0 { end = min(end, UInt64(written) + UInt64(afterWrite)) }
-    return end >= UInt64(UInt32.max) - 2 ? CacheTime.never : UInt32(end + 1) & ~Self.fixedBit
+    // The time of writing was rounded down: one tick more, so that nothing ends early.
+    return end >= UInt64(UInt32.max) - 4 ? CacheTime.never : UInt32(end + 2) & ~Self.fixedBit
   }
 
   /// Notes the time of a write and when the entry ends. A lifetime of its own replaces the cache's.
@@ -67,13 +68,14 @@ struct ShardExpiry {
     _ id: UInt32, _ times: (now: UInt64, lifetime: UInt32?), table: EntryTable<Key, Value>,
     wheel: inout TimerWheel
   ) {
+    if times.now > base, times.now - base > UInt64(UInt32.max) / 2 { rebase(times.now, table: table, wheel: &wheel) }
     let written = relative(times.now)
     table.written(id).pointee = written
     guard isActive, let end = table.lifetime(id) else { return }
     let deadline: UInt32
     if let lifetime = times.lifetime {
       deadline =
-        lifetime == CacheTime.never ? lifetime : (written &+ shortened(lifetime)) | Self.fixedBit
+        lifetime == CacheTime.never ? lifetime : (written &+ shortened(lifetime) &+ 1) | Self.fixedBit
     } else {
       let latest = combined(now: written, written: written)
       if jitter > 0, latest != CacheTime.never {
@@ -150,7 +152,7 @@ struct ShardExpiry {
       }
       table.written(id).pointee -= min(table.written(id).pointee, shift)
     }
-    base += UInt64(shift)
+    base = now
     for id in scheduled {
       guard let deadline = table.lifetime(id)?.pointee.deadline, deadline != CacheTime.never else {
         continue

@@ -111,8 +111,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   }
 
   @inlinable
-  mutating func remove(_ id: UInt32, _ cause: RemovalCause, _ removals: inout Removals<Key, Value>)
-  {
+  mutating func remove(_ id: UInt32, _ cause: RemovalCause, _ removals: inout Removals<Key, Value>) {
     index.remove(id, hash: policy.pool.entry(id).pointee.hash, pool: policy.pool)
     if expiry.isActive { expiry.cancel(id, table: table, wheel: &wheel) }
     counters.count(cause)
