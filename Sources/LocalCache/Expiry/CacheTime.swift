@@ -9,9 +9,9 @@
 /// The cache's view of a clock: ticks since the cache was made.
 ///
 /// The system's clock is read in its coarse form (on Linux some nanoseconds a reading, 1 to 4 ms fine), because a look-up itself takes only
-/// some twenty. Any other `Clock` is asked as it is.
+/// some twenty. A class, because copies of closures are counted. Any other `Clock` is asked as it is.
 @usableFromInline
-struct CacheTime: Sendable {
+final class CacheTime: Sendable {
   /// A tick is 2^shift nanoseconds: about 1 ms, or more where lifetimes of weeks are set.
   @usableFromInline let shift: UInt64
   private let start: UInt64

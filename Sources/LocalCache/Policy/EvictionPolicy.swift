@@ -360,7 +360,8 @@ package struct EvictionPolicy {
     guard full > shadowedEntries + shadowedEntries / 2 || full < shadowedEntries / 2 else { return }
     shadowedEntries = full
     shadows?.deallocate()
-    let capacity = min(max(full / 8, 16), 512)
+    // A model is searched from end to end, so its size is also what an access costs; a large cache has enough traffic to pay for more.
+    let capacity = max(16, min(full / 8, 128), min(full / 128, 512))
     shadows = ShadowCaches(capacity: capacity, share: windowShare)
     let share = min(Double(capacity) / Double(max(full, 1)), 1)
     sampleThreshold = UInt32(min(Double(UInt32.max) * share, Double(UInt32.max)))
