@@ -53,7 +53,9 @@ final class AccessObserver: Sendable {
     log.withLock { log in
       log.append(record, age: age)
       guard log.isFull else { return }
-      threshold.store(log.turn(entries: entryEstimate.load(ordering: .relaxed)), ordering: .relaxed)
+      let current = threshold.load(ordering: .relaxed)
+      threshold.store(
+        log.turn(entries: entryEstimate.load(ordering: .relaxed), current: current), ordering: .relaxed)
       // Only starts a task: this may run under a shard's lock.
       onTurn.withLock { $0?() }
     }
@@ -148,11 +150,17 @@ struct AccessLog {
     if let age { ages[UInt32.bitWidth - age.leadingZeroBitCount] += 1 }
   }
 
-  /// Now and then: the threshold that gives as many keys as are wanted.
-  mutating func turn(entries: Int) -> UInt32 {
+  /// Now and then: the threshold that gives as many keys as are wanted. With fewer keys the older notes are still good, without the others;
+  /// for more keys they have to begin anew, so that happens only where it matters.
+  mutating func turn(entries: Int, current: UInt32) -> UInt32 {
     sinceTurn = 0
     turns += 1
-    return Self.threshold(entries: entries)
+    let wanted = Self.threshold(entries: entries)
+    guard wanted > current else { return wanted }
+    guard wanted / 2 > current else { return current }
+    ring.removeAll(keepingCapacity: true)
+    next = 0
+    return wanted
   }
 
   static func threshold(entries: Int) -> UInt32 {
