@@ -67,6 +67,8 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["ProcessImage"], path: "Tests/TestSupport", swiftSettings: strict),
     .executableTarget(
       name: "freeze-victim", dependencies: ["ProcessImage"], path: "Tests/FreezeVictim", swiftSettings: strict),
+    .executableTarget(
+      name: "cache-holder", dependencies: ["LocalCache"], path: "Tests/CacheHolder", swiftSettings: strict),
     .testTarget(name: "MeasurementTests", dependencies: ["Measurement"], swiftSettings: strict),
     .testTarget(
       name: "ProcessImageTests", dependencies: ["ProcessImage", "TestSupport", "freeze-victim"], swiftSettings: strict),
@@ -89,6 +91,7 @@ let package = Package(
     .testTarget(
       name: "MemwhyCLITests", dependencies: ["MemwhyCLI", "HeapGraph", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["MemwhyCLI", "HeapGraph", "TestSupport"], swiftSettings: strict),
+      name: "EndToEndTests", dependencies: ["MemwhyCLI", "HeapGraph", "TestSupport", "cache-holder"],
+      swiftSettings: strict),
   ]
 )

@@ -8,6 +8,8 @@ public struct ContainerSummary: Sendable, Hashable, Codable {
     case array, deque, dictionary, set, string
     /// Bytes in a block of their own: `Data`, SwiftNIO's `ByteBuffer`.
     case bytes
+    /// A cache of the module LocalCache, as it describes itself.
+    case localCache
   }
 
   public var kind: Kind
@@ -36,6 +38,8 @@ public struct ContainerSummary: Sendable, Hashable, Codable {
 struct ContainerReader {
   let references: HeapReferences
   var showContents = false
+  /// Caches that describe themselves.
+  var caches = LocalCacheReader.Found()
 
   var heap: TypedHeap { references.heap }
   /// Entries looked at where there are more.
@@ -64,7 +68,9 @@ struct ContainerReader {
     case .hashTable(_, let key, nil): summary = empty(.set, key.typeName, nil)
     case .ring(_, let element): summary = empty(.deque, nil, element.typeName)
     case .string: summary = empty(.string, nil, nil)
-    default: return try byteSummary(blocks, behind: behind)
+    default:
+      if let bytes = try byteSummary(blocks, behind: behind) { return bytes }
+      return try cacheSummary(blocks, behind: behind)
     }
     let window = MemoryWindow(references.memory)
     for block in blocks {

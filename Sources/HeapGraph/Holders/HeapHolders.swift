@@ -16,6 +16,7 @@ public final class HeapHolders: @unchecked Sendable {
   let graph: ReferenceGraph
   let tree: DominatorTree
   let labels: EdgeLabels
+  let caches: LocalCacheReader.Found
   private let entries: [[UInt32]]
   /// Tasks by the async function they wait in; numbers from `taskBase` on.
   private var taskFunctions: [String] = []
@@ -52,6 +53,7 @@ public final class HeapHolders: @unchecked Sendable {
     var unreachedRoots = 0
     for index in 0..<graph.rootCount where tree.vertex(blockCount + index) == nil { unreachedRoots += 1 }
     reachableBlocks = max(0, tree.count - 1 - (graph.rootCount - unreachedRoots))
+    caches = try LocalCacheReader.find(image, blocks: heap.blocks, symbols: symbols)
     labels = EdgeLabels(heap: heap, frames: AsyncFrameTable(references))
   }
 
@@ -64,7 +66,9 @@ public final class HeapHolders: @unchecked Sendable {
     let built = try builder.build()
     return HolderReport(
       reachableBytes: reachableBytes, reachableBlocks: reachableBlocks, holders: built.roots,
-      otherCount: built.otherCount, otherBytes: built.otherBytes)
+      otherCount: built.otherCount, otherBytes: built.otherBytes,
+      localCaches: caches.caches.isEmpty ? nil : caches.caches,
+      damagedCaches: caches.damaged == 0 ? nil : caches.damaged)
   }
 
   /// What a block's kind is for grouping: its type; for a task the function it waits in.
@@ -130,6 +134,10 @@ public struct HolderReport: Sendable, Hashable, Codable {
   /// Holders below the cut.
   public var otherCount: Int
   public var otherBytes: UInt64
+  /// Caches of the module LocalCache, most entries first; nil without any.
+  public var localCaches: [LocalCacheSummary]?
+  /// Blocks that claim to describe a cache and contradict themselves.
+  public var damagedCaches: Int?
 }
 
 /// Why nothing can be said of holders.

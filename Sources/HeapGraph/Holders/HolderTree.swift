@@ -133,8 +133,10 @@ struct HolderTreeBuilder {
       holder.count = all.count
       for vertex in all { holder.ownBytes += holders.references.heap.blocks.size(tree.node(Int(vertex))) }
       let blocks = all.map { UInt32(tree.node(Int($0))) }
-      holder.container = try ContainerReader(references: holders.references, showContents: showContents)
-        .summary(blocks, behind: holder.retainedBytes - min(holder.ownBytes, holder.retainedBytes))
+      holder.container = try ContainerReader(
+        references: holders.references, showContents: showContents, caches: holders.caches
+      )
+      .summary(blocks, behind: holder.retainedBytes - min(holder.ownBytes, holder.retainedBytes))
     }
     guard !direct.isEmpty else { return }
     if type != nil { try label(all) }

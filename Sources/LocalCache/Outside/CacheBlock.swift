@@ -32,6 +32,7 @@ final class CacheBlock: @unchecked Sendable {
     static let hitsOffset = 144, missesOffset = 148, insertionsOffset = 152, evictedOffset = 156,
       expiredOffset = 160
     static let entriesOffset = 164
+    static let lookups = 168
     static let nameLength = 188, name = 192, nameCapacity = 128
   }
 
@@ -123,6 +124,7 @@ extension LocalCache {
     block.store(UInt64(statistics.weight), Field.weight)
     block.store(UInt64(statistics.entries), Field.entries)
     block.store(UInt64(statistics.distinctKeys), Field.distinctKeys)
+    block.store(statistics.requests, Field.lookups)
     block.store(statistics.loads, Field.loads)
     block.store(statistics.loadTime.nanoseconds, Field.loadNanoseconds)
     block.store(verdict.hitRatio, Field.hitRatio)

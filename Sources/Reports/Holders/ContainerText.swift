@@ -20,6 +20,8 @@ enum ContainerText {
         line += " in room for \(Count(container.slots)) (\(Share(container.entries, of: container.slots)) full)"
       }
       lines.append(line + ", \(bytes) an element")
+    case .localCache:
+      lines.append("\(Count(container.entries).of("entry", "entries")), \(bytes) an entry")
     case .dictionary, .set:
       lines.append(
         "\(Count(container.entries).of("entry", "entries")) in \(Count(container.slots)) buckets "

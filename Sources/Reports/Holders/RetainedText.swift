@@ -22,6 +22,7 @@ struct RetainedText {
       let bytes = hidden.reduce(report.otherBytes) { $0 + $1.retainedBytes }
       lines.append("  and \(Count(count).of("smaller holder")): \(ByteCount(bytes)) (--min-share 0 shows all)")
     }
+    lines += LocalCacheText(style: style, options: options).lines(report)
     return lines
   }
 

@@ -1,0 +1,181 @@
+import ProcessImage
+
+/// Reads the blocks by which caches of the module LocalCache describe themselves: docs/local-cache-layout.md, version 1.
+///
+/// Nothing in them is believed: a block that contradicts itself is counted and left out, lists that do not end are given up, and what is read for
+/// all blocks together is bounded. O(blocks x shards).
+struct LocalCacheReader {
+  /// "LCACHE01" and "LCANCHOR" in memory.
+  static let blockMagic: UInt64 = 0x3130_4548_4341_434C
+  static let anchorMagic: UInt64 = 0x524F_4843_4E41_434C
+  /// `LocalCache.localCacheAnchor`.
+  static let anchorSymbol = "$s10LocalCache05localB6AnchorAA0abD0Vvp"
+  private static let blockSize = 320
+  private static let mostBlocks = 10_000
+  /// Of one cache; today's have at most 256.
+  private static let mostShards: UInt64 = 4096
+  private static let largestShard: UInt64 = 1 << 20
+
+  /// What is known after reading.
+  struct Found: Sendable {
+    var caches: [LocalCacheSummary] = []
+    /// Address of a cache's first shard -> index into `caches`.
+    var byShards: [UInt64: Int] = [:]
+    /// Blocks that had the magic number and made no sense.
+    var damaged = 0
+  }
+
+  let memory: any MemoryReader
+  private var shardsLeft: UInt64 = 1 << 20
+
+  init(_ memory: any MemoryReader) { self.memory = memory }
+
+  /// - Parameters:
+  ///   - anchor: address of the anchor, where it is known.
+  ///   - candidates: addresses of blocks that begin with the magic number.
+  /// - Throws: only `MemoryError.targetGone`.
+  mutating func read(anchor: UInt64?, candidates: [UInt64]) throws(MemoryError) -> Found {
+    var found = Found()
+    var seen: Set<UInt64> = []
+    var next: UInt64 = 0
+    if let anchor { next = try first(of: anchor) }
+    while next != 0, seen.count < Self.mostBlocks, seen.insert(next).inserted {
+      // The list ends where a block is being torn down; what comes after it is found by its magic number.
+      guard let block = try block(next) else { break }
+      try add(block, next, &found)
+      next = block.word(16)
+    }
+    for address in candidates where seen.count < Self.mostBlocks && seen.insert(address).inserted {
+      if let block = try block(address) { try add(block, address, &found) }
+    }
+    return found
+  }
+
+  private mutating func add(_ block: [UInt8], _ address: UInt64, _ found: inout Found) throws(MemoryError) {
+    guard let summary = try summary(block, address) else {
+      found.damaged += 1
+      return
+    }
+    found.byShards[block.word(128)] = found.caches.count
+    found.caches.append(summary)
+  }
+
+  /// First block of the list; 0 where there is none or this is no anchor.
+  private func first(of anchor: UInt64) throws(MemoryError) -> UInt64 {
+    guard let bytes = try bytes(anchor, 24), bytes.word(0) == Self.anchorMagic, bytes.half(8) == 1 else { return 0 }
+    return bytes.word(16)
+  }
+
+  /// The block's bytes, if it has the magic number.
+  private func block(_ address: UInt64) throws(MemoryError) -> [UInt8]? {
+    guard let bytes = try bytes(address, Self.blockSize), bytes.word(0) == Self.blockMagic else { return nil }
+    return bytes
+  }
+
+  /// Nil where the image has no such memory.
+  private func bytes(_ address: UInt64, _ count: Int) throws(MemoryError) -> [UInt8]? {
+    do throws(MemoryError) { return try memory.bytes(at: address, count: count) } catch {
+      if error == .targetGone { throw error }
+      return nil
+    }
+  }
+
+  private mutating func summary(_ block: [UInt8], _ address: UInt64) throws(MemoryError) -> LocalCacheSummary? {
+    let nameLength = Int(block.half(188))
+    // Later versions only append.
+    guard block.half(8) >= 1, block.half(12) >= Self.blockSize, nameLength <= 128,
+      let unit = Self.unit(block.half(32)), let counters = try counters(block)
+    else { return nil }
+    let lookups = counters.hits &+ counters.misses
+    return LocalCacheSummary(
+      name: String(decoding: block[192..<192 + nameLength], as: UTF8.self), unit: unit, limit: block.word(40),
+      entries: counters.entries, hits: counters.hits, misses: counters.misses, insertions: counters.insertions,
+      evictions: counters.evictions, expired: counters.expired,
+      hitRatio: lookups == 0 ? nil : Double(counters.hits) / Double(lookups),
+      published: published(block), address: "0x" + String(address, radix: 16))
+  }
+
+  private struct Counters {
+    var hits: UInt64 = 0, misses: UInt64 = 0, insertions: UInt64 = 0
+    var evictions: UInt64 = 0, expired: UInt64 = 0, entries: UInt64 = 0
+  }
+
+  /// Sums over the shards; nil where they do not lie where the block says.
+  private mutating func counters(_ block: [UInt8]) throws(MemoryError) -> Counters? {
+    let start = block.word(128)
+    let count = UInt64(block.half(136))
+    let stride = UInt64(block.half(140))
+    guard count >= 1, count <= Self.mostShards, count <= shardsLeft, stride >= 8, stride <= Self.largestShard,
+      start & 7 == 0, start != 0, !start.addingReportingOverflow(count * stride).overflow
+    else { return nil }
+    let places = [144, 148, 152, 156, 160, 164].map { UInt64(block.half($0)) }
+    guard places.allSatisfy({ $0 < stride && $0 & 3 == 0 }) else { return nil }
+    shardsLeft -= count
+    var sums = [UInt64](repeating: 0, count: places.count)
+    for shard in 0..<count {
+      for (index, place) in places.enumerated() {
+        // The last one is a 32-bit number.
+        let width = index == 5 ? 4 : 8
+        guard place + UInt64(width) <= stride, let bytes = try bytes(start + shard * stride + place, width) else {
+          return nil
+        }
+        let value = width == 4 ? UInt64(bytes.half(0)) : bytes.word(0)
+        // No counter gets there; a torn one must not overflow the sum.
+        sums[index] &+= min(value, 1 << 50)
+      }
+    }
+    return Counters(
+      hits: sums[0], misses: sums[1], insertions: sums[2], evictions: sums[3], expired: sums[4], entries: sums[5])
+  }
+
+  private func published(_ block: [UInt8]) -> LocalCacheSummary.Published? {
+    let time = block.word(120)
+    guard time != 0 else { return nil }
+    let loads = block.word(72)
+    let distinct = block.word(64)
+    let lookups = block.word(168)
+    let hitRatio = Self.ratio(block.word(96))
+    var repeats: Double?
+    if distinct > 0, lookups > 0 {
+      // An estimate of distinct keys may say more than look-ups, or less than what is known to repeat.
+      repeats = max(hitRatio ?? 0, 1 - min(1, Double(distinct) / Double(lookups)))
+    }
+    return LocalCacheSummary.Published(
+      weight: block.word(48), entries: block.word(56), distinctKeys: distinct, repeatRatio: repeats, loads: loads,
+      loadNanoseconds: loads == 0 ? nil : block.word(80) / loads, advice: Self.advice(block.half(88)),
+      hitRatio: hitRatio, neededHitRatio: Self.ratio(block.word(104)),
+      smallerSize: block.word(112) == 0 ? nil : block.word(112), time: time)
+  }
+
+  /// A share, or nil for what is none: NaN says "not known".
+  private static func ratio(_ bits: UInt64) -> Double? {
+    let value = Double(bitPattern: bits)
+    return value >= 0 && value <= 1 ? value : nil
+  }
+
+  private static func unit(_ raw: UInt32) -> LocalCacheSummary.Unit? {
+    switch raw {
+    case 0: .bytes
+    case 1: .entries
+    case 2: .weight
+    default: nil
+    }
+  }
+
+  private static func advice(_ raw: UInt32) -> LocalCacheSummary.Advice {
+    let known: [LocalCacheSummary.Advice] = [
+      .tooEarly, .keep, .remove, .shrink, .enlarge, .shareAcrossProcesses,
+    ]
+    return raw < UInt32(known.count) ? known[Int(raw)] : .unknown
+  }
+}
+
+/// Little-endian numbers; 0 beyond the end.
+extension [UInt8] {
+  fileprivate func word(_ offset: Int) -> UInt64 { UInt64(half(offset)) | UInt64(half(offset + 4)) << 32 }
+
+  fileprivate func half(_ offset: Int) -> UInt32 {
+    guard offset >= 0, offset + 4 <= count else { return 0 }
+    return (0..<4).reduce(0) { $0 | UInt32(self[offset + $1]) << UInt32(8 * $1) }
+  }
+}

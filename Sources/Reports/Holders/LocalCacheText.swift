@@ -1,0 +1,85 @@
+import HeapGraph
+import Measurement
+
+/// What the process's LocalCaches say of themselves: contents, traffic, verdict.
+struct LocalCacheText {
+  let style: TextStyle
+  let options: HoldersText.Options
+
+  func lines(_ report: HolderReport) -> [String] {
+    let caches = report.localCaches ?? []
+    guard !caches.isEmpty || report.damagedCaches != nil else { return [] }
+    var lines = ["", style.paint("LOCAL CACHES", .heading)]
+    for cache in caches.prefix(options.limit) {
+      lines += style.wrap(TextStyle.printable(Self.contents(cache)), first: "  ", rest: "      ")
+      for line in [Self.traffic(cache), Self.verdict(cache)] {
+        lines += style.wrap(TextStyle.printable(line), first: "    ", rest: "      ")
+      }
+      if options.showAddresses { lines.append("    described at \(cache.address)") }
+    }
+    if caches.count > options.limit {
+      lines.append("  and \(Count(caches.count - options.limit).of("more cache")) (--limit shows more)")
+    }
+    if let damaged = report.damagedCaches {
+      lines.append("  \(Count(damaged).of("description")) of a cache could not be read: damaged, or being written")
+    }
+    return lines
+  }
+
+  /// `profiles: 5,000 entries, 4.1 MiB of at most 64.0 MiB`.
+  static func contents(_ cache: LocalCacheSummary) -> String {
+    let name = cache.name.isEmpty ? "(without a name)" : cache.name
+    let entries = Count(cache.entries).of("entry", "entries")
+    switch (cache.unit, cache.published) {
+    case (.entries, _): return "\(name): \(entries) of at most \(Count(cache.limit))"
+    case (_, let published?):
+      return "\(name): \(entries), \(size(published.weight, cache.unit)) of at most \(size(cache.limit, cache.unit))"
+    default: return "\(name): \(entries), at most \(size(cache.limit, cache.unit))"
+    }
+  }
+
+  static func traffic(_ cache: LocalCacheSummary) -> String {
+    guard let hitRatio = cache.hitRatio else { return "nobody has looked anything up" }
+    var text = "\(Share(fraction: hitRatio)) of \(Count(cache.lookups).of("look-up")) hit"
+    if let repeats = cache.published?.repeatRatio {
+      text += "; \(Share(fraction: repeats)) are for keys that were asked for before"
+    }
+    text += "; \(Count(cache.insertions).of("insertion")), \(Count(cache.evictions).of("eviction"))"
+    if cache.expired > 0 { text += ", \(Count(cache.expired)) expired" }
+    return text
+  }
+
+  static func verdict(_ cache: LocalCacheSummary) -> String {
+    guard let published = cache.published else { return "no verdict yet: the cache reaches one while it is used" }
+    var text = "verdict: " + advice(published, cache.unit)
+    guard published.advice != .tooEarly, let hitRatio = published.hitRatio else { return text }
+    text += "; \(Share(fraction: hitRatio)) hits when it was reached"
+    if let needed = published.neededHitRatio {
+      text += ", pays from \(Share(fraction: needed)) on"
+      if let load = published.loadNanoseconds { text += " (a load takes \(TimeSpan(nanoseconds: load)))" }
+    }
+    return text
+  }
+
+  private static func advice(_ published: LocalCacheSummary.Published, _ unit: LocalCacheSummary.Unit) -> String {
+    switch published.advice {
+    case .tooEarly: return "too early to say"
+    case .keep: return "keep it"
+    case .remove: return "remove it, it costs more than it saves"
+    case .shrink:
+      guard let smaller = published.smallerSize else { return "shrink it" }
+      return "shrink it to \(size(smaller, unit)), which keeps 97 % of the hits"
+    case .enlarge: return "enlarge it, more memory brings more hits"
+    case .shareAcrossProcesses: return "one cache for all processes, outside of them; each alone hits too little"
+    case .unknown: return "one that this version does not know"
+    }
+  }
+
+  private static func size(_ amount: UInt64, _ unit: LocalCacheSummary.Unit) -> String {
+    switch unit {
+    case .bytes: ByteCount(amount).description
+    case .entries: Count(amount).of("entry", "entries")
+    case .weight: "weight \(Count(amount))"
+    }
+  }
+}

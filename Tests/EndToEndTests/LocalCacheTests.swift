@@ -1,0 +1,69 @@
+import Foundation
+import HeapGraph
+import Reports
+import TestSupport
+import Testing
+
+/// The caches of a running program, from outside, against what the program says of itself.
+@Suite(.serialized, .timeLimit(.minutes(3))) struct LocalCacheTests {
+  private func start() throws -> RunningProgram {
+    let path = URL(fileURLWithPath: try MemwhyBinary.path()).deletingLastPathComponent()
+      .appendingPathComponent("cache-holder").path
+    return try RunningProgram(path)
+  }
+
+  private func all(_ holders: [Holder]) -> [Holder] { holders.flatMap { [$0] + all($0.children) } }
+
+  @Test func allCachesWithTheirNumbers() throws {
+    let program = try start()
+    defer { program.stop() }
+    let result = try MemwhyBinary.run(["retained", "--min-share", "0", "--json", "\(program.pid)"])
+    try #require(result.status == 0, "\(result.errors)")
+    let answer = try JSONDecoder().decode(HoldersAnswer.self, from: Data(result.output.utf8))
+    let retained = try #require(answer.retained)
+    let caches = try #require(retained.localCaches)
+    #expect(retained.damagedCaches == nil)
+    #expect(Set(caches.map(\.name)) == ["profiles", "sessions ünder load", "unused"])
+
+    let rows = program.output.split(separator: "\n").map { $0.split(separator: "\t").map(String.init) }
+      .filter { $0.first == "cache" }
+    #expect(rows.count == 3)
+    for row in rows where row.count == 12 {
+      let cache = try #require(caches.first { $0.name == row[1] })
+      let published = try #require(cache.published)
+      let numbers = [
+        cache.limit, published.weight, cache.entries, cache.hits, cache.misses, cache.insertions, cache.evictions,
+        published.distinctKeys,
+      ]
+      #expect([cache.unit.rawValue] + numbers.map(String.init) == Array(row[2...10]), "\(row[1])")
+      #expect(published.advice.rawValue == row[11])
+      let lookups = Double(cache.hits + cache.misses)
+      #expect(cache.hitRatio == Double(cache.hits) / lookups)
+      let repeats = try #require(published.repeatRatio)
+      #expect(abs(repeats - (1 - Double(published.distinctKeys) / lookups)) < 0.03, "\(row[1]): \(repeats)")
+    }
+    let unused = try #require(caches.first { $0.name == "unused" })
+    #expect(unused.published == nil && unused.hitRatio == nil && unused.entries == 0)
+    #expect(unused.unit == .weight && unused.limit == 100)
+
+    // In the tree of holders as well: the object under its variable, with entries and bytes an entry.
+    let objects = all(retained.holders).filter { $0.container?.kind == .localCache }
+    let profiles = try #require(objects.first { $0.container?.entries == 5000 }, "\(objects.map(\.name))")
+    let bytes = try #require(profiles.container?.bytesPerEntry)
+    // A text of more than 15 bytes is in a block of its own.
+    #expect(bytes > 64 && bytes < 400, "\(bytes)")
+  }
+
+  @Test func theAnswerAsText() throws {
+    let program = try start()
+    defer { program.stop() }
+    let result = try MemwhyBinary.run(["retained", "\(program.pid)"])
+    let lines = result.output.split(separator: "\n").map(String.init)
+    let start = try #require(lines.firstIndex(of: "LOCAL CACHES"), "\(result.output)\(result.errors)")
+    let text = lines[start...].joined(separator: "\n")
+    #expect(text.contains("  profiles: 5,000 entries of at most 100,000\n"), "\(text)")
+    #expect(text.contains("62.5 % of 8,000 look-ups hit"), "\(text)")
+    #expect(text.contains("  unused: 0 entries, at most weight 100\n    nobody has looked anything up\n"), "\(text)")
+    #expect(text.contains("verdict: "), "\(text)")
+  }
+}
