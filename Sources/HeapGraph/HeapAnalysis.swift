@@ -125,6 +125,7 @@ public struct HeapAnalysis: Sendable {
         if index >= 0 { heap.retype(index, buffer) }
       }
     }
+    try LocalCacheReader.type(heap, memory: image.memory)
     let resolver = ReferenceResolver(heap: heap)
     progress?(.roots, 0)
     var finder = RootFinder(

@@ -10,6 +10,15 @@ import LocalCache
   static let unused = LocalCache<String, Int>(name: "unused", limit: .weight(100))
 
   static func main() {
+    use()
+    for _ in 0..<10 { leak() }
+    print("READY")
+    fflush(nil)
+    while true { sleep(1000) }
+  }
+
+  /// Not in `main`, whose frame is there for ever.
+  @inline(never) private static func use() {
     for id in 0..<5000 { profiles.set("profile number \(id) with a text of its own", for: id) }
     for id in 0..<8000 { _ = profiles.get(id) }
     for id in 0..<20_000 {
@@ -22,13 +31,22 @@ import LocalCache
     report(profiles)
     report(sessions)
     // Not published: nobody has used it.
-    print("cache\tunused\tweight\t100")
-    print("READY")
-    fflush(nil)
-    while true { sleep(1000) }
+    print("cache\tunused\t\(unused.limit.unit)\t\(unused.limit.amount)")
   }
 
-  private static func report<Key, Value>(_ cache: LocalCache<Key, Value>) {
+  private final class Owner: @unchecked Sendable {
+    var cache: LocalCache<UInt8, UInt8>?
+  }
+
+  /// A cache whose listener keeps who keeps the cache.
+  @inline(never) private static func leak() {
+    let owner = Owner()
+    var configuration = LocalCache<UInt8, UInt8>.Configuration()
+    configuration.removalListener = { _, _, _ in _ = owner }
+    owner.cache = LocalCache(name: "leaked", limit: .entries(10), configuration: configuration)
+  }
+
+  @inline(never) private static func report<Key, Value>(_ cache: LocalCache<Key, Value>) {
     let numbers = cache.statistics
     let fields: [Any] = [
       "cache", cache.name, cache.limit.unit, numbers.limit.amount, numbers.weight, numbers.entries, numbers.hits,

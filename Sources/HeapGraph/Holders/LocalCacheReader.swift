@@ -21,6 +21,8 @@ struct LocalCacheReader {
     var caches: [LocalCacheSummary] = []
     /// Address of a cache's first shard -> index into `caches`.
     var byShards: [UInt64: Int] = [:]
+    /// Addresses of the blocks that describe `caches`, in no order.
+    var blocks: [UInt64] = []
     /// Blocks that had the magic number and made no sense.
     var damaged = 0
   }
@@ -57,6 +59,7 @@ struct LocalCacheReader {
       return
     }
     found.byShards[block.word(128)] = found.caches.count
+    found.blocks.append(address)
     found.caches.append(summary)
   }
 

@@ -11,12 +11,32 @@ extension LocalCacheReader {
   static func find(
     _ image: ProcessImage, blocks: BlockTable, symbols: any SymbolSource
   ) throws(MemoryError) -> Found {
-    var candidates: [UInt64] = []
-    for index in 0..<blocks.count where blocks.head(index) == blockMagic { candidates.append(blocks.address(index)) }
     var reader = LocalCacheReader(image.memory)
-    var found = try reader.read(anchor: symbols.address(of: anchorSymbol), candidates: candidates)
+    var found = try reader.read(anchor: symbols.address(of: anchorSymbol), candidates: candidates(blocks))
     found.sort()
     return found
+  }
+
+  private static func candidates(_ blocks: BlockTable) -> [UInt64] {
+    var candidates: [UInt64] = []
+    for index in 0..<blocks.count where blocks.head(index) == blockMagic { candidates.append(blocks.address(index)) }
+    return candidates
+  }
+
+  /// Types the descriptions, before marking: they name shards and each other, and keep neither. As unknown blocks they would lead from the list
+  /// to the contents of every cache, so that no variable alone held one, and a cache that leaks were reachable.
+  static func type(_ heap: TypedHeap, memory: any MemoryReader) throws(MemoryError) {
+    var reader = LocalCacheReader(memory)
+    let found = try reader.read(anchor: nil, candidates: candidates(heap.blocks))
+    guard !found.blocks.isEmpty else { return }
+    let description = heap.addType(ObjectType(kind: .native, name: "LocalCache description", layout: .none))
+    let shards = heap.addType(ObjectType(kind: .native, name: "LocalCache shards", layout: .conservative))
+    for (addresses, type) in [(found.blocks, description), (Array(found.byShards.keys), shards)] {
+      for address in addresses {
+        let index = heap.blocks.index(startingAt: address)
+        if index >= 0, heap.typeIndex(index) == TypedHeap.unknown { heap.retype(index, type) }
+      }
+    }
   }
 }
 
