@@ -21,6 +21,8 @@ final class CacheBlock: @unchecked Sendable {
   static let magic: UInt64 = 0x3130_4548_4341_434C
   private static let list = Mutex(())
   private let memory: UnsafeMutableRawPointer
+  /// One publication after the other: an older one that takes longer must not overwrite parts of a newer one.
+  let publication = Mutex(())
 
   /// Offsets of the fields in bytes; see docs/local-cache-layout.md.
   enum Field {
@@ -117,6 +119,10 @@ extension LocalCache {
 
   /// Brings the slow part of the description up to date: contents and verdict. The cache does this from time to time while it is used.
   public func publish() {
+    block.publication.withLock { _ in publishOne() }
+  }
+
+  private func publishOne() {
     typealias Field = CacheBlock.Field
     let statistics = statistics
     let verdict = verdict
