@@ -25,11 +25,16 @@ public struct HeapAnalysis: Sendable {
     public var workerCount = 2
     /// Keep what is needed to ask who holds what (`HeapHolders`).
     public var keepsReferences = false
+    /// Where sampled blocks were allocated; nil for a process that is not sampled.
+    public var allocations: AllocationStacks?
 
-    public init(findsLeaks: Bool = true, workerCount: Int = 2, keepsReferences: Bool = false) {
+    public init(
+      findsLeaks: Bool = true, workerCount: Int = 2, keepsReferences: Bool = false, allocations: AllocationStacks? = nil
+    ) {
       self.findsLeaks = findsLeaks
       self.workerCount = workerCount
       self.keepsReferences = keepsReferences
+      self.allocations = allocations
     }
   }
 
@@ -164,7 +169,7 @@ public struct HeapAnalysis: Sendable {
       references = HeapReferences(
         heap: heap, resolver: resolver, plans: plans, memory: image.memory, context: context, roots: roots,
         allocatorBlocks: internals + inFlight + finder.slabsInFlight, spareBlocks: spare,
-        marked: marked, workerCount: options.workerCount)
+        marked: marked, workerCount: options.workerCount, allocations: options.allocations)
     }
     guard walk.isExact else {
       census = Census.rows(heap) { marked.contains($0) }
@@ -199,7 +204,10 @@ public struct HeapAnalysis: Sendable {
     }
     let isDoubtful = walk.checks.contains { !$0.passed } || !remarks.isEmpty
     leaks =
-      LeakFinder(heap: heap, graph: graph, isDoubtful: isDoubtful, describeTask: context.describeTask).groups()
+      LeakFinder(
+        heap: heap, graph: graph, isDoubtful: isDoubtful, allocations: options.allocations,
+        describeTask: context.describeTask
+      ).groups()
     leaksNotJudged = nil
     referenceCount = marker.referenceCount
     self.remarks = remarks

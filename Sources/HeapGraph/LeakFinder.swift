@@ -14,14 +14,17 @@ struct LeakFinder {
   let describeTask: (_ address: UInt64) -> [String]
   /// The heap was caught in a doubtful state: every group is one step less sure.
   let isDoubtful: Bool
+  let allocations: AllocationStacks?
   private let names: BlockNames
 
   init(
-    heap: TypedHeap, graph: UnreachableGraph, isDoubtful: Bool, describeTask: @escaping (UInt64) -> [String]
+    heap: TypedHeap, graph: UnreachableGraph, isDoubtful: Bool, allocations: AllocationStacks? = nil,
+    describeTask: @escaping (UInt64) -> [String]
   ) {
     self.heap = heap
     self.graph = graph
     self.isDoubtful = isDoubtful
+    self.allocations = allocations
     self.describeTask = describeTask
     components = StrongComponents(graph)
     names = BlockNames(heap: heap)
@@ -41,6 +44,7 @@ struct LeakFinder {
     var bytes: UInt64 = 0
     var contents: [String: LeakGroup.Content] = [:]
     var examples: [UInt64] = []
+    var allocated = AllocationStacks.Tally()
     /// Nodes with the offset of the reference to the next, of the first instance.
     var path: [(block: Int, offset: UInt64)] = []
   }
@@ -169,6 +173,9 @@ struct LeakFinder {
       let size = heap.blocks.size(block(node))
       group.blocks += 1
       group.bytes += size
+      if let stack = allocations?.stack(address: heap.blocks.address(block(node)), usableBytes: size) {
+        group.allocated.add(stack)
+      }
       let name = names.name(block(node))
       group.contents[name, default: .init(type: name, kind: heap.type(block(node)).kind, count: 0, bytes: 0)].add(size)
       for edge in graph.edges(of: node) {
@@ -199,9 +206,11 @@ struct LeakFinder {
     }
     let confidence: LeakGroup.Confidence = shape.kind == .cycle ? .certain : .likely
     let contents = group.contents.values.sorted { ($0.bytes, $1.type) > ($1.bytes, $0.type) }
-    return LeakGroup(
+    var result = LeakGroup(
       kind: shape.kind, title: title, steps: steps, waitsIn: shape.waitsIn, instances: group.instances,
       blocks: group.blocks, bytes: group.bytes, contents: contents, examples: group.examples,
       confidence: isDoubtful ? confidence.lowered : confidence)
+    if let allocations { result.allocatedIn = group.allocated.summary(allocations) }
+    return result
   }
 }

@@ -82,6 +82,8 @@ public struct LeakGroup: Sendable, Hashable {
   /// Addresses of some top blocks.
   public var examples: [UInt64]
   public var confidence: Confidence
+  /// Of the blocks that were sampled, the most frequent stacks.
+  public var allocatedIn: [AllocatedIn] = []
 
   public init(
     kind: Kind, title: String, steps: [Step], waitsIn: [String] = [], instances: Int, blocks: Int, bytes: UInt64,

@@ -91,7 +91,8 @@ extension ReportModel.LeakGroup {
       kind: Kind(group.kind), certainty: ReportModel.Certainty(group.confidence),
       type: steps.first?.type ?? group.title, instances: UInt64(group.instances), blocks: UInt64(group.blocks),
       bytes: group.bytes, edges: edges,
-      evidence: group.waitsIn.dropFirst().map { "awaited by \($0)" }, waitsIn: group.waitsIn.first,
+      evidence: group.waitsIn.dropFirst().map { "awaited by \($0)" } + group.allocatedIn.map(\.text),
+      waitsIn: group.waitsIn.first,
       members: group.contents.map {
         ReportModel.CensusRow(type: $0.type, kind: $0.kind.rawValue, count: UInt64($0.count), bytes: $0.bytes)
       },

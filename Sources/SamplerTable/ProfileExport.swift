@@ -26,6 +26,20 @@ public enum ProfileExport {
     return builder.profile
   }
 
+  /// These sites' stacks alone: a sample for each, in their order, without values.
+  public static func stacks(of sites: [SamplerTable.Site], _ table: SamplerTable) -> Profile {
+    var builder = ProfileBuilder(sampleTypes: [])
+    let mappings = mappings(table, &builder)
+    for site in sites {
+      let stack = site.frames.map { frame in
+        let module = table.module(containing: frame.lookupAddress)
+        return builder.location(address: frame.lookupAddress, mapping: module.flatMap { mappings[$0] })
+      }
+      builder.add(stack: stack, values: [])
+    }
+    return builder.profile
+  }
+
   private struct Row {
     var values: [Int64]
     var labels: [ProfileBuilder.Label]

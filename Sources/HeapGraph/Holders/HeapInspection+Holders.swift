@@ -6,11 +6,12 @@ extension HeapInspection {
   ///
   /// - Throws: what `run` throws; `HoldersError.notMarked` where reachability cannot be told.
   public static func holders(
-    _ image: ProcessImage, symbols: any SymbolSource, workerCount: Int = 2,
+    _ image: ProcessImage, symbols: any SymbolSource, workerCount: Int = 2, allocations: AllocationStacks? = nil,
     progress: (@Sendable (Phase, Double) -> Void)? = nil
   ) throws -> HeapHolders {
     let analysis = try run(
-      image, symbols: symbols, options: HeapAnalysis.Options(workerCount: workerCount, keepsReferences: true),
+      image, symbols: symbols,
+      options: HeapAnalysis.Options(workerCount: workerCount, keepsReferences: true, allocations: allocations),
       progress: progress)
     return try HeapHolders(analysis: analysis, image: image, symbols: symbols) { progress?(.holders, $0) }
   }

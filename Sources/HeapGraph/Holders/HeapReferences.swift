@@ -16,6 +16,7 @@ public struct HeapReferences: Sendable {
   let spareBlocks: [Int]
   let marked: Bitmap
   let workerCount: Int
+  let allocations: AllocationStacks?
 
   /// A scanner of its own; one a thread.
   func scanner() -> BlockScanner {

@@ -133,6 +133,7 @@ struct HolderTreeBuilder {
       holder.count = all.count
       for vertex in all { holder.ownBytes += holders.references.heap.blocks.size(tree.node(Int(vertex))) }
       let blocks = all.map { UInt32(tree.node(Int($0))) }
+      holder.allocatedIn = allocatedIn(blocks)
       holder.container = try ContainerReader(
         references: holders.references, showContents: showContents, caches: holders.caches
       )
@@ -161,6 +162,19 @@ struct HolderTreeBuilder {
       }
       holder.children.append(try self.holder(key, group, field: field, above: above))
     }
+  }
+
+  private func allocatedIn(_ blocks: [UInt32]) -> [AllocatedIn]? {
+    guard let allocations = holders.references.allocations else { return nil }
+    let table = holders.references.heap.blocks
+    var tally = AllocationStacks.Tally()
+    for block in blocks {
+      if let stack = allocations.stack(address: table.address(Int(block)), usableBytes: table.size(Int(block))) {
+        tally.add(stack)
+      }
+    }
+    let summary = tally.summary(allocations)
+    return summary.isEmpty ? nil : summary
   }
 
   /// Finds by which of its words a block refers to those that it dominates.

@@ -5,6 +5,7 @@ import ProcessImage
 import Reports
 import Symbols
 import Synchronization
+import Timeline
 
 /// process -> image -> heap -> graph with holders -> one question. The image lives until the question is answered.
 enum HoldersPipeline {
@@ -15,6 +16,7 @@ enum HoldersPipeline {
     _ question: (HeapHolders, ProcessImage, any SymbolSource, inout HoldersAnswer) throws -> Void
   ) throws(CLIError) -> HoldersAnswer {
     progress.update("taking an image")
+    let start = Clocks.monotonic
     let source = try ImageSource.open(request, progress: progress)
     // However this ends: the copy must not outlive the command.
     defer { source.release() }
@@ -22,7 +24,11 @@ enum HoldersPipeline {
     let symbols = ImageSymbols(source.image, debugDirectories: request.debugDirectories)
     let times = PhaseTimes()
     do {
-      let holders = try HeapInspection.holders(source.image, symbols: symbols) { phase, share in
+      let allocations =
+        request.verb == "retained"
+        ? SampledAllocations.read(source.image, before: start, debugDirectories: request.debugDirectories) : nil
+      let holders = try HeapInspection.holders(source.image, symbols: symbols, allocations: allocations) {
+        phase, share in
         times.enter(phase.rawValue)
         progress.update(phase.rawValue, share)
       }

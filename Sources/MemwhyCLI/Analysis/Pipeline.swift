@@ -28,6 +28,7 @@ struct Pipeline: Analyzer {
   ) throws(CLIError) -> (report: ReportModel, facts: HeapFacts) {
     var clock = PhaseClock()
     progress.update("taking an image")
+    let start = Clocks.monotonic
     let source = try ImageSource.open(request, progress: progress)
     // However this ends: the copy must not outlive the command.
     defer { source.release() }
@@ -37,12 +38,17 @@ struct Pipeline: Analyzer {
     clock.finish("image")
     progress.update("reading symbols")
     let symbols = ImageSymbols(source.image, debugDirectories: request.debugDirectories)
+    let allocations =
+      request.verb == "heap"
+      ? nil : SampledAllocations.read(source.image, before: start, debugDirectories: request.debugDirectories)
     clock.finish("symbols")
     let analysis: HeapAnalysis
     do {
       analysis = try HeapInspection.run(
         source.image, symbols: symbols,
-        options: HeapAnalysis.Options(findsLeaks: request.verb != "heap", keepsReferences: depth != .report)
+        options: HeapAnalysis.Options(
+          findsLeaks: request.verb != "heap", keepsReferences: depth != .report,
+          allocations: allocations)
       ) { phase, share in progress.update(phase.rawValue, share) }
     } catch {
       throw source.explain(error)

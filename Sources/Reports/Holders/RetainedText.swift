@@ -92,8 +92,7 @@ struct RetainedText {
       if options.showAddresses, let example = step.example, step.count == 1 {
         lines.append(rest + "\(step.name) at \(example)")
       }
-      guard let container = step.container else { continue }
-      for line in ContainerText.lines(container) {
+      for line in (step.container.map(ContainerText.lines) ?? []) + (step.allocatedIn ?? []).map(\.text) {
         lines += style.wrap(TextStyle.printable(line), first: rest, rest: rest + "  ")
       }
     }
