@@ -70,6 +70,41 @@ import Testing
     #expect(leaked("LocalCache<Int, ") == 0, "\(groups)")
   }
 
+  /// The join with the sampler: every block is sampled, and their stacks lead to the functions that made them.
+  @Test func whereTheyWereAllocated() throws {
+    let table = TemporaryPath("caches.table")
+    let path = URL(fileURLWithPath: try MemwhyBinary.path()).deletingLastPathComponent()
+      .appendingPathComponent("cache-holder").path
+    let program = try RunningProgram(
+      path,
+      environment: [
+        "LD_PRELOAD": try SamplerLibrary.path(), "MEMWHY_SAMPLER_TABLE": table.path, "MEMWHY_SAMPLER_INTERVAL": "1",
+      ])
+    defer { program.stop() }
+    let leaks = try MemwhyBinary.run(["leaks", "--json", "\(program.pid)"])
+    let groups = try JSONDecoder().decode(ReportModel.self, from: Data(leaks.output.utf8)).leaks.groups
+    let evidence = groups.flatMap(\.evidence)
+    #expect(evidence.contains { $0.hasPrefix("allocated in ") && $0.contains("LocalCache.") }, "\(evidence)")
+
+    let result = try MemwhyBinary.run(["retained", "--min-share", "0", "--json", "\(program.pid)"])
+    let answer = try JSONDecoder().decode(HoldersAnswer.self, from: Data(result.output.utf8))
+    let holders = all(try #require(answer.retained).holders)
+    // The bytes of the sessions, made in `use()` by the standard library's functions.
+    let bytes = try #require(
+      holders.first { $0.name == "[UInt8] storage" && $0.count > 1000 }, "\(holders.map(\.name))")
+    let stack = try #require(bytes.allocatedIn?.first)
+    #expect(stack.stack.hasPrefix("static CacheHolder.use() <- static CacheHolder.main()"), "\(stack)")
+    #expect(stack.blocks > 1000 && stack.sampled >= stack.blocks, "\(stack)")
+  }
+
+  /// Without a sampler nothing is said of stacks.
+  @Test func nothingIsClaimedWithoutASampler() throws {
+    let program = try start()
+    defer { program.stop() }
+    let result = try MemwhyBinary.run(["retained", "--json", "\(program.pid)"])
+    #expect(result.status == 0 && !result.output.contains("allocatedIn"))
+  }
+
   @Test func theAnswerAsText() throws {
     let program = try start()
     defer { program.stop() }

@@ -27,7 +27,7 @@ enum SampledAllocations {
     var texts: [String] = []
     var textOfSite: [Int: Int] = [:]
     for (sample, site) in sites.enumerated() {
-      let stack = names.stack(ofSample: sample)
+      let stack = names.ownStack(ofSample: sample)
       guard !stack.isEmpty else { continue }
       textOfSite[site.index] = texts.count
       texts.append(stack.prefix(frames).joined(separator: " <- "))

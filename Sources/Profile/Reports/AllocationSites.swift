@@ -6,6 +6,8 @@ public struct AllocationSites: Sendable {
   private let names: FunctionNames
   /// By function: belongs to the runtime.
   private let isRuntime: [Bool]
+  /// By function: of the standard library or Foundation, which allocate for who calls them.
+  private let isLibrary: [Bool]
 
   /// - Throws: `badPattern` for a profile whose `drop_frames` cannot be read.
   public init(_ profile: Profile, style: NameStyle = .short) throws(ProfileError) {
@@ -13,6 +15,10 @@ public struct AllocationSites: Sendable {
     let drop = try Pattern("^(\(own))$", option: "the profile's drop_frames")
     self.profile = profile
     names = FunctionNames(style: style, of: profile)
+    isLibrary = profile.functions.map { function in
+      let name = profile.strings[function.systemName]
+      return Self.libraries.contains { name.hasPrefix($0) }
+    }
     isRuntime = profile.functions.map { drop.matches(Profile.withoutParameters(profile.strings[$0.name])) }
   }
 
@@ -28,11 +34,30 @@ public struct AllocationSites: Sendable {
     return frames(index, withRuntime: false)
   }
 
-  private func frames(_ index: Int, withRuntime: Bool) -> [String] {
+  /// How mangled names of the standard library and of Foundation begin, also where they are specialised in the program's own module.
+  private static let libraries = ["$ss", "$sS", "$s10Foundation", "$s20FoundationEssentials"]
+
+  /// The stack from the program's own innermost function on: `Store.load(id:)`, not `Array.init(repeating:count:)`. All of it where nothing is the
+  /// program's.
+  public func ownStack(ofSample index: Int) -> [String] {
+    guard index >= 0, index < profile.samples.count else { return [] }
+    let own = frames(index, withRuntime: false, withLibraries: false)
+    var result: [String] = []
+    for frame in own.isEmpty ? frames(index, withRuntime: false) : own {
+      // One function in the source, two in the binary.
+      let isSameInit = result.last.map { frame.replacing("__allocating_init", with: "init") == $0 } ?? false
+      if !isSameInit { result.append(frame) }
+    }
+    return result
+  }
+
+  private func frames(_ index: Int, withRuntime: Bool, withLibraries: Bool = true) -> [String] {
     var result: [String] = []
     for location in profile.samples.stack(index) {
       for line in profile.lines(of: profile.locations[Int(location)]) {
         guard let function = line.function, withRuntime || !isRuntime[function] else { continue }
+        // What calls the program back comes after its own functions.
+        if result.isEmpty, !withLibraries, isLibrary[function] { continue }
         result.append(text(profile.functions[function], line.number))
       }
     }
