@@ -32,7 +32,8 @@ public enum ProfileExport {
   }
 
   /// What was allocated, and what is in use by thread.
-  private static func samples(_ site: SamplerTable.Site, _ blocks: [SamplerTable.Block], _ table: SamplerTable) -> [Row] {
+  private static func samples(_ site: SamplerTable.Site, _ blocks: [SamplerTable.Block], _ table: SamplerTable) -> [Row]
+  {
     let lifetime = ProfileBuilder.Label.text("lifetime", Lifetime.of(site).name)
     let allocated = [site.allocatedCount, site.allocatedBytes].map { whole($0.value) }
     if let thread = site.thread {

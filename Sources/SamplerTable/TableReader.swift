@@ -78,7 +78,8 @@ public struct TableReader: Sendable {
 
   /// Adds what lives to its sites; blocks of sites that are not there are dropped.
   private static func addLive(
-    _ blocks: [SamplerTable.Block], to sites: inout [SamplerTable.Site], end: UInt64, _ damage: inout SamplerTable.Damage
+    _ blocks: [SamplerTable.Block], to sites: inout [SamplerTable.Site], end: UInt64,
+    _ damage: inout SamplerTable.Damage
   ) -> [SamplerTable.Block] {
     let places = Dictionary(sites.enumerated().map { ($1.index, $0) }, uniquingKeysWith: { first, _ in first })
     var known: [SamplerTable.Block] = []
@@ -120,8 +121,10 @@ extension [UInt8] {
   func text(_ at: Int, _ length: Int) -> String {
     guard at >= 0, at < count, length > 0 else { return "" }
     let bytes = self[at..<Swift.min(count, at + length)].prefix { $0 != 0 }
-    return String(String.UnicodeScalarView(String(decoding: bytes, as: UTF8.self).unicodeScalars.map { scalar in
-      scalar.value < 0x20 || scalar.value == 0x7f ? "\u{fffd}" : scalar
-    }))
+    return String(
+      String.UnicodeScalarView(
+        String(decoding: bytes, as: UTF8.self).unicodeScalars.map { scalar in
+          scalar.value < 0x20 || scalar.value == 0x7f ? "\u{fffd}" : scalar
+        }))
   }
 }

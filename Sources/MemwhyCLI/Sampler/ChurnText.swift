@@ -23,7 +23,8 @@ struct ChurnText {
       ]
       let head = row.joined(separator: "")
       lines.append(
-        head + " " + TextStyle.shorten(TextStyle.printable(names.summary(site)), to: max(style.width - head.count - 1, 20)))
+        head + " "
+          + TextStyle.shorten(TextStyle.printable(names.summary(site)), to: max(style.width - head.count - 1, 20)))
     }
     if sites.count > limit { lines.append("  and \(Count(sites.count - limit).of("more stack"))") }
     lines.append("")
