@@ -122,10 +122,12 @@ enum RuleFixtures {
       facts.tasks = [
         .init(
           state: .waitsForContinuation, functions: ["Peer.reply()", "Room.join(_:)"],
-          locations: ["Peer.swift:41", ""], relation: .own, tasks: count, lost: 0, handleOnly: 0, cancelled: 0,
+          locations: ["Peer.swift:41", ""], isOwn: [true, true], relation: .own, tasks: count, lost: 0, handleOnly: 0,
+          cancelled: 0,
           retainedBytes: UInt64(count) * 3000, holds: [], example: "0x1"),
         .init(
-          state: .complete, functions: [], locations: [], relation: .own, tasks: count / 4, lost: 0, handleOnly: 0,
+          state: .complete, functions: [], locations: [], isOwn: [], relation: .own, tasks: count / 4, lost: 0,
+          handleOnly: 0,
           cancelled: 0, retainedBytes: UInt64(count) * 400, holds: [], example: "0x2"),
       ]
       return facts

@@ -1,3 +1,4 @@
+import Foundation
 import HeapGraph
 import Reports
 import Timeline
@@ -12,6 +13,18 @@ enum PageFixtures {
     var report = ReportFixtures.leaky
     report.time = start + 60_000
     report.growth = growth()
+    report.growth?.account = [
+      .init(holder: "collection", title: "CacheService.offers", bytes: 17_000_000),
+      .init(holder: "unexplained", title: "unexplained", bytes: 600_000),
+    ]
+    report.growth?.forecastByCause = try? JSONDecoder().decode(
+      CauseForecast.self,
+      from: Data(
+        """
+        {"rows": [{"cause": "liveObjects", "title": "CacheService.offers", "alone": 900},
+        {"cause": "tasks", "title": "12 more live tasks", "without": 720}],
+        "bytesPerWork": 1400, "workPerSecond": 200, "work": "http_requests_total"}
+        """.utf8))
     report.holders = ReportModel.Tree(
       unit: "bytes",
       root: .init(
@@ -23,12 +36,14 @@ enum PageFixtures {
               .init(
                 name: "[Int : Offer] storage", field: ".offers", value: 47_900_000, count: 1,
                 children: [.init(name: "Offer", field: "[value]", value: 40_000_000, count: 100_000)])
-            ]), .init(name: "main thread", value: 6_000_000), .init(name: "smaller holders", value: 2_000_000, count: 70),
+            ]), .init(name: "main thread", value: 6_000_000),
+          .init(name: "smaller holders", value: 2_000_000, count: 70),
         ]))
     report.profile = ReportModel.Tree(
       unit: "bytes",
       root: .init(
-        name: "all", value: 1_000_000, children: [.init(name: "main", value: 900_000, children: [.init(name: "load(rows:)", value: 800_000)])]))
+        name: "all", value: 1_000_000,
+        children: [.init(name: "main", value: 900_000, children: [.init(name: "load(rows:)", value: 800_000)])]))
     return report
   }
 
@@ -75,7 +90,8 @@ enum PageFixtures {
       events: [
         .init(time: start + 30_000, kind: .restarted, detail: "the process was started again as 4712"),
         .init(time: start, kind: .snapshot, detail: "snapshot"),
-      ], remarks: ["The load was the same all the time."], moments: [moment(start, 40_000_000), moment(start + 59_000, 57_600_000)])
+      ], remarks: ["The load was the same all the time."],
+      moments: [moment(start, 40_000_000), moment(start + 59_000, 57_600_000)])
   }
 
   /// Everything that a browser could take for more than text.
@@ -105,7 +121,10 @@ enum PageFixtures {
           .init(
             kind: .cycle, type: text, instances: 1, blocks: 2, bytes: 3,
             edges: [.init(source: text, field: text, target: all), .init(source: all, field: text, target: text)],
-            evidence: [text], waitsIn: text, members: [.init(type: text, kind: text, count: 1, bytes: 1), .init(type: all, kind: text, count: 1, bytes: 1)],
+            evidence: [text], waitsIn: text,
+            members: [
+              .init(type: text, kind: text, count: 1, bytes: 1), .init(type: all, kind: text, count: 1, bytes: 1),
+            ],
             exampleAddresses: [text])
         }), remarks: attacks, phases: [])
     report.growth = growth(
@@ -118,6 +137,7 @@ enum PageFixtures {
     report.growth?.events = attacks.map { .init(time: start + 1000, kind: .restarted, detail: $0) }
     report.growth?.books = attacks.map { .init(holder: $0, title: $0, bytes: 100, growth: 1) }
     report.growth?.remarks = attacks
+    report.growth?.account = attacks.map { .init(holder: $0, title: $0, bytes: 100) }
     report.holders = .init(
       unit: all,
       root: .init(name: all, value: 100, children: attacks.map { .init(name: $0, field: $0, value: 5, note: $0) }))
@@ -127,7 +147,9 @@ enum PageFixtures {
   /// As large as a report can get: ten million blocks of thousands of types with names of a kilobyte, a thousand findings and leaks, and a
   /// tree of holders with a hundred thousand parts.
   static var enormous: ReportModel {
-    func name(_ index: Int) -> String { "Module\(index).Outer<Swift.Dictionary<Swift.String, " + String(repeating: "Inner.", count: 170) + "\(index)>>" }
+    func name(_ index: Int) -> String {
+      "Module\(index).Outer<Swift.Dictionary<Swift.String, " + String(repeating: "Inner.", count: 170) + "\(index)>>"
+    }
     var report = ReportModel(
       tool: ReportFixtures.tool, verb: "diagnose",
       target: .init(source: .frozen, pid: 1, name: String(repeating: "long-", count: 60), threads: 500),

@@ -31,7 +31,7 @@ final class RawClient {
 
   func send(_ text: String) {
     _ = Array(text.utf8).withUnsafeBytes {
-      Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue))
+      Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
     }
   }
 
@@ -47,7 +47,7 @@ final class RawClient {
   }
 
   static func ask(
-    _ method: String = "GET", _ path: String, port: UInt16, headers: [String: String] = [:]
+    _ path: String, method: String = "GET", port: UInt16, headers: [String: String] = [:]
   ) throws -> Answer {
     let client = try RawClient(port: port)
     var all = ["Host": "127.0.0.1:\(port)", "Connection": "close", "Content-Length": "0"]

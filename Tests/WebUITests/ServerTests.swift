@@ -111,7 +111,7 @@ struct ServerTests {
         #expect(answer.headers["content-type"]?.hasPrefix("text/plain") == true)
       }
       #expect(try RawClient.ask("/", port: port, headers: ["Host": "evil.example"]).status == 421)
-      #expect(try RawClient.ask("PUT", "/", port: port).status == 405)
+      #expect(try RawClient.ask("/", method: "PUT", port: port).status == 405)
       // No HTTP at all: closed, and the server lives on.
       for text in [
         "\r\n\r\n", "GET\r\n\r\n", "\u{0}\u{1}\u{2}\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
@@ -198,7 +198,7 @@ struct ServerTests {
     try await RunningServer.with(history, diagnose: diagnose) { port, _ in
       let own = ["Origin": "http://127.0.0.1:\(port)", "Cookie": "memwhy-token-\(port)=\(RunningServer.token)"]
       func ask(_ pid: String, _ headers: [String: String]) throws -> RawClient.Answer {
-        try RawClient.ask("POST", "/api/diagnose?pid=\(pid)&seconds=2", port: port, headers: headers)
+        try RawClient.ask("/api/diagnose?pid=\(pid)&seconds=2", method: "POST", port: port, headers: headers)
       }
       #expect(try ask("42", [:]).status == 403)
       #expect(try ask("42", ["Origin": "http://127.0.0.1:\(port)"]).status == 401)

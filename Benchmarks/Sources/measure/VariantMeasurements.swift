@@ -64,7 +64,11 @@ struct VariantMeasurements {
 
   /// Live bytes that each change would leave, by memwhy's look at the variant `struct`.
   private func predict(_ pid: pid_t) throws -> [String: Int] {
-    let finished = try Child.run([memwhy, "retained", "--json", "\(pid)"])
+    var finished = try Child.run([memwhy, "retained", "--json", "\(pid)"])
+    if finished.status == 77 {
+      // A busy machine may refuse the copy for its pause.
+      finished = try Child.run([memwhy, "retained", "--json", "--freeze", "stop", "--memory-limit", "4GiB", "\(pid)"])
+    }
     guard finished.status == 0 else { throw Failure("memwhy ended with \(finished.status): \(finished.errors)") }
     let answer = try JSONDecoder().decode(Answer.self, from: Data(finished.output.utf8))
     func largest(_ holders: [Answer.Holder]) -> Answer.Holder? {

@@ -30,8 +30,7 @@ struct TasksRule: Rule {
     let more = (named.isEmpty ? groups : named).reduce(0) { $0 + $1.more }
     let bytes = groups.reduce(0) { $0 + $1.growth }
     let function =
-      worst.group.firstOwn.flatMap { worst.group.functions.indices.contains($0) ? worst.group.functions[$0] : nil }
-      ?? Self.own(worst.group.functions)
+      zip(worst.group.functions, worst.group.isOwn).first { $0.1 }?.0 ?? Self.own(worst.group.functions)
     let inner = worst.group.functions.first
     let site =
       function.map { $0 == inner ? "suspended in \($0)" : "suspended in \($0), there in \(inner ?? "")" }

@@ -27,6 +27,8 @@ struct HistoryVerb: ParsableCommand {
   @Option(help: ArgumentHelp("Only this much up to the newest sample.", valueName: "time"), transform: SpanOption.parse)
   var last: TimeSpan?
 
+  @OptionGroup var page: PageOptions
+
   @Flag(help: "Say why memory grew, from all that was recorded of the service; the process may be gone.")
   var verdict = false
 
@@ -44,13 +46,18 @@ struct HistoryVerb: ParsableCommand {
 
   func validate() throws {
     if limit < 2 { throw ValidationError("--limit must be at least 2") }
+    if page.html != nil && !verdict {
+      throw ValidationError("--html belongs to --verdict; `memwhy serve` shows the rest")
+    }
   }
 
   func run() throws {
     if verdict {
+      try page.check()
       do {
         let verdict = try HistoryVerdict(
           History.reading(history ?? History.defaultPath), target: target, limit: memoryMax, loadName: nil)
+        try page.write { try HTMLReport().render(verdict.growth, name: verdict.name ?? "", tool: verdict.tool) }
         let style = Terminal.current().style(.auto)
         Terminal.output(json ? try JSONReport.render(verdict) : verdict.text(style))
         return

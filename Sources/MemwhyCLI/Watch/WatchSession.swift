@@ -98,6 +98,8 @@ struct WatchSession {
   /// Begins a snapshot where one is due, and takes over what has become of the last one.
   private mutating func snapshot(_ tick: inout Recorder.Tick) -> (content: String, time: Int64)? {
     guard timer.schedule != .off else { return nil }
+    // Asked for once: Swift 6.3.1's optimiser fails on a second look in this function.
+    let current = recorder.pid
     if tick.events.contains(where: { $0.kind == .restarted || $0.kind == .ended }) { timer.restart() }
     var capture: (String, Int64)?
     let time = tick.sample?.time ?? Clocks.milliseconds
@@ -105,7 +107,7 @@ struct WatchSession {
       timer.finished(now: Clocks.monotonic, pause: result.facts?.pause ?? 0)
       tick.events.append(result.event(at: time))
       // Of a process that was restarted meanwhile it says nothing.
-      if result.pid == recorder.pid {
+      if result.pid == current {
         if var sample = tick.sample {
           result.write(into: &sample)
           tick.sample = sample
@@ -113,7 +115,7 @@ struct WatchSession {
         capture = result.content.map { ($0, result.facts?.time ?? time) }
       }
     }
-    if let pid = recorder.pid, !taker.isBusy, timer.isDue(now: Clocks.monotonic, level: tick.sample?[.rss]) {
+    if let pid = current, !taker.isBusy, timer.isDue(now: Clocks.monotonic, level: tick.sample?[.rss]) {
       if let price = SnapshotTaker.price(of: pid) { printer.note("\(timer.schedule.description): \(price)") }
       _ = taker.start(pid)
     }

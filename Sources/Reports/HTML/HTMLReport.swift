@@ -1,3 +1,4 @@
+import Diagnosis
 import HeapGraph
 import Measurement
 
@@ -20,14 +21,9 @@ public struct HTMLReport: Sendable {
   public func render(_ report: ReportModel) throws(ReportsError) -> String {
     let chart = report.growth.flatMap { TimelineChart($0) }
     var data = PageData(timeline: chart)
-    var sections: [(id: String, title: String, markup: Markup)] = []
+    var sections = report.growth.map { Self.sections(of: $0, chart) } ?? []
     func add(_ id: String, _ title: String, _ markup: Markup) {
       if !markup.isEmpty { sections.append((id, title, markup)) }
-    }
-    if let growth = report.growth {
-      add("time", "Over time", TimelineSection(growth: growth, chart: chart).markup)
-      add("causes", "Causes", CausesSection(growth: growth).markup)
-      add("books", "Where memory is", BooksSection(growth: growth).markup)
     }
     if report.verb != "heap" {
       add("leaks", "Leaks", LeaksSection(leaks: report.leaks, showsAddresses: options.showAddresses).markup)
@@ -48,6 +44,42 @@ public struct HTMLReport: Sendable {
       data: data)
   }
 
+  /// What a history says of growth, without a look at the process.
+  /// - Throws: `ReportsError.notEncodable`.
+  public func render(
+    _ growth: GrowthReport, name: String, tool: ReportModel.Tool
+  ) throws(ReportsError) -> String {
+    let chart = TimelineChart(growth)
+    let head: Markup = """
+      <header class="verdict \(growth.tone)">
+      <p class="subject"><strong>\(Markup.name(name.isEmpty ? "unnamed process" : name, limit: 64))</strong> · from its history, \(Count(growth.trend.lives).of("life", "lives"))</p>
+      <h1>\(Markup.prose(growth.sentence, limit: 600))</h1>
+      \(GrowthFigures.list(GrowthFigures(growth: growth).all))
+      </header>
+      """
+    var sections = Self.sections(of: growth, chart)
+    let remarks = growth.remarks.prefix(40).map { "<li>\(Markup.prose($0))</li>" as Markup }
+    sections.append(
+      (
+        "method", "How it was measured",
+        "<section id=\"method\"><h2>How it was measured</h2><ul class=\"facts\"><li>Growth: \(growth.trend.method).</li>\(remarks)</ul></section>"
+      ))
+    return try page(
+      title: "memwhy: \(name)", head: head, sections, tool: tool, data: PageData(timeline: chart))
+  }
+
+  private typealias Section = (id: String, title: String, markup: Markup)
+
+  private static func sections(of growth: GrowthReport, _ chart: TimelineChart?) -> [Section] {
+    let all: [Section] = [
+      ("time", "Over time", TimelineSection(growth: growth, chart: chart).markup),
+      ("causes", "Causes", CausesSection(growth: growth).markup),
+      ("account", "Where the growth is", AccountSection(growth: growth).markup),
+      ("books", "Where memory is", BooksSection(growth: growth).markup),
+    ]
+    return all.filter { !$0.markup.isEmpty }
+  }
+
   /// Who holds the memory.
   /// - Throws: `ReportsError.notEncodable`.
   public func render(_ answer: HoldersAnswer) throws(ReportsError) -> String {
@@ -63,7 +95,8 @@ public struct HTMLReport: Sendable {
     var sections = [("holders-section", "Who holds what", TreeSection.holders(tree).markup)]
     if !answer.remarks.isEmpty {
       let lines = answer.remarks.prefix(40).map { "<li>\(Markup.prose($0))</li>" as Markup }
-      sections.append(("remarks", "Remarks", "<section id=\"remarks\"><h2>Remarks</h2><ul class=\"facts\">\(lines)</ul></section>"))
+      sections.append(
+        ("remarks", "Remarks", "<section id=\"remarks\"><h2>Remarks</h2><ul class=\"facts\">\(lines)</ul></section>"))
     }
     return try page(
       title: "memwhy: who holds the memory of \(answer.target.name)", head: head, sections, tool: answer.tool,
