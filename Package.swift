@@ -8,15 +8,19 @@ let package = Package(
   name: "memwhy",
   products: [
     .executable(name: "memwhy", targets: ["MemwhyCLI"]),
+    .library(name: "memwhysampler", type: .dynamic, targets: ["CMemwhySampler"]),
     .library(name: "LocalCache", targets: ["LocalCache"]),
     .executable(name: "cache-simulator", targets: ["CacheSimulator"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
   ],
   targets: [
     .target(name: "CLinux"),
+    .target(name: "CMemwhySampler"),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "Measurement", swiftSettings: strict),
     .target(name: "ProcessImage", dependencies: ["CLinux", "Measurement"], swiftSettings: strict),
     .target(name: "Symbols", dependencies: ["ProcessImage"], swiftSettings: strict),
@@ -24,19 +28,38 @@ let package = Package(
     .target(name: "Malloc", dependencies: ["ProcessImage", "Symbols"], swiftSettings: strict),
     .target(name: "HeapGraph", dependencies: ["Malloc", "SwiftMetadata"], swiftSettings: strict),
     .target(
+      name: "Profile", dependencies: ["Symbols", "CZlib"],
+      resources: [.embedInCode("Flame/flame.js"), .embedInCode("Flame/flame.css")], swiftSettings: strict),
+    .target(
+      name: "SamplerTable", dependencies: ["CLinux", "Measurement", "ProcessImage", "Profile"], swiftSettings: strict),
+    .target(
       name: "Timeline",
       dependencies: ["ProcessImage", "Measurement", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: strict),
     .target(name: "Diagnosis", dependencies: ["HeapGraph", "Timeline", "Measurement"], swiftSettings: strict),
     .target(
-      name: "Reports", dependencies: ["HeapGraph", "Diagnosis", "Timeline", "Measurement"], swiftSettings: strict),
+      name: "Reports", dependencies: ["HeapGraph", "Diagnosis", "Timeline", "Measurement"],
+      // In the program itself, so that it stays one file that runs anywhere.
+      resources: ["page.css", "theme.js", "scales.js", "timeline.js", "icicle.js", "report.js"].map {
+        .embedInCode("HTML/Assets/\($0)")
+      },
+      swiftSettings: strict),
+    .target(
+      name: "WebUI",
+      dependencies: [
+        "Reports", "Diagnosis", "Timeline", "ProcessImage", "Measurement",
+        .product(name: "FlyingFox", package: "FlyingFox"),
+      ],
+      resources: ["index.html", "app.css", "app.js"].map { .embedInCode("Assets/\($0)") },
+      swiftSettings: strict),
+    .target(name: "Wire", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "LocalCache", swiftSettings: strict),
     .executableTarget(name: "CacheSimulator", dependencies: ["LocalCache"], swiftSettings: strict),
     .executableTarget(
       name: "MemwhyCLI",
       dependencies: [
-        "Measurement", "ProcessImage", "Symbols", "Malloc", "SwiftMetadata", "HeapGraph", "Timeline",
-        "Diagnosis", "Reports",
+        "Measurement", "ProcessImage", "Symbols", "Malloc", "SwiftMetadata", "HeapGraph", "Profile", "SamplerTable",
+        "Timeline", "Diagnosis", "Reports", "WebUI", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -51,11 +74,20 @@ let package = Package(
     .testTarget(name: "SwiftMetadataTests", dependencies: ["SwiftMetadata", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "MallocTests", dependencies: ["Malloc", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "HeapGraphTests", dependencies: ["HeapGraph", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "ProfileTests", dependencies: ["Profile", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "SamplerTableTests", dependencies: ["SamplerTable", "Profile", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(name: "TimelineTests", dependencies: ["Timeline", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis", "Symbols", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "LocalCacheTests", dependencies: ["LocalCache"], swiftSettings: strict),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "MemwhyCLITests", dependencies: ["MemwhyCLI", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "WebUITests",
+      dependencies: ["WebUI", "TestSupport", .product(name: "FlyingFox", package: "FlyingFox")], swiftSettings: strict),
+    .testTarget(name: "WireTests", dependencies: ["Wire", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "MemwhyCLITests", dependencies: ["MemwhyCLI", "HeapGraph", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests", dependencies: ["MemwhyCLI", "HeapGraph", "TestSupport"], swiftSettings: strict),
   ]

@@ -25,9 +25,18 @@ require_file() {
 # require_sqlite: the history of `memwhy watch` is SQLite's, and the Debian package of the library has no headers.
 require_sqlite() { require_file /usr/include/sqlite3.h libsqlite3-dev; }
 
+# require_zlib: profiles are gzipped, and the Debian package of the library has no headers.
+require_zlib() { require_file /usr/include/zlib.h zlib1g-dev; }
+
 # optional COMMAND PACKAGE: tests that need it skip with a reason where it cannot be had.
 optional() {
   command -v "$1" >/dev/null && return
+  install_packages "$2" || say "$2 cannot be installed; tests that need $1 will be skipped"
+}
+
+# optional_file PATH PACKAGE: the same for a library.
+optional_file() {
+  [ -e "$1" ] && return
   install_packages "$2" || say "$2 cannot be installed; tests that need $1 will be skipped"
 }
 

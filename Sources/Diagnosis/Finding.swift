@@ -8,7 +8,8 @@ public enum Confidence: String, Codable, Sendable, Hashable, CaseIterable, Compa
 
 /// The causes that memory is put to.
 public enum Cause: String, Codable, Sendable, Hashable, CaseIterable {
-  case leak, lostTasks, liveObjects, tasks, nativeGrowth
+  case leak, lostTasks, collection, buffers, tasks, liveObjects, nativeGrowth
+  case duplicates, capacity
   case manyArenas, pinnedArena
   case threads, descriptors, pageCache, sharedMemory, mappings, kernel
   case load, warmUp, steady, unexplained
@@ -17,9 +18,13 @@ public enum Cause: String, Codable, Sendable, Hashable, CaseIterable {
     switch self {
     case .leak: "leak: unreachable"
     case .lostTasks: "leak: never finishes"
-    case .liveObjects: "growth: live objects"
+    case .collection: "growth: collection"
+    case .buffers: "growth: buffers"
     case .tasks: "growth: tasks"
+    case .liveObjects: "growth: live objects"
     case .nativeGrowth: "native growth"
+    case .duplicates: "waste: duplicates"
+    case .capacity: "waste: capacity"
     case .manyArenas: "allocator retention: many arenas"
     case .pinnedArena: "allocator retention: pinned arena"
     case .threads: "outside the heap: threads"

@@ -31,6 +31,13 @@ public struct GrowthReport: Codable, Sendable, Hashable {
     public var values: [String: [Double?]]
   }
 
+  /// Resident memory by holder at the time of one snapshot.
+  public struct Moment: Codable, Sendable, Hashable {
+    /// Milliseconds since 1970.
+    public var time: Int64
+    public var rows: [Row]
+  }
+
   /// The answer in a sentence.
   public var sentence: String
   /// The first finding's cause.
@@ -46,8 +53,31 @@ public struct GrowthReport: Codable, Sendable, Hashable {
   public var groupBooks: [Row]
   public var groupUsage: UInt64?
   public var findings: [Finding]
+  /// Growth of resident memory between the snapshots, put to causes; their sum is the growth of `resident`. Empty without two snapshots.
+  public var account: [Row]?
   public var forecast: Forecast?
+  /// The forecast by cause and by load.
+  public var forecastByCause: CauseForecast?
   public var curves: Curves
   public var events: [TimelineEvent]
   public var remarks: [String]
+  /// The books of every snapshot that has them, oldest first; nil where there were fewer than two.
+  public var moments: [Moment]? = nil
+}
+
+extension GrowthReport.Moment {
+  /// The books of some snapshots.
+  public static func all(_ heaps: [HeapFacts]) -> [GrowthReport.Moment]? {
+    let moments = heaps.sorted { $0.time < $1.time }.compactMap { facts in
+      facts.books.map { books in
+        GrowthReport.Moment(
+          time: facts.time,
+          rows: ResidentBooks.Holder.allCases.compactMap { holder in
+            books[holder] == 0
+              ? nil : GrowthReport.Row(holder: holder.rawValue, title: holder.title, bytes: books[holder], growth: nil)
+          })
+      }
+    }
+    return moments.count < 2 ? nil : moments
+  }
 }

@@ -27,14 +27,22 @@ public enum Weighing {
     findings.sort { weight($0, grows: grows, evidence) > weight($1, grows: grows, evidence) }
     // What a growing process holds besides is no cause of the growth, and a steady one's patterns are one answer.
     if grows { findings.removeAll { $0.cause == .steady || $0.cause == .warmUp } }
-    let forecast = evidence.limit.map { Forecast(evidence.decisive, limit: $0) }
+    let forecast = evidence.forecast
+    let account = GrowthAccount(findings, evidence).rows
     return GrowthReport(
       sentence: sentence(findings, evidence, forecast), cause: findings.first?.cause ?? .unexplained,
       watchedSeconds: evidence.lives.reduce(0) { $0 + span($1) }, samples: evidence.lives.reduce(0) { $0 + $1.count },
       trend: trend(evidence), books: books.rows, resident: books.resident, booksAreClosed: books.isClosed,
       groupBooks: books.group, groupUsage: evidence.latest(.groupUsage).map(\.saturatedAmount), findings: findings,
-      forecast: forecast, curves: Curves.make(evidence.lives), events: events,
-      remarks: remarks + [evidence.caution].compactMap { $0 })
+      account: account.isEmpty ? nil : account, forecast: forecast,
+      forecastByCause: CauseForecast(forecast, findings: findings, evidence), curves: Curves.make(evidence.lives),
+      events: events,
+      remarks: remarks + [isSure(findings) ? nil : evidence.caution].compactMap { $0 })
+  }
+
+  /// What grows is known well enough for the caution to be none.
+  private static func isSure(_ findings: [Finding]) -> Bool {
+    findings.first.map { $0.confidence > .possible && ($0.growth ?? 0) > 0 } ?? false
   }
 
   private static func span(_ life: [Sample]) -> Double {
@@ -66,6 +74,8 @@ public enum Weighing {
       case .likely: 0.9
       case .certain: 1
       }
+    // Where nothing grows, what is only possible does not come before the answer that nothing does.
+    if !grows, finding.confidence == .possible, !finding.cause.isHealthy { return 1 }
     let growth = Double(max(finding.growth ?? 0, 0))
     let level = max(evidence.rss.floor, 1)
     switch finding.cause {
@@ -88,7 +98,7 @@ public enum Weighing {
   /// What a finding counts in a process that does not grow: only retention and page cache are anybody's problem by being there.
   private static func standing(_ finding: Finding) -> Double {
     switch finding.cause {
-    case .manyArenas, .pinnedArena: Double(finding.holds)
+    case .manyArenas, .pinnedArena, .duplicates, .capacity: Double(finding.holds)
     case .pageCache, .sharedMemory, .kernel, .mappings: Double(max(finding.growth ?? Int64(finding.holds / 4), 0))
     default: 0
     }
@@ -100,7 +110,8 @@ public enum Weighing {
       pattern: test.pattern, perHour: test.slope.slope * 3600, lowPerHour: test.slope.low * 3600,
       highPerHour: test.slope.high * 3600, probability: test.probability, epochs: test.epochs, lives: test.lives,
       periodSeconds: test.period,
-      method: "Mann-Kendall test with Hamed and Rao's variance on the lowest level per epoch, slope by Theil and Sen"
+      method: "Mann-Kendall test with Hamed and Rao's variance and signs of differences, "
+        + "on the lowest level per epoch; slope by Theil and Sen"
         + (evidence.withoutLoad != nil ? ", without the part that follows \(evidence.loadName ?? "load")" : ""))
   }
 }

@@ -14,7 +14,7 @@ struct BlockNames: Sendable {
   /// What makes two references the same in the eyes of a developer: the field, not the element's number.
   func key(_ block: Int, offset: UInt64) -> UInt64 {
     switch heap.types[heap.typeIndex(block)].layout {
-    case .array(let elements, let element):
+    case .array(let elements, let element), .ring(let elements, let element):
       guard offset >= UInt64(elements), element.stride > 0 else { return offset }
       return (offset - UInt64(elements)) % UInt64(element.stride)
     case .hashTable, .taskSlab, .task: return 0
@@ -30,7 +30,7 @@ struct BlockNames: Sendable {
     switch type.layout {
     case .fixed(_, let slots):
       return slots.first { UInt64($0.offset) == offset }?.path ?? ""
-    case .array(let elements, let element):
+    case .array(let elements, let element), .ring(let elements, let element):
       let within = Int(key(block, offset: offset))
       guard offset >= UInt64(elements) else { return "" }
       let path = element.slots.first { $0.offset == within }?.path ?? ""

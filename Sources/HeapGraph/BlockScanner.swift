@@ -92,6 +92,8 @@ struct BlockScanner {
       try scanFixed(block, address, size, plan, into: &sink)
     case .array:
       try scanArray(block, address, size, plan, into: &sink)
+    case .ring:
+      try scanRing(block, address, size, plan, into: &sink)
     case .hashTable:
       try scanHashTable(block, address, size, plan, into: &sink)
     case .string:
@@ -182,6 +184,25 @@ struct BlockScanner {
     let fits = (size - base) / UInt64(plan.stride)
     let count = min(window.word(address + 16), fits)
     try scanElements(block, address, base, count, plan.stride, plan.slots, nil, into: &sink)
+  }
+
+  /// Slots in use, which may go on at the first one: what lies in the others has been removed.
+  private mutating func scanRing(
+    _ block: Int, _ address: UInt64, _ size: UInt64, _ plan: ScanPlan, into sink: inout some ReferenceSink
+  ) throws(MemoryError) {
+    let base = UInt64(plan.extent)
+    guard size > base, base >= 40, plan.stride > 0, try window.load(address..<address + 40) else { return }
+    let stride = UInt64(plan.stride)
+    let capacity = window.word(address + 16)
+    let count = window.word(address + 24)
+    let start = window.word(address + 32)
+    guard capacity <= (size - base) / stride, count <= capacity, start < max(capacity, 1) else {
+      // Not the ring that its metadata promised: believe everything rather than lose a reference.
+      return try scanWords(block, address, from: 16, to: size, into: &sink)
+    }
+    let before = min(count, capacity - start)
+    try scanElements(block, address, base + start * stride, before, plan.stride, plan.slots, nil, into: &sink)
+    try scanElements(block, address, base, count - before, plan.stride, plan.slots, nil, into: &sink)
   }
 
   /// Occupied buckets only.

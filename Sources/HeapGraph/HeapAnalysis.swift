@@ -47,10 +47,14 @@ public struct HeapAnalysis: Sendable {
     public var taskWords: @Sendable (UInt64) -> TaskWords
     /// The async function in which the task at this address is suspended, then its callers, demangled.
     public var describeTask: @Sendable (UInt64) -> [String]
+    /// The frames of the task at this address, innermost first, those of the runtime without a function.
+    public var taskFrames: @Sendable (UInt64) -> [TaskFrame]
     /// What the task at this address is doing; nil where there is none.
     public var taskInfo: @Sendable (UInt64) -> TaskInfo?
     /// Stored properties of the elements or values of a collection's storage, by the storage's first word.
     public var storedFields: @Sendable (UInt64) -> [StoredField]
+    /// Stored properties of a class's instances, by an instance's first word.
+    public var instanceFields: @Sendable (UInt64) -> [StoredField]
     /// Blocks that hold bytes only, whatever stale words they contain (stdio buffers), by address.
     public var byteBuffers: [UInt64]
     /// Threads whose frames are history.
@@ -59,14 +63,18 @@ public struct HeapAnalysis: Sendable {
     public init(
       taskWords: @escaping @Sendable (UInt64) -> TaskWords = { _ in TaskWords() },
       describeTask: @escaping @Sendable (UInt64) -> [String] = { _ in [] },
+      taskFrames: @escaping @Sendable (UInt64) -> [TaskFrame] = { _ in [] },
       taskInfo: @escaping @Sendable (UInt64) -> TaskInfo? = { _ in nil },
-      storedFields: @escaping @Sendable (UInt64) -> [StoredField] = { _ in [] }, byteBuffers: [UInt64] = [],
+      storedFields: @escaping @Sendable (UInt64) -> [StoredField] = { _ in [] },
+      instanceFields: @escaping @Sendable (UInt64) -> [StoredField] = { _ in [] }, byteBuffers: [UInt64] = [],
       idleWorkers: IdleWorkers = IdleWorkers()
     ) {
       self.taskWords = taskWords
       self.describeTask = describeTask
+      self.taskFrames = taskFrames
       self.taskInfo = taskInfo
       self.storedFields = storedFields
+      self.instanceFields = instanceFields
       self.byteBuffers = byteBuffers
       self.idleWorkers = idleWorkers
     }
@@ -137,9 +145,11 @@ public struct HeapAnalysis: Sendable {
     // The allocator's thread caches are in use as long as their thread lives.
     let internals = walk.internalBlocks.map { walk.blocks.index(startingAt: $0) }.filter { $0 >= 0 }
     let total = Double(max(1, walk.blocks.count))
-    try marker.mark(from: roots.lazy.map { Int($0.block) } + internals + spare) {
+    let inFlight = walk.blocksInFlight.map { walk.blocks.index(startingAt: $0) }.filter { $0 >= 0 }
+    try marker.mark(from: roots.lazy.map { Int($0.block) } + internals + spare + inFlight) {
       progress?(.marking, Double($0) / total)
     }
+    try marker.mark(slabsInFlight: finder.slabsInFlight)
     rootCount = roots.count
     var remarks: [String] = []
     if finder.unreadableBytes > 0 {
@@ -152,7 +162,7 @@ public struct HeapAnalysis: Sendable {
     if options.keepsReferences {
       references = HeapReferences(
         heap: heap, resolver: resolver, plans: plans, memory: image.memory, context: context, roots: roots,
-        allocatorBlocks: internals, spareBlocks: spare,
+        allocatorBlocks: internals + inFlight + finder.slabsInFlight, spareBlocks: spare,
         marked: marked, workerCount: options.workerCount)
     }
     guard walk.isExact else {

@@ -57,8 +57,10 @@ extension HeapInspection {
       analysis = HeapAnalysis.Context(
         taskWords: { address in decoder.taskInfo(at: address).map(TaskWords.init) ?? TaskWords() },
         describeTask: { address in decoder.taskInfo(at: address).map(names.frames) ?? [] },
+        taskFrames: { address in decoder.asyncFrames(at: address).map { names.frame($0) } },
         taskInfo: { address in decoder.taskInfo(at: address) },
         storedFields: { head in decoder.storedFields(ofElementsOf: head) },
+        instanceFields: { head in decoder.storedFields(ofInstances: head) },
         byteBuffers: StdioBuffers.addresses(memory: image.memory, symbols: symbols),
         idleWorkers: IdleWorkers(image: image, symbols: symbols))
     }
@@ -102,15 +104,26 @@ struct TaskNames: Sendable {
     let functions = [info.resumeFunction] + info.returnAddresses
     var names: [String] = []
     for function in functions {
-      // Both are entry points of functions; a word in the middle of one is torn or not a function at all.
-      guard let symbol = symbols.symbol(at: function), symbol.address == function, !Self.isRuntime(symbol) else {
-        continue
-      }
-      let name = demangler.displayName(symbol.mangledName)
-      if name.hasPrefix("reabstraction thunk") || name.hasPrefix("partial apply") { continue }
-      if names.last != name { names.append(name) }
+      if let name = name(function), names.last != name { names.append(name) }
     }
     return names
+  }
+
+  func frame(_ frame: AsyncFrame) -> TaskFrame {
+    let mangled = symbols.symbol(at: frame.code)?.mangledName ?? ""
+    return TaskFrame(
+      context: frame.context, code: frame.code, function: name(frame.code) ?? "",
+      isStandard: mangled.hasPrefix("$ss") || mangled.hasPrefix("$sS"))
+  }
+
+  /// Nil for the runtime's adapters and the compiler's thunks.
+  private func name(_ function: UInt64) -> String? {
+    // Both are entry points of functions; a word in the middle of one is torn or not a function at all.
+    guard let symbol = symbols.symbol(at: function), symbol.address == function, !Self.isRuntime(symbol) else {
+      return nil
+    }
+    let name = demangler.displayName(symbol.mangledName)
+    return name.hasPrefix("reabstraction thunk") || name.hasPrefix("partial apply") ? nil : name
   }
 
   /// Adapters of the concurrency runtime, which no developer has written.
@@ -136,7 +149,15 @@ final class SharedDecoder: ObjectTypeDecoder, @unchecked Sendable {
     lock.withLock { _ in decoder.taskInfo(at: address) }
   }
 
+  func asyncFrames(at address: UInt64) -> [AsyncFrame] {
+    lock.withLock { _ in decoder.taskInfo(at: address).map { decoder.asyncFrames(of: $0) } ?? [] }
+  }
+
   func storedFields(ofElementsOf head: UInt64) -> [StoredField] {
     lock.withLock { _ in decoder.storedFields(ofElementsOf: head) }
+  }
+
+  func storedFields(ofInstances head: UInt64) -> [StoredField] {
+    lock.withLock { _ in decoder.storedFields(ofInstances: head) }
   }
 }

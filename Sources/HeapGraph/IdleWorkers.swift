@@ -7,18 +7,31 @@ import Symbols
 /// there, which would keep one lost task a thread. Its stack from the stack pointer up to the thread's first frame is
 /// therefore no root; the thread-local storage above stays one.
 ///
-/// A waiting worker is `start_thread` -> `_dispatch_worker_thread` -> `_dispatch_semaphore_wait_slow` -> `_dispatch_sema4_timedwait` ->
-/// the C library (swiftlang/swift-corelibs-libdispatch src/queue.c and src/shims/lock.c). A worker that runs a job has a return
-/// address of `_dispatch_root_queue_drain`, and of the job, below that of `_dispatch_worker_thread`. Both are read off the stack without
-/// unwinding: the first word that returns into anything else proves that the thread is busy, and a doubt does too.
+/// A waiting worker stands in the system call by which a timed wait sleeps, and its stack is `start_thread` ->
+/// `_dispatch_worker_thread` -> `_dispatch_semaphore_wait_slow` -> `_dispatch_sema4_timedwait` -> the C library
+/// (swiftlang/swift-corelibs-libdispatch src/queue.c and src/shims/lock.c). A worker that takes an item off its queue or has just begun
+/// a job can have the same stack but for the wait's frames, and then it alone knows the item and all that are queued behind it.
+/// Read off the stack without unwinding, innermost first: both functions of the wait, then the loop, then the C library; the first
+/// word that returns into anything else proves that the thread is busy, and a doubt does too.
 public struct IdleWorkers: Sendable, Hashable {
   /// Per thread id, the part of the stack whose words are history: from the red zone to the frame of `start_thread`.
   public private(set) var idleFrames: [Int32: Range<UInt64>] = [:]
 
-  /// Functions that stand between the C library's wait and the worker's loop.
-  private static let waiting: Set<String> = [
-    "_dispatch_sema4_wait", "_dispatch_sema4_timedwait", "_dispatch_semaphore_wait_slow", "dispatch_semaphore_wait",
+  /// Functions that stand between the C library's wait and the worker's loop, innermost first; the last one only jumps as a rule.
+  private static let waiting: [Set<String>] = [
+    ["_dispatch_sema4_wait", "_dispatch_sema4_timedwait"], ["_dispatch_semaphore_wait_slow"],
+    ["dispatch_semaphore_wait"],
   ]
+  /// The frames without which there is no wait.
+  private static let waitDepth = 2
+  /// `futex`, and `restart_syscall` where a stop has interrupted it once, with `FUTEX_WAIT_BITSET`, which is how `sem_timedwait` and
+  /// `sem_wait` sleep (nptl/sem_waitcommon.c); locks use `FUTEX_WAIT`.
+  private static let sleepingCalls: Set<UInt64> = [202, 219]
+  private static let waitBitset: UInt64 = 9
+  private static let commandMask: UInt64 = 0x7f
+  /// `orig_rax` and `rsi` in `user_regs_struct`.
+  private static let callNumber = 15
+  private static let secondArgument = 13
   private static let loop = "_dispatch_worker_thread"
   /// A wait takes some 400 bytes of stack; a thread deeper than this is not in it.
   private static let deepestWait: UInt64 = 2048
@@ -45,7 +58,12 @@ public struct IdleWorkers: Sendable, Hashable {
   private static func firstFrame(
     _ thread: ThreadState, library: Module, image: ProcessImage, symbols: any SymbolSource
   ) -> UInt64? {
+    guard library.start <= thread.instructionPointer, thread.instructionPointer < library.end,
+      thread.registers.count > callNumber, sleepingCalls.contains(thread.registers[callNumber]),
+      thread.registers[secondArgument] & commandMask == waitBitset
+    else { return nil }
     var isInLoop = false
+    var frames = 0
     var address = (thread.stackPointer + 7) & ~7
     let end = address + deepestWait
     while address < end {
@@ -64,9 +82,11 @@ public struct IdleWorkers: Sendable, Hashable {
       if symbol.isData { continue }
       let name = symbol.mangledName
       if name == loop {
+        guard frames >= waitDepth else { return nil }
         isInLoop = true
-      } else if isInLoop || !waiting.contains(name) {
-        return nil
+      } else {
+        guard !isInLoop, frames < waiting.count, waiting[frames].contains(name) else { return nil }
+        frames += 1
       }
     }
     return nil

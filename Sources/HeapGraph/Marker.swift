@@ -136,6 +136,20 @@ struct Marker {
     }
   }
 
+  /// Marks slabs that nothing but a thread's hands reach, and those behind them; what lies in them is dead.
+  func mark(slabsInFlight: [Int]) throws(MemoryError) {
+    let window = MemoryWindow(memory)
+    for slab in slabsInFlight {
+      var slab = slab
+      while slab >= 0, resolver.isTaskMemory(slab), marked.insertIfAbsent(slab) {
+        // TaskAllocatorSlab: {metadata, next, …}
+        let next = heap.blocks.address(slab) + 8
+        guard heap.blocks.size(slab) >= 16, try window.load(next..<next + 8) else { break }
+        slab = heap.blocks.index(startingAt: window.word(next))
+      }
+    }
+  }
+
   /// Marks objects that only unowned references still hold: their deinit has run and their fields are gone, so they lead
   /// nowhere, but their memory waits for the references to go.
   private func markDeinitialised(_ workers: [Worker]) throws(MemoryError) {

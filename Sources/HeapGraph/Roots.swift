@@ -14,7 +14,8 @@ public struct Root: Sendable, Hashable {
     case register
     /// The loader's and other anonymous writable memory that no allocator owns.
     case anonymous
-    /// The dynamic thread vector of a finished thread whose stack glibc keeps for the next one.
+    /// What glibc keeps for a thread that does not run: the dynamic thread vector on a stack that waits for the next thread, the
+    /// argument of a thread that is being created, the result of one that has ended and is not joined yet.
     case cachedThread
   }
 
@@ -27,8 +28,8 @@ public struct Root: Sendable, Hashable {
 
 /// Finds the roots of an image: every word outside the heap that refers to a live block.
 ///
-/// Not roots: the allocator's own memory (bin heads point to chunks), shared mappings, stacks of finished threads,
-/// everything below a live thread's stack pointer, registers and frames of idle pool threads, and words that point to an
+/// Not roots: the allocator's own memory (bin heads point to chunks), shared mappings, stacks of finished threads (but for what they
+/// leave to who joins them), everything below a live thread's stack pointer, registers and frames of idle pool threads, and words that point to an
 /// async frame: see `ReferenceResolver.isTaskMemory`.
 struct RootFinder {
   let image: ProcessImage
@@ -39,6 +40,10 @@ struct RootFinder {
   /// For looking at what a root points to, without moving the window that finds roots.
   private let targetWindow: MemoryWindow
   private(set) var roots: [Root] = []
+  /// Pieces of task memory that a thread is handing out or taking back: see `SlabsInFlight`.
+  private(set) var slabsInFlight: [Int] = []
+  /// What threads work with just now, as far as it can be the address of a thread's control block.
+  private let inHand: Set<UInt64>
   /// Roots' memory that the image could not deliver, in bytes.
   private(set) var unreadableBytes: UInt64 = 0
 
@@ -52,6 +57,13 @@ struct RootFinder {
     self.idle = idle
     window = MemoryWindow(image.memory)
     targetWindow = MemoryWindow(image.memory)
+    var inHand: Set<UInt64> = []
+    for thread in image.threads {
+      for word in image.innermostWords(of: thread, depth: 1024) where word & ThreadStacks.blockMask == 0 && word != 0 {
+        inHand.insert(word)
+      }
+    }
+    self.inHand = inHand
   }
 
   /// Reads all roots. O(bytes of module data, stacks and other anonymous memory).
@@ -69,6 +81,7 @@ struct RootFinder {
         try scan(mapping.start..<mapping.end, .anonymous, excluding: owned)
       }
     }
+    slabsInFlight = SlabsInFlight.find(image: image, heap: heap, resolver: resolver, idle: idle)
     for thread in image.threads where idle.idleFrames[thread.tid] == nil {
       for register in thread.registers { add(register, .register, UInt64(UInt32(bitPattern: thread.tid))) }
       // Every 8-byte lane of the SIMD state; the legacy header holds no data and matches nothing.
@@ -100,7 +113,8 @@ struct RootFinder {
   private mutating func scanAnonymous(
     _ mapping: Mapping, guarded: Bool, excluding owned: [Range<UInt64>]
   ) throws(MemoryError) {
-    let stacks = try ThreadStacks(mapping: mapping, guarded: guarded, threads: image.threads, window: window)
+    let stacks = try ThreadStacks(
+      mapping: mapping, guarded: guarded, threads: image.threads, inHand: inHand, window: window)
     for (range, kind) in stacks.ranges {
       // A stack belongs to one thread; where idle frames lie in it, they are its lowest part.
       let history = idle.idleFrames.values.first { range.overlaps($0) }

@@ -3,7 +3,7 @@ import SwiftMetadata
 /// `ObjectLayout` flattened for the inner loop: no reference counting, no enum payloads, slots in one shared array.
 struct ScanPlan: BitwiseCopyable {
   enum Kind: UInt8, BitwiseCopyable {
-    case none, conservative, fixed, array, hashTable, string, taskSlab, task, sideTable
+    case none, conservative, fixed, array, ring, hashTable, string, taskSlab, task, sideTable
   }
 
   var kind: Kind = .conservative
@@ -33,7 +33,7 @@ struct ScanPlan: BitwiseCopyable {
   var isLeaf: Bool {
     switch kind {
     case .none, .sideTable: !hasRefCounts
-    case .array: slots.isEmpty && !hasRefCounts
+    case .array, .ring: slots.isEmpty && !hasRefCounts
     case .hashTable: slots.isEmpty && valueSlots.isEmpty && !hasRefCounts
     default: false
     }
@@ -64,8 +64,14 @@ struct ScanPlans: Sendable {
         plan.kind = .fixed
         plan.extent = UInt32(clamping: size)
         plan.slots = add(slots)
-      case .array(let elements, let element):
-        plan.kind = element.slots.isEmpty || element.stride <= 0 ? .none : .array
+      case .array(let elements, let element), .ring(let elements, let element):
+        if element.slots.isEmpty || element.stride <= 0 {
+          plan.kind = .none
+        } else if case .ring = type.layout {
+          plan.kind = .ring
+        } else {
+          plan.kind = .array
+        }
         plan.extent = UInt32(clamping: elements)
         plan.stride = UInt32(clamping: element.stride)
         plan.slots = add(element.slots)

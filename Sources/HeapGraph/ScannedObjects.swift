@@ -18,6 +18,8 @@ struct ScannedObjects {
     switch type.layout {
     case .fixed(let fixed, _): size = UInt64(clamping: fixed)
     case .array(let elements, let element): size = array(at: address, elements: elements, stride: element.stride)
+    case .ring(let elements, let element):
+      size = word(address &+ 16).flatMap { end(UInt64(clamping: elements), count: $0, stride: element.stride) }
     case .hashTable(_, let key, let value): size = table(at: address, key: key, value: value)
     // Capacity without flags in the low 48 bits, code units from 32 on (__StringStorage).
     case .string: size = word(address &+ 16).map { 32 + ($0 & 0xffff_ffff_ffff) }

@@ -10,10 +10,19 @@ struct ThreadStacks {
 
   /// Bytes below the stack pointer that a leaf function may use (System V ABI, AMD64 supplement 3.2.2).
   static let redZone: UInt64 = 128
+  /// Control blocks are aligned to 64 bytes.
+  static let blockMask: UInt64 = 63
   /// `tcbhead_t.dtv`.
   private static let dynamicThreadVector: UInt64 = 8
+  /// `struct pthread` behind its header of 704 bytes: list links, then `tid`; with `joinid`, `result`, `start_routine` and `arg` below
+  /// 0x900 in all versions (nptl/descr.h, glibc 2.31-2.42).
+  private static let descriptor: Range<UInt64> = 0x2c0..<0x900
+  private static let threadID: UInt64 = 0x2d0
 
-  init(mapping: Mapping, guarded: Bool, threads: [ThreadState], window: MemoryWindow) throws(MemoryError) {
+  /// - Parameter inHand: what threads work with just now: who creates a thread has its control block there.
+  init(
+    mapping: Mapping, guarded: Bool, threads: [ThreadState], inHand: Set<UInt64> = [], window: MemoryWindow
+  ) throws(MemoryError) {
     let stackPointers = threads.filter { mapping.contains($0.stackPointer) }
     if mapping.path == "[stack]" {
       let lowest = stackPointers.map(\.stackPointer).min() ?? mapping.start
@@ -46,10 +55,28 @@ struct ThreadStacks {
         ranges.append((bottom..<top, .stack))
       } else {
         ranges.append((block + Self.dynamicThreadVector..<block + Self.dynamicThreadVector + 8, .cachedThread))
+        let fields = block + Self.descriptor.lowerBound..<min(top, block + Self.descriptor.upperBound)
+        guard fields.lowerBound + 64 < fields.upperBound, try window.load(block..<fields.upperBound) else {
+          bottom = top
+          continue
+        }
+        if inHand.contains(block) || Self.waitsForJoin(block, fields, window) { ranges.append((fields, .cachedThread)) }
       }
       bottom = top
     }
     if bottom < mapping.end { ranges.append((bottom..<mapping.end, .anonymous)) }
+  }
+
+  /// The thread has ended (the kernel clears `tid`, a join sets it to -1) and is not detached, which `joinid` would show by naming
+  /// the thread itself.
+  private static func waitsForJoin(_ block: UInt64, _ fields: Range<UInt64>, _ window: MemoryWindow) -> Bool {
+    guard window.word(block + threadID) & 0xffff_ffff == 0 else { return false }
+    var address = block + threadID + 8
+    while address + 8 <= fields.upperBound {
+      if window.word(address) == block { return false }
+      address += 8
+    }
+    return true
   }
 
   private static func fromRedZone(_ stackPointer: UInt64, _ mapping: Mapping) -> UInt64 {

@@ -176,6 +176,17 @@ public final class BlockTable: @unchecked Sendable {
     return address - addresses[first] < UInt64(wordCounts[first]) << 3 ? first : -1
   }
 
+  /// The first block that starts at or after `address`; `count` where none does. O(log n).
+  public func firstIndex(atOrAfter address: UInt64) -> Int {
+    var low = 0
+    var high = count
+    while low < high {
+      let middle = (low + high) >> 1
+      if addresses[middle] < address { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
   /// The block that starts exactly at `address`, or -1.
   @inlinable
   public func index(startingAt address: UInt64) -> Int {

@@ -16,12 +16,16 @@ public struct HeapWalk: Sendable {
   public var ownedRanges: [Range<UInt64>]
   /// Live blocks that are the allocator's own (tcache structs), by address.
   public var internalBlocks: [UInt64]
+  /// Blocks that a thread inside the allocator was just handing out or taking back, by address. They look live; whether they are
+  /// is not decided yet, so they are no leaks, and what they refer to is none.
+  public var blocksInFlight: [UInt64]
   /// What was skipped or repaired, in sentences.
   public var remarks: [String]
 
   public init(
     allocator: String, isExact: Bool, blocks: BlockTable, arenas: [Arena] = [], checks: [SelfCheck] = [],
-    ownedRanges: [Range<UInt64>] = [], internalBlocks: [UInt64] = [], remarks: [String] = []
+    ownedRanges: [Range<UInt64>] = [], internalBlocks: [UInt64] = [], blocksInFlight: [UInt64] = [],
+    remarks: [String] = []
   ) {
     self.allocator = allocator
     self.isExact = isExact
@@ -30,6 +34,7 @@ public struct HeapWalk: Sendable {
     self.checks = checks
     self.ownedRanges = ownedRanges
     self.internalBlocks = internalBlocks
+    self.blocksInFlight = blocksInFlight
     self.remarks = remarks
   }
 
@@ -45,12 +50,14 @@ public struct HeapWalk: Sendable {
     public var freeBytes: UInt64
     /// The top chunk: free memory at the end, the only part that a trim from the top returns.
     public var topBytes: UInt64
+    /// Where the top chunk begins; 0 where it is not known.
+    public var topAddress: UInt64
     /// A thread stood inside this arena's lock at the freeze.
     public var isLocked: Bool
 
     public init(
       address: UInt64, isMain: Bool, systemBytes: UInt64, liveBlocks: Int, liveBytes: UInt64, freeBytes: UInt64,
-      topBytes: UInt64, isLocked: Bool
+      topBytes: UInt64, topAddress: UInt64 = 0, isLocked: Bool
     ) {
       self.address = address
       self.isMain = isMain
@@ -59,6 +66,7 @@ public struct HeapWalk: Sendable {
       self.liveBytes = liveBytes
       self.freeBytes = freeBytes
       self.topBytes = topBytes
+      self.topAddress = topAddress
       self.isLocked = isLocked
     }
   }

@@ -21,8 +21,9 @@ struct Memwhy: ParsableCommand {
     version: Version.current,
     subcommands: [
       Diagnose.self, HeapVerb.self, LeaksVerb.self, RetainedVerb.self, PathVerb.self, DuplicatesVerb.self,
-      TasksVerb.self, SnapshotVerb.self, DiffVerb.self, ExportVerb.self, WatchVerb.self, HistoryVerb.self,
-      DoctorVerb.self,
+      TasksVerb.self, SnapshotVerb.self, DiffVerb.self, WatchVerb.self, HistoryVerb.self, ServeVerb.self,
+      RunVerb.self, ProfileVerb.self, PostmortemVerb.self, TopVerb.self, ListVerb.self, PeekVerb.self, TreeVerb.self,
+      TracesVerb.self, FlameVerb.self, RawVerb.self, Export.self, WireVerb.self, DoctorVerb.self, DemoVerb.self,
     ],
     defaultSubcommand: Diagnose.self)
 }

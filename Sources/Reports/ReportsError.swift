@@ -5,6 +5,7 @@ public enum ReportsError: Error, Hashable, Sendable, CustomStringConvertible {
   case notEncodable(String)
   case notAReport(String)
   case newerSchema(found: Int)
+  case noPage(verb: String)
 
   public var description: String {
     switch self {
@@ -13,6 +14,7 @@ public enum ReportsError: Error, Hashable, Sendable, CustomStringConvertible {
     case .badSuppression(let path, let line, let text, let reason):
       "\(path):\(line): '\(text)': \(reason)"
     case .notEncodable(let reason): "the report could not be written as JSON: \(reason)"
+    case .noPage(let verb): "\(verb) has no page; --json has what it found"
     case .notAReport(let reason): "this is no report of memwhy: \(reason); write one with --json"
     case .newerSchema(let found):
       """

@@ -13,6 +13,12 @@ extension MetadataDecoder {
     else { return nil }
     let minimum = UInt64(metadata.instanceSize)
     if let storage = storageEntry(head, qualified, name, chain) { return storage }
+    if let ring = ringEntry(head, qualified, name) { return ring }
+    if isStreamStorage(qualified), let slots = instanceSlots(chain) {
+      // Behind the instance lies a lock.
+      let type = ObjectType(kind: .class, name: name, layout: .fixed(size: metadata.instanceSize, slots: slots))
+      return .type(type, minimum: minimum, maximum: .max)
+    }
     if isCoreFoundation(qualified) || chain.contains(where: { isTailAllocating($0) }) {
       // What lies behind the instance, nobody describes.
       let type = ObjectType(kind: .class, name: name, layout: .conservative)
@@ -51,8 +57,14 @@ extension MetadataDecoder {
       name.module == "Swift" || name.module == "_Concurrency"
     else { return false }
     let path = name.path.map(\.name)
-    return path == ["ManagedBuffer"] || path == ["AnyKeyPath"]
-      || (path.last == "_Storage" && ["AsyncStream", "AsyncThrowingStream"].contains(path.first))
+    return path == ["ManagedBuffer"] || path == ["AnyKeyPath"] || isStreamStorage(name)
+  }
+
+  /// swiftlang/swift 6.3 stdlib/public/Concurrency/AsyncStreamBuffer.swift.
+  private func isStreamStorage(_ name: QualifiedName) -> Bool {
+    let path = name.path.map(\.name)
+    return (name.module == "Swift" || name.module == "_Concurrency") && path.count == 2 && path[1] == "_Storage"
+      && (path[0] == "AsyncStream" || path[0] == "AsyncThrowingStream")
   }
 
   /// Reference slots of all stored properties; nil where a class of the chain has no reflection metadata.

@@ -27,6 +27,20 @@ extension MetadataDecoder {
     }
   }
 
+  /// Stored properties of a class's instances, those of superclasses included; offsets from the object's start.
+  public func storedFields(ofInstances head: UInt64) -> [StoredField] {
+    ask {
+      guard let metadata = ClassMetadata(at: head, in: memory), let chain = superclasses(metadata),
+        let members = instanceMembers(chain)
+      else { return [] }
+      return members.prefix(Self.storedFieldLimit).compactMap { member in
+        member.offset.map {
+          StoredField(path: member.name, offset: $0, typeName: member.type.flatMap { name(of: $0, depth: 0) } ?? "")
+        }
+      }
+    }
+  }
+
   private func addFields(
     ofMetadata metadata: UInt64, at base: Int, path: String, depth: Int, to fields: inout [StoredField]
   ) {

@@ -70,7 +70,7 @@ extension MetadataDecoder {
       // Two indices, then the string.
       return Layout(
         size: 32, alignment: 8, extraInhabitants: Layout.pointerInhabitants,
-        slots: [.init(offset: 24, strength: .strong, typeName: "String")])
+        slots: [.init(offset: 24, strength: .strong, typeName: "Substring")])
     case "Range", "ClosedRange":
       guard arguments.count == 1, let bound = layout(of: arguments[0], depth: depth + 1) else { return nil }
       return .aggregate([("lowerBound", bound), ("upperBound", bound)])

@@ -43,6 +43,9 @@ public indirect enum ObjectLayout: Sendable, Hashable {
   case fixed(size: Int, slots: [ReferenceSlot])
   /// `count` (u64 at 16) elements from `elements` on.
   case array(elements: Int, element: ValueLayout)
+  /// Ring buffers of deques: room for `capacity` (u64 at 16) elements from `elements` on, `count` (u64 at 24) in use from slot `start` (u64
+  /// at 32) on, going on at the first.
+  case ring(elements: Int, element: ValueLayout)
   /// Standard library hash tables: occupancy bitmap at `bitmap`, 1 << scale (i8 at 32) buckets, keys at the address in word
   /// 48, values at the address in word 56 (nil for a set).
   case hashTable(bitmap: Int, key: ValueLayout, value: ValueLayout?)

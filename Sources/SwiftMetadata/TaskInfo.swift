@@ -48,6 +48,12 @@ public struct TaskInfo: Sendable, Hashable {
   public var returnAddresses: [UInt64]
   /// First block of the task's stack allocator, 0 where it has none.
   public var firstSlab: UInt64
+  /// The task that this one is a child of; 0 for a task of its own.
+  public var parent: UInt64 = 0
+  /// A child of a task group; a child that is none is an `async let`.
+  public var isGroupChild = false
+  /// Address of the group of a group's child.
+  public var group: UInt64 = 0
 
   /// Not running, not queued, not done: only somebody who still holds its continuation can go on with it.
   public var isSuspended: Bool { !isEnqueued && !isRunning && !isComplete }
@@ -67,7 +73,7 @@ extension MetadataDecoder {
       let firstSlab = memory.word(address &+ TaskLayout.firstSlab)
     else { return nil }
     let hasDependency = flags & 0x4000 != 0
-    return TaskInfo(
+    var info = TaskInfo(
       address: address, identifier: UInt64(identifierHigh) << 32 | UInt64(identifierLow),
       resumeFunction: resumeFunction, resumeContext: resumeContext, isEnqueued: flags & 0x1000 != 0,
       isRunning: flags & 0x800 != 0, isComplete: flags & 0x2000 != 0, isCancelled: flags & 0x100 != 0,
@@ -75,6 +81,8 @@ extension MetadataDecoder {
       dependency: hasDependency ? dependency(of: address) : .none,
       returnAddresses: returnAddresses(from: resumeContext),
       firstSlab: firstSlab)
+    addOrigin(&info)
+    return info
   }
 
   /// A new task begins in one of two adapters, which variables for debuggers name, in a stripped program too

@@ -135,3 +135,54 @@ struct RuleTests {
     #expect(report.findings.reduce(0) { $0 + ($1.share ?? 0) } <= 1.0001)
   }
 }
+
+/// What counts against a limit.
+struct ForecastTests {
+  private static let mib = RuleTests.mib
+
+  @Test func pageCacheReachesNoLimit() {
+    let report = Weighing.verdict(
+      Evidence(lives: [
+        RuleTests.samples { time, sample in RuleTests.group(&sample, file: (10 + time * 4) * Self.mib) }
+      ]))
+    #expect(report.forecast?.outcome == .never)
+  }
+
+  /// Kernel memory does, though resident memory stays: 5 MiB a second more of 512 - 86 MiB.
+  @Test func kernelMemoryReachesTheGroupsLimit() throws {
+    let evidence = Evidence(lives: [
+      RuleTests.samples { time, sample in RuleTests.group(&sample, kernel: (5 + time * 5) * Self.mib) }
+    ])
+    let forecast = try #require(Weighing.verdict(evidence).forecast)
+    #expect(forecast.outcome == .reaches)
+    let truth = (512 - 81 - 5.0) / 5 - 59
+    #expect(try #require(forecast.earliest) <= truth && truth <= forecast.latest ?? .infinity, "\(forecast)")
+  }
+
+  /// Two causes: putting one right leaves the time that the other one takes.
+  @Test func byCauseAndByLoad() throws {
+    let first = HeapFacts(time: 1_700_000_000_000)
+    var last = HeapFacts(
+      time: 1_700_000_060_000,
+      census: [.init(type: "Node", kind: "class", count: 9, bytes: UInt64(40 * Self.mib))],
+      leaks: [
+        .init(
+          kind: "chain", title: "Page", confidence: .certain, instances: 5, blocks: 5, bytes: UInt64(20 * Self.mib))
+      ])
+    last.census.append(.init(type: "Page", kind: "class", count: 5, bytes: UInt64(20 * Self.mib)))
+    let lives = RuleTests.samples { time, sample in
+      sample[.rss] = (100 + time) * Self.mib
+      sample[.load] = time * 50
+    }
+    let report = Weighing.verdict(
+      Evidence(lives: [lives], heaps: [first, last], limit: 259 * Self.mib, loadName: "requests"))
+    let causes = try #require(report.forecastByCause)
+    #expect(Set(causes.rows.map(\.cause)) == [.leak, .liveObjects])
+    let leak = try #require(causes.rows.first { $0.cause == .leak })
+    // 100 MiB are left at 1 MiB a second, a third of it the leak's.
+    #expect(abs(try #require(leak.alone) - 300) < 30, "\(causes)")
+    #expect(abs(try #require(leak.without) - 150) < 20, "\(causes)")
+    let each = try #require(causes.bytesPerWork)
+    #expect(abs(each - Self.mib / 50) < Self.mib / 500, "\(causes)")
+  }
+}

@@ -20,7 +20,7 @@ struct HolderTests {
 
   private func start(_ arguments: [String], strip: Bool = false) throws -> Zoo {
     let path = try TestProgram.path(
-      "holderzoo", .swift(["-O", "-swift-version", "6", "-parse-as-library"]), strip: strip)
+      "holderzoo", .swift(["-O", "-g", "-swift-version", "6", "-parse-as-library"]), strip: strip)
     return Zoo(program: try RunningProgram(path, arguments))
   }
 
@@ -108,6 +108,32 @@ struct HolderTests {
     #expect(none.duplicateBytes < waste.duplicateBytes / 50)
   }
 
+  /// Views of large buffers, and the same program with copies of what they show.
+  @Test func smallViewsOfLargeBuffers() throws {
+    let count = 1000
+    let views = try start(["views", "\(count)", "view"])
+    defer { views.program.stop() }
+    let copied = try start(["views", "\(count)", "copied"])
+    defer { copied.program.stop() }
+    let waste = try #require(try answer(["duplicates", "\(views.program.pid)"]).waste)
+    // The allocator's 8 bytes a block are not in usable bytes; a Data is two blocks of which one stays.
+    let saved = Double(try views.number("live")) - Double(try copied.number("live"))
+    #expect(abs(Double(waste.pinnedBytes) - saved) < 0.02 * saved, "\(waste.pinned) and \(saved)")
+    for (kind, place, root) in [
+      (BufferViewKind.substring, "[Substring] storage[…]", "main.words"), (.data, "Header.bytes", "main.headers"),
+      (.arraySlice, "[Int : ArraySlice<Double>] storage[value]", "main.samples"),
+    ] {
+      let row = try #require(waste.pinned.first { $0.kind == kind && $0.views > 10 }, "\(waste.pinned)")
+      #expect(row.place.hasSuffix(place) && row.root.hasPrefix(root), "\(row)")
+      // A word on the stack may hold the one or other as well.
+      #expect(row.views >= count - 10 && row.buffers == row.views, "\(row)")
+    }
+    let none = try #require(try answer(["duplicates", "\(copied.program.pid)"]).waste)
+    #expect(none.pinnedBytes < waste.pinnedBytes / 100, "\(none.pinned)")
+    let text = try MemwhyBinary.run(["duplicates", "\(views.program.pid)"])
+    #expect(text.output.contains("copies by String(x) would give back"), "\(text.output)")
+  }
+
   @Test func tasksByFunction() throws {
     let zoo = try start(["tasks", "40"])
     defer { zoo.program.stop() }
@@ -121,6 +147,78 @@ struct HolderTests {
     #expect(lost.tasks == 40 && lost.lost >= 38, "\(lost)")
     let text = try MemwhyBinary.run(["tasks", "\(zoo.program.pid)"])
     #expect(text.status == 0 && text.output.contains("nobody can resume"), "\(text.output)\(text.errors)")
+  }
+
+  /// Tasks that are stuck in other ways than a lost continuation, and streams that nobody reads.
+  @Test func stuckTasksAndStreams() throws {
+    let count = 50
+    let zoo = try start(["concurrency", "\(count)"])
+    defer { zoo.program.stop() }
+    let report = try #require(try answer(["tasks", "\(zoo.program.pid)"]).tasks)
+    func group(_ state: TaskGroup.State, _ relation: TaskGroup.Relation, _ function: String) throws -> TaskGroup {
+      try #require(
+        report.groups.first {
+          $0.state == state && $0.relation == relation
+            && (function.isEmpty || $0.functions.contains { $0.contains(function) })
+        }, "\(state) \(relation) \(function): \(report.groups)")
+    }
+    let dropped = try group(.waitsForContinuation, .own, "waitForDropped")
+    #expect(dropped.tasks == count && dropped.lost == 0 && dropped.handleOnly >= count - 2, "\(dropped)")
+    #expect(dropped.heldBy?.hasPrefix("main.handles") ?? false, "\(dropped)")
+    let children = try group(.waitsForContinuation, .groupChild, "waitInGroup")
+    #expect(children.tasks == count && children.handleOnly == 0, "\(children)")
+    #expect(children.parent?.contains("fanOut") ?? false, "\(children)")
+    let untaken = try group(.complete, .groupChild, "")
+    #expect(untaken.tasks == count && untaken.holds.contains { $0.type == "[Int] storage" && $0.blocks == count })
+    let inner = try group(.waitsForContinuation, .asyncLet, "waitInGroup")
+    #expect(inner.tasks == 1 && inner.parent?.contains("fanOut") ?? false, "\(inner)")
+    // No task is counted twice, and what hangs on another is counted with it.
+    #expect(report.retainedBytes < report.groups.reduce(0) { $0 + $1.retainedBytes })
+    #expect(report.tasks == report.groups.reduce(0) { $0 + $1.tasks })
+
+    let unread = try #require(report.streams.first { $0.type == "AsyncStream<Int>" }, "\(report.streams)")
+    #expect(unread.elements == UInt64(count * 10) && unread.reader == .none, "\(unread)")
+    #expect(unread.heldBy.hasPrefix("main.feed"), "\(unread)")
+    let stored = try #require(report.streams.first { $0.type.hasSuffix("Document>") }, "\(report.streams)")
+    #expect(stored.elements == UInt64(count) && stored.reader == .stored && stored.bytes > 40_000, "\(stored)")
+    let text = try MemwhyBinary.run(["tasks", "\(zoo.program.pid)"])
+    for words in ["a Task handle is kept", "has not taken their results", "only its continuation is left"] {
+      #expect(text.output.replacing("\n       ", with: " ").contains(words), "\(text.output)")
+    }
+    // The compiler's debug information says where.
+    if Self.hasSymbolizer {
+      #expect(text.output.contains("Concurrency.swift:"), "\(text.output)")
+    } else {
+      skip("llvm-symbolizer is not installed")
+    }
+  }
+
+  private static var hasSymbolizer: Bool {
+    (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").contains {
+      FileManager.default.isExecutableFile(atPath: "\($0)/llvm-symbolizer")
+    }
+  }
+
+  /// Of one object alone: the element, the integer key, the field.
+  @Test func pathsWithPositions() throws {
+    let zoo = try start(["incident", "40", "10", "boxed"])
+    defer { zoo.program.stop() }
+    let pid = "\(zoo.program.pid)"
+    let all = try #require(try answer(["path", "OfferObject", pid]).paths)
+    let example = try #require(all.groups.first { $0.objects >= 300 }?.example, "\(all.groups.map(\.text))")
+    let one = try #require(try answer(["path", example, pid]).paths)
+    let text = try #require(one.groups.first?.text)
+    #expect(one.objects == 1 && one.groups.count == 1)
+    let key = try #require(text.firstMatch(of: /\[(\d+)\]\.value\[value in bucket \d+\]/), "\(text)")
+    // Keys are 7 n + 3.
+    #expect((Int(key.output.1) ?? 0) % 7 == 3, "\(text)")
+    let shown = try MemwhyBinary.run(["path", example, "--show-contents", pid])
+    #expect(shown.output.replacing("\n", with: "").contains("[\"campaign_"), "\(shown.output)")
+    let graph = TemporaryPath("path.dot")
+    let drawn = try MemwhyBinary.run(["path", "OfferObject", "--dot", graph.path, pid])
+    #expect(drawn.status == 0, "\(drawn.errors)")
+    let dot = try String(contentsOfFile: graph.path, encoding: .utf8)
+    #expect(dot.hasPrefix("digraph") && dot.contains("OfferObject") && dot.contains("boxed"), "\(dot)")
   }
 
   /// More entries in the cache: the holder is named, by entries, and the one that did not grow is not.

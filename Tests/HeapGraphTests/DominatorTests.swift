@@ -1,3 +1,5 @@
+import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -64,23 +66,39 @@ import Testing
     }
   }
 
-  /// One chain of a million links, with references back to its start: no call stack, linear.
-  @Test func aVeryLongChain() {
-    let count = 1_000_000
-    let first = FlatArray<UInt32>(repeating: 0, count: count + 1)
-    let targets = FlatArray<UInt32>(repeating: 0, count: 2 * count - 2)
-    for node in 0..<count {
-      first[node] = UInt32(2 * node)
-      if node + 1 < count {
-        targets[2 * node] = UInt32(node + 1)
-        targets[2 * node + 1] = UInt32(node / 2)
+  /// One chain of ten million links, with references back, on a thread whose stack would not take a frame for each thousandth of them.
+  @Test func aVeryLongChain() throws {
+    let count = 10_000_000
+    let result = Mutex<(count: Int, all: UInt64, half: UInt64)?>(nil)
+    try SmallStack.run(bytes: 128 << 10) {
+      let first = FlatArray<UInt32>(repeating: 0, count: count + 1)
+      let targets = FlatArray<UInt32>(repeating: 0, count: 2 * count - 2)
+      for node in 0..<count {
+        first[node] = UInt32(min(2 * node, 2 * count - 2))
+        if node + 1 < count {
+          targets[2 * node] = UInt32(node + 1)
+          targets[2 * node + 1] = UInt32(node / 2)
+        }
       }
+      first[count] = UInt32(2 * count - 2)
+      let tree = DominatorTree(Dominators(CompressedGraph(first: first, targets: targets), root: 0)) { _ in 1 }
+      result.withLock { $0 = (tree.count, tree.retained[0], tree.retained[count / 2]) }
     }
-    first[count - 1] = UInt32(2 * count - 2)
-    first[count] = UInt32(2 * count - 2)
-    let tree = DominatorTree(Dominators(CompressedGraph(first: first, targets: targets), root: 0)) { _ in 1 }
-    #expect(tree.count == count)
-    #expect(tree.retained[0] == UInt64(count))
-    #expect(tree.retained[count / 2] == UInt64(count / 2))
+    let found = try #require(result.withLock { $0 })
+    #expect(found.count == count && found.all == UInt64(count) && found.half == UInt64(count / 2))
+  }
+}
+
+/// A thread with a stack of a given size: what recurses once a node overflows it.
+enum SmallStack {
+  static func run(bytes: Int, _ body: @escaping @Sendable () -> Void) throws {
+    let done = DispatchSemaphore(value: 0)
+    let thread = Thread {
+      body()
+      done.signal()
+    }
+    thread.stackSize = bytes
+    thread.start()
+    #expect(done.wait(timeout: .now() + 240) == .success)
   }
 }

@@ -1,6 +1,8 @@
+import Foundation
 import Malloc
 import SwiftMetadata
 import Symbols
+import Synchronization
 import TestSupport
 import Testing
 
@@ -67,6 +69,61 @@ import Testing
     #expect(paths.groups.first?.text == "cache : Link -> Link.text -> String storage")
     let one = try holders.paths(to: .address(next + 8), image: image)
     #expect(one.groups.map(\.text) == ["cache : Link -> Link"])
+  }
+
+  /// A list of two hundred thousand links through the whole of it, from marking to text, on a small stack.
+  @Test func aLongListNeedsNoStack() throws {
+    let links = 200_000
+    let heap = SyntheticHeap()
+    let list = heap.classType("Link", fields: ["next", "other"])
+    var next: UInt64 = 0
+    for _ in 0..<links { next = heap.block([list, 3, next, 0]) }
+    heap.root(next)
+    let lines = Mutex<[String]>([])
+    let (analysis, image) = try heap.keepingReferences()
+    try SmallStack.run(bytes: 256 << 10) {
+      guard let holders = try? HeapHolders(analysis: analysis, image: image, symbols: OneGlobal()),
+        let report = try? holders.holders(cut: 0), let paths = try? holders.paths(to: .type("Link"), image: image),
+        let waste = try? holders.waste(), let tasks = try? holders.tasks()
+      else { return }
+      lines.withLock {
+        $0 =
+          report.holders.map { "\($0.name) \($0.retainedBytes)" } + paths.groups.map { "\($0.text) \($0.objects)" }
+          + ["\(waste.duplicateBytes > 0) \(tasks.tasks)"]
+      }
+    }
+    let bytes = links * 32
+    #expect(
+      lines.withLock { $0 } == ["cache : Link \(bytes)", "cache : Link -> Link \(links)", "false 0"],
+      "\(lines.withLock { $0 })")
+  }
+
+  /// What was taken out of a ring buffer is held no more, and what goes on at its start is.
+  @Test func ringBuffers() throws {
+    let heap = SyntheticHeap()
+    let leaf = heap.classType("Leaf", fields: [])
+    let element = ValueLayout(
+      typeName: "Leaf", size: 8, stride: 8, alignment: 8, slots: [ReferenceSlot(offset: 0, strength: .strong)])
+    let ring = heap.type(.arrayStorage, "_DequeBuffer<Leaf>", .ring(elements: 40, element: element))
+    let leaves = (0..<6).map { _ in heap.block([leaf, 3]) }
+    // Room for 6; slots 4, 5, 0 are in use, the others are left over.
+    let buffer = heap.block([ring, 3, 6, 3, 4] + leaves)
+    heap.root(buffer)
+    let holders = try holders(heap)
+    #expect(holders.analysis.unreachable.count == 3)
+    let storage = try #require(try holders.holders(cut: 0).holders.first?.children.first)
+    #expect(storage.name == "Deque<Leaf> storage" && storage.container?.entries == 3 && storage.container?.slots == 6)
+    #expect(storage.children.map(\.count) == [3] && storage.children.first?.field == "[…]")
+    let (_, image) = try heap.keepingReferences()
+    // The third element lies in slot 0.
+    let third = try holders.paths(to: .address(leaves[0]), image: image)
+    #expect(third.groups.map(\.text) == ["cache : Link[2] -> Leaf"], "\(third.groups.map(\.text))")
+    let torn = SyntheticHeap()
+    let tornRing = torn.type(.arrayStorage, "_DequeBuffer<Leaf>", .ring(elements: 40, element: element))
+    let tornLeaf = torn.block([torn.classType("Leaf", fields: []), 3])
+    torn.root(torn.block([tornRing, 3, 1 << 40, 1 << 62, 1 << 63, tornLeaf]))
+    // Not the ring that its metadata promised: everything is believed, nothing traps.
+    #expect(try self.holders(torn).analysis.unreachable.isEmpty)
   }
 
   @Test func namesThatMatchNothing() throws {

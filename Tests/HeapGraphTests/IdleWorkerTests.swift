@@ -37,7 +37,13 @@ import Testing
   private static let drain = dispatch + 768 + 40
   private static let stale: UInt64 = 0x7000_0000_1234
 
-  private func idle(_ words: [UInt64], symbols: any SymbolSource = Names()) -> Range<UInt64>? {
+  /// `futex`, `FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME`.
+  private static let timedSleep: (call: UInt64, operation: UInt64) = (202, 9 | 128 | 256)
+
+  private func idle(
+    _ words: [UInt64], symbols: any SymbolSource = Names(), at instruction: UInt64 = libc + 0x50,
+    in call: (call: UInt64, operation: UInt64) = timedSleep
+  ) -> Range<UInt64>? {
     var memory = ByteMemory()
     let padded = words + [UInt64](repeating: 0, count: 512 - words.count)
     memory.add(padded.flatMap { word in withUnsafeBytes(of: word.littleEndian) { Array($0) } }, at: Self.stack)
@@ -52,7 +58,11 @@ import Testing
         module("/bin/p", Self.program), module("/lib/libc.so.6", Self.libc),
         module("/lib/libdispatch.so", Self.dispatch),
       ],
-      threads: [ThreadState(tid: 7, stackPointer: Self.stack, threadPointer: 0)], memory: memory,
+      threads: [
+        ThreadState(
+          tid: 7, stackPointer: Self.stack, instructionPointer: instruction, threadPointer: 0,
+          registers: [UInt64](repeating: 0, count: 13) + [call.operation, 0, call.call])
+      ], memory: memory,
       files: NoModuleFiles())
     return IdleWorkers(image: image, symbols: symbols).idleFrames[7]
   }
@@ -64,6 +74,20 @@ import Testing
       Self.libc + 160, Self.stale,
     ])
     #expect(frames == Self.stack - 128..<Self.stack + 64)
+  }
+
+  /// The same frames, but the thread takes an item off its queue, begins a job, or waits for a lock of the allocator.
+  @Test func aWorkerThatWaitsForNothingOrSomethingElseIsNot() {
+    let waiting = [Self.libc + 80, Self.timedWait, Self.waitSlow, Self.worker, Self.libc + 160]
+    #expect(idle(waiting, in: (219, Self.timedSleep.operation)) != nil)
+    #expect(idle(waiting, at: Self.dispatch + 16) == nil)
+    #expect(idle(waiting, at: Self.program + 16) == nil)
+    #expect(idle(waiting, in: (.max, 0)) == nil)
+    #expect(idle(waiting, in: (202, 128)) == nil)
+    // Called by the loop itself: `free` with an old return address in its frame, or no frame of the wait at all.
+    #expect(idle([Self.waitSlow, Self.worker, Self.libc + 160]) == nil)
+    #expect(idle([Self.worker, Self.libc + 160]) == nil)
+    #expect(idle([Self.waitSlow, Self.timedWait, Self.worker, Self.libc + 160]) == nil)
   }
 
   @Test func aWorkerThatRunsAJobIsNot() {

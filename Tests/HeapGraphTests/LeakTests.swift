@@ -189,6 +189,35 @@ import Testing
     #expect(try heap.analysis().unreachable.isEmpty)
   }
 
+  /// A task's memory is freed piece by piece: the thread holds one by its chunk, and the next ones hang on that.
+  @Test func taskMemoryThatIsBeingFreedIsNoLeak() throws {
+    let heap = SyntheticHeap()
+    let slab = heap.type(.taskSlab, "task memory", .taskSlab)
+    let object = heap.classType("Object", fields: [])
+    let dead = heap.block([object, Self.live])
+    let last = heap.block([slab, 0, UInt64(16) << 32 | 16, 0, dead, 0])
+    let next = heap.block([slab, last, UInt64(16) << 32 | 16, 0, 0, 0])
+    let first = heap.block([slab, next, UInt64(16) << 32 | 16, 0, 0, 0])
+    #expect(try heap.analysis().unreachable.count == 4)
+    for word in [first, first - 16] {
+      heap.threads = [ThreadState(tid: 7, stackPointer: 0x1000, threadPointer: 0x2000, registers: [word])]
+      let result = try heap.analysis()
+      // What lies in it is not alive.
+      #expect(result.unreachable.map { result.heap.blocks.address(Int($0)) } == [dead])
+    }
+  }
+
+  @Test func blocksInTheHandsOfTheAllocatorAreNoLeaks() throws {
+    let heap = SyntheticHeap()
+    let object = heap.classType("Object", fields: [])
+    let inside = heap.block([object, Self.live])
+    let table = heap.block([1, inside, 0])
+    heap.block([object, Self.live])
+    #expect(try heap.analysis().unreachable.count == 3)
+    heap.blocksInFlight = [table]
+    #expect(try heap.analysis().unreachable.count == 1)
+  }
+
   @Test func anIdleThreadsRegistersAreNoRoots() throws {
     let heap = SyntheticHeap()
     let object = heap.block([heap.classType("Object", fields: []), Self.live])

@@ -17,6 +17,7 @@ final class SyntheticHeap: ObjectTypeDecoder {
   private var globalWords = [UInt64](repeating: 0, count: 512)
   private var globalCount = 0
   var threads: [ThreadState] = []
+  var blocksInFlight: [UInt64] = []
   /// Words of a read-only private page.
   var protectedWords: [UInt64] = []
   static let protected: UInt64 = 0x5400_0000_0000
@@ -102,7 +103,7 @@ final class SyntheticHeap: ObjectTypeDecoder {
     let walk = HeapWalk(
       allocator: "test", isExact: isExact, blocks: builder.build(),
       checks: failingCheck ? [HeapWalk.SelfCheck(name: "chunk chain", expected: 1, found: 2)] : [],
-      ownedRanges: [heapRange])
+      ownedRanges: [heapRange], blocksInFlight: blocksInFlight)
     let image = ProcessImage(
       source: source, pid: nil, name: "test",
       mappings: [

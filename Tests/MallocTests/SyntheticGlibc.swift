@@ -49,6 +49,8 @@ struct SyntheticGlibc {
   var mappedBytes: UInt64 = 0
   var mappedInCache: [UInt64] = []
   var sbrkBase: UInt64 = 0
+  /// Registers of threads that stand inside the allocator, by thread.
+  var inside: [Int: [UInt64]] = [:]
 
   static let libc: UInt64 = 0x7f40_0000_0000
   static let data: UInt64 = libc + 0x10_0000
@@ -90,7 +92,8 @@ struct SyntheticGlibc {
       writableRanges: [Self.data..<Self.data + 0x4000])
     let threads = (0..<options.threads).map {
       ThreadState(
-        tid: Int32($0 + 1), stackPointer: 0, threadPointer: options.hasThreadRegisters ? pointer(ofThread: $0) : 0)
+        tid: Int32($0 + 1), stackPointer: 0, instructionPointer: inside[$0] == nil ? 0 : Self.libc + 0x100,
+        threadPointer: options.hasThreadRegisters ? pointer(ofThread: $0) : 0, registers: inside[$0] ?? [])
     }
     return memory.image(modules: [module], threads: threads)
   }

@@ -24,7 +24,7 @@ struct DocumentationTests {
       tool: ReportFixtures.tool, pid: 1, name: "a", checks: [.init("kernel", .ok, "detail", advice: "advice")])
     for text in [
       try JSONReport.render(ReportFixtures.leaky), try JSONReport.render(ReportFixtures.running),
-      try JSONReport.render(ReportFixtures.healthy),
+      try JSONReport.render(ReportFixtures.healthy), try JSONReport.render(PageFixtures.growing),
     ] {
       for key in Self.keys(try JSONSerialization.jsonObject(with: Data(text.utf8))) {
         #expect(prose.contains("`\(key)`"), "docs/report-schema.md does not say what \(key) is")
@@ -50,7 +50,8 @@ struct DocumentationTests {
   /// Links between the pages lead somewhere.
   @Test(arguments: [
     "README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/freeze.md", "docs/how-leaks-are-decided.md",
-    "docs/history.md", "docs/holders.md", "docs/how-it-decides.md", "docs/performance.md", "docs/report-schema.md",
+    "docs/history.md", "docs/holders.md", "docs/html-report.md", "docs/how-it-decides.md", "docs/performance.md",
+    "docs/report-schema.md",
     "docs/snapshots.md",
     "docs/suppressions.md",
     "Examples/leaky-service/README.md",

@@ -36,6 +36,28 @@ import Testing
     #expect(try Snapshot(decoding: one.encoded(), path: "a") == one)
   }
 
+  /// Contents are kept only where they were asked for.
+  @Test func noContentsUnlessAsked() throws {
+    var container = ContainerSummary(
+      kind: .dictionary, keyType: "String", valueType: "User", containers: 1, entries: 1, slots: 2, inlineBytes: 100,
+      behindBytes: 0, emptyBytes: 0)
+    container.keys = KeySummary(kind: .strings, looked: 1, distinct: 1, samples: [])
+    func rows() -> [Snapshot.Row] {
+      let holder = Holder(
+        kind: .root, name: "users", root: NamedRoot(kind: .global, title: "users"), field: "", count: 1, ownBytes: 0,
+        retainedBytes: 100, container: container)
+      return Snapshot(
+        toolVersion: "1", process: "shop", pid: 1, time: 0,
+        retained: HolderReport(
+          reachableBytes: 100, reachableBlocks: 1, holders: [holder], otherCount: 0, otherBytes: 0), census: [],
+        tasks: TaskReport(tasks: 0, retainedBytes: 0, groups: [])
+      ).holders
+    }
+    #expect(rows().map(\.keys) == [nil])
+    container.keys?.samples = ["alice"]
+    #expect(rows().map(\.keys) == [["alice"]])
+  }
+
   @Test func moreEntriesOrBiggerOnes() throws {
     let more = try SnapshotDiff([snapshot(10), snapshot(30), snapshot(20)])
     let row = try #require(more.holders.first { $0.entries != nil })

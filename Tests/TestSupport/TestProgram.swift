@@ -52,8 +52,12 @@ public enum TestProgram {
     if FileManager.default.fileExists(atPath: binary) { return binary }
     let sources = files.filter { file in endings.contains { file.hasSuffix($0) } }
     let temporary = binary + ".tmp"
-    try run(tool, sources + flags + ["-o", temporary])
-    if strip { try run("strip", [temporary]) }
+    if strip {
+      // The same program, not a second compilation of it.
+      try run("strip", ["-o", temporary, path(name, build)])
+    } else {
+      try run(tool, sources + flags + ["-o", temporary])
+    }
     try FileManager.default.moveItem(atPath: temporary, toPath: binary)
     return binary
   }

@@ -24,6 +24,16 @@ func makeTree(_ count: Int) -> Node? {
   return nodes.first
 }
 
+/// One chain of `count` nodes. Each refers back to one half as far from the start, so that nothing is a plain list.
+func makeList(_ count: Int) -> Node? {
+  let nodes = (0..<count).map { Node($0) }
+  for index in 0..<count {
+    if index + 1 < count { nodes[index].left = nodes[index + 1] }
+    nodes[index].right = nodes[index / 2]
+  }
+  return nodes.first
+}
+
 /// What a campaign offers to one user: 192 bytes in a dictionary.
 struct Offer {
   var campaign: Int64

@@ -59,6 +59,45 @@ struct HeapMeasurements {
       ["objects", "blocks", "wall s", "M blocks/s", "peak MiB", "bytes/block", "pause ms", "fork ms", "leaked"], rows)
   }
 
+  /// `retained` beside `leaks` on the same process, in turn: what dominators and retained sizes add to marking.
+  func holders() throws {
+    struct Answer: Decodable { var phases: [Report.Phase] }
+    var rows: [[String]] = []
+    for (shape, count) in [("tree", 100_000), ("tree", 1_000_000), ("tree", 10_000_000), ("list", 10_000_000)] {
+      let target = try Child([heaps, shape, "\(count)"])
+      defer { target.stop() }
+      try target.wait(for: "READY")
+      var totals: [Double] = []
+      var phases: [String: [Double]] = [:]
+      var peaks = (leaks: 0, retained: 0)
+      for _ in 0..<3 {
+        let (_, leaks) = try Report.leaks(memwhy, target.pid)
+        peaks.leaks = max(peaks.leaks, leaks.peakBytes)
+        let other = try Child.run([memwhy, "retained", "--json", "\(target.pid)"])
+        guard other.status == 0 else { throw Failure("retained ended with \(other.status): \(other.errors)") }
+        totals.append(other.seconds)
+        peaks.retained = max(peaks.retained, other.peakBytes)
+        for phase in try JSONDecoder().decode(Answer.self, from: Data(other.output.utf8)).phases {
+          phases[phase.name, default: []].append(Double(phase.nanoseconds) / 1e9)
+        }
+      }
+      func time(_ phase: String) -> Double { median(phases[phase] ?? []) }
+      let marking = time("following references")
+      let holders = time("finding who holds what")
+      rows.append([
+        "\(shape) of \(count)", format(median(totals)), format(marking), format(holders),
+        format(holders / max(marking, 1e-6), 1), format(time("answering")), "\(peaks.retained >> 20)",
+        format(Double(peaks.retained - peaks.leaks) / Double(count), 1),
+      ])
+    }
+    printTable(
+      "memwhy retained (medians of 3; holders: graph, dominators, retained sizes)",
+      [
+        "heap", "wall s", "marking s", "holders s", "holders/marking", "tree of holders s", "peak MiB",
+        "bytes/block more than leaks",
+      ], rows)
+  }
+
   func incident() throws {
     var rows: [[String]] = []
     for ids in [20_000, 100_000] {

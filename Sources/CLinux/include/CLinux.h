@@ -9,6 +9,7 @@
 #include <linux/openat2.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "CLinuxPacket.h"
 #include "CLinuxPagemap.h"
 #include "CLinuxProcess.h"
 #include "CLinuxTrace.h"
@@ -18,3 +19,11 @@ static inline int memwhy_open_in_root(int root, const char *path) {
   struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, .resolve = RESOLVE_IN_ROOT};
   return (int)syscall(SYS_openat2, root, path, &how, sizeof how);
 }
+
+/* Whether a file has this extended attribute: getxattr(2). */
+static inline int memwhy_has_attribute(const char *path, const char *name) {
+  return syscall(SYS_getxattr, path, name, (void *)0, (size_t)0) > 0;
+}
+
+/* memfd_create(2), closed at exec: memory that is a file. */
+static inline int memwhy_memory_file(const char *name) { return (int)syscall(SYS_memfd_create, name, 1U); }

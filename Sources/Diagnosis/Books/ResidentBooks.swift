@@ -44,17 +44,21 @@ public struct ResidentBooks: Codable, Sendable, Hashable {
   public var rows: [String: Int64]
   /// Resident set in bytes, the sum of all mappings.
   public var resident: UInt64
-  /// Resident pages of the heap in which nothing is live: what `malloc_trim(0)` would give back. nil where pages were not looked at.
+  /// Resident pages of the heap that `malloc_trim(0)` would give back. nil where pages were not looked at.
   public var trimmable: UInt64?
+  /// Resident pages at the ends of threads' arenas: free, and not given back by `malloc_trim`. nil as above.
+  public var threadTops: UInt64?
   /// Largest anonymous mappings outside malloc: start address, resident bytes.
   public var largestMappings: [UInt64]
 
   public init(
-    rows: [Holder: Int64], resident: UInt64, trimmable: UInt64? = nil, largestMappings: [UInt64] = []
+    rows: [Holder: Int64], resident: UInt64, trimmable: UInt64? = nil, threadTops: UInt64? = nil,
+    largestMappings: [UInt64] = []
   ) {
     self.rows = Dictionary(uniqueKeysWithValues: rows.filter { $0.value != 0 }.map { ($0.key.rawValue, $0.value) })
     self.resident = resident
     self.trimmable = trimmable
+    self.threadTops = threadTops
     self.largestMappings = largestMappings
   }
 

@@ -8,6 +8,8 @@ public struct Evidence: Sendable {
   public var heaps: [HeapFacts]
   /// Bytes that must not be passed; nil for none.
   public var limit: Double?
+  /// The limit is the control group's, so all that it charges and cannot give back counts against it.
+  public var limitIsOfGroup: Bool
   /// What load is, for sentences: a metric's name, or `processor time`.
   public var loadName: String?
   /// Seconds that the process had lived when it was first looked at; nil where unknown.
@@ -17,15 +19,20 @@ public struct Evidence: Sendable {
   /// The level without what load takes, tested; nil where load does not matter.
   public let withoutLoad: GrowthTest?
   public let loadModel: LoadModel?
+  /// What became more in the heap; nil where there are no two snapshots.
+  let heapGrowth: HeapGrowth?
 
   public init(
     lives: [[Sample]], heaps: [HeapFacts] = [], limit: Double? = nil, loadName: String? = nil, age: Double? = nil
   ) {
     self.lives = lives
     self.heaps = heaps.sorted { $0.time < $1.time }
+    heapGrowth = HeapGrowth(self.heaps)
     self.age = age
     let last = lives.last ?? []
-    self.limit = limit.flatMap { $0.isFinite ? $0 : nil } ?? last.last { $0[.groupLimit] != nil }?[.groupLimit]
+    let own = limit.flatMap { $0.isFinite ? $0 : nil }
+    self.limit = own ?? last.last { $0[.groupLimit] != nil }?[.groupLimit]
+    limitIsOfGroup = own == nil && self.limit != nil
     let memory = lives.map { Series($0.filter { $0[.rss] != nil }.map { Self.level($0) }) }
     let level = memory.last?.values.last ?? 0
     let material = Self.material(level)
@@ -36,12 +43,21 @@ public struct Evidence: Sendable {
     self.loadName = hasLoad ? loadName ?? "load" : load.isEmpty ? nil : "processor time"
     let model = memory.last.flatMap { LoadModel(memory: $0, load: load) }
     loadModel = model
-    if let model, let own = memory.last, model.correlation > 0.3 {
-      withoutLoad = GrowthTest([model.withoutLoad(memory: own, load: load)], material: material)
+    if let model, model.correlation > Self.followsLoad {
+      // Each life has a load and a weight of its own.
+      let rest = zip(lives, memory).map { life, own in
+        let load = Series(life, hasLoad ? .load : .cpu).rates
+        guard let model = LoadModel(memory: own, load: load), model.correlation > Self.followsLoad else { return own }
+        return model.withoutLoad(memory: own, load: load)
+      }
+      withoutLoad = GrowthTest(rest, material: material)
     } else {
       withoutLoad = nil
     }
   }
+
+  /// Rank correlation of memory and load from which a part of memory is put to the load.
+  private static let followsLoad = 0.3
 
   /// What a process needs, in memory or in swap.
   private static func level(_ sample: Sample) -> (Double, Double) {
@@ -61,6 +77,15 @@ public struct Evidence: Sendable {
   var heapPair: (first: HeapFacts, last: HeapFacts)? {
     guard let first = heaps.first, let last = heaps.last, last.time > first.time else { return nil }
     return (first, last)
+  }
+
+  /// What the service says it has done between the snapshots; nil where it does not count, or nothing was done.
+  var workDone: (name: String, amount: Double)? {
+    guard let (first, last) = heapPair, let loadName else { return nil }
+    let counts = (lives.last ?? []).filter { (first.time - 2000...last.time + 2000).contains($0.time) }
+      .compactMap { $0[.load] }
+    guard let low = counts.first, let high = counts.last, high > low else { return nil }
+    return (loadName, high - low)
   }
 
   /// Hours between the two snapshots.
@@ -94,27 +119,73 @@ public struct Evidence: Sendable {
   /// The test that decides: without load where load explains a part, else of the level itself.
   public var decisive: GrowthTest { withoutLoad ?? rss }
 
+  /// When the limit is reached; nil where there is none.
+  ///
+  /// Against a control group's limit counts what the kernel cannot take back when memory is short: anonymous and shared memory of all
+  /// processes, kernel memory and network buffers. A verdict on resident memory alone would halve what threads and pipes cost, and take page
+  /// cache of mapped files for a danger.
+  public var forecast: Forecast? {
+    guard let limit else { return nil }
+    guard limitIsOfGroup, let sample = lives.last?.last(where: { Self.charged($0) != nil }),
+      let now = Self.charged(sample)
+    else { return Forecast(decisive, limit: limit) }
+    if withoutLoad == nil {
+      let series = lives.map { life in
+        Series(life.compactMap { sample in Self.charged(sample).map { (Double(sample.time) / 1000, $0) } })
+      }
+      return Forecast(GrowthTest(series, material: Self.material(now)), limit: limit)
+    }
+    // Load is known of the process only: what else is charged counts as it is now.
+    return Forecast(decisive, limit: limit, besides: now - Self.level(sample).1)
+  }
+
+  /// Bytes that a group cannot give back without ending somebody; nil where it does not say.
+  private static func charged(_ sample: Sample) -> Double? {
+    guard let anonymous = sample[.groupAnonymous] else { return nil }
+    return anonymous + (sample[.groupShared] ?? 0) + (sample[.groupKernel] ?? 0) + (sample[.groupSocket] ?? 0)
+  }
+
   /// How sure growth is at most, by what the window allows.
   public var growthConfidence: Confidence {
     let test = decisive
-    guard test.pattern == .growing, rss.pattern == .growing || rss.pattern == .undecided else { return .possible }
-    // A service that has just begun warms up; a load that rises all the time looks like growth.
-    if let age, age < 60, span < 600 { return .possible }
-    if let loadModel, loadModel.isConfounded, loadModel.correlation > 0.6,
-      loadModel.high > 1.5 * max(loadModel.low, 1e-9)
-    {
-      return .possible
-    }
+    guard isGrowing, !isYoung, !loadRoseAllTheTime else { return .possible }
     return span >= 600 && test.probability < 0.001 && test.epochs >= 10 ? .certain : .likely
+  }
+
+  /// How sure it is that a named place grows and goes on growing.
+  func confidence(of place: GrowingPlace) -> Confidence {
+    let test = decisive
+    guard isGrowing, !loadRoseAllTheTime, place.risenSteps == place.steps else { return .possible }
+    let isClear = test.probability < 0.001 && test.epochs >= 10
+    if isYoung {
+      // A warm-up bends as it fills. What has at least doubled at an even rate while it was watched is filling with something else.
+      return isClear && test.bend >= 0.8 && Double(place.growth) >= 0.5 * Double(place.retained) ? .likely : .possible
+    }
+    let isLong = span >= 600 || span >= 120 && place.steps >= 3
+    return isClear && isLong ? .certain : .likely
+  }
+
+  private var isGrowing: Bool {
+    decisive.pattern == .growing && (rss.pattern == .growing || rss.pattern == .undecided)
+  }
+
+  /// A service that has just begun warms up.
+  private var isYoung: Bool { age.map { $0 + span < 60 } ?? false }
+
+  /// A load that rises all the time looks like growth.
+  private var loadRoseAllTheTime: Bool {
+    guard let loadModel else { return false }
+    return loadModel.isConfounded && loadModel.correlation > 0.6 && loadModel.high > 1.5 * max(loadModel.low, 1e-9)
   }
 
   /// Why growth is no more than possible, for the remarks; nil where nothing stands in the way.
   public var caution: String? {
     guard decisive.pattern == .growing, growthConfidence == .possible else { return nil }
-    if let age, age < 60, span < 600 {
+    if isYoung {
       return
-        "The process began only \(Say.span(age)) before: a warm-up looks the same. Look again later, or watch longer with --for."
+        "The process began only \(Say.span((age ?? 0) + span)) ago: a warm-up looks the same. Look again later, or watch longer with --for."
     }
+    guard loadRoseAllTheTime else { return nil }
     return
       "\(loadName ?? "The load") rose all the time as memory did: growth cannot be told from load yet. Watch longer with --for."
   }

@@ -1,70 +1,72 @@
 import HeapGraph
 
 extension HeapFacts {
-  /// Flattens the tree of holders into places.
+  /// Takes over what the graph knows of holders, tasks and waste; the image must still be readable.
   ///
-  /// - Parameter share: places that keep less than this part of the reachable bytes are left out.
-  public static func places(_ report: HolderReport) -> [Holder] {
+  /// - Parameters:
+  ///   - share: places that keep less than this part of the reachable bytes are left out.
+  ///   - findsWaste: compare all blocks for equal copies, which reads every byte that has a type.
+  /// - Throws: what the graph throws where memory cannot be read.
+  public mutating func add(_ graph: HeapHolders, share: Double = 0.002, findsWaste: Bool = false) throws {
+    var flat = Self.places(try graph.holders(cut: share))
+    let fields = try graph.leadingFields(of: flat.unnamed.map(\.address))
+    for (index, address) in flat.unnamed {
+      guard let field = fields[address] else { continue }
+      flat.places[index].owner = field.name
+      // A frame that works on it came in between: the variable behind the object is its holder.
+      if flat.places[index].heldBy == nil { flat.places[index].heldBy = field.roots.first { !Self.isFrame($0) } }
+    }
+    holders = flat.places
+    tasks = Array(try graph.tasks().groups.prefix(Self.mostRows))
+    guard findsWaste else { return }
+    var report = try graph.waste()
+    report.duplicates = Array(report.duplicates.prefix(20))
+    report.spare = Array(report.spare.prefix(20))
+    waste = report
+  }
+
+  /// Small enough to be kept by the hundred: the largest places, and no comparison of blocks.
+  public func shortened(to most: Int = 200) -> HeapFacts {
+    var facts = self
+    facts.waste = nil
+    if let holders, holders.count > most {
+      // Parents keep more than their children, so whole paths stay.
+      let cut = holders.map(\.retained).sorted(by: >)[most - 1]
+      facts.holders = holders.filter { $0.retained >= cut }
+    }
+    return facts
+  }
+
+  /// A frame or a register, as `NamedRoot.title` calls them: where work was just then says nothing about who keeps what it works on.
+  private static func isFrame(_ title: String) -> Bool {
+    title.hasSuffix(" on the main thread") || title.contains(" on thread ") || title.contains("(a register of ")
+  }
+
+  /// Flattens the tree of holders into places. `unnamed` are containers to which no field leads in the tree.
+  static func places(_ report: HolderReport) -> (places: [Holder], unnamed: [(index: Int, address: UInt64)]) {
     var places: [Holder] = []
-    func add(_ node: HeapGraph.Holder, _ path: [String]) {
+    var unnamed: [(Int, UInt64)] = []
+    func add(
+      _ node: HeapGraph.Holder, under parent: HeapGraph.Holder?, _ path: [String], _ root: NamedRoot.Kind?,
+      _ heldBy: String?
+    ) {
       let step = node.kind == .root || node.field.isEmpty ? node.name : node.field
       let own = path + [step]
-      places.append(Holder(path: own, type: node.name, count: UInt64(max(node.count, 0)), retained: node.retainedBytes))
+      var place = Holder(
+        path: own, type: node.name, count: UInt64(max(node.count, 0)), retained: node.retainedBytes,
+        container: node.container, root: root, heldBy: heldBy)
+      if let parent, node.field.hasPrefix(".") {
+        place.owner = parent.name + node.field
+      } else if node.count == 1, node.kind != .root, node.container != nil, let example = node.example,
+        let address = UInt64(example.dropFirst(2), radix: 16)
+      {
+        unnamed.append((places.count, address))
+      }
+      places.append(place)
       guard places.count < 2000 else { return }
-      for child in node.children { add(child, own) }
+      for child in node.children { add(child, under: node, own, root, heldBy) }
     }
-    for root in report.holders { add(root, []) }
-    return places
-  }
-}
-
-/// Where growth hangs: the place whose own number stays while what it keeps becomes more.
-struct GrowingPlace {
-  /// `Store.shared.profiles`, for people.
-  var name: String
-  var growth: Int64
-  var retained: UInt64
-  /// What became more below it, and by how many.
-  var content: String?
-  var contentGrowth: Int64 = 0
-
-  /// A child that has this part of its parent's growth is followed: the "big drop" of Eclipse MAT (its ratio is 0.7).
-  private static let follow = 0.7
-
-  /// O(places²) for some hundred places.
-  static func find(_ first: HeapFacts, _ last: HeapFacts) -> GrowingPlace? {
-    guard let before = first.holders, let after = last.holders else { return nil }
-    let old = Dictionary(before.map { ($0.path, $0) }) { first, _ in first }
-    func delta(_ place: HeapFacts.Holder) -> Int64 { Int64(place.retained) - Int64(old[place.path]?.retained ?? 0) }
-    func more(_ place: HeapFacts.Holder) -> Int64 { Int64(place.count) - Int64(old[place.path]?.count ?? 0) }
-    guard var current = after.filter({ $0.path.count == 1 }).max(by: { delta($0) < delta($1) }), delta(current) > 0
-    else { return nil }
-    var point = current
-    var content: HeapFacts.Holder?
-    while true {
-      let children = after.filter {
-        $0.path.count == current.path.count + 1 && Array($0.path.dropLast()) == current.path
-      }
-      guard let next = children.max(by: { delta($0) < delta($1) }),
-        Double(delta(next)) >= follow * Double(delta(current))
-      else { break }
-      // New at the second snapshot but single: a container that was made anew when it grew.
-      if more(next) > 1 {
-        content = next
-        break
-      }
-      point = next
-      current = next
-    }
-    return GrowingPlace(
-      name: title(point.path), growth: delta(point), retained: point.retained, content: content?.type,
-      contentGrowth: content.map(more) ?? 0)
-  }
-
-  /// Fields are written behind what holds them, other steps with an arrow.
-  static func title(_ path: [String]) -> String {
-    path.reduce("") { text, step in
-      text.isEmpty ? step : step.hasPrefix(".") || step.hasPrefix("[") ? text + step : text + " -> " + step
-    }
+    for root in report.holders { add(root, under: nil, [], root.root?.kind, root.heldBy.first { !isFrame($0) }) }
+    return (places, unnamed)
   }
 }

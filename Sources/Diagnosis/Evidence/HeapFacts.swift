@@ -70,12 +70,28 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     public var count: UInt64
     /// Bytes that would go with them.
     public var retained: UInt64
+    /// What the containers at its end hold; nil where they are none.
+    public var container: ContainerSummary?
+    /// Kind of the root at the top of the path; nil where several roots share it.
+    public var root: NamedRoot.Kind?
+    /// The field by which an object refers to it, `OfferCache.offersByUser`: stays the same where a path does not, because a stack word
+    /// came in between.
+    public var owner: String?
+    /// A variable or frame that leads there, where several do.
+    public var heldBy: String?
 
-    public init(path: [String], type: String, count: UInt64, retained: UInt64) {
+    public init(
+      path: [String], type: String, count: UInt64, retained: UInt64, container: ContainerSummary? = nil,
+      root: NamedRoot.Kind? = nil, owner: String? = nil, heldBy: String? = nil
+    ) {
       self.path = path
       self.type = type
       self.count = count
       self.retained = retained
+      self.container = container
+      self.root = root
+      self.owner = owner
+      self.heldBy = heldBy
     }
   }
 
@@ -93,6 +109,10 @@ public struct HeapFacts: Codable, Sendable, Hashable {
   public var books: ResidentBooks?
   /// Places that keep at least half a percent of what is reachable; nil where that was not looked at.
   public var holders: [Holder]?
+  /// Live tasks by what they do; nil where that was not looked at.
+  public var tasks: [TaskGroup]?
+  /// Equal copies and unused room; nil where that was not looked at.
+  public var waste: WasteReport?
   public var threads: Int
   /// Nanoseconds for which the process stood still.
   public var pause: UInt64?
@@ -129,7 +149,26 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     for arena in arenas { numbers += [arena.system, arena.live, arena.free, arena.top] }
     for row in census { numbers += [row.count, row.bytes] }
     for leak in leaks ?? [] { numbers += [leak.instances, leak.blocks, leak.bytes] }
-    for holder in holders ?? [] { numbers += [holder.count, holder.retained] }
+    for holder in holders ?? [] {
+      numbers += [holder.count, holder.retained]
+      if let own = holder.container {
+        numbers += [own.entries, own.slots, own.inlineBytes, own.behindBytes, own.emptyBytes]
+        numbers += [UInt64(own.containers.magnitude), UInt64(own.values?.valueBytes.magnitude ?? 0)]
+      }
+    }
+    for group in tasks ?? [] {
+      numbers +=
+        [group.tasks.magnitude, group.lost.magnitude, group.handleOnly.magnitude].map(UInt64.init) + [
+          group.retainedBytes
+        ]
+    }
+    if let waste {
+      numbers += [waste.reachableBytes, waste.duplicateBytes, waste.spareBytes, waste.pinnedBytes]
+      for group in waste.duplicates { numbers += [UInt64(group.blocks.magnitude), group.savedBytes] }
+      for room in waste.spare { numbers += [room.entries, room.slots, room.emptyBytes] }
+      for views in waste.pinned { numbers += [views.shownBytes, views.pinnedBytes, views.savedBytes] }
+    }
+    if let books { numbers += [books.trimmable ?? 0, books.threadTops ?? 0] + books.largestMappings }
     for amount in books?.rows.values.map(\.magnitude) ?? [] { numbers.append(amount) }
     return numbers.count < 1_000_000 && numbers.allSatisfy { $0 < most }
   }
@@ -160,14 +199,33 @@ extension HeapFacts {
       arenas: walk.arenas.map {
         Arena(isMain: $0.isMain, system: $0.systemBytes, live: $0.liveBytes, free: $0.freeBytes, top: $0.topBytes)
       }, census: rows,
-      leaks: analysis.leaks.map { groups in
-        groups.prefix(Self.mostRows).map { group in
-          Leak(
-            kind: group.kind.rawValue, title: group.title, waitsIn: group.waitsIn.first,
-            confidence: Confidence(group.confidence), instances: UInt64(group.instances), blocks: UInt64(group.blocks),
-            bytes: group.bytes)
-        }
-      }, books: books, threads: threads, pause: pause)
+      leaks: analysis.leaks.map(Self.leaks), books: books, threads: threads, pause: pause)
+  }
+}
+
+extension HeapFacts {
+  /// Largest first; beyond `mostRows` one row a kind, so that their sum stays what it is.
+  private static func leaks(_ groups: [LeakGroup]) -> [Leak] {
+    var rows = groups.prefix(mostRows).map { group in
+      Leak(
+        kind: group.kind.rawValue, title: group.title, waitsIn: group.waitsIn.first,
+        confidence: Confidence(group.confidence), instances: UInt64(group.instances), blocks: UInt64(group.blocks),
+        bytes: group.bytes)
+    }
+    var rest: [String: Leak] = [:]
+    for group in groups.dropFirst(mostRows) {
+      var row =
+        rest[group.kind.rawValue]
+        ?? Leak(
+          kind: group.kind.rawValue, title: "smaller groups", confidence: .likely, instances: 0, blocks: 0, bytes: 0)
+      row.instances += UInt64(group.instances)
+      row.blocks += UInt64(group.blocks)
+      row.bytes += group.bytes
+      row.confidence = min(row.confidence, Confidence(group.confidence))
+      rest[group.kind.rawValue] = row
+    }
+    rows += rest.values.sorted { $0.kind < $1.kind }
+    return rows
   }
 }
 

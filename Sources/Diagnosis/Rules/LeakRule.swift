@@ -11,12 +11,20 @@ struct LeakRule: Rule {
     let before = evidence.heapPair.map { pair in
       Dictionary((pair.first.leaks ?? []).map { ($0.identity, $0) }) { first, _ in first }
     }
+    let lost = LostMessages(leaks, before: before)
     let found = leaks.compactMap { leak -> Finding? in
       let growth = before.map { Int64(leak.bytes) - Int64($0[leak.identity]?.bytes ?? 0) }
       guard leak.bytes >= negligible || (growth ?? 0) > 0 else { return nil }
+      // The messages of lost continuations count with the tasks that were lost.
+      if lost != nil, leak.kind == "native", leak.bytes >= LostMessages.fewest { return nil }
       return finding(leak, growth: growth, hours: evidence.heapHours)
     }
-    return Array(found.sorted { ($0.growth ?? 0, $0.holds) > ($1.growth ?? 0, $1.holds) }.prefix(most))
+    var sorted = found.sorted { ($0.growth ?? 0, $0.holds) > ($1.growth ?? 0, $1.holds) }
+    if let lost, let index = sorted.firstIndex(where: { $0.cause == .lostTasks }) {
+      lost.add(to: &sorted[index])
+      sorted.insert(sorted.remove(at: index), at: 0)
+    }
+    return Array(sorted.prefix(most))
   }
 
   private static func finding(_ leak: HeapFacts.Leak, growth: Int64?, hours: Double?) -> Finding {

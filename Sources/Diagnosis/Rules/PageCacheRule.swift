@@ -38,7 +38,8 @@ struct PageCacheRule: Rule {
       lines.append("the process wrote \(Say.bytes(written)) meanwhile")
     }
     return Finding(
-      .pageCache, title: "page cache of files", confidence: evidence.ownsGroup ? .likely : .possible, growth: growth,
+      .pageCache, title: "page cache of files", confidence: evidence.ownsGroup && growth != nil ? .likely : .possible,
+      growth: growth,
       holds: now.saturatedAmount, evidence: lines,
       advice: [
         "set alarms on the working set or on memory.pressure, not on usage",

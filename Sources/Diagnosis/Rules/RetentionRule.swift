@@ -29,9 +29,10 @@ struct RetentionRule: Rule {
       Finding(
         isMany ? .manyArenas : .pinnedArena,
         title: isMany ? "\(heap.arenas.count) malloc arenas" : "one malloc arena with free memory that does not shrink",
-        confidence: isLarge ? (heap.books?.trimmable == nil ? .likely : .certain) : .likely, growth: growth,
-        holds: free,
-        evidence: lines(heap, free: free, resident: resident), advice: advice(heap, isMany: isMany),
+        confidence: isLarge ? (heap.books?.trimmable == nil ? .likely : .certain) : evidence.growthConfidence,
+        growth: growth, holds: free,
+        evidence: lines(heap, free: free, resident: resident),
+        advice: RetentionAdvice(heap, free: free, isMany: isMany).lines,
         overturnedBy: isMany
           ? "with MALLOC_ARENA_MAX=2 the process grows to the same size"
           : "malloc_trim(0), called in the process, gives back much less than is said here")
@@ -49,23 +50,54 @@ struct RetentionRule: Rule {
       )
     }
     if let trimmable = heap.books?.trimmable {
-      lines.append(
-        "\(Say.bytes(trimmable)) are whole pages in which nothing is live: what malloc_trim(0) would give back")
+      lines.append("malloc_trim(0) would give back \(Say.bytes(trimmable)): whole pages in which nothing is live")
+    }
+    if let tops = heap.books?.threadTops, tops >= negligible / 8 {
+      lines.append("\(Say.bytes(tops)) lie at the ends of threads' arenas, which malloc_trim leaves alone")
     }
     return lines
   }
+}
 
-  private static func advice(_ heap: HeapFacts, isMany: Bool) -> [String] {
+/// Which setting helps, and what it costs.
+struct RetentionAdvice {
+  let heap: HeapFacts
+  let free: UInt64
+  let isMany: Bool
+
+  init(_ heap: HeapFacts, free: UInt64, isMany: Bool) {
+    self.heap = heap
+    self.free = free
+    self.isMany = isMany
+  }
+
+  var lines: [String] {
+    var lines: [String] = []
+    let trimmable = heap.books?.trimmable ?? 0
+    let tops = heap.books?.threadTops ?? 0
     if isMany {
-      return [
-        "MALLOC_ARENA_MAX=2 in the environment bounds it; the price is waiting for locks where many threads allocate at once",
-        "or link jemalloc or mimalloc; or call malloc_trim(0) after the burst (it takes the arenas' locks, some ms per 100 MiB)",
-      ]
+      lines.append(
+        "MALLOC_ARENA_MAX=2 in the environment: arenas are shared, so what one thread freed another one uses; the price is waiting for locks where many threads allocate at once"
+      )
     }
-    return [
-      "call malloc_trim(0) after the burst (it takes the arenas' locks, some ms per 100 MiB); fewer arenas would not help",
-      "MALLOC_MMAP_THRESHOLD_=131072 keeps large buffers out of the arenas; the price is a system call and fresh pages for each of them",
-      "make the peak smaller: stream large bodies instead of collecting them",
-    ]
+    if trimmable * 2 >= free {
+      lines.append(
+        "malloc_trim(0) after the burst, from a timer or when idle: gives back \(Say.bytes(trimmable)) now; the price is the arenas' locks for some ms per 100 MiB, and page faults when the memory is used again"
+      )
+    }
+    if tops * 4 >= free {
+      lines.append(
+        "MALLOC_TRIM_THRESHOLD_=131072: ends of arenas are given back when they are freed (the threshold rises by itself to twice the largest mapped block that was freed, up to 64 MiB); the price is a system call and page faults where a level goes up and down"
+      )
+    }
+    if !isMany {
+      lines.append(
+        "MALLOC_MMAP_THRESHOLD_=131072: blocks above 128 KiB get mappings of their own, which free gives back at once, and no longer pin an arena; the price is a system call and fresh pages for each"
+      )
+      lines.append("make the peak smaller: stream large bodies instead of collecting them")
+    } else {
+      lines.append("or link jemalloc or mimalloc, which give memory back by themselves")
+    }
+    return lines
   }
 }

@@ -1,31 +1,127 @@
-/// Live Swift tasks that become more: work that is begun faster than it ends.
+import HeapGraph
+
+/// Live Swift tasks that become more: work that is begun faster than it ends, and finished tasks whose handles are kept.
+///
+/// Needs two snapshots. Lost tasks belong to the leaks.
 struct TasksRule: Rule {
-  private static let kinds: Set<String> = ["task", "taskSlab", "job"]
   private static let fewest: Int64 = 32
 
   static func findings(_ evidence: Evidence) -> [Finding] {
-    guard let (first, last) = evidence.heapPair, let hours = evidence.heapHours else { return [] }
-    let deltas = CensusDelta.rows(first, last) { kinds.contains($0.kind) }
-    let lost = { (heap: HeapFacts) in heap.leaks?.filter { $0.kind == "lostTask" } ?? [] }
-    let lostCount =
-      Int64(lost(last).reduce(0) { $0 + $1.instances }) - Int64(lost(first).reduce(0) { $0 + $1.instances })
-    let lostBytes = Int64(lost(last).reduce(0) { $0 + $1.bytes }) - Int64(lost(first).reduce(0) { $0 + $1.bytes })
-    let count = deltas.filter { $0.kind == "task" }.reduce(0) { $0 + $1.count } - max(lostCount, 0)
-    let growth = deltas.reduce(0) { $0 + $1.bytes } - max(lostBytes, 0)
-    guard count >= fewest, growth > 0 else { return [] }
-    let now = last.census.reduce(0) { $1.kind == "task" ? $0 + $1.count : $0 }
-    return [
-      Finding(
-        .tasks, title: "\(Say.count(Double(count))) more live tasks", confidence: evidence.growthConfidence,
-        growth: growth,
-        holds: last.bytes { kinds.contains($0.kind) },
-        evidence: [
-          "\(Say.count(Double(now))) tasks are alive, \(Say.count(Double(count))) more than at the first snapshot",
-          "their frames and stacks grew by \(Say.bytes(growth)), \(Say.rate(Double(growth), hours: hours))",
-        ],
-        advice: [
-          "bound how many run at once (a task group with a limit), give them a deadline, and cancel them when their client goes"
-        ], overturnedBy: "the number of live tasks falls back when the load does")
-    ]
+    guard let growth = evidence.heapGrowth, growth.taskBytes > 0 else { return [] }
+    let groups = growth.tasks.filter { $0.more >= fewest }
+    let finished = groups.filter { $0.group.state == .complete }
+    let waiting = groups.filter { $0.group.state != .complete }
+    var findings: [Finding] = []
+    if let worst = waiting.first {
+      findings.append(finding(waiting, worst, growth, evidence))
+    } else if finished.isEmpty, let bare = withoutGroups(growth, evidence) {
+      findings.append(bare)
+    }
+    if let worst = finished.first { findings.append(self.finished(finished, worst, growth, evidence)) }
+    return findings
+  }
+
+  private static func finding(
+    _ groups: [HeapGrowth.Tasks], _ worst: HeapGrowth.Tasks, _ growth: HeapGrowth, _ evidence: Evidence
+  ) -> Finding {
+    // The runtime's own helpers, such as what wakes a sleeper, have no function.
+    let named = groups.filter { !$0.group.functions.isEmpty }
+    let worst = named.first ?? worst
+    let more = (named.isEmpty ? groups : named).reduce(0) { $0 + $1.more }
+    let bytes = groups.reduce(0) { $0 + $1.growth }
+    let function =
+      zip(worst.group.functions, worst.group.isOwn).first { $0.1 }?.0 ?? Self.own(worst.group.functions)
+    let inner = worst.group.functions.first
+    let site =
+      function.map { $0 == inner ? "suspended in \($0)" : "suspended in \($0), there in \(inner ?? "")" }
+      ?? worst.group.state.words
+    var lines = groups.prefix(4).map { tasks in
+      let chain = tasks.group.functions.prefix(3).joined(separator: " <- ")
+      return
+        "+\(Say.count(Double(tasks.more))) \(tasks.group.state.words)\(chain.isEmpty ? "" : ": \(chain)"), +\(Say.bytes(tasks.growth)) with what they keep"
+    }
+    lines += growth.taskPlaces.prefix(1).map { "held by \($0.name)" }
+    if let location = worst.group.locations.first(where: { !$0.isEmpty }) { lines.append("at \(location)") }
+    let stuck = groups.reduce(0) { $0 + $1.group.handleOnly }
+    if stuck > 0 {
+      lines.append(
+        "\(Say.count(Double(stuck))) of them wait for a continuation that nobody has any more: only their handles are kept, so nothing can resume them"
+      )
+    }
+    lines.append("in all +\(Say.bytes(bytes)), \(Say.rate(Double(bytes), hours: growth.hours))")
+    return Finding(
+      stuck * 2 > worst.group.tasks ? .lostTasks : .tasks,
+      title: "\(Say.count(Double(more))) more live tasks, most \(site)", site: function,
+      confidence: evidence.growthConfidence, growth: bytes,
+      holds: groups.reduce(0) { $0 + $1.group.retainedBytes }, evidence: lines,
+      advice: [
+        stuck * 2 > worst.group.tasks
+          ? "resume the continuation on every path, errors and cancellation included"
+          : "bound how many run at once (a task group with a limit), give them a deadline, and cancel them when their client goes"
+      ], overturnedBy: "the number of live tasks falls back when the load does")
+  }
+
+  private static let libraries = [
+    "static Task.", "Task.", "Clock.", "static Clock.", "withTaskGroup", "withThrowingTaskGroup",
+    "withCheckedContinuation",
+    "withCheckedThrowingContinuation", "withUnsafeContinuation", "withUnsafeThrowingContinuation", "AsyncStream",
+    "AsyncThrowingStream", "TaskGroup", "ThrowingTaskGroup", "static Sequence", "withTaskCancellationHandler",
+  ]
+
+  /// The first function of the chain that is not the standard library's.
+  private static func own(_ functions: [String]) -> String? {
+    functions.first { name in !libraries.contains { name.hasPrefix($0) } } ?? functions.first
+  }
+
+  /// A finished task keeps its allocator's slabs as long as its handle is held.
+  private static func finished(
+    _ groups: [HeapGrowth.Tasks], _ worst: HeapGrowth.Tasks, _ growth: HeapGrowth, _ evidence: Evidence
+  ) -> Finding {
+    let more = groups.reduce(0) { $0 + $1.more }
+    let bytes = groups.reduce(0) { $0 + $1.growth }
+    let place = growth.taskPlaces.first
+    return Finding(
+      .tasks,
+      title: "\(Say.count(Double(more))) more finished tasks" + (place.map { ", kept by \($0.name)" } ?? ""),
+      site: place?.name ?? worst.group.functions.first, confidence: evidence.growthConfidence, growth: bytes,
+      holds: groups.reduce(0) { $0 + $1.group.retainedBytes },
+      evidence: [
+        "\(Say.count(Double(more))) more tasks have ended but are kept by their handles; each keeps its stack slabs beside its result: \(Say.bytes(bytes / max(more, 1))) a task",
+        "in all +\(Say.bytes(bytes)), \(Say.rate(Double(bytes), hours: growth.hours))",
+      ],
+      advice: [
+        "let handles of finished tasks go: remove a Task from the collection when its work is done, or use a discarding task group",
+        "keep the result, not the task",
+      ], overturnedBy: "the tasks are awaited later and their handles let go")
+  }
+
+  /// Blocks of tasks became more, but which tasks was not looked at.
+  private static func withoutGroups(_ growth: HeapGrowth, _ evidence: Evidence) -> Finding? {
+    let more = growth.rows.filter { $0.kind == "task" }.reduce(0) { $0 + $1.count }
+    guard more >= fewest, growth.tasks.isEmpty else { return nil }
+    return Finding(
+      .tasks, title: "\(Say.count(Double(more))) more live tasks", confidence: evidence.growthConfidence,
+      growth: growth.taskBytes, holds: evidence.heaps.last?.bytes { HeapGrowth.taskKinds.contains($0.kind) } ?? 0,
+      evidence: [
+        "their frames and stacks grew by \(Say.bytes(growth.taskBytes)), \(Say.rate(Double(growth.taskBytes), hours: growth.hours))"
+      ], advice: ["`memwhy tasks PID` lists them by the function in which they are suspended"],
+      overturnedBy: "the number of live tasks falls back when the load does")
+  }
+}
+
+extension TaskGroup.State {
+  /// For sentences: `tasks that wait for a continuation`.
+  var words: String {
+    switch self {
+    case .running: "tasks that run"
+    case .enqueued: "tasks in a queue"
+    case .unstarted: "tasks that have not begun"
+    case .complete: "tasks that have ended"
+    case .timer: "tasks that sleep"
+    case .waitsForContinuation: "tasks that wait for a continuation"
+    case .waitsForTask: "tasks that wait for another task"
+    case .waitsForGroup: "tasks that wait for their child tasks"
+    case .suspended: "tasks that are suspended"
+    }
   }
 }

@@ -25,7 +25,7 @@ struct ThreadsRule: Rule {
       "in the kernel they take about \(Say.bytes(now * kernelBytes)) more, which counts against the limit of the control group"
     )
     if isGrowing {
-      lines.append("the lowest number per epoch rises (Mann-Kendall, p = \(Say.probability(test.probability)))")
+      lines.append("the lowest number per epoch rises, p = \(Say.probability(test.probability))")
     }
     return [
       Finding(

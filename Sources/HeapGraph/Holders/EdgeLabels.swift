@@ -23,11 +23,14 @@ struct EdgeLabel: Hashable, Sendable {
 /// Labels of references and what they are called.
 struct EdgeLabels: Sendable {
   let heap: TypedHeap
+  let frames: AsyncFrameTable
+  /// Offsets up to here tell references in an object of unknown layout apart.
+  private static let describedBytes: UInt64 = 256
 
   func label(_ block: Int, _ offset: UInt64) -> EdgeLabel {
     let type = heap.types[heap.typeIndex(block)]
     switch type.layout {
-    case .array(let elements, let element):
+    case .array(let elements, let element), .ring(let elements, let element):
       guard offset >= UInt64(elements), element.stride > 0 else { return EdgeLabel(.field, offset) }
       return EdgeLabel(.element, (offset - UInt64(elements)) % UInt64(element.stride))
     case .hashTable(let bitmap, let key, let value):
@@ -39,27 +42,51 @@ struct EdgeLabels: Sendable {
       }
       guard offset >= UInt64(table.keys), key.stride > 0 else { return EdgeLabel(.field, offset) }
       return EdgeLabel(value == nil ? .element : .key, (offset - UInt64(table.keys)) % UInt64(key.stride))
-    case .taskSlab, .task: return EdgeLabel(.field, 0)
+    case .taskSlab, .task:
+      let start = heap.blocks.address(block)
+      // The function whose frame it is, counted from 1.
+      return EdgeLabel(.field, UInt64((frames.number(owning: start &+ offset, in: start) ?? -1) + 1))
     case .conservative where type.kind == .native: return EdgeLabel(.field, 0)
+    // Elements behind an instance's own fields, which nobody describes: one is as good as the other.
+    case .conservative where offset >= Self.describedBytes: return EdgeLabel(.element, 0)
     default: return EdgeLabel(.field, offset)
     }
+  }
+
+  /// The word's slot, where the type lists some.
+  func slot(_ block: Int, _ label: EdgeLabel) -> ReferenceSlot? {
+    let slots: [ReferenceSlot] =
+      switch (label.place, heap.types[heap.typeIndex(block)].layout) {
+      case (.element, .array(_, let element)), (.element, .ring(_, let element)): element.slots
+      case (.element, .hashTable(_, let key, _)), (.key, .hashTable(_, let key, _)): key.slots
+      case (.value, .hashTable(_, _, let value)): value?.slots ?? []
+      case (.field, .fixed(_, let slots)): slots
+      default: []
+      }
+    return slots.first { $0.offset == label.offset }
   }
 
   /// `.field`, `[…].field`, `[key]`, `[value].title`; empty where there is no name.
   func text(_ block: Int, _ label: EdgeLabel) -> String {
     let type = heap.types[heap.typeIndex(block)]
     func path(_ slots: [ReferenceSlot]) -> String {
-      let path = slots.first { $0.offset == label.offset }?.path ?? ""
+      guard let slot = slots.first(where: { $0.offset == label.offset }) else { return "" }
+      let path = BufferViewKind(slot)?.fieldPath(slot.path) ?? slot.path
       return path.isEmpty ? "" : path.hasPrefix("[") ? path : "." + path
     }
     switch (label.place, type.layout) {
-    case (.element, .array(_, let element)): return "[…]" + path(element.slots)
+    case (.element, .array(_, let element)), (.element, .ring(_, let element)): return "[…]" + path(element.slots)
     case (.element, .hashTable(_, let key, _)): return "[…]" + path(key.slots)
+    case (.element, .conservative): return "[…]"
     case (.key, .hashTable(_, let key, _)): return "[key]" + path(key.slots)
     case (.value, .hashTable(_, _, let value)): return "[value]" + path(value?.slots ?? [])
     case (.field, .fixed(_, let slots)):
       if label.offset == 8 { return " (weak reference count)" }
       return path(slots)
+    case (.field, .taskSlab), (.field, .task):
+      guard label.offset > 0, label.offset <= frames.functions.count else { return "" }
+      let function = frames.functions[label.offset - 1]
+      return function.isEmpty ? "" : " (frame of \(function))"
     default: return ""
     }
   }

@@ -52,7 +52,7 @@ public final class HeapHolders: @unchecked Sendable {
     var unreachedRoots = 0
     for index in 0..<graph.rootCount where tree.vertex(blockCount + index) == nil { unreachedRoots += 1 }
     reachableBlocks = max(0, tree.count - 1 - (graph.rootCount - unreachedRoots))
-    labels = EdgeLabels(heap: heap)
+    labels = EdgeLabels(heap: heap, frames: AsyncFrameTable(references))
   }
 
   /// The tree of holders.
@@ -107,14 +107,18 @@ public final class HeapHolders: @unchecked Sendable {
       if low < blocks.count, Int(blocks[low]) == node { titles.append(roots[index].title) }
     }
     if !titles.isEmpty { return titles }
-    let search = paths
-    var current = node
-    while current < graph.blockCount, let parent = search.parent(current) { current = parent }
-    return current < graph.top && current >= graph.blockCount ? [roots[current - graph.blockCount].title] : []
+    return root(leadingTo: node).map { [$0.title] } ?? []
   }
 
   /// Shortest paths from the roots to all blocks; made when first asked for.
   private(set) lazy var paths = ShortestPaths(graph, roots: roots)
+  private lazy var pathRoots = paths.roots(graph)
+
+  /// The root from which the shortest path to a block starts.
+  func root(leadingTo node: Int) -> NamedRoot? {
+    let index = Int(pathRoots[node])
+    return index < roots.count ? roots[index] : nil
+  }
 }
 
 /// The answer of `HeapHolders.holders`.
@@ -155,10 +159,14 @@ enum ContainerNames {
   static func readable(_ type: ObjectType) -> String {
     switch (type.kind, type.layout) {
     case (.arrayStorage, .array(_, let element)) where !element.typeName.isEmpty: "[\(element.typeName)] storage"
+    case (.arrayStorage, .ring(_, let element)) where !element.typeName.isEmpty: "Deque<\(element.typeName)> storage"
     case (.dictionaryStorage, .hashTable(_, let key, let value?)) where !key.typeName.isEmpty:
       "[\(key.typeName) : \(value.typeName)] storage"
     case (.setStorage, .hashTable(_, let key, _)) where !key.typeName.isEmpty: "Set<\(key.typeName)> storage"
     case (.stringStorage, _): "String storage"
+    // The compiler's name for the queue of jobs that a default actor keeps.
+    case (.class, .fixed(_, let slots)) where slots.contains { $0.path.hasSuffix("$defaultActor") }:
+      "actor \(type.name)"
     default: type.name
     }
   }

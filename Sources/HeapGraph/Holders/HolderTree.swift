@@ -73,11 +73,23 @@ struct HolderTreeBuilder {
       }
       var holder = try self.holder(key, group, field: "", above: [])
       holder.kind = .shared
-      holder.heldBy = holders.rootTitles(ofNode: tree.node(Int(group.members[0])))
+      holder.heldBy = heldBy(group)
       result.append(holder)
     }
     result.sort { ($0.retainedBytes, $1.name) > ($1.retainedBytes, $0.name) }
     return (result, otherCount, otherBytes)
+  }
+
+  /// Up to three roots: those that refer to the one block, or those that lead to most of several.
+  private func heldBy(_ group: Group) -> [String] {
+    let tree = holders.tree
+    if group.members.count == 1 { return holders.rootTitles(ofNode: tree.node(Int(group.members[0]))) }
+    var bytes: [String: UInt64] = [:]
+    for vertex in group.members {
+      guard let root = holders.root(leadingTo: tree.node(Int(vertex))) else { continue }
+      bytes[root.title, default: 0] &+= tree.retained[Int(vertex)]
+    }
+    return bytes.sorted { ($0.value, $1.key) > ($1.value, $0.key) }.prefix(3).map(\.key)
   }
 
   private struct GroupKey: Hashable {

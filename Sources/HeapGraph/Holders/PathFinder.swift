@@ -69,18 +69,25 @@ extension HeapHolders {
   /// Shortest paths to the objects of a type, or to the one at an address, merged by shape.
   ///
   /// - Throws: `HoldersError.noSuchType` with names that are near, `.noBlock` with the reason; `MemoryError`.
-  public func paths(to subject: Subject, image: ProcessImage) throws -> PathReport {
+  public func paths(to subject: Subject, image: ProcessImage, showContents: Bool = false) throws -> PathReport {
     switch subject {
     case .address(let address):
       let block = try self.block(at: address, image: image)
-      return try report([UInt32(block)], subject: "\(name(block)) at 0x\(String(address, radix: 16))")
+      let start = references.heap.blocks.address(block)
+      // The address may be that of a field.
+      let place = address == start ? "at" : "\(address - start) bytes into the block at"
+      return try report(
+        [UInt32(block)], subject: "\(name(block)) \(place) 0x\(String(start, radix: 16))",
+        positions: ElementPositions(references: references, showContents: showContents))
     case .type(let text):
       let types = try TypeQuery(heap: references.heap).types(named: text)
       var blocks: [UInt32] = []
       for block in 0..<graph.blockCount where types.indices.contains(references.heap.typeIndex(block)) {
         blocks.append(UInt32(block))
       }
-      return try report(blocks, subject: types.name)
+      let positions =
+        blocks.count == 1 ? ElementPositions(references: references, showContents: showContents) : nil
+      return try report(blocks, subject: types.name, positions: positions)
     }
   }
 
@@ -99,11 +106,11 @@ extension HeapHolders {
       reason: "it lies outside the heap, in \(mapping.path.isEmpty ? "anonymous memory" : mapping.path)")
   }
 
-  private func report(_ blocks: [UInt32], subject: String) throws -> PathReport {
+  private func report(_ blocks: [UInt32], subject: String, positions: ElementPositions?) throws -> PathReport {
     let search = paths
     let heap = references.heap
     let reached = blocks.filter { search.parent(Int($0)) != nil }
-    var shapes = PathShapes(self, search: search)
+    var shapes = PathShapes(self, search: search, positions: positions)
     let groups = try shapes.groups(reached)
     return PathReport(
       subject: subject, objects: blocks.count, bytes: blocks.reduce(0) { $0 + heap.blocks.size(Int($1)) },
@@ -116,6 +123,8 @@ private struct PathShapes {
   private let holders: HeapHolders
   private let search: ShortestPaths
   private var scanner: BlockScanner
+  /// For one object alone: its elements' and keys' positions on the way.
+  private let positions: ElementPositions?
 
   /// A shape is the shape of the path up to the parent, and the last step.
   private struct Key: Hashable {
@@ -127,9 +136,10 @@ private struct PathShapes {
   /// Longer paths are shown by their ends.
   private static let shownSteps = 24
 
-  init(_ holders: HeapHolders, search: ShortestPaths) {
+  init(_ holders: HeapHolders, search: ShortestPaths, positions: ElementPositions?) {
     self.holders = holders
     self.search = search
+    self.positions = positions
     scanner = holders.references.scanner()
   }
 
@@ -148,6 +158,7 @@ private struct PathShapes {
     }
     let labels = FlatArray<UInt32>(repeating: .max, count: blockCount)
     var sink = LabelSink(search: search, names: holders.labels, needed: needed, labels: labels)
+    if positions != nil { sink.offsets = [:] }
     try scanner.scan(count: sources.count, { Int(sources[$0]) }, into: &sink)
 
     // Parents come first in the order of the search.
@@ -196,13 +207,19 @@ private struct PathShapes {
           break
         }
         let parent = search.parent(node) ?? holders.graph.top
-        let field =
+        var field =
           parent < blockCount && key.label != .max ? holders.labels.text(parent, EdgeLabel(raw: key.label)) : ""
+        if let positions, let offset = sink.offsets?[UInt32(node)], let position = positions.text(parent, offset),
+          field.hasPrefix("["), let end = field.firstIndex(of: "]")
+        {
+          field = position + field[field.index(after: end)...]
+        }
         let kind = heap.type(node).kind
         steps.append(
           PathGroup.Step(
             field: field, type: holders.name(node),
-            isStorage: kind == .arrayStorage || kind == .dictionaryStorage || kind == .setStorage))
+            isStorage: kind == .arrayStorage || kind == .dictionaryStorage || kind == .setStorage
+              || (kind == .taskSlab && node != list[Int(number) - 1].block)))
         current = key.parent
       }
       steps.reverse()
@@ -226,11 +243,14 @@ private struct PathShapes {
     let names: EdgeLabels
     let needed: Bitmap
     let labels: FlatArray<UInt32>
+    /// Of each needed block; nil where they are not wanted.
+    var offsets: [UInt32: UInt64]?
 
     mutating func reference(from source: Int, offset: UInt64, to target: Int, _ strength: ReferenceSlot.Strength) {
       guard strength != .unowned, needed.contains(target), labels[target] == .max, search.parent(target) == source
       else { return }
       labels[target] = names.label(source, offset).raw
+      offsets?[UInt32(target)] = offset
     }
   }
 }

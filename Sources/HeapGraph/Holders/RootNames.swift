@@ -70,6 +70,8 @@ struct RootNames {
   /// What the compiler and the runtime keep beside a program's own variables.
   private static let runtimeNames = [
     "type metadata ", "demangling cache ", "lazy protocol witness", "lazy cache variable", "full type metadata ",
+    "metadata instantiation cache ", "protocol conformance descriptor ", "reflection metadata ",
+    "associated conformance ",
     "nominal type ", "associated type ", "generic ", "initialization token", "protocol ", "metaclass ",
   ]
   /// Static thread-local storage right below the thread pointer, in bytes.

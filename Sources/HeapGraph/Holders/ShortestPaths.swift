@@ -44,6 +44,16 @@ struct ShortestPaths: Sendable {
     count = end
   }
 
+  /// For each node the number of the root that its path starts from, `UInt32.max` where nothing leads there. O(nodes).
+  func roots(_ graph: ReferenceGraph) -> FlatArray<UInt32> {
+    let roots = FlatArray<UInt32>(repeating: Self.none, count: graph.graph.count)
+    for position in 0..<count {
+      let node = Int(order[position])
+      roots[node] = node >= graph.blockCount ? UInt32(node - graph.blockCount) : roots[Int(parents[node])]
+    }
+    return roots
+  }
+
   /// The node before this one on the path; nil for the top and for what nothing reaches.
   @inline(__always)
   func parent(_ node: Int) -> Int? {

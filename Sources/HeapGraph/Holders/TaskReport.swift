@@ -1,10 +1,13 @@
 import Malloc
+import ProcessImage
 import SwiftMetadata
 
-/// Live tasks that do the same: one state, one chain of async functions.
+/// Live tasks that do the same: one state, one chain of async functions, one kind of parent.
 public struct TaskGroup: Sendable, Hashable, Codable {
   public enum State: String, Sendable, Hashable, Codable {
     case running, enqueued, unstarted, complete
+    /// Enqueued for a later time: what `Task.sleep` and its kin leave with the executor.
+    case timer
     /// Waits for somebody who resumes its continuation.
     case waitsForContinuation
     case waitsForTask, waitsForGroup
@@ -12,62 +15,212 @@ public struct TaskGroup: Sendable, Hashable, Codable {
     case suspended
   }
 
+  public enum Relation: String, Sendable, Hashable, Codable {
+    /// Made by `Task` or `Task.detached`.
+    case own
+    case asyncLet, groupChild
+  }
+
+  /// Blocks of one type that go with the tasks.
+  public struct Held: Sendable, Hashable, Codable {
+    public var type: String
+    public var blocks: Int
+    /// With all that hangs on them.
+    public var bytes: UInt64
+  }
+
   public var state: State
   /// The async function in which the task is suspended, then those that wait for it.
   public var functions: [String]
+  /// Source line of each function, `Server.swift:41`; empty where it is not known or was not asked for.
+  public var locations: [String]
+  /// For each function whether it is the program's or a library's own, not one of the standard library.
+  public var isOwn: [Bool] = []
+  public var relation: Relation
+  /// Of children: the async function that made them.
+  public var parent: String?
   public var tasks: Int
   /// Of these, tasks that no pointer leads to: nobody can ever resume them.
   public var lost: Int
+  /// Of these, tasks that wait for a continuation while only `Task` handles lead to them: nobody can resume them either.
+  public var handleOnly: Int
   public var cancelled: Int
-  /// Bytes that would go with the tasks, their own included. Lost tasks count with their own bytes only.
+  /// Bytes that would go with the tasks, their own included. Lost tasks count with their own bytes only, `async let` with their parent.
   public var retainedBytes: UInt64
+  /// Largest first, up to three; without the tasks' own memory.
+  public var holds: [Held]
+  /// The root that leads to the first of them.
+  public var heldBy: String?
   public var example: String
 }
 
 /// The answer of `HeapHolders.tasks`.
 public struct TaskReport: Sendable, Hashable, Codable {
   public var tasks: Int
+  /// A task that hangs on another one is counted with it, once.
   public var retainedBytes: UInt64
   /// Most bytes first.
   public var groups: [TaskGroup]
+  /// Streams with elements that nobody has taken yet, most bytes first.
+  public var streams: [StreamBuffer] = []
 }
 
 extension HeapHolders {
-  /// Every task that has a block of its own, grouped by what it does. O(blocks). Child tasks of `async let` lie in their parent's memory
-  /// and count with it.
-  public func tasks() -> TaskReport {
-    struct Key: Hashable {
-      var state: TaskGroup.State
-      var functions: [String]
-    }
-    let heap = references.heap
-    var groups: [Key: TaskGroup] = [:]
-    for block in 0..<graph.blockCount where heap.type(block).kind == .task {
-      let address = heap.blocks.address(block)
-      guard let info = references.context.taskInfo(address) else { continue }
-      let key = Key(state: TaskGroup.State(info), functions: references.context.describeTask(address))
-      var group =
-        groups[key]
-        ?? TaskGroup(
-          state: key.state, functions: key.functions, tasks: 0, lost: 0, cancelled: 0, retainedBytes: 0,
-          example: "0x" + String(address, radix: 16))
+  /// Every task, grouped by what it does. O(blocks + references).
+  ///
+  /// - Parameter locate: source lines of code addresses, asked once for all groups.
+  public func tasks(locate: (([UInt64]) -> [UInt64: String])? = nil) throws -> TaskReport {
+    let tasks = try TaskFinder(self).tasks()
+    let resumable = try ResumableTasks(self)
+    var groups: [TaskGroupKey: TaskGroupBuilder] = [:]
+    for task in tasks {
+      var frames = frames(of: task.info.address)
+      // Of a task that is done only its outermost function still means something: what the task was for.
+      if task.info.isComplete { frames = (frames.last { !$0.isStandard } ?? frames.last).map { [$0] } ?? [] }
+      let key = TaskGroupKey(
+        state: state(task), functions: frames.map(\.function), relation: TaskGroup.Relation(task.info),
+        parent: task.info.parent == 0 ? nil : parentFunction(task.info))
+      var group = groups[key] ?? TaskGroupBuilder(address: task.info.address, frames: frames)
       group.tasks += 1
-      if info.isCancelled { group.cancelled += 1 }
-      if references.marked.contains(block) {
-        group.retainedBytes += tree.retainedBytes(ofNode: block)
-      } else {
-        group.lost += 1
-        group.retainedBytes += heap.blocks.size(block)
+      if task.info.isCancelled { group.cancelled += 1 }
+      if let block = task.block {
+        if references.marked.contains(block) {
+          group.retained &+= tree.retainedBytes(ofNode: block)
+          if key.state == .waitsForContinuation, resumable.isHeldByHandlesOnly(block) { group.handleOnly += 1 }
+          addHeld(block, to: &group)
+          if group.heldBy == nil { group.heldBy = root(leadingTo: block)?.title }
+        } else {
+          group.lost += 1
+          group.retained &+= references.heap.blocks.size(block)
+        }
       }
       groups[key] = group
     }
-    let sorted = groups.values.sorted {
-      ($0.retainedBytes, $0.tasks, $1.example) > ($1.retainedBytes, $1.tasks, $0.example)
-    }
+    let lines = locate?(Array(Set(groups.values.flatMap(\.codes))).sorted()) ?? [:]
+    let list = groups.map { key, group in
+      TaskGroup(
+        state: key.state, functions: key.functions, locations: group.codes.map { lines[$0] ?? "" },
+        isOwn: group.isOwn,
+        relation: key.relation, parent: key.parent, tasks: group.tasks, lost: group.lost, handleOnly: group.handleOnly,
+        cancelled: group.cancelled, retainedBytes: group.retained, holds: group.largest(3) { name($0) },
+        heldBy: group.heldBy, example: "0x" + String(group.address, radix: 16))
+    }.sorted { ($0.retainedBytes, $0.tasks, $1.example) > ($1.retainedBytes, $1.tasks, $0.example) }
     return TaskReport(
-      tasks: sorted.reduce(0) { $0 + $1.tasks }, retainedBytes: sorted.reduce(0) { $0 + $1.retainedBytes },
-      groups: sorted)
+      tasks: tasks.count, retainedBytes: outermostBytes(tasks.compactMap(\.block)), groups: list,
+      streams: try streamBuffers())
   }
+
+  /// Frames of functions that a developer knows, innermost first; recursion is one frame.
+  private func frames(of task: UInt64) -> [TaskFrame] {
+    var frames: [TaskFrame] = []
+    for frame in references.context.taskFrames(task)
+    where !frame.function.isEmpty && frames.last?.function != frame.function { frames.append(frame) }
+    return frames
+  }
+
+  /// A group, and an `async let`, lie in the frame of the function that made them; where that is not to be told, what the parent waits in.
+  private func parentFunction(_ task: TaskInfo) -> String? {
+    let place = task.isGroupChild ? task.group : task.address
+    let block = references.heap.blocks.index(containing: place)
+    let frames = frames(of: task.parent)
+    if block >= 0, let number = labels.frames.number(owning: place, in: references.heap.blocks.address(block)),
+      !labels.frames.functions[number].isEmpty
+    {
+      let owner = labels.frames.functions[number]
+      // The group's body runs one frame further in, and is what a developer knows.
+      guard task.isGroupChild, let index = frames.firstIndex(where: { $0.function == owner }), index > 0,
+        !frames[index - 1].isStandard
+      else { return owner }
+      return frames[index - 1].function
+    }
+    return (frames.first { !$0.isStandard } ?? frames.first)?.function
+  }
+
+  private func state(_ task: TaskFinder.Found) -> TaskGroup.State {
+    let state = TaskGroup.State(task.info)
+    guard state == .unstarted, let block = task.block, root(leadingTo: block)?.title == "_dispatch_timers_heap" else {
+      return state
+    }
+    return .timer
+  }
+
+  /// What hangs on a task, its own memory opened up.
+  private func addHeld(_ block: Int, to group: inout TaskGroupBuilder) {
+    guard let vertex = tree.vertex(block) else { return }
+    var open = [vertex]
+    while let next = open.popLast() {
+      tree.forEachChild(of: next) { child in
+        let node = tree.node(child)
+        guard node < graph.blockCount else { return }
+        if references.heap.type(node).kind == .taskSlab {
+          open.append(child)
+        } else {
+          group.hold(typeKey(node), node, tree.retained[child])
+        }
+      }
+    }
+  }
+
+  /// Bytes of tasks and all they keep, each byte once; lost tasks with their own.
+  private func outermostBytes(_ blocks: [Int]) -> UInt64 {
+    let isTask = Bitmap(count: max(tree.count, 1))
+    var total: UInt64 = 0
+    for block in blocks {
+      if let vertex = tree.vertex(block) { isTask.insert(vertex) } else { total &+= references.heap.blocks.size(block) }
+    }
+    // Dominators come before what they dominate.
+    let isBelow = Bitmap(count: max(tree.count, 1))
+    for vertex in 1..<max(tree.count, 1) {
+      let dominator = Int(tree.dominators.immediate[vertex])
+      if isBelow.contains(dominator) || isTask.contains(dominator) {
+        isBelow.insert(vertex)
+      } else if isTask.contains(vertex) {
+        total &+= tree.retained[vertex]
+      }
+    }
+    return total
+  }
+}
+
+private struct TaskGroupKey: Hashable {
+  var state: TaskGroup.State
+  var functions: [String]
+  var relation: TaskGroup.Relation
+  var parent: String?
+}
+
+private struct TaskGroupBuilder {
+  var address: UInt64
+  var codes: [UInt64]
+  var isOwn: [Bool]
+  var tasks = 0
+  var lost = 0
+  var handleOnly = 0
+  var cancelled = 0
+  var retained: UInt64 = 0
+  var heldBy: String?
+  private var held: [UInt64: (node: Int, blocks: Int, bytes: UInt64)] = [:]
+
+  init(address: UInt64, frames: [TaskFrame]) {
+    self.address = address
+    codes = frames.map(\.code)
+    isOwn = frames.map { !$0.isStandard }
+  }
+
+  mutating func hold(_ type: UInt64, _ node: Int, _ bytes: UInt64) {
+    let known = held[type] ?? (node, 0, 0)
+    held[type] = (known.node, known.blocks + 1, known.bytes &+ bytes)
+  }
+
+  func largest(_ count: Int, name: (Int) -> String) -> [TaskGroup.Held] {
+    held.values.sorted { ($0.bytes, $1.node) > ($1.bytes, $0.node) }.prefix(count).map {
+      TaskGroup.Held(type: name($0.node), blocks: $0.blocks, bytes: $0.bytes)
+    }
+  }
+}
+
+extension TaskGroup.Relation {
+  init(_ info: TaskInfo) { self = info.parent == 0 ? .own : info.isGroupChild ? .groupChild : .asyncLet }
 }
 
 extension TaskGroup.State {

@@ -90,7 +90,8 @@ struct ValueProfile {
 
   /// Two strings with different addresses and one text.
   private func isSameText(_ table: HashTableReader, _ offset: Int, _ index: Int, _ known: [UInt64]) -> Bool {
-    guard index > 0, let slot = layout?.slots.first(where: { $0.offset == index * 8 }), slot.typeName == "String"
+    guard index > 0, let slot = layout?.slots.first(where: { $0.offset == index * 8 }),
+      slot.typeName == "String" || slot.typeName == "Substring"
     else { return false }
     let one = StringWords(first: known[index - 1], object: known[index])
     let other = StringWords(first: table.word(offset + index * 8 - 8), object: table.word(offset + index * 8))

@@ -28,6 +28,9 @@ public struct WasteReport: Sendable, Hashable, Codable {
   /// Largest first.
   public var spare: [SpareRoom]
   public var spareBytes: UInt64
+  /// Small views that keep large buffers, largest saving first.
+  public var pinned: [PinnedBuffers]
+  public var pinnedBytes: UInt64
 }
 
 extension HeapHolders {
@@ -85,10 +88,12 @@ extension HeapHolders {
           type: ContainerNames.readable(heap.types[type]), containers: blocks.count, entries: summary.entries,
           slots: summary.slots, emptyBytes: summary.emptyBytes))
     }
+    let pinned = try pinnedBuffers()
     return WasteReport(
       reachableBytes: reachableBytes,
       duplicates: duplicates.sorted { ($0.savedBytes, $1.type) > ($1.savedBytes, $0.type) }, duplicateBytes: total,
       spare: spare.sorted { ($0.emptyBytes, $1.type) > ($1.emptyBytes, $0.type) },
-      spareBytes: spare.reduce(0) { $0 + $1.emptyBytes })
+      spareBytes: spare.reduce(0) { $0 + $1.emptyBytes }, pinned: pinned,
+      pinnedBytes: pinned.reduce(0) { $0 + $1.savedBytes })
   }
 }

@@ -14,7 +14,8 @@ struct CachedChunks: Sendable {
 
   /// Collects them. O(free chunks · log).
   static func collect(
-    ring: ArenaRing, arenas: [ArenaState], caches: ThreadCaches, space: AddressSpace, cache: PageCache
+    ring: ArenaRing, arenas: [ArenaState], caches: ThreadCaches, inFlight: ChunksInFlight, space: AddressSpace,
+    cache: PageCache
   ) -> CachedChunks {
     var result = CachedChunks()
     let lists = FreeLists(space: space, cache: cache)
@@ -24,7 +25,16 @@ struct CachedChunks: Sendable {
         + heads.map(\.head))
     // No more free chunks than the memory could hold: the last bound against hostile lists.
     var budget = Int(clamping: space.anonymous.reduce(UInt64(0)) { $0 &+ ($1.upperBound - $1.lowerBound) } / 32) + 1
-    for thread in caches.caches {
+    for thread in caches.caches where thread.isEnding {
+      for entry in thread.entries where entry != 0 {
+        let list = lists.follow(
+          FreeLists.Head(first: entry, links: .users), encoding: result.encoding, limit: max(budget, 0))
+        budget -= list.chunks.count
+        result.tcacheChunks += list.chunks.count
+        result.addresses += list.chunks
+      }
+    }
+    for thread in caches.caches where !thread.isEnding {
       let limit = thread.counts.max().map(Int.init) ?? 0
       var counted = 0
       var listed = 0
@@ -67,6 +77,14 @@ struct CachedChunks: Sendable {
     }
     result.addresses.sort()
     result.removeDuplicates()
+    guard ring.layout.hasFastbins else { return result }
+    let detached = inFlight.detached(
+      lists, result.encoding, cache: cache, listed: result.addresses, limit: max(budget, 0))
+    if !detached.isEmpty {
+      result.fastbinChunks += detached.count
+      result.addresses = (result.addresses + detached).sorted()
+      result.remarks.append("a thread stood inside malloc: it was merging \(detached.count) chunks of a fastbin")
+    }
     return result
   }
 

@@ -25,11 +25,24 @@ struct ChunkWalk {
     var cachedBytes: UInt64 = 0
     /// Free chunks whose size is not repeated at their end: a sign of a heap that was caught in the middle of a change.
     var footerMismatches = 0
+    /// What such footers say is one free chunk: headers inside it may be stale.
+    var unsettled: [Range<UInt64>] = []
     /// Bytes of chunks that were walked.
     var walkedBytes: UInt64 = 0
     /// Order-independent sums over the free chunks' addresses and forward links; see `BinCheck`.
     var freeSum: UInt64 = 0
     var linkSum: UInt64 = 0
+
+    /// A heap in good order has no mismatches at all, a torn one a few.
+    private static let mostUnsettled = 64
+
+    mutating func mismatch(_ footer: UInt64, _ chunk: Range<UInt64>, after first: UInt64) {
+      footerMismatches += 1
+      guard footer & 15 == 0, footer > chunk.upperBound - chunk.lowerBound, footer <= chunk.upperBound - first,
+        unsettled.count < Self.mostUnsettled
+      else { return }
+      unsettled.append(chunk.upperBound - footer..<chunk.upperBound)
+    }
   }
 
   let window: MemoryWindow
@@ -111,7 +124,7 @@ struct ChunkWalk {
         outcome.freeBytes &+= size
         outcome.freeSum &+= Self.mix(chunk)
         outcome.linkSum &+= Self.mix(head)
-        if view.word(next) != size { outcome.footerMismatches += 1 }
+        if view.word(next) != size { outcome.mismatch(view.word(next), chunk..<next, after: first) }
       } else if nextCached == chunk {
         outcome.cachedChunks += 1
         outcome.cachedBytes &+= size

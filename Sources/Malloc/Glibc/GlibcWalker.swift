@@ -81,12 +81,13 @@ struct GlibcSession {
     collectThreadHeaps()
     let caches = locateCaches()
     remarks += caches.remarks
+    let inFlight = ChunksInFlight(image: image, ring: ring, space: space)
     let cached = CachedChunks.collect(
-      ring: ring, arenas: states, caches: caches, space: space, cache: cache)
+      ring: ring, arenas: states, caches: caches, inFlight: inFlight, space: space, cache: cache)
     remarks += cached.remarks
     walkEverything(cached)
     addChecks(cached)
-    return result(caches)
+    return result(caches, inFlight)
   }
 
   private func locateCaches() -> ThreadCaches {

@@ -30,6 +30,8 @@ struct ThreadCaches: Sendable {
     var tid: Int32
     /// The thread stood inside the module that holds the allocator: its counts may be one off.
     var isBusy: Bool
+    /// Its thread ends and gives the chunks back, list by list: the counts are not kept up any more.
+    var isEnding = false
   }
 
   var caches: [Cache] = []
@@ -62,9 +64,14 @@ struct ThreadCaches: Sendable {
     let busy = BusyThreads(image, ring: ring)
     let module = image.modules.indices.contains(ring.module) ? image.modules[ring.module] : nil
     for thread in threads {
-      guard let address = cache.word(thread.threadPointer &- offset), address != 0, seen.insert(address).inserted else {
+      guard let address = cache.word(thread.threadPointer &- offset) else { continue }
+      if address == 0 && busy.contains(thread) {
+        if let found = ending(thread, image, space: space, cache: cache), seen.insert(found.address).inserted {
+          result.caches.append(found)
+        }
         continue
       }
+      guard address != 0, seen.insert(address).inserted else { continue }
       if let found = read(at: address, tid: thread.tid, isBusy: busy.contains(thread), space: space, cache: cache) {
         result.caches.append(found)
       } else if module?.writableRanges.contains(where: { $0.contains(address) }) != true && !isDummy(address, image) {
@@ -74,6 +81,25 @@ struct ThreadCaches: Sendable {
       }
     }
     return result
+  }
+
+  /// Bytes of stack that `tcache_thread_shutdown`, `free` and what they call take, with room.
+  private static let shutdownDepth: UInt64 = 1024
+
+  /// The cache that an ending thread empties: the variable is cleared first, and only the thread's own frames still know the struct
+  /// (`tcache_thread_shutdown` in malloc/malloc.c).
+  private static func ending(
+    _ thread: ThreadState, _ image: ProcessImage, space: AddressSpace, cache: PageCache
+  ) -> Cache? {
+    for word in image.innermostWords(of: thread, depth: shutdownDepth) where word & 15 == 0 && word != 0 {
+      guard
+        var found = read(at: word, tid: thread.tid, isBusy: true, isEnding: true, space: space, cache: cache),
+        found.entries.contains(where: { $0 != 0 })
+      else { continue }
+      found.isEnding = true
+      return found
+    }
+    return nil
   }
 
   /// Finds the structs among live blocks of their size: for images without thread registers. O(blocks).
@@ -117,7 +143,7 @@ struct ThreadCaches: Sendable {
 
   /// Reads and validates the struct at `address`; nil where something else is there.
   static func read(
-    at address: UInt64, tid: Int32, isBusy: Bool, space: AddressSpace, cache: PageCache
+    at address: UInt64, tid: Int32, isBusy: Bool, isEnding: Bool = false, space: AddressSpace, cache: PageCache
   ) -> Cache? {
     guard address & 15 == 0, space.contains(address &- 16, count: 656), let word = cache.word(address &- 8),
       word & Chunk.isMapped == 0,
@@ -137,6 +163,9 @@ struct ThreadCaches: Sendable {
         if index < 64 && Chunk.size(header) != UInt64(index + 2) * 16 { return nil }
       }
       if format == .counts && (entry == 0) != (counts[index] == 0) { mismatches += 1 }
+    }
+    if isEnding {
+      return Cache(address: address, format: format, counts: counts, entries: entries, tid: tid, isBusy: isBusy)
     }
     // A thread that was caught between the two stores of one list is off by one there.
     guard mismatches <= 1 else { return nil }

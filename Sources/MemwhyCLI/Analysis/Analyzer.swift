@@ -17,6 +17,8 @@ struct AnalysisRequest: Sendable {
   /// By how much the target's cgroup may grow while the copy lives; nil for the default of the freeze.
   var cowBudget: ByteCount?
   var debugDirectories: [String]
+  /// Whether the report shows who holds what, in detail.
+  var findsHolders = false
 }
 
 /// Everything behind the command line: from a target to a report. A protocol, so that verbs are tested without a process.

@@ -4,6 +4,7 @@ import Measurement
 import ProcessImage
 import Reports
 import Symbols
+import Synchronization
 
 /// process -> image -> heap -> graph with holders -> one question. The image lives until the question is answered.
 enum HoldersPipeline {
@@ -19,16 +20,20 @@ enum HoldersPipeline {
     defer { source.release() }
     progress.update("reading symbols")
     let symbols = ImageSymbols(source.image, debugDirectories: request.debugDirectories)
+    let times = PhaseTimes()
     do {
       let holders = try HeapInspection.holders(source.image, symbols: symbols) { phase, share in
+        times.enter(phase.rawValue)
         progress.update(phase.rawValue, share)
       }
+      times.enter("answering")
       var answer = HoldersAnswer(
         tool: ReportModel.Tool(version: Version.current), verb: request.verb, image: source.image,
         corePath: source.corePath,
         remarks: source.image.remarks + holders.analysis.heap.walk.remarks + holders.analysis.remarks)
       progress.update("answering")
       try question(holders, source.image, symbols, &answer)
+      answer.phases = times.finish()
       answer.remarks += source.release()
       return answer
     } catch let error as HoldersError {
@@ -41,14 +46,16 @@ enum HoldersPipeline {
 
   /// Analyses, prints, and ends.
   static func run(
-    _ verb: String, target: TargetOptions, output: OutputOptions,
+    _ verb: String, target: TargetOptions, output: OutputOptions, page: PageOptions? = nil,
     _ question: (HeapHolders, ProcessImage, any SymbolSource, inout HoldersAnswer) throws -> Void
   ) throws {
+    try page?.check()
     let terminal = Terminal.current()
     let progress = Progress(isEnabled: terminal.errorIsTerminal && !output.quiet, isQuiet: output.quiet)
     defer { progress.finish() }
     let answer = try answer(target.request(verb: verb), progress: progress, question)
     progress.finish()
+    try page?.write { try HTMLReport().render(answer) }
     if output.json {
       do { Terminal.output(try JSONReport.render(answer)) } catch { throw CLIError.fault("\(error)") }
       return
@@ -56,5 +63,23 @@ enum HoldersPipeline {
     let options = HoldersText.Options(
       limit: output.limit, verbose: output.verbose, quiet: output.quiet, showAddresses: output.showAddresses)
     Terminal.output(HoldersText(style: terminal.style(output.color), options: options).render(answer))
+  }
+}
+
+/// When the work went from one part to the next.
+private final class PhaseTimes: Sendable {
+  private let entered = Mutex<[(name: String, start: ContinuousClock.Instant)]>([])
+
+  /// The first call with a name starts its part.
+  func enter(_ name: String) {
+    entered.withLock { if $0.last?.name != name { $0.append((name, .now)) } }
+  }
+
+  /// Ends the last part.
+  func finish() -> [ReportModel.Phase] {
+    entered.withLock { list in
+      let ends = list.dropFirst().map(\.start) + [.now]
+      return zip(list, ends).map { ReportModel.Phase(name: $0.name, nanoseconds: TimeSpan($1 - $0.start).nanoseconds) }
+    }
   }
 }

@@ -9,14 +9,21 @@ final class Interruption: Sendable {
   static let shared = Interruption()
   private let process = Mutex<FrozenProcess?>(nil)
   private let ending = Mutex<(@Sendable () -> Void)?>(nil)
+  private let forwarding = Mutex<(@Sendable (Int32, _ isFromTerminal: Bool) -> Void)?>(nil)
   private static let signals = [SIGINT, SIGTERM, SIGHUP]
+  /// `si_code` of a signal that the kernel made: the terminal's, which every process in the foreground gets by itself.
+  private static let fromKernel: Int32 = 0x80
 
   /// Call first in `main`, before other threads are there: they inherit the blocked signals.
   func install() {
     var set = sigset_t()
     sigemptyset(&set)
     for signal in Self.signals { sigaddset(&set, signal) }
-    guard pthread_sigmask(SIG_BLOCK, &set, nil) == 0 else { return }
+    // The waiting thread takes no other signals: what the main thread blocks stays blocked.
+    var all = sigset_t()
+    var before = sigset_t()
+    sigfillset(&all)
+    guard pthread_sigmask(SIG_BLOCK, &all, &before) == 0 else { return }
     var thread = pthread_t()
     let code = pthread_create(
       &thread, nil,
@@ -24,8 +31,10 @@ final class Interruption: Sendable {
         Interruption.shared.wait()
         return nil
       }, nil)
-    // Without the thread the signals do what they always do.
-    if code != 0 { pthread_sigmask(SIG_UNBLOCK, &set, nil) } else { pthread_detach(thread) }
+    pthread_sigmask(SIG_SETMASK, &before, nil)
+    guard code == 0 else { return }  // without the thread the signals do what they always do
+    pthread_sigmask(SIG_BLOCK, &set, nil)
+    pthread_detach(thread)
   }
 
   /// The copy that has to go with the command; nil for none.
@@ -34,12 +43,26 @@ final class Interruption: Sendable {
   /// What the first signal does instead of ending the command at once; the second one ends it. nil for the usual way.
   func endGently(_ body: (@Sendable () -> Void)?) { ending.withLock { $0 = body } }
 
+  /// Ends the copy before the command ends in the ordinary way while it is still read.
+  func release() { process.withLock { $0 }?.release() }
+
+  /// Hands every signal on instead of ending: the command only accompanies another one.
+  func forward(_ body: @escaping @Sendable (Int32, _ isFromTerminal: Bool) -> Void) {
+    forwarding.withLock { $0 = body }
+  }
+
   private func wait() {
     var set = sigset_t()
     sigemptyset(&set)
     for signal in Self.signals { sigaddset(&set, signal) }
-    var signal: Int32 = 0
-    guard sigwait(&set, &signal) == 0 else { return }
+    var info = siginfo_t()
+    let signal = sigwaitinfo(&set, &info)
+    guard signal > 0 || errno == EINTR else { return }
+    if signal <= 0 { return wait() }
+    if let forward = forwarding.withLock({ $0 }) {
+      forward(signal, info.si_code == Self.fromKernel)
+      return wait()
+    }
     let gentle = ending.withLock { body in
       defer { body = nil }
       return body

@@ -10,12 +10,21 @@ import Timeline
 /// The real thing: process -> image -> heap -> graph -> report.
 struct Pipeline: Analyzer {
   func report(_ request: AnalysisRequest, progress: Progress) throws(CLIError) -> ReportModel {
-    try capture(request, progress: progress).report
+    try capture(request, progress: progress, depth: request.findsHolders ? .holders : .report).report
+  }
+
+  /// What a snapshot is asked beside types and leaks.
+  enum Depth: Sendable, Hashable {
+    case report
+    /// Who holds what, and tasks by what they do.
+    case holders
+    /// Equal copies and unused room as well, which reads every block.
+    case waste
   }
 
   /// One snapshot: the report, and the facts by which it is compared with another.
   func capture(
-    _ request: AnalysisRequest, progress: Progress, findsHolders: Bool = false
+    _ request: AnalysisRequest, progress: Progress, depth: Depth = .report
   ) throws(CLIError) -> (report: ReportModel, facts: HeapFacts) {
     var clock = PhaseClock()
     progress.update("taking an image")
@@ -33,7 +42,7 @@ struct Pipeline: Analyzer {
     do {
       analysis = try HeapInspection.run(
         source.image, symbols: symbols,
-        options: HeapAnalysis.Options(findsLeaks: request.verb != "heap", keepsReferences: findsHolders)
+        options: HeapAnalysis.Options(findsLeaks: request.verb != "heap", keepsReferences: depth != .report)
       ) { phase, share in progress.update(phase.rawValue, share) }
     } catch {
       throw source.explain(error)
@@ -41,23 +50,31 @@ struct Pipeline: Analyzer {
     let books = mapped.map {
       ResidentBooks(image: source.image, heap: analysis.heap, mapped: $0, present: source.presentRanges)
     }
-    // Names are read from the copy; where that does not work, types still say what grew.
-    let holders =
-      findsHolders
-      ? try? HeapHolders(analysis: analysis, image: source.image, symbols: symbols) {
-        progress.update("finding holders", $0)
-      }
-      .holders(cut: 0.005) : nil
-    clock.finish("heap and graph")
-    let remarks = source.release()
-    clock.finish("release")
-    let report = ReportModel(
-      tool: ReportModel.Tool(version: Version.current), verb: request.verb, image: source.image, analysis: analysis,
-      corePath: source.corePath, remarks: source.image.remarks + remarks, phases: clock.phases)
     var facts = HeapFacts(
       analysis, time: time, books: books, threads: source.image.threads.count,
       pause: source.image.freeze?.measuredPause)
-    facts.holders = holders.map(HeapFacts.places)
+    var unheld: [String] = []
+    var tree: ReportModel.Tree?
+    if depth != .report {
+      do {
+        let graph = try HeapHolders(analysis: analysis, image: source.image, symbols: symbols) {
+          progress.update("finding holders", $0)
+        }
+        try facts.add(graph, findsWaste: depth == .waste)
+        tree = ReportModel.Tree(try graph.holders(cut: request.findsHolders ? 0.001 : 0.005))
+      } catch {
+        // Names are read from the copy; where that does not work, types still say what grew.
+        unheld = ["who holds what could not be found: \(error)"]
+      }
+    }
+    clock.finish("heap and graph")
+    let remarks = source.release()
+    clock.finish("release")
+    var report = ReportModel(
+      tool: ReportModel.Tool(version: Version.current), verb: request.verb, image: source.image, analysis: analysis,
+      corePath: source.corePath, remarks: source.image.remarks + remarks + unheld, phases: clock.phases)
+    report.time = time
+    report.holders = tree
     return (report, facts)
   }
 }

@@ -13,12 +13,14 @@ struct Diagnose: ParsableCommand {
 
       Example: memwhy 4711
       Example: memwhy 4711 --for 5min --load http_requests_total@http://127.0.0.1:8080/metrics
+      Example: memwhy 4711 --html report.html
       Example: memwhy diagnose --history 4711
       Example: memwhy diagnose --core core.4711 --root /srv/image
       """)
 
   @OptionGroup var target: TargetOptions
   @OptionGroup var output: OutputOptions
+  @OptionGroup var page: PageOptions
   @OptionGroup var findings: FindingOptions
 
   @Flag(help: "Look once: no watching, no growth.")
@@ -58,7 +60,7 @@ struct Diagnose: ParsableCommand {
   func run() throws {
     let isSingle = once || target.core != nil || target.freeze == .none
     try ReportingVerb.run(
-      "diagnose", target: target, output: output, findings: findings,
+      "diagnose", target: target, output: output, findings: findings, page: page,
       analyzer: isSingle
         ? Pipeline()
         : WholeAnalyzer(

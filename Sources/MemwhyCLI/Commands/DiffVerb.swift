@@ -16,6 +16,7 @@ struct DiffVerb: ParsableCommand {
   var files: [String]
 
   @OptionGroup var output: OutputOptions
+  @OptionGroup var page: PageOptions
 
   @Flag(help: "Compare snapshots of different programs as well.")
   var anyProgram = false
@@ -37,6 +38,7 @@ struct DiffVerb: ParsableCommand {
     }
     let diff: SnapshotDiff
     do { diff = try SnapshotDiff(snapshots, anyProgram: anyProgram) } catch { throw CLIError.noInput("\(error)") }
+    try page.write { try HTMLReport().render(diff, tool: ReportModel.Tool(version: Version.current)) }
     if output.json {
       do { Terminal.output(try JSONReport.render(diff)) } catch { throw CLIError.fault("\(error)") }
       return

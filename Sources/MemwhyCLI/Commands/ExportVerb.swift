@@ -5,7 +5,7 @@ import Reports
 
 struct ExportVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "export",
+    commandName: "holders",
     abstract: "Write who holds what in a format of another tool, chosen by the file's name.",
     discussion: """
       .heapsnapshot opens in Chrome DevTools (Memory, Load profile), .pb in go tool pprof (-diff_base shows who holds more), .collapsed \
@@ -44,9 +44,7 @@ struct ExportVerb: ParsableCommand {
       bytes = format.render(try holders.holders(cut: minShare / 100))
     }
     progress.finish()
-    do { try Data(bytes).write(to: URL(fileURLWithPath: output), options: .atomic) } catch {
-      throw CLIError.noInput("cannot write \(output): \(error.localizedDescription); choose another -o")
-    }
+    try OutputFile.write(bytes, to: output)
     if !quiet { Terminal.error("memwhy: wrote \(output)\n") }
   }
 }

@@ -11,8 +11,9 @@ struct HeapVerb: ParsableCommand {
 
   @OptionGroup var target: TargetOptions
   @OptionGroup var output: OutputOptions
+  @OptionGroup var page: PageOptions
 
   func run() throws {
-    try ReportingVerb.run("heap", target: target, output: output, findings: nil)
+    try ReportingVerb.run("heap", target: target, output: output, findings: nil, page: page)
   }
 }

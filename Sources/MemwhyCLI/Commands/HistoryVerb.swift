@@ -13,6 +13,7 @@ struct HistoryVerb: ParsableCommand {
 
       Example: memwhy history
       Example: memwhy history --last 24h --json
+      Example: memwhy history --verdict --memory-max 2GiB
       """)
 
   @Option(
@@ -26,6 +27,17 @@ struct HistoryVerb: ParsableCommand {
   @Option(help: ArgumentHelp("Only this much up to the newest sample.", valueName: "time"), transform: SpanOption.parse)
   var last: TimeSpan?
 
+  @OptionGroup var page: PageOptions
+
+  @Flag(help: "Say why memory grew, from all that was recorded of the service; the process may be gone.")
+  var verdict = false
+
+  @Option(
+    help: ArgumentHelp(
+      "With --verdict: the limit for the forecast. Default: that of the control group.", valueName: "size"),
+    transform: ByteOption.parse)
+  var memoryMax: ByteCount?
+
   @Flag(help: "Write runs, events and at most --limit samples as JSON (docs/history.md).")
   var json = false
 
@@ -34,9 +46,23 @@ struct HistoryVerb: ParsableCommand {
 
   func validate() throws {
     if limit < 2 { throw ValidationError("--limit must be at least 2") }
+    if page.html != nil && !verdict {
+      throw ValidationError("--html belongs to --verdict; `memwhy serve` shows the rest")
+    }
   }
 
   func run() throws {
+    if verdict {
+      try page.check()
+      do {
+        let verdict = try HistoryVerdict(
+          History.reading(history ?? History.defaultPath), target: target, limit: memoryMax, loadName: nil)
+        try page.write { try HTMLReport().render(verdict.growth, name: verdict.name ?? "", tool: verdict.tool) }
+        let style = Terminal.current().style(.auto)
+        Terminal.output(json ? try JSONReport.render(verdict) : verdict.text(style))
+        return
+      } catch let error as TimelineError { throw CLIError(error) }
+    }
     do throws(TimelineError) {
       let history = try History.reading(history ?? History.defaultPath)
       let view = try HistoryView(history, target: target, last: last, limit: limit)

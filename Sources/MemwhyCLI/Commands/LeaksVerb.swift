@@ -11,9 +11,10 @@ struct LeaksVerb: ParsableCommand {
 
   @OptionGroup var target: TargetOptions
   @OptionGroup var output: OutputOptions
+  @OptionGroup var page: PageOptions
   @OptionGroup var findings: FindingOptions
 
   func run() throws {
-    try ReportingVerb.run("leaks", target: target, output: output, findings: findings)
+    try ReportingVerb.run("leaks", target: target, output: output, findings: findings, page: page)
   }
 }

@@ -1,12 +1,14 @@
 import ArgumentParser
 import HeapGraph
+import Reports
 
 struct PathVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "path",
     abstract: "How a type's objects, or the one at an address, are held: shortest paths from roots, by field.",
     discussion: """
-      Paths of one shape are one line, however many objects they lead to.
+      Paths of one shape are one line, however many objects they lead to. Of one object alone the path has positions and integer keys; keys \
+      that are strings are shown with --show-contents.
 
       Example: memwhy path Session 4711
       Example: memwhy path '[String : Offer]' 4711
@@ -19,6 +21,13 @@ struct PathVerb: ParsableCommand {
   @OptionGroup var target: TargetOptions
   @OptionGroup var output: OutputOptions
 
+  @Flag(help: "Show keys that are strings: contents of the process's memory.")
+  var showContents = false
+
+  @Option(
+    help: ArgumentHelp("Write the paths for Graphviz as well.", valueName: "file"), completion: .file())
+  var dot: String?
+
   func validate() throws {
     if subject.hasPrefix("0x"), UInt64(subject.dropFirst(2), radix: 16) == nil {
       throw ValidationError("'\(subject)' is not an address: write hexadecimal digits after 0x")
@@ -28,7 +37,10 @@ struct PathVerb: ParsableCommand {
 
   func run() throws {
     try HoldersPipeline.run("path", target: target, output: output) { holders, image, _, answer in
-      answer.paths = try holders.paths(to: HeapHolders.Subject(parsing: subject), image: image)
+      let report = try holders.paths(
+        to: HeapHolders.Subject(parsing: subject), image: image, showContents: showContents)
+      answer.paths = report
+      if let dot { try OutputFile.write(PathGraph.dot(report), to: dot) }
     }
   }
 }

@@ -13,6 +13,7 @@ struct RetainedVerb: ParsableCommand {
 
   @OptionGroup var target: TargetOptions
   @OptionGroup var output: OutputOptions
+  @OptionGroup var page: PageOptions
 
   @Option(
     help: ArgumentHelp("Sum up holders below this share of the reachable bytes, in per cent.", valueName: "percent"))
@@ -26,7 +27,7 @@ struct RetainedVerb: ParsableCommand {
   }
 
   func run() throws {
-    try HoldersPipeline.run("retained", target: target, output: output) { holders, _, _, answer in
+    try HoldersPipeline.run("retained", target: target, output: output, page: page) { holders, _, _, answer in
       answer.retained = try holders.holders(cut: minShare / 100, showContents: showContents)
     }
   }

@@ -7,7 +7,8 @@ struct SnapshotVerb: ParsableCommand {
     commandName: "snapshot",
     abstract: "Keep who holds what in a file, to compare with a later one.",
     discussion: """
-      The file holds paths, type names and sizes (docs/snapshots.md); no contents of strings, no addresses.
+      The file holds paths, type names and sizes (docs/snapshots.md); no addresses, and no contents of strings unless \
+      asked.
 
       Example: memwhy snapshot -o monday.memwhy 4711
       Example: memwhy diff monday.memwhy tuesday.memwhy
@@ -17,6 +18,9 @@ struct SnapshotVerb: ParsableCommand {
 
   @Option(name: .shortAndLong, help: ArgumentHelp("Where to write it.", valueName: "file"), completion: .file())
   var output: String
+
+  @Flag(help: "Keep the beginnings of a few keys of each container: contents of the process's strings.")
+  var showContents = false
 
   @Flag(name: .shortAndLong, help: "No progress, no confirmation.")
   var quiet = false
@@ -32,13 +36,13 @@ struct SnapshotVerb: ParsableCommand {
     _ = try HoldersPipeline.answer(target.request(verb: "snapshot"), progress: progress) { holders, image, _, _ in
       snapshot = Snapshot(
         toolVersion: Version.current, process: image.name, pid: image.pid, time: Date().timeIntervalSince1970,
-        retained: try holders.holders(cut: Self.cut), census: holders.analysis.census, tasks: holders.tasks())
+        retained: try holders.holders(cut: Self.cut, showContents: showContents), census: holders.analysis.census, tasks: try holders.tasks())
     }
     progress.finish()
     guard let snapshot else { return }
-    do {
-      try Data(snapshot.encoded()).write(to: URL(fileURLWithPath: output), options: .atomic)
-    } catch { throw CLIError.noInput("cannot write \(output): \(error.localizedDescription); choose another -o") }
+    do { try OutputFile.write(snapshot.encoded(), to: output) } catch let error as SnapshotError {
+      throw CLIError.fault("\(error)")
+    }
     if !quiet { Terminal.error("memwhy: wrote \(output)\n") }
   }
 }

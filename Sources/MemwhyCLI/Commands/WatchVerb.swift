@@ -7,12 +7,14 @@ struct WatchVerb: ParsableCommand {
     commandName: "watch",
     abstract: "Record memory over time, with load, threads, descriptors and connections beside it.",
     discussion: """
-      Reads /proc and the control group once a second; the process is never stopped. Samples go to a history file, which \
+      Reads /proc and the control group once a second; the process is stopped only for snapshots of its heap, if they are asked for, \
+      and what that costs is said first. Samples go to a history file, which \
       `memwhy history` shows and `memwhy diagnose --history` judges. A restart of the process is recognised, and the history \
       goes on.
 
       Example: memwhy watch 4711
       Example: memwhy watch --name 'shop*' --load http_requests_total@http://127.0.0.1:8080/metrics
+      Example: memwhy watch 4711 --snapshots +100MiB
       Example: memwhy watch --cgroup /sys/fs/cgroup/system.slice/shop.service --interval 10s --quiet
       """)
 
@@ -40,6 +42,12 @@ struct WatchVerb: ParsableCommand {
       valueName: "metric@url"), transform: LoadOption.parse)
   var load: LoadSource.Address?
 
+  @Option(
+    help: ArgumentHelp(
+      "Look into the heap, too: off, every so often (10min), or when memory has grown by a step (+100MiB). Each look pauses the process for some milliseconds and tells who holds what.",
+      valueName: "when"), transform: { try SnapshotOption.parse($0) })
+  var snapshots: SnapshotSchedule = .off
+
   @Flag(help: "Write each sample as one JSON object a line (docs/history.md).")
   var json = false
 
@@ -54,7 +62,7 @@ struct WatchVerb: ParsableCommand {
 
   func run() throws {
     var session = try WatchSession(
-      target: target.watched, interval: interval.nanoseconds, load: load,
+      target: target.watched, interval: interval.nanoseconds, load: load, snapshots: snapshots,
       historyPath: noHistory ? nil : history ?? History.defaultPath, printer: WatchPrinter(json: json, quiet: quiet))
     try session.run(for: duration?.nanoseconds)
   }

@@ -43,6 +43,13 @@ enum SpanOption {
   }
 }
 
+/// When to look into the heap, on the command line.
+enum SnapshotOption {
+  static func parse(_ text: String) throws -> SnapshotSchedule {
+    do { return try SnapshotSchedule(parsing: text) } catch { throw ValidationError("\(error)") }
+  }
+}
+
 /// A metric of the service on the command line.
 enum LoadOption {
   static func parse(_ text: String) throws -> LoadSource.Address {

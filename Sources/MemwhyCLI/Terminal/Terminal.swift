@@ -46,7 +46,8 @@ struct Terminal: Sendable {
   @discardableResult
   static func error(_ text: String) -> Bool { write(text, to: STDERR_FILENO) }
 
-  private static func write(_ text: String, to descriptor: Int32) -> Bool {
+  /// False where not all of it could be written; `errno` says why.
+  static func write(_ text: String, to descriptor: Int32) -> Bool {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
       let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }

@@ -13,14 +13,18 @@ struct WatchSession {
   private let interval: UInt64
   private let target: Watched
   private var lastFailure: String?
+  private var timer: SnapshotTimer
+  private let taker = SnapshotTaker()
 
   /// - Throws: `CLIError` where there is nothing to watch or the history cannot be opened.
   init(
-    target: Watched, interval: UInt64, load: LoadSource.Address?, historyPath: String?, printer: WatchPrinter
+    target: Watched, interval: UInt64, load: LoadSource.Address?, snapshots: SnapshotSchedule = .off,
+    historyPath: String?, printer: WatchPrinter
   ) throws(CLIError) {
     self.target = target
     self.interval = interval
     self.printer = printer
+    timer = SnapshotTimer(snapshots)
     try Self.requireTarget(target)
     self.load = load.map { LoadSource($0, interval: max(interval, 1_000_000_000)) }
     recorder = Recorder(target, interval: interval, load: self.load)
@@ -69,8 +73,9 @@ struct WatchSession {
     let start = Clocks.monotonic
     var next = start
     while !stop.isRaised {
-      let tick = recorder.tick()
-      sink?.add(tick)
+      var tick = recorder.tick()
+      let capture = snapshot(&tick)
+      sink?.add(tick, capture: capture)
       report()
       guard printer.show(tick) else { break }
       next &+= interval
@@ -83,9 +88,46 @@ struct WatchSession {
       }
       stop.wait(next - now)
     }
-    sink?.flush()
+    // What was begun is kept.
+    taker.finish(within: 30_000_000_000)
+    if taker.take().map({ keep($0) }) == nil { sink?.flush() }
     report()
     if let sink { printer.note("\(Count(sink.written).of("sample")) kept") }
+  }
+
+  /// Begins a snapshot where one is due, and takes over what has become of the last one.
+  private mutating func snapshot(_ tick: inout Recorder.Tick) -> (content: String, time: Int64)? {
+    guard timer.schedule != .off else { return nil }
+    // Asked for once: Swift 6.3.1's optimiser fails on a second look in this function.
+    let current = recorder.pid
+    if tick.events.contains(where: { $0.kind == .restarted || $0.kind == .ended }) { timer.restart() }
+    var capture: (String, Int64)?
+    let time = tick.sample?.time ?? Clocks.milliseconds
+    if let result = taker.take() {
+      timer.finished(now: Clocks.monotonic, pause: result.facts?.pause ?? 0)
+      tick.events.append(result.event(at: time))
+      // Of a process that was restarted meanwhile it says nothing.
+      if result.pid == current {
+        if var sample = tick.sample {
+          result.write(into: &sample)
+          tick.sample = sample
+        }
+        capture = result.content.map { ($0, result.facts?.time ?? time) }
+      }
+    }
+    if let pid = current, !taker.isBusy, timer.isDue(now: Clocks.monotonic, level: tick.sample?[.rss]) {
+      if let price = SnapshotTaker.price(of: pid) { printer.note("\(timer.schedule.description): \(price)") }
+      _ = taker.start(pid)
+    }
+    return capture
+  }
+
+  /// The snapshot that ended with the watch.
+  private mutating func keep(_ result: SnapshotTaker.Result) {
+    let time = Clocks.milliseconds
+    let tick = Recorder.Tick(run: recorder.run, events: [result.event(at: time)])
+    for event in tick.events { printer.note(event.detail) }
+    sink?.add(tick, capture: result.content.map { ($0, result.facts?.time ?? time) })
   }
 
   private mutating func report() {

@@ -29,12 +29,12 @@ struct WholeDiagnosis {
     load?.start()
     defer { load?.stop() }
     let pipeline = Pipeline()
-    let first = try pipeline.capture(request, progress: progress, findsHolders: true)
+    let first = try pipeline.capture(request, progress: progress, depth: .holders)
     let watched = watch(load, start: Clocks.monotonic)
     var last = first
     var remarks: [String] = []
     do {
-      last = try pipeline.capture(request, progress: progress, findsHolders: true)
+      last = try pipeline.capture(request, progress: progress, depth: .waste)
     } catch {
       remarks.append("no second snapshot: \(error)")
     }
@@ -43,7 +43,11 @@ struct WholeDiagnosis {
       lives: past.lives(continuedBy: watched.samples), heaps: past.heaps + [first.facts, last.facts],
       limit: options.limit.map { Double($0.bytes) }, loadName: options.load?.metric, age: past.isEmpty ? age : nil)
     var report = last.report
-    report.growth = Weighing.verdict(evidence, events: past.events + watched.events, remarks: past.remarks + remarks)
+    var growth = Weighing.verdict(evidence, events: past.events + watched.events, remarks: past.remarks + remarks)
+    growth.moments = GrowthReport.Moment.all(evidence.heaps)
+    report.growth = growth
+    // The general advice of a single look gives way to what was found by watching.
+    if report.verdict.answer == .noLeak { report.nextSteps = growth.findings.first.map(\.advice) ?? [] }
     return report
   }
 
@@ -80,48 +84,5 @@ struct WholeDiagnosis {
     do throws(TimelineError) {
       return try Past(History.reading(path), pid: pid)
     } catch { throw CLIError(error) }
-  }
-}
-
-/// What a history knows of a process and of its lives before.
-struct Past {
-  private var runs: [(run: Run, samples: [Sample])] = []
-  private(set) var heaps: [HeapFacts] = []
-  private(set) var events: [TimelineEvent] = []
-  private(set) var remarks: [String] = []
-  private var isSameLife = false
-  var isEmpty: Bool { runs.isEmpty }
-
-  init() {}
-
-  init(_ history: History, pid: Int32) throws(TimelineError) {
-    let command = ProcessIdentity(of: pid).command
-    let start = (try? Procfs.stat(of: pid))?.startTime
-    let all = try history.runs().filter { $0.run.command == command || $0.run.pid == pid && $0.run.startTicks == start }
-    guard !all.isEmpty else {
-      remarks.append("\(history.path) has nothing of this process")
-      return
-    }
-    let rows = try history.samples(runs: all.map(\.id))
-    for run in all {
-      runs.append((run.run, rows.filter { $0.run == run.id }.map(\.sample)))
-    }
-    let current = all.last { $0.run.pid == pid && $0.run.startTicks == start }
-    isSameLife = current != nil && current?.id == all.last?.id
-    if let current {
-      heaps = try history.captures(runs: [current.id]).compactMap {
-        try? JSONDecoder().decode(HeapFacts.self, from: Data($0.content.utf8))
-      }.filter(\.isPlausible)
-    }
-    events = try history.events(from: all.map(\.first).min() ?? .min)
-  }
-
-  /// The lives of before, the last of them going on with the new samples where it is the same process.
-  func lives(continuedBy samples: [Sample]) -> [[Sample]] {
-    var lives = runs.map(\.samples)
-    if isSameLife, let last = lives.popLast() {
-      return lives + [last + samples.filter { $0.time > last.last?.time ?? .min }]
-    }
-    return lives + [samples]
   }
 }

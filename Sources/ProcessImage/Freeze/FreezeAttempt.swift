@@ -47,7 +47,7 @@ struct FreezeAttempt {
       group.consumeEndedThreads()
       return outcome
     } catch {
-      group.detachAll()
+      group.giveUp(guardian)
       guardian?.disarm()
       group.consumeEndedThreads()
       return AttemptOutcome(error, pid: pid, attempts: options.attempts)

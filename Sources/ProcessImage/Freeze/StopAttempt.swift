@@ -99,6 +99,7 @@ struct StopAttempt {
       hook(.repaired)
       return copy(group, into: store, start: start)
     } catch {
+      group.giveUp(guardian)
       return AttemptOutcome(error, pid: pid, attempts: options.attempts)
     }
   }

@@ -73,6 +73,30 @@ final class ThreadGroup {
     return isAlive
   }
 
+  /// How long threads that did not stop in time are waited for after the others were let go.
+  private static let lateLimit: UInt64 = 300_000_000
+  private static let lateArmMilliseconds: Int32 = 2_000
+
+  /// Gives up a stop that did not succeed. Calls that it interrupted are repaired first, as after one that did; threads that are
+  /// still on their way to their stop get there while the others run on, and are let go one by one.
+  func giveUp(_ guardian: Guardian?) {
+    guardian?.arm(milliseconds: Self.lateArmMilliseconds)
+    let deadline = MonotonicTime.now &+ Self.lateLimit
+    repeat {
+      var isAnyLate = false
+      for index in threads.indices {
+        if threads[index].state == .interrupted { _ = threads[index].wait(until: 0) }
+        if threads[index].state == .stopped {
+          if threads[index].readRegisters() { threads[index].repair() }
+          threads[index].detach()
+        }
+        if threads[index].state == .interrupted { isAnyLate = true }
+      }
+      if !isAnyLate { return }
+      MonotonicTime.sleep(nanoseconds: 50_000)
+    } while MonotonicTime.now < deadline
+  }
+
   func update(_ index: Int, _ tracee: Tracee) { threads[index] = tracee }
 
   /// Threads that ended while they were attached stay as zombies until their tracer looks. Not the group's leader: that one may be

@@ -43,13 +43,10 @@ public enum HolderExport: String, Sendable, Hashable, CaseIterable {
   }
 
   private static func dot(_ graph: HolderGraph) -> String {
-    func quoted(_ text: String) -> String {
-      "\"" + TextStyle.printable(text).replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
-    }
     var text = "digraph holders {\n  node [shape=box];\n"
     for (index, node) in graph.nodes.enumerated() {
-      text += "  n\(index) [label=\(quoted("\(node.name)\n\(node.ownBytes) B"))];\n"
-      if let parent = node.parent { text += "  n\(parent) -> n\(index) [label=\(quoted(node.field))];\n" }
+      text += "  n\(index) [label=\(Graphviz.label([node.name, "\(node.ownBytes) B"]))];\n"
+      if let parent = node.parent { text += "  n\(parent) -> n\(index) [label=\(Graphviz.label([node.field]))];\n" }
     }
     return text + "}\n"
   }

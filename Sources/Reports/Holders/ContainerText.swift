@@ -8,7 +8,13 @@ enum ContainerText {
     let bytes = ByteCount(container.bytesPerEntry)
     switch container.kind {
     case .string: return []
-    case .array:
+    case .bytes:
+      var line = "\(ByteCount(container.entries)) in \(Count(container.containers).of("buffer"))"
+      if container.slots > container.entries {
+        line += " with room for \(ByteCount(container.slots)) (\(Share(container.entries, of: container.slots)) full)"
+      }
+      lines.append(line)
+    case .array, .deque:
       var line = "\(Count(container.entries).of("element"))"
       if container.slots > container.entries {
         line += " in room for \(Count(container.slots)) (\(Share(container.entries, of: container.slots)) full)"
@@ -20,17 +26,17 @@ enum ContainerText {
           + "(\(Share(container.entries, of: container.slots)) full), \(bytes) an entry; empty buckets take "
           + "\(ByteCount(container.emptyBytes))")
     }
-    if let keys = container.keys { lines.append(self.keys(keys)) }
+    if let keys = container.keys { lines.append(self.keys(keys, type: container.keyType ?? "")) }
     if let values = container.values { lines += self.values(values, containers: container.containers) }
     return lines
   }
 
-  private static func keys(_ keys: KeySummary) -> String {
+  private static func keys(_ keys: KeySummary, type: String) -> String {
     var line: String
     switch keys.kind {
     case .integers: line = "keys: integers"
     case .strings: line = "keys: strings"
-    case .other: line = "keys: \(Count(keys.looked))"
+    case .other: line = "keys: \(type)"
     }
     if keys.distinct == keys.looked {
       line += ", all \(Count(keys.looked)) different"

@@ -14,6 +14,8 @@ public struct HoldersAnswer: Codable, Hashable, Sendable {
   public var paths: PathReport?
   public var waste: WasteReport?
   public var tasks: TaskReport?
+  /// What each part of the work took, in order.
+  public var phases: [ReportModel.Phase]?
   /// What was skipped, repaired or could not be had, in sentences.
   public var remarks: [String]
 

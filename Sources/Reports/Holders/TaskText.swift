@@ -1,49 +1,114 @@
 import HeapGraph
 import Measurement
 
-/// Live tasks by what they do.
+/// Live tasks by what they do, and streams that nobody empties.
 struct TaskText {
   let style: TextStyle
   let options: HoldersText.Options
 
   func lines(_ report: TaskReport) -> [String] {
-    guard report.tasks > 0 else { return ["No Swift task is alive."] }
+    guard report.tasks > 0 || !report.streams.isEmpty else { return ["No Swift task is alive."] }
     var lines = style.wrap(
       "\(Count(report.tasks).of("live task")) of \(Count(report.groups.count).of("kind")), keeping \(ByteCount(report.retainedBytes))."
     )
     guard !options.quiet else { return lines }
-    lines += ["", style.paint("TASKS", .heading)]
-    for (index, group) in report.groups.prefix(options.limit).enumerated() {
-      let number = "  \(index + 1). "
-      let indent = String(repeating: " ", count: number.count)
-      var text = "\(Count(group.tasks).of("task")) \(Self.state(group))"
-      text += ", \(ByteCount(group.retainedBytes))"
-      if group.cancelled > 0 { text += ", \(Count(group.cancelled)) cancelled" }
-      if group.lost > 0 { text += "; nobody can resume \(Count(group.lost)) of them: no pointer leads there" }
-      lines += style.wrap(TextStyle.printable(text), first: number, rest: indent)
-      for caller in group.functions.dropFirst() {
-        lines += style.wrap(TextStyle.printable("awaited by \(caller)"), first: indent, rest: indent + "  ")
-      }
-      if options.showAddresses { lines.append(indent + "for instance at \(group.example)") }
-    }
+    if !report.groups.isEmpty { lines += ["", style.paint("TASKS", .heading)] }
+    for (index, group) in report.groups.prefix(options.limit).enumerated() { lines += self.lines(group, index + 1) }
     let rest = report.groups.dropFirst(options.limit)
     if !rest.isEmpty {
       lines.append("  and \(Count(rest.reduce(0) { $0 + $1.tasks }).of("more task")) (--limit shows more)")
     }
+    if !report.streams.isEmpty {
+      lines += ["", style.paint("STREAMS WITH ELEMENTS THAT NOBODY HAS TAKEN", .heading)]
+      for (index, stream) in report.streams.prefix(options.limit).enumerated() {
+        lines += self.lines(stream, index + 1)
+      }
+    }
     return lines
   }
 
+  private func lines(_ group: TaskGroup, _ position: Int) -> [String] {
+    let number = "  \(position). "
+    let indent = String(repeating: " ", count: number.count)
+    var text = "\(Count(group.tasks).of("task")) \(Self.state(group)), \(ByteCount(group.retainedBytes))"
+    if group.cancelled > 0 { text += ", \(Count(group.cancelled)) cancelled" }
+    var lines = style.wrap(TextStyle.printable(text), first: number, rest: indent)
+    func add(_ text: String) { lines += style.wrap(TextStyle.printable(text), first: indent, rest: indent + "  ") }
+    if group.lost > 0 { add("nobody can resume \(Count(group.lost)) of them: no pointer leads there") }
+    if group.handleOnly > 0 {
+      add("nobody can resume \(Count(group.handleOnly)) of them: a Task handle is kept, the continuation is not")
+    }
+    for position in group.functions.indices.dropFirst((group.firstOwn ?? 0) + 1)
+    where group.isOwn(position) || options.verbose { add("awaited by \(Self.place(group, position))") }
+    if let relation = Self.relation(group) { add(relation) }
+    if !group.holds.isEmpty {
+      add(
+        "holding "
+          + group.holds.map { "\(Count($0.blocks)) x \($0.type) (\(ByteCount($0.bytes)))" }
+          .joined(separator: ", "))
+    }
+    if let root = group.heldBy { add("reached from \(root)") }
+    if options.showAddresses { lines.append(indent + "for instance at \(group.example)") }
+    return lines
+  }
+
+  private func lines(_ stream: StreamBuffer, _ position: Int) -> [String] {
+    let number = "  \(position). "
+    let indent = String(repeating: " ", count: number.count)
+    let text =
+      "\(stream.type): \(Count(stream.elements).of("element")), \(ByteCount(stream.bytes)), reached from \(stream.heldBy)"
+    let reader =
+      switch stream.reader {
+      case .task:
+        "a task's frame refers to it, so a reader may be there and not keep up: bound it with bufferingPolicy, or slow down what fills it"
+      case .stored: "no task iterates over it: start one, or finish the continuation"
+      case .none: "only its continuation is left, so nobody can take these: finish the continuation"
+      }
+    return style.wrap(TextStyle.printable(text), first: number, rest: indent + "  ")
+      + style.wrap(reader, first: indent, rest: indent + "  ")
+  }
+
+  private static func relation(_ group: TaskGroup) -> String? {
+    let parent = group.parent.map { " in \($0)" } ?? ""
+    switch group.relation {
+    case .own: return nil
+    case .asyncLet: return "an async let\(parent)"
+    case .groupChild where group.state == .complete:
+      return
+        "children of a task group\(parent) that has not taken their results: call next(), or use a discarding group"
+    case .groupChild: return "children of a task group\(parent)"
+    }
+  }
+
+  /// A function with its source line.
+  private static func place(_ group: TaskGroup, _ index: Int) -> String {
+    let line = index < group.locations.count ? group.locations[index] : ""
+    return group.functions[index] + (line.isEmpty ? "" : " (\(line))")
+  }
+
   private static func state(_ group: TaskGroup) -> String {
-    let place = group.functions.first.map { " in \($0)" } ?? ""
+    // A developer looks for the own function; what it called of the library comes second.
+    let own = group.firstOwn ?? 0
+    var place = group.functions.isEmpty ? "" : " in \(place(group, own))"
+    if own > 0, own <= group.functions.count { place += ", in \(group.functions[own - 1])" }
     return switch group.state {
     case .running: "running\(place)"
     case .enqueued: "ready to run\(place)"
     case .unstarted: "not started yet\(place)"
-    case .complete: "complete; a handle keeps the result"
+    case .timer: "that \(group.tasks == 1 ? "is a timer" : "are timers") of Task.sleep"
+    case .complete where group.relation == .groupChild: "complete, in a group\(place)"
+    case .complete: "complete; a handle keeps the result\(place.isEmpty ? "" : " of" + place.dropFirst(3))"
     case .waitsForContinuation: "waiting for a continuation\(place)"
     case .waitsForTask: "waiting for another task\(place)"
     case .waitsForGroup: "waiting for a task group\(place)"
     case .suspended: "suspended\(place)"
     }
   }
+}
+
+extension TaskGroup {
+  fileprivate func isOwn(_ index: Int) -> Bool { index < isOwn.count && isOwn[index] }
+
+  /// The innermost function that is not of the standard library.
+  fileprivate var firstOwn: Int? { isOwn.firstIndex(of: true) }
 }

@@ -10,7 +10,8 @@ struct WasteText {
     let total = report.reachableBytes
     let head =
       "Equal copies: \(ByteCount(report.duplicateBytes)) (\(Share(report.duplicateBytes, of: total))) would go if each content were kept once. "
-      + "Unused room in containers: \(ByteCount(report.spareBytes)) (\(Share(report.spareBytes, of: total)))."
+      + "Unused room in containers: \(ByteCount(report.spareBytes)) (\(Share(report.spareBytes, of: total))). "
+      + "Small views keep large buffers: copies would give back \(ByteCount(report.pinnedBytes)) (\(Share(report.pinnedBytes, of: total)))."
     var lines = style.wrap(head)
     guard !options.quiet else { return lines }
     if !report.duplicates.isEmpty {
@@ -37,6 +38,36 @@ struct WasteText {
       }
       lines += ["", style.paint("UNUSED ROOM", .heading)] + table.lines(style)
     }
+    if !report.pinned.isEmpty {
+      lines += ["", style.paint("SMALL VIEWS OF LARGE BUFFERS", .heading)]
+      for (index, row) in report.pinned.prefix(options.limit).enumerated() { lines += pinned(row, index + 1, total) }
+      let rest = report.pinned.dropFirst(options.limit)
+      if !rest.isEmpty { lines.append("  and \(Count(rest.count)) more (--limit shows more)") }
+    }
     return lines
+  }
+
+  private func pinned(_ row: PinnedBuffers, _ position: Int, _ total: UInt64) -> [String] {
+    let (name, copy) = Self.names(row.kind)
+    let number = "  \(position). "
+    let indent = String(repeating: " ", count: number.count)
+    var text = "\(Count(row.views).of(name)) in \(row.place)"
+    if !row.root.isEmpty { text += ", held by \(row.root)" }
+    let amounts =
+      "\(row.views == 1 ? "shows" : "show") \(ByteCount(row.shownBytes)) and \(row.views == 1 ? "keeps" : "keep") "
+      + "\(ByteCount(row.pinnedBytes)) in \(Count(row.buffers).of("buffer")); copies by \(copy) would give back "
+      + "\(ByteCount(row.savedBytes)) (\(Share(row.savedBytes, of: total)))"
+    return style.wrap(TextStyle.printable(text), first: number, rest: indent)
+      + style.wrap(TextStyle.printable(amounts), first: indent, rest: indent)
+  }
+
+  /// What the views are, and what makes a copy of one.
+  private static func names(_ kind: BufferViewKind) -> (name: String, copy: String) {
+    switch kind {
+    case .substring: ("Substring", "String(x)")
+    case .arraySlice: ("ArraySlice", "Array(x)")
+    case .data: ("Data slice", "Data(Array(x))")
+    case .byteBuffer: ("ByteBuffer", "ByteBuffer(bytes: x.readableBytesView)")
+    }
   }
 }

@@ -28,6 +28,12 @@ public struct ReportModel: Codable, Hashable, Sendable {
   public var phases: [Phase]
   /// The verdict over time; nil for a single look.
   public var growth: GrowthReport?
+  /// When the process was looked at, in milliseconds since 1970; nil where unknown.
+  public var time: Int64?
+  /// Who holds the reachable memory; nil where that was not looked at.
+  public var holders: Tree?
+  /// Where memory was allocated, by stack; nil without a profile.
+  public var profile: Tree?
 
   /// Puts the verdict and the next steps together from the rest.
   public init(
@@ -133,6 +139,9 @@ extension ReportModel {
       tool: tool, verb: verb, target: target, freeze: freeze, heap: heap, census: census, leaks: leaks,
       remarks: remarks, phases: phases)
     model.growth = growth
+    model.time = time
+    model.holders = holders
+    model.profile = profile
     return model
   }
 }

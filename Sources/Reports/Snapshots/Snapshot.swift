@@ -32,6 +32,8 @@ public struct Snapshot: Codable, Hashable, Sendable {
     /// Of containers.
     public var entries: UInt64?
     public var bytesPerEntry: UInt64?
+    /// Beginnings of a few keys; only where contents were asked for.
+    public var keys: [String]?
 
     public init(path: String, count: UInt64, bytes: UInt64, entries: UInt64? = nil, bytesPerEntry: UInt64? = nil) {
       self.path = path
@@ -77,6 +79,7 @@ public struct Snapshot: Codable, Hashable, Sendable {
     if let container = holder.container, container.kind != .string {
       row.entries = (row.entries ?? 0) &+ container.entries
       row.bytesPerEntry = container.bytesPerEntry
+      if let samples = container.keys?.samples, !samples.isEmpty { row.keys = samples }
     }
     rows[path] = row
     for child in holder.children { add(child, below: path, to: &rows) }

@@ -3,11 +3,16 @@ import Measurement
 import Timeline
 
 /// The verdict over time for a terminal: the answer, the books, the causes with their evidence, the forecast.
-struct GrowthText {
+public struct GrowthText {
   let style: TextStyle
   let options: TextReport.Options
 
-  func answer(_ growth: GrowthReport) -> [String] {
+  public init(style: TextStyle, options: TextReport.Options) {
+    self.style = style
+    self.options = options
+  }
+
+  public func answer(_ growth: GrowthReport) -> [String] {
     let role: TextStyle.Role =
       switch growth.cause {
       case .steady, .load, .warmUp: .good
@@ -17,12 +22,14 @@ struct GrowthText {
     return style.wrap(TextStyle.printable(growth.sentence)).map { style.paint($0, role) }
   }
 
-  func lines(_ growth: GrowthReport) -> [String] {
+  public func lines(_ growth: GrowthReport) -> [String] {
     var lines = ["", style.paint("OVER TIME", .heading)]
     lines += curves(growth)
     lines += style.wrap(trend(growth), first: "  ", rest: "  ")
     if let forecast = growth.forecast { lines += style.wrap(self.forecast(forecast), first: "  ", rest: "  ") }
+    if let causes = growth.forecastByCause { lines += self.forecast(causes) }
     lines += findings(growth)
+    lines += account(growth)
     lines += books(growth)
     if !growth.remarks.isEmpty {
       lines += growth.remarks.flatMap { style.wrap(TextStyle.printable($0), first: "  ", rest: "  ") }
@@ -86,6 +93,41 @@ struct GrowthText {
       return
         "The limit of \(limit) is reached in about \(span(forecast.likely ?? 0)), between \(span(forecast.earliest ?? 0)) \(late) (90 %)."
     }
+  }
+
+  /// What putting one cause right would win.
+  private func forecast(_ causes: CauseForecast) -> [String] {
+    func end(_ seconds: Double?) -> String { seconds.map { "in \(TimeSpan(seconds: $0))" } ?? "never at this rate" }
+    var lines: [String] = []
+    if causes.rows.count > 1 {
+      for row in causes.rows.prefix(3) {
+        lines += style.wrap(
+          "Without \(TextStyle.printable(row.title)): \(end(row.without)); with nothing else: \(end(row.alone)).",
+          first: "    ",
+          rest: "      ")
+      }
+    }
+    if let each = causes.bytesPerWork, let rate = causes.workPerSecond, let name = causes.work {
+      lines += style.wrap(
+        "\(ByteCount(saturating: each)) stay for each count of \(TextStyle.printable(name)), at \(Count(saturating: rate)) a second; at twice as many the limit is reached in half the time.",
+        first: "    ", rest: "      ")
+    }
+    return lines
+  }
+
+  /// Where the growth went: rows that add up to it.
+  private func account(_ growth: GrowthReport) -> [String] {
+    let rows = growth.account ?? []
+    let sum = rows.reduce(Int64(0)) { $0 + $1.bytes }
+    // Some pages come and go in every process.
+    guard sum.magnitude >= 1 << 20 || rows.contains(where: { $0.bytes.magnitude >= 4 << 20 }) else { return [] }
+    var table = TextTable([("CHANGE", .right), ("WHERE", .left)])
+    func signed(_ bytes: Int64) -> String {
+      (bytes < 0 ? "-" : bytes > 0 ? "+" : "") + ByteCount(bytes.magnitude).description
+    }
+    for row in rows { table.add([signed(row.bytes), TextStyle.printable(row.title)]) }
+    table.add([signed(sum), "growth of resident memory between the snapshots, in all"])
+    return ["", style.paint("WHERE THE GROWTH IS", .heading)] + table.lines(style)
   }
 
   private func findings(_ growth: GrowthReport) -> [String] {

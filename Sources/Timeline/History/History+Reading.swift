@@ -105,7 +105,7 @@ extension History {
     }
   }
 
-  private func reading<T>(_ body: (Database) throws -> T) throws(TimelineError) -> T {
+  func reading<T>(_ body: (Database) throws -> T) throws(TimelineError) -> T {
     do { return try database.read(body) } catch let error as DatabaseError
       where [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(error.resultCode)
     {

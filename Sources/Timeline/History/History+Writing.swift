@@ -76,6 +76,7 @@ extension History {
       let oldest = now - (retention.levels.last?.age ?? 0)
       try database.execute(sql: "DELETE FROM event WHERE time < ?", arguments: [oldest])
       try database.execute(sql: "DELETE FROM capture WHERE time < ?", arguments: [oldest])
+      try database.execute(sql: Self.thinning, arguments: ["now": now])
       try database.execute(sql: "DELETE FROM run WHERE last < ?", arguments: [oldest])
     }
     try vacuum()
@@ -129,6 +130,15 @@ extension History {
       FROM sample WHERE step = ? AND time < ? GROUP BY run, time / ?
       """
   }()
+
+  /// Of snapshots the newest dozen stays; before that one in ten minutes for a day, one in six hours for a week, one a day.
+  private static let thinning = """
+    DELETE FROM capture WHERE id NOT IN (SELECT id FROM capture ORDER BY time DESC, id DESC LIMIT 12)
+    AND id NOT IN (SELECT min(id) FROM capture GROUP BY run, CASE
+      WHEN time >= :now - 86400000 THEN time / 600000
+      WHEN time >= :now - 604800000 THEN 1000000000000 + time / 21600000
+      ELSE 2000000000000 + time / 86400000 END)
+    """
 
   private func vacuum() throws(TimelineError) {
     do {

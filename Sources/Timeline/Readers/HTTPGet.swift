@@ -1,11 +1,11 @@
 import Glibc
 
 /// One GET over plain TCP with a deadline for all of it. A metrics page needs no more, and no HTTP library links statically.
-enum HTTPGet {
+public enum HTTPGet {
   private static let largest = 16 << 20
 
   /// - Parameter timeout: nanoseconds from the first byte sent to the last one received.
-  static func body(host: String, port: UInt16, path: String, timeout: UInt64 = 2_000_000_000) throws(TimelineError)
+  public static func body(host: String, port: UInt16, path: String, timeout: UInt64 = 2_000_000_000) throws(TimelineError)
     -> String
   {
     let place = "http://\(host):\(port)\(path)"

@@ -3,7 +3,15 @@ public struct HistorySink: Sendable {
   private let history: History
   private let target: String
   private var run: (Run, Int64)?
-  private var waiting: [(run: Run?, samples: [Sample], events: [TimelineEvent])] = []
+  private var waiting: [Entry] = []
+
+  private struct Entry: Sendable {
+    var run: Run?
+    var samples: [Sample]
+    var events: [TimelineEvent]
+    /// A snapshot of the heap and when it was taken.
+    var capture: (content: String, time: Int64)?
+  }
   private var lastMaintenance: Int64?
   /// Samples that wait for a disk that is full; older ones are dropped, and counted.
   private static let most = 36_000
@@ -19,8 +27,10 @@ public struct HistorySink: Sendable {
     self.target = target
   }
 
-  public mutating func add(_ tick: Recorder.Tick) {
-    waiting.append((tick.run, tick.sample.map { [$0] } ?? [], tick.events))
+  /// - Parameter capture: a snapshot of the heap that was finished since, as JSON.
+  public mutating func add(_ tick: Recorder.Tick, capture: (content: String, time: Int64)? = nil) {
+    waiting.append(
+      Entry(run: tick.run, samples: tick.sample.map { [$0] } ?? [], events: tick.events, capture: capture))
     if waiting.count > Self.most {
       dropped += waiting.count - Self.most
       waiting.removeFirst(waiting.count - Self.most)
@@ -46,6 +56,9 @@ public struct HistorySink: Sendable {
           run = (new, try history.identifier(of: new, target: target, time: time))
         }
         try history.append(entry.samples, events: entry.events, run: entry.run == nil ? nil : run?.1)
+        if let capture = entry.capture, let own = run?.1 {
+          try history.append(capture: capture.content, time: capture.time, run: own)
+        }
         written += entry.samples.count
         failure = nil
         done += 1

@@ -41,7 +41,8 @@ public struct Recorder: Sendable {
   private let readingShare: Double
   private var reader: ProcessReader?
   private var group: ControlGroupReader?
-  private var run: Run?
+  /// The life of the process at which it looks now.
+  public private(set) var run: Run?
   private var hadRun = false
   private var last: Now?
   private var lastKills: Double?

@@ -22,10 +22,12 @@ public struct Forecast: Sendable, Hashable, Codable {
   /// Two ways to be wrong are taken in, and the wider interval counts: noise around a line (Sen's interval of the slope), and a walk
   /// with drift, whose every step is kept (first passage of a Brownian motion with drift, whose time to distance D is D/v with the
   /// spread s * sqrt(T) in distance; D. R. Cox and H. D. Miller, "The Theory of Stochastic Processes", 1965, section 5.7).
-  public init(_ growth: GrowthTest, limit: Double) {
+  ///
+  /// - Parameter besides: bytes that count against the limit as well and do not grow.
+  public init(_ growth: GrowthTest, limit: Double, besides: Double = 0) {
     self.limit = limit
     // The latest floor belongs to the middle of its epoch.
-    level = growth.floor + growth.swing + max(growth.slope.slope, 0) * growth.resolution / 2
+    level = growth.floor + growth.swing + max(growth.slope.slope, 0) * growth.resolution / 2 + besides
     let distance = limit - level
     guard distance > 0 else {
       outcome = .reached

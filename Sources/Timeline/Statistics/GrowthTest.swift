@@ -35,6 +35,8 @@ public struct GrowthTest: Sendable, Hashable {
   public var floor: Double
   /// Height of the peaks above the floor, median over epochs.
   public var swing: Double
+  /// Slope of the later half of the last life over that of the earlier half: 1 for a line, near 0 for what levels off.
+  public var bend: Double
   /// Standard deviation of the floor around its line, and of its steps per square root of a second.
   public var noise: Double
   public var diffusion: Double
@@ -45,6 +47,8 @@ public struct GrowthTest: Sendable, Hashable {
   private static let mostEpochs = 32
   /// The later half rises by less than this part of the earlier half's slope: it has levelled off.
   private static let levelling = 0.2
+  /// Von Neumann's ratio below this is a walk (a walk of 32 floors has 0.5 on the average, independent values 2).
+  private static let wandering = 1.0
 
   /// - Parameters:
   ///   - lives: the level within each life of the process, in order.
@@ -83,14 +87,21 @@ public struct GrowthTest: Sendable, Hashable {
     floor = floors.last?.last?.value ?? lives.last?.values.last ?? 0
     swing = TheilSen.median(swings)
     let test = MannKendall(blocks: floors.map { $0.map(\.value) })
-    probability = test.probabilityOfRise
+    let signs = DifferenceSigns(blocks: floors.map { $0.map(\.value) })
     slope = TheilSen(blocks: floors, test: test) ?? TheilSen(slope: 0, low: 0, high: 0)
+    // What wanders looks like a trend to a test against a line, so only its steps are asked. Else two looks at the same floors: the
+    // better one counts, at twice its probability (Bonferroni).
+    let ranks = Self.wanders(floors, slope: slope.slope) ? 1 : test.probabilityOfRise
+    let ranksOfFall = Self.wanders(floors, slope: slope.slope) ? 1 : test.probabilityOfFall
+    probability = min(ranks, 2 * signs.probabilityOfRise, 1)
+    let probabilityOfFall = min(ranksOfFall, 2 * signs.probabilityOfFall, 1)
     rise = max(slope.slope, 0) * span
+    bend = Self.bend(floors.last ?? [])
     (noise, diffusion) = Self.spread(floors, slope: slope.slope)
     // A test on less than six floors cannot be significant at all.
     if epochs < Self.fewestEpochs && floors.allSatisfy({ $0.count < 5 }) || isShort {
       pattern = .undecided
-    } else if test.probabilityOfFall < Self.significance && -slope.slope * span >= material {
+    } else if probabilityOfFall < Self.significance && -slope.slope * span >= material {
       pattern = .falling
     } else if probability < Self.significance && rise >= material {
       pattern = Self.hasLevelledOff(floors, noise: noise) ? .levelledOff : .growing
@@ -123,6 +134,32 @@ public struct GrowthTest: Sendable, Hashable {
     // The rise may also lie between the halves, or in the first epoch.
     return lateSlope < levelling * max(earlySlope, whole / max(life[life.count - 1].time - life[0].time, 1e-9))
       && lateRise < levelling * whole
+  }
+
+  private static func bend(_ floors: [(time: Double, value: Double)]) -> Double {
+    guard floors.count >= 6 else { return 1 }
+    func slope(_ part: ArraySlice<(time: Double, value: Double)>) -> Double {
+      TheilSen.median(TheilSen.slopes(part.map { ($0.time, $0.value) }))
+    }
+    let early = slope(floors[..<(floors.count / 2)])
+    let late = slope(floors[(floors.count / 2)...])
+    guard early > 0 else { return late > 0 ? 10 : 1 }
+    return min(max(late / early, 0), 10)
+  }
+
+  /// The residuals go on where they are instead of scattering: the mean square of their steps is small beside their variance. 2 for
+  /// independent values, near 0 for a walk (J. von Neumann, "Distribution of the ratio of the mean square successive difference to the
+  /// variance", Annals of Mathematical Statistics 12, 1941).
+  private static func wanders(_ floors: [[(time: Double, value: Double)]], slope: Double) -> Bool {
+    var (squares, steps, count) = (0.0, 0.0, 0)
+    for life in floors where life.count >= 8 {
+      let values = life.map { $0.value - slope * $0.time }
+      let mean = values.reduce(0, +) / Double(values.count)
+      squares += values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+      steps += zip(values, values.dropFirst()).reduce(0) { $0 + ($1.1 - $1.0) * ($1.1 - $1.0) }
+      count += values.count
+    }
+    return count >= 8 && squares > 0 && steps / squares < wandering
   }
 
   private static func spread(_ floors: [[(time: Double, value: Double)]], slope: Double) -> (Double, Double) {

@@ -96,15 +96,21 @@ enum Rhythm {
   private static let points = 512
   /// Correlation from which a rhythm counts.
   private static let threshold = 0.4
+  /// Swings below this part of the whole rise are none.
+  private static let negligible = 0.25
 
   /// Length of a period in seconds: the first high peak of the autocorrelation after it has gone below zero. nil for none that fits at
   /// least three times.
   static func period(of series: Series) -> Double? {
     let count = min(series.count, points)
     guard count >= 16 else { return nil }
-    let values = detrended(series.resampled(count))
+    let level = series.resampled(count)
+    let values = detrended(level)
     let energy = values.reduce(0) { $0 + $1 * $1 }
     guard energy > 0 else { return nil }
+    // A line that climbs in steps swings around itself too; a rhythm that is small beside the rise hides nothing.
+    let swing = (values.max() ?? 0) - (values.min() ?? 0)
+    guard swing >= negligible * abs(level[count - 1] - level[0]) else { return nil }
     func correlation(_ lag: Int) -> Double {
       var sum = 0.0
       for index in 0..<count - lag { sum += values[index] * values[index + lag] }

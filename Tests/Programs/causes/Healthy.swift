@@ -110,3 +110,34 @@ final class PinnedService: Service {
     return 100
   }
 }
+
+/// Work in hand that goes with the hour: busy by day, nearly idle at night. One turn is ten minutes.
+final class DailyService: Service {
+  var inFlight: [UnsafeMutableRawPointer] = []
+  init() {}
+  func turn(_ number: Int) -> Int {
+    let hour = Double(number % 144) / 6
+    let wanted = Int(max(0, sin((hour - 6) / 24 * 2 * .pi)) * 60) + number * 7 % 3
+    while inFlight.count < wanted, let block = malloc(400_000) {
+      memset(block, 1, 400_000)
+      inFlight.append(block)
+    }
+    while inFlight.count > wanted { free(inFlight.removeLast()) }
+    return wanted * 10
+  }
+}
+
+/// Traffic that rises for a while and then stays: what is in hand rises with it.
+final class PlateauService: Service {
+  var inFlight: [UnsafeMutableRawPointer] = []
+  init() {}
+  func turn(_ number: Int) -> Int {
+    let wanted = min(number * 4, 60) + number * 7 % 5
+    while inFlight.count < wanted, let block = malloc(400_000) {
+      memset(block, 1, 400_000)
+      inFlight.append(block)
+    }
+    while inFlight.count > wanted { free(inFlight.removeLast()) }
+    return wanted
+  }
+}

@@ -17,6 +17,11 @@ let services: [String: any Service.Type] = [
   "warmup": WarmUpService.self, "sawtooth": SawtoothService.self, "steady": SteadyService.self,
   "strings": StringService.self,
   "native-leak": NativeLeakService.self,
+  "per-user": PerUserCacheService.self, "registries": TwoRegistriesService.self, "weak-boxes": WeakBoxService.self,
+  "slices": SliceService.self, "duplicates": DuplicateService.self, "capacity": CapacityService.self,
+  "stream": StreamService.self, "finished": FinishedTaskService.self, "checked": CheckedContinuationService.self,
+  "mapped-file": MappedFileService.self, "page-cache": PageCacheService.self, "close-wait": CloseWaitService.self,
+  "daily": DailyService.self, "plateau": PlateauService.self,
 ]
 
 @main
@@ -41,7 +46,15 @@ enum Main {
 /// Something to hold: a heap block of a class of its own with a buffer.
 final class Payload {
   var bytes: [UInt8]
-  init(_ count: Int) { bytes = [UInt8](repeating: 7, count: count) }
+  private nonisolated(unsafe) static var made: UInt64 = 0
+  /// Every one has other contents: equal ones would be copies.
+  init(_ count: Int) {
+    Self.made &+= 1
+    bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: Self.made), count: count)
+    withUnsafeBytes(of: Self.made) { number in
+      for (index, byte) in number.enumerated() where index < count { bytes[index] = byte }
+    }
+  }
 }
 
 /// Work that leaves nothing: what every service does besides.

@@ -2,6 +2,7 @@
 //
 // usage: holderzoo incident IDS N SHAPE
 //   A cache of one dictionary of N offers for each of IDS ids. SHAPE: inline, boxed, shared, array, difference.
+// For the others see the files beside this one.
 import Glibc
 
 struct Offer {
@@ -56,6 +57,8 @@ func offer(_ id: Int64, _ index: Int) -> Offer {
     if arguments.count > 2, arguments[1] != "incident", let count = Int(arguments[2]) {
       if arguments[1] == "documents" { holdDocuments(count, shared: arguments.last == "shared") }
       if arguments[1] == "tasks" { await holdTasks(count) }
+      if arguments[1] == "concurrency" { await holdConcurrency(count) }
+      if arguments[1] == "views" { holdViews(count, copied: arguments.last == "copied") }
       ready()
       // Suspended, not blocked: the tasks' executor stays free.
       while true { try? await Task.sleep(for: .seconds(3600)) }
@@ -108,39 +111,4 @@ func ready() {
   print("live \(liveBytes())")
   print("READY")
   fflush(nil)
-}
-
-@_silgen_name("malloc_info") private func mallocInfo(_ options: Int32, _ stream: UnsafeMutablePointer<FILE>?) -> Int32
-
-/// The allocator's own count of what is not free, from the totals at the end of `malloc_info`: system memory of the arenas and mapped
-/// chunks, less what lies in free lists and tops.
-func liveBytes() -> Int {
-  var text: UnsafeMutablePointer<CChar>?
-  var length = 0
-  guard let stream = open_memstream(&text, &length), mallocInfo(0, stream) == 0 else { return 0 }
-  fclose(stream)
-  guard let text else { return 0 }
-  defer { free(text) }
-  let lines = String(cString: text).split(separator: "\n").suffix(10)
-  func size(_ prefix: String) -> Int {
-    guard let line = lines.first(where: { $0.hasPrefix(prefix) }),
-      let quoted = line.components("size=\"").last
-    else { return 0 }
-    return Int(quoted.prefix { $0.isNumber }) ?? 0
-  }
-  return size("<system type=\"current\"") + size("<total type=\"mmap\"") - size("<total type=\"fast\"")
-    - size("<total type=\"rest\"")
-}
-
-extension Substring {
-  /// Parts between occurrences of `separator`.
-  func components(_ separator: String) -> [Substring] {
-    var parts: [Substring] = []
-    var rest = self
-    while let range = rest.firstRange(of: separator) {
-      parts.append(rest[..<range.lowerBound])
-      rest = rest[range.upperBound...]
-    }
-    return parts + [rest]
-  }
 }

@@ -1,0 +1,3 @@
+module memwhy-benchmarks/go-cache
+
+go 1.19

@@ -1,0 +1,245 @@
+// What the files of the sampler share. Nothing of it is visible outside the library.
+#ifndef MEMWHY_INTERNAL_H
+#define MEMWHY_INTERNAL_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "memwhy_table.h"
+
+#pragma GCC visibility push(hidden)
+// All code of the sampler lies together, so that its own frames can be told from others, linked in or preloaded.
+#pragma clang section text = "memwhy_text"
+extern const char __start_memwhy_text[], __stop_memwhy_text[];
+static inline bool memwhy_is_own(uintptr_t address) {
+  return address >= (uintptr_t)__start_memwhy_text && address <= (uintptr_t)__stop_memwhy_text;
+}
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define EXPORT __attribute__((visibility("default")))
+// Reached without a call through the dynamic loader, which may allocate.
+#define THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
+
+#define MOST_FRAMES 96
+#define MOST_ASYNC_FRAMES 32
+
+// The allocator below: found by real.c.
+struct real_allocator {
+  void *(*malloc)(size_t);
+  void (*free)(void *);
+  void *(*calloc)(size_t, size_t);
+  void *(*realloc)(void *, size_t);
+  void *(*memalign)(size_t, size_t);
+  void *(*aligned_alloc)(size_t, size_t);
+  int (*posix_memalign)(void **, size_t, size_t);
+  void *(*valloc)(size_t);
+  void *(*pvalloc)(size_t);
+};
+extern struct real_allocator memwhy_real;
+/// Finds the allocator below; idempotent.
+void memwhy_find_allocator(void);
+/// Whether `block` was given out while the allocator below was not yet known; it is never freed.
+bool memwhy_is_bootstrap(const void *block);
+
+// A thread's state. All of it is plain data: nothing has to happen when a thread ends.
+struct thread_state {
+  uint64_t interval;     // that the countdown was drawn with
+  int64_t debt;          // bytes of the countdown beyond the next look at the interval
+  uint64_t random;
+  uintptr_t stack_low, stack_high;
+  uintptr_t busy;        // frame address of the slow path that runs, 0 for none
+  uint32_t thread_index; // in the table, + 1
+};
+extern THREAD_LOCAL struct thread_state memwhy_thread;
+/// Bytes until the next sample; below zero, the allocation at hand has to be looked at.
+extern THREAD_LOCAL int64_t memwhy_countdown;
+
+// One process' view of the table.
+struct sampler {
+  _Atomic bool is_active;          // a table is mapped, and this process is its owner
+  unsigned char *base;
+  struct memwhy_header *header;
+  struct memwhy_module *modules;
+  struct memwhy_thread *threads;
+  struct memwhy_growth *growths;
+  struct memwhy_site *sites;
+  _Atomic uint64_t *keys;
+  struct memwhy_block *blocks;
+  _Atomic uint64_t *frames;
+  uint64_t site_mask, bucket_mask, frame_count;
+  uint64_t live_limit;
+  /// A page that the kernel clears in a forked child: 0 there, 1 in the owner of the table.
+  _Atomic uint64_t *ownership;
+};
+extern struct sampler memwhy;
+
+/// Whether the table may be written by this process.
+static inline bool memwhy_owns_table(void) {
+  return atomic_load_explicit(&memwhy.is_active, memory_order_acquire) &&
+    atomic_load_explicit(memwhy.ownership, memory_order_relaxed) == 1;
+}
+
+/// Nanoseconds of the coarse clock, which the kernel keeps in a page of the process: no system call whatever the machine's clock is,
+/// and no tick counter, which strict seccomp makes a fault.
+static inline uint64_t memwhy_now(void) {
+  struct timespec time;
+  if (clock_gettime(CLOCK_MONOTONIC_COARSE, &time)) return 0;
+  return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+/// Adds to a double that is kept as its bits. Lock-free.
+static inline void memwhy_add(uint64_t *place, double amount) {
+  _Atomic uint64_t *target = (_Atomic uint64_t *)place;
+  uint64_t old = atomic_load_explicit(target, memory_order_relaxed);
+  for (;;) {
+    double value;
+    __builtin_memcpy(&value, &old, 8);
+    value += amount;
+    uint64_t bits;
+    __builtin_memcpy(&bits, &value, 8);
+    if (atomic_compare_exchange_weak_explicit(target, &old, bits, memory_order_relaxed, memory_order_relaxed)) return;
+  }
+}
+
+static inline uint64_t memwhy_count(uint64_t *place, uint64_t amount) {
+  return atomic_fetch_add_explicit((_Atomic uint64_t *)place, amount, memory_order_relaxed);
+}
+
+static inline uint64_t memwhy_load(const uint64_t *place) {
+  return atomic_load_explicit((const _Atomic uint64_t *)place, memory_order_relaxed);
+}
+
+static inline void memwhy_store(uint64_t *place, uint64_t value) {
+  atomic_store_explicit((_Atomic uint64_t *)place, value, memory_order_relaxed);
+}
+
+// stack.c: the stack of an allocation.
+struct stack {
+  uint32_t depth;
+  uint32_t async_from;
+  uint32_t flags;
+  uint64_t hash;
+  uintptr_t frames[MOST_FRAMES + MOST_ASYNC_FRAMES];
+};
+void memwhy_stack_prepare(void);
+void memwhy_stack_take(struct stack *stack, uintptr_t frame);
+
+// bounds.c: what glibc knows of a thread, without asking the kernel.
+void memwhy_bounds_prepare(void);
+/// The end of the part of the current stack, from `frame` on, that is certainly mapped.
+uintptr_t memwhy_stack_end(uintptr_t frame);
+int memwhy_thread_id(void);
+
+// unwinder.c: the slow way, for code without frame pointers.
+void memwhy_unwinder_prepare(bool is_needed);
+/// All stacks are taken by it: wished for, to compare.
+extern bool memwhy_unwinder_only;
+uint32_t memwhy_unwind(uintptr_t *frames, uint32_t most);
+
+// async.c
+struct async_rule {
+  uintptr_t start, end;  // of the function, or else the module, under which an async function's frame lies
+  uintptr_t module_start, module_end;  // of the runtime's own code
+  void *(*current_task)(void);
+};
+extern struct async_rule memwhy_async;
+void memwhy_async_prepare(void);
+/// The resume functions of the callers that wait, from the frame of an async function outwards; how many.
+uint32_t memwhy_async_chain(uintptr_t frame, uintptr_t *functions, uint32_t most);
+
+// modules.c
+/// Reads the list of modules again if the loader has changed it. Takes the loader's lock for a moment.
+void memwhy_modules_refresh(void);
+/// The table is new: the list has to be written to it again.
+void memwhy_modules_forget(void);
+/// What kind of code lies at an address.
+enum code_kind {
+  CODE_UNKNOWN = 0,        // no module's text
+  CODE_WITH_FRAMES = 1,    // keeps frame pointers
+  CODE_WITHOUT_FRAMES = 2,
+  CODE_OF_LIBC = 3,        // keeps none, but stands at the end of most stacks
+};
+enum code_kind memwhy_code_kind(uintptr_t address);
+/// Changes with the list.
+extern _Atomic uint32_t memwhy_modules_generation;
+/// Set before dlclose: the list is read again with the next new stack.
+extern _Atomic bool memwhy_modules_stale;
+
+// framepointers.c: the share of functions that keep a frame pointer, by the unwind tables, in percent; -1 where it cannot be told.
+int memwhy_frame_pointer_share(const void *frame_header, uintptr_t text_start, uintptr_t text_end, uint32_t most);
+
+// sites.c
+uint32_t memwhy_site_find(const struct stack *stack);
+void memwhy_site_allocated(uint32_t site, uint64_t size, uint64_t interval, uint16_t thread);
+void memwhy_site_freed(uint32_t site, uint64_t size, uint64_t interval, uint64_t age);
+
+// blocks.c: sampled blocks that live, found exactly.
+#define FILTER_BITS 18
+extern _Atomic uint8_t memwhy_filter[1 << FILTER_BITS];
+/// Where a block counts in the filter. Neighbours share cache lines; the high bits keep mappings apart, whose low ones are equal.
+static inline uint32_t memwhy_filter_index(const void *block) {
+  uintptr_t address = (uintptr_t)block;
+  return (uint32_t)((address >> 4) ^ (address >> 22)) & ((1u << FILTER_BITS) - 1);
+}
+/// False is certain; true means that the blocks have to be looked through.
+static inline bool memwhy_may_be_sampled(const void *block) {
+  return atomic_load_explicit(&memwhy_filter[memwhy_filter_index(block)], memory_order_relaxed) != 0;
+}
+void memwhy_filter_mark(const void *block);
+bool memwhy_block_insert(const void *block, const struct memwhy_block *content);
+bool memwhy_block_remove(const void *block, struct memwhy_block *content);
+/// Makes room: raises the interval and drops blocks so that those that stay are what the new interval would have taken.
+void memwhy_blocks_thin(void);
+/// In a forked child, which owns no table: no block is sampled there.
+void memwhy_filter_clear(void);
+
+// growth.c
+void memwhy_growth_look(const void *block, uint64_t size, uint32_t site, uint16_t thread);
+
+// sample.c
+extern uint64_t memwhy_seed;
+#define LARGEST_INTERVAL (UINT64_C(1) << 40)
+static inline uint64_t memwhy_clamped_interval(uint64_t interval) {
+  return interval < 1 ? 1 : interval > LARGEST_INTERVAL ? LARGEST_INTERVAL : interval;
+}
+
+// sample.c, for interpose.c. The allocation has run into the countdown: takes it into the table if it is its turn. `frame` is the
+// frame address of the slow path, whose return address is the program's.
+void memwhy_sampled_allocation(void *block, uint64_t size, uintptr_t frame);
+/// A block is about to be freed.
+void memwhy_sampled_free(void *block);
+/// The same in two steps, for realloc, which may fail: out of the table, and back or counted.
+bool memwhy_take_out(void *block, struct memwhy_block *content);
+void memwhy_put_back(void *block, const struct memwhy_block *content);
+void memwhy_count_freed(const struct memwhy_block *content);
+/// Our malloc, whatever the name means elsewhere.
+void *(*memwhy_own_malloc(void))(size_t);
+
+// table.c
+/// Lays the table out in `base`, which is all zero, and makes it this process'.
+void memwhy_table_lay_out(unsigned char *base, uint64_t size, uint64_t interval);
+
+// environment.c: what `memwhy run` wants, and how it is kept from the program's children.
+struct wishes {
+  int descriptor;          // of the table, -1 for none
+  const char *table;       // path of a table to make, NULL for none
+  const char *target;      // name or path of the program to sample, NULL for the first
+  const char *follow;      // children get tables of their own at this path and their id, NULL for none
+  uint64_t interval, seed;
+  uint64_t table_size;     // of a table to make
+  bool unwinder_only;      // all stacks by the unwinder
+};
+void memwhy_environment_read(struct wishes *wishes);
+/// Takes the sampler's variables out of the environment, and the sampler out of LD_PRELOAD. In place: nothing is allocated.
+void memwhy_environment_clean(void);
+
+#pragma GCC visibility pop
+#endif

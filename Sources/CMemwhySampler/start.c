@@ -1,0 +1,226 @@
+// Life and death: the start by `memwhy run` or by the program itself, forks, and the end.
+#include "internal.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "CMemwhySampler.h"
+
+static int own_descriptor = -1;
+static char follow_path[512];
+static uint64_t follow_size;
+static _Atomic bool was_started;
+
+/// Memory that a forked child finds cleared: the child must not write its parent's table.
+static bool make_ownership(void) {
+  if (memwhy.ownership) return true;
+  void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return false;
+  madvise(page, 4096, MADV_WIPEONFORK);  // Linux 4.14; before it, the fork handler alone does it
+  memwhy.ownership = page;
+  return true;
+}
+
+static int make_memory_file(uint64_t size) {
+  int descriptor = memfd_create("memwhy-sampler-table", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (descriptor < 0) return -1;
+  if (ftruncate(descriptor, (off_t)size)) {
+    close(descriptor);
+    return -1;
+  }
+  // Nobody can cut it under the program, which would kill it with SIGBUS.
+  fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+  return descriptor;
+}
+
+/// A new file, all of whose room is reserved: a full disk shows now, not as SIGBUS later.
+static int make_file(const char *path, uint64_t size) {
+  int descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (descriptor < 0) return -1;
+  if (posix_fallocate(descriptor, 0, (off_t)size)) {
+    unlink(path);
+    close(descriptor);
+    return -1;
+  }
+  return descriptor;
+}
+
+/// Sampling begins with the return of this function.
+static enum memwhy_start_result begin(int descriptor, uint64_t size, uint64_t interval) {
+  struct stat status;
+  if (fstat(descriptor, &status)) return MEMWHY_NO_TABLE;
+  if ((uint64_t)status.st_size < size) return MEMWHY_BAD_TABLE;
+  if (!make_ownership()) return MEMWHY_NO_TABLE;
+  unsigned char *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+  if (base == MAP_FAILED) return MEMWHY_NO_TABLE;
+  if (memwhy_load((const uint64_t *)base) != 0) {
+    munmap(base, size);
+    return MEMWHY_BAD_TABLE;
+  }
+  memwhy_table_lay_out(base, size, interval ? interval : UINT64_C(512) << 10);
+  struct timespec time;
+  if (clock_gettime(CLOCK_REALTIME, &time) == 0) {
+    memwhy.header->start_realtime = (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+  }
+  memwhy.header->start_nanoseconds = memwhy.header->last_nanoseconds = memwhy_now();
+  memwhy_bounds_prepare();
+  memwhy_modules_refresh();
+  bool needs_unwinder = false;
+  for (uint64_t index = 0; index < memwhy.header->modules_used && index < MEMWHY_MODULES; index++) {
+    uint32_t flags = memwhy.modules[index].flags;
+    if (!(flags & MEMWHY_MODULE_NO_FRAME_POINTERS)) continue;
+    needs_unwinder |= !(flags & MEMWHY_MODULE_IS_LIBC);
+    if (flags & MEMWHY_MODULE_IS_EXECUTABLE) memwhy.header->flags |= MEMWHY_FLAG_NO_FRAME_POINTERS;
+  }
+  memwhy_unwinder_prepare(needs_unwinder || memwhy_unwinder_only);
+  memwhy_async_prepare();
+  atomic_store(memwhy.ownership, 1);
+  atomic_store((_Atomic uint32_t *)&memwhy.header->state, MEMWHY_STATE_RUNNING);
+  atomic_store_explicit(&memwhy.is_active, true, memory_order_release);
+  memwhy_countdown = 0;
+  return MEMWHY_STARTED;
+}
+
+static bool malloc_is_ours(void) {
+  void *(*found)(size_t) = (void *(*)(size_t))dlsym(RTLD_DEFAULT, "malloc");
+  // An executable need not export what it defines; then nobody else's was found either.
+  return !found || found == memwhy_own_malloc() || found == memwhy_real.malloc;
+}
+
+// MARK: forks
+
+/// The child owns no table. With --follow it gets its own.
+static void after_fork_in_child(void) {
+  if (!memwhy.ownership) return;
+  atomic_store(memwhy.ownership, 0);
+  if (!atomic_exchange(&memwhy.is_active, false)) return;
+  uint64_t interval = memwhy_load(&memwhy.header->interval);
+  munmap(memwhy.base, memwhy.header->table_size);
+  memwhy_filter_clear();
+  memwhy_thread = (struct thread_state){0};
+  memwhy_modules_forget();
+  // It may start a table of its own.
+  atomic_store(&was_started, false);
+  if (!follow_path[0]) return;
+  char path[sizeof follow_path + 16];
+  snprintf(path, sizeof path, "%s.%d", follow_path, getpid());
+  int descriptor = make_file(path, follow_size);
+  if (descriptor < 0) return;
+  begin(descriptor, follow_size, interval);
+  close(descriptor);
+}
+
+static void watch_forks(void) {
+  static bool is_watching;
+  if (is_watching) return;
+  is_watching = true;
+  pthread_atfork(NULL, NULL, after_fork_in_child);
+}
+
+// MARK: linked into a program
+
+enum memwhy_start_result memwhy_sampler_start(int descriptor, uint64_t table_size, uint64_t interval) {
+  memwhy_find_allocator();
+  if (!malloc_is_ours()) return MEMWHY_NOT_CALLED;
+  if (atomic_load(&memwhy.is_active) || atomic_exchange(&was_started, true)) return MEMWHY_ALREADY_RUNNING;
+  if (table_size == 0) table_size = MEMWHY_TABLE_DEFAULT_SIZE;
+  enum memwhy_start_result result = MEMWHY_BAD_TABLE;
+  if (table_size >= MEMWHY_TABLE_LEAST_SIZE && table_size <= MEMWHY_TABLE_LARGEST_SIZE) {
+    bool is_own = descriptor < 0;
+    if (is_own) descriptor = make_memory_file(table_size);
+    result = descriptor < 0 ? MEMWHY_NO_TABLE : begin(descriptor, table_size, interval);
+    if (is_own && result == MEMWHY_STARTED) own_descriptor = descriptor;
+    if (is_own && result != MEMWHY_STARTED && descriptor >= 0) close(descriptor);
+  }
+  if (result == MEMWHY_STARTED) {
+    watch_forks();
+  } else {
+    atomic_store(&was_started, false);
+  }
+  return result;
+}
+
+static void set_state(enum memwhy_state from, enum memwhy_state to) {
+  if (!memwhy_owns_table()) return;
+  uint32_t expected = from;
+  atomic_compare_exchange_strong((_Atomic uint32_t *)&memwhy.header->state, &expected, to);
+}
+
+void memwhy_sampler_stop(void) { set_state(MEMWHY_STATE_RUNNING, MEMWHY_STATE_STOPPED); }
+void memwhy_sampler_resume(void) { set_state(MEMWHY_STATE_STOPPED, MEMWHY_STATE_RUNNING); }
+
+void memwhy_sampler_set_interval(uint64_t interval) {
+  if (memwhy_owns_table()) memwhy_store(&memwhy.header->interval, memwhy_clamped_interval(interval));
+}
+
+const struct memwhy_header *memwhy_sampler_table(void) { return memwhy_owns_table() ? memwhy.header : NULL; }
+
+int memwhy_sampler_descriptor(void) {
+  if (own_descriptor < 0) {
+    errno = ENOENT;
+    return -1;
+  }
+  return fcntl(own_descriptor, F_DUPFD_CLOEXEC, 0);
+}
+
+// MARK: preloaded
+
+/// Whether this executable is the one to sample.
+static bool is_target(const char *target) {
+  if (!target || !*target) return true;
+  char path[4096];
+  ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+  if (length <= 0) return false;
+  path[length] = 0;
+  if (strchr(target, '/')) return !strcmp(path, target);
+  const char *slash = strrchr(path, '/');
+  return !strcmp(slash ? slash + 1 : path, target);
+}
+
+__attribute__((constructor)) static void preloaded(void) {
+  struct wishes wishes;
+  memwhy_environment_read(&wishes);
+  if ((wishes.descriptor < 0 && !wishes.table) || !is_target(wishes.target)) return;
+  int descriptor = wishes.descriptor, made = -1;
+  struct stat status;
+  uint64_t size = wishes.table_size;
+  char path[sizeof follow_path + 16];
+  if (wishes.follow && strlen(wishes.follow) < sizeof follow_path) strcpy(follow_path, wishes.follow);
+  if (descriptor >= 0 && fstat(descriptor, &status) == 0) {
+    size = (uint64_t)status.st_size;
+    uint64_t first = 0;
+    if (pread(descriptor, &first, sizeof first, 0) == sizeof first && first != 0 && follow_path[0]) {
+      // The first process has this one already.
+      snprintf(path, sizeof path, "%s.%d", follow_path, getpid());
+      descriptor = made = make_file(path, size);
+    }
+  } else if (wishes.table) {
+    descriptor = made = make_file(wishes.table, size);
+  }
+  memwhy_seed = wishes.seed;
+  memwhy_unwinder_only = wishes.unwinder_only;
+  follow_size = size;
+  enum memwhy_start_result result = MEMWHY_NO_TABLE;
+  if (descriptor >= 0) result = memwhy_sampler_start(descriptor, size, wishes.interval);
+  if (result == MEMWHY_NOT_CALLED && wishes.descriptor >= 0) {
+    uint64_t flags = MEMWHY_FLAG_NOT_CALLED;
+    if (pwrite(wishes.descriptor, &flags, sizeof flags, offsetof(struct memwhy_header, flags)) < 0) errno = 0;
+  }
+  if (made >= 0) close(made);
+  if (!follow_path[0]) {
+    if (wishes.descriptor >= 0) close(wishes.descriptor);
+    memwhy_environment_clean();
+  }
+}
+
+__attribute__((destructor)) static void ended(void) {
+  set_state(MEMWHY_STATE_RUNNING, MEMWHY_STATE_EXITED);
+  if (memwhy_owns_table()) memwhy_store(&memwhy.header->last_nanoseconds, memwhy_now());
+}

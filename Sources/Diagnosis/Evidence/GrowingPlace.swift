@@ -1,0 +1,160 @@
+import HeapGraph
+
+/// A place in the program at which growth hangs: its own number stays while what it keeps becomes more.
+///
+/// Places are compared by their path from a named root, not by address, as LeakCanary's heap growth does; the way down follows whatever
+/// has most of the growth, the "big drop" of Eclipse MAT (its ratio is 0.7).
+struct GrowingPlace: Sendable, Hashable {
+  /// Names and fields from the root on.
+  var path: [String]
+  /// Types along the path.
+  var types: [String]
+  var growth: Int64
+  var retained: UInt64
+  /// What the containers at this place held before and hold now; nil where they are none.
+  var before, after: ContainerSummary?
+  /// What became more below it, and by how many.
+  var content: String?
+  var contentGrowth: Int64 = 0
+  var contentContainer: ContainerSummary?
+  /// In how many of the steps between snapshots it rose.
+  var risenSteps = 1
+  var steps = 1
+
+  /// A child with this part of its parent's growth is followed.
+  private static let follow = 0.7
+  /// Where no child has that much, those with this part are followed each for itself if they have most of it together.
+  private static let branch = 0.15
+  /// Places with less than this part of all growth are not listed.
+  private static let fewest = 0.05
+  private static let negligible: Int64 = 32_768
+
+  var rootKind: NamedRoot.Kind?
+  /// `OfferCache.offersByUser`; nil where no field leads to it.
+  var owner: String?
+  /// A variable or frame that leads there, where several do.
+  var heldBy: String?
+
+  /// `Store.shared.profiles`, for people.
+  var name: String { Self.title(path, rootKind, owner, heldBy) }
+
+  /// Nothing of Swift's is there: native blocks that only native blocks hold.
+  var isNative: Bool { after == nil && !types.dropFirst(rootKind == nil ? 0 : 1).contains { !Self.isUntyped($0) } }
+
+  /// Tables of the runtime, the loader or the allocator hold it.
+  var isRuntime: Bool { rootKind == .runtime || rootKind == .unowned }
+
+  private static func isUntyped(_ type: String) -> Bool {
+    type == "untyped block" || type.hasPrefix("malloc(") || type.hasPrefix("native")
+  }
+
+  /// Places of most growth first. O(places * depth).
+  static func find(_ heaps: [HeapFacts]) -> [GrowingPlace] {
+    let known = heaps.filter { $0.holders != nil }
+    guard let first = known.first, let last = known.last, first.time < last.time, let places = last.holders else {
+      return []
+    }
+    var search = Search(first.holders ?? [], places)
+    let roots = places.filter { $0.path.count == 1 }.filter { search.delta($0) > negligible }
+    let all = roots.reduce(Int64(0)) { $0 + search.delta($1) }
+    for root in roots { search.descend(root, types: [root.type]) }
+    return search.found.filter { Double($0.growth) >= fewest * Double(max(all, 1)) }.map { place in
+      var place = place
+      place.count(in: known)
+      return place
+    }.sorted { ($0.growth, $1.name) > ($1.growth, $0.name) }
+  }
+
+  /// Several snapshots: what rises each time is growth, what rises now and then is work.
+  private mutating func count(in heaps: [HeapFacts]) {
+    let levels = heaps.map { heap in
+      let known =
+        heap.holders?.first { $0.path == path } ?? heap.holders?.first { $0.owner != nil && $0.owner == owner }
+      return known?.retained ?? 0
+    }
+    steps = max(levels.count - 1, 1)
+    risenSteps = zip(levels, levels.dropFirst()).count { $0 < $1 }
+  }
+
+  private struct Search {
+    let old: [[String]: HeapFacts.Holder]
+    let oldByOwner: [String: HeapFacts.Holder]
+    let children: [[String]: [HeapFacts.Holder]]
+    var found: [GrowingPlace] = []
+
+    init(_ before: [HeapFacts.Holder], _ after: [HeapFacts.Holder]) {
+      old = Dictionary(before.map { ($0.path, $0) }) { first, _ in first }
+      oldByOwner = Dictionary(before.compactMap { place in place.owner.map { ($0, place) } }) { first, _ in first }
+      children = Dictionary(grouping: after.filter { $0.path.count > 1 }) { Array($0.path.dropLast()) }
+    }
+
+    /// The same place before: by its path, else by the field that leads to it.
+    func earlier(_ place: HeapFacts.Holder) -> HeapFacts.Holder? {
+      old[place.path] ?? place.owner.flatMap { oldByOwner[$0] }
+    }
+
+    func delta(_ place: HeapFacts.Holder) -> Int64 { Int64(place.retained) - Int64(earlier(place)?.retained ?? 0) }
+    func more(_ place: HeapFacts.Holder) -> Int64 { Int64(place.count) - Int64(earlier(place)?.count ?? 0) }
+
+    mutating func descend(_ start: HeapFacts.Holder, types: [String]) {
+      var current = start
+      var types = types
+      while true {
+        let below = (children[current.path] ?? []).sorted { (delta($0), $1.type) > (delta($1), $0.type) }
+        let whole = Double(delta(current))
+        guard let next = below.first, delta(next) > 0 else { return add(current, types, content: nil) }
+        // A container that was made anew when it grew is still one; several new ones are what became more.
+        if more(next) > 1 { return add(current, types, content: next) }
+        if Double(delta(next)) >= GrowingPlace.follow * whole {
+          current = next
+          types.append(next.type)
+          continue
+        }
+        let parts = below.filter { Double(delta($0)) >= GrowingPlace.branch * whole }
+        guard parts.count > 1, parts.allSatisfy({ more($0) <= 1 }),
+          Double(parts.reduce(Int64(0)) { $0 + delta($1) }) >= GrowingPlace.follow * whole
+        else { return add(current, types, content: nil) }
+        for part in parts { descend(part, types: types + [part.type]) }
+        return
+      }
+    }
+
+    private mutating func add(_ place: HeapFacts.Holder, _ types: [String], content: HeapFacts.Holder?) {
+      var found = GrowingPlace(path: place.path, types: types, growth: delta(place), retained: place.retained)
+      found.before = earlier(place)?.container
+      found.rootKind = place.root
+      found.owner = place.owner
+      found.heldBy = place.heldBy
+      found.after = place.container
+      found.content = content?.type
+      found.contentContainer = content?.container
+      found.contentGrowth = content.map(more) ?? 0
+      self.found.append(found)
+    }
+  }
+
+  /// Fields are written behind the variable; types in between are left out, since the fields say it. A frame of a stack says less than
+  /// the object in it.
+  static func title(
+    _ path: [String], _ root: NamedRoot.Kind?, _ owner: String?, _ heldBy: String? = nil
+  ) -> String {
+    let fields = path.dropFirst().filter { $0.hasPrefix(".") || $0.hasPrefix("[") }.joined()
+    let top = withoutType(path.first ?? "")
+    switch root {
+    case .stack, .threadLocal, .anonymous, .runtime, .unowned:
+      if let heldBy, let owner { return withoutType(heldBy) + " -> " + owner }
+      let before = path.dropFirst().first { !$0.hasPrefix(".") && !$0.hasPrefix("[") }
+      guard let owner = owner ?? before.map({ $0 + fields }) else { return top + fields }
+      return (before.map { $0.hasSuffix(" storage") ? owner : $0 + fields } ?? owner) + " (\(top))"
+    case .global, .native: return top + (fields.isEmpty && path.count > 1 ? owner.map { " -> \($0)" } ?? "" : fields)
+    // Several roots lead there, none of which alone keeps it.
+    case nil: return (heldBy.map { withoutType($0) + " -> " } ?? "") + (owner ?? top + fields)
+    }
+  }
+
+  /// `cache : [Int64 : Cached]` without what follows the colon, `static Store.shared` without what comes before.
+  private static func withoutType(_ root: String) -> String {
+    let name = root.firstRange(of: " : ").map { root[..<$0.lowerBound] } ?? root[...]
+    return String(name.hasPrefix("static ") ? name.dropFirst(7) : name)
+  }
+}

@@ -1,0 +1,127 @@
+import HeapGraph
+
+/// What became more in the heap between the first and the last snapshot, each byte put to one kind.
+///
+/// Blocks that no pointer reaches belong to the leaks; what tasks keep, to the tasks; what hangs on a growing place, to that place. What
+/// is left of Swift's types and of native blocks is left over.
+struct HeapGrowth: Sendable {
+  /// Tasks that do the same, which became more or keep more.
+  struct Tasks: Sendable, Hashable {
+    var group: TaskGroup
+    var more: Int64
+    var growth: Int64
+  }
+
+  static let swiftKinds: Set<String> = [
+    "class", "arrayStorage", "dictionaryStorage", "setStorage", "stringStorage", "closureContext", "box", "error",
+    "sideTable",
+  ]
+  static let taskKinds: Set<String> = ["task", "taskSlab", "job"]
+  static let nativeKinds: Set<String> = ["native", "unknown"]
+
+  var hours: Double
+  /// By type, largest growth first.
+  var rows: [CensusDelta.Row]
+  /// Places that keep more, without those that keep tasks and those that the runtime keeps.
+  var places: [GrowingPlace]
+  /// Places at which nothing but native blocks hang: said beside native growth.
+  var nativePlaces: [GrowingPlace]
+  /// Places that keep more tasks: said beside the tasks.
+  var taskPlaces: [GrowingPlace]
+  var tasks: [Tasks]
+  /// Tasks' own frames and what they keep.
+  var taskBytes: Int64
+  /// Swift objects and native blocks that neither a leak nor a task nor a place has taken.
+  var swiftRest: Int64
+  var nativeRest: Int64
+
+  /// Nil where there are no two snapshots.
+  init?(_ heaps: [HeapFacts]) {
+    guard let first = heaps.first, let last = heaps.last, first.time < last.time else { return nil }
+    let rows = CensusDelta.rows(first, last) { _ in true }
+    func sum(_ kinds: Set<String>) -> Int64 { rows.reduce(0) { kinds.contains($1.kind) ? $0 + $1.bytes : $0 } }
+    func leaked(_ include: (HeapFacts.Leak) -> Bool) -> Int64 {
+      func bytes(_ heap: HeapFacts) -> Int64 {
+        (heap.leaks ?? []).reduce(0) { include($1) ? $0 + Int64($1.bytes) : $0 }
+      }
+      return max(bytes(last) - bytes(first), 0)
+    }
+    let leakedNative = leaked { $0.kind == "native" }
+    var swift = sum(Self.swiftKinds) - leaked { $0.kind != "native" && $0.kind != "lostTask" }
+    var native = sum(Self.nativeKinds) - leakedNative
+    // A lost task's frames count with it, and so do the objects in them.
+    let lost = leaked { $0.kind == "lostTask" }
+    let frames = max(sum(Self.taskKinds), 0)
+    swift -= max(lost - frames, 0)
+    let tasks = Self.tasks(first.tasks ?? [], last.tasks ?? [])
+    let taskBytes = max(tasks.reduce(0) { $0 + $1.growth }, max(frames - lost, 0))
+    swift -= max(taskBytes - max(frames - lost, 0), 0)
+    let found = GrowingPlace.find(heaps)
+    let taskPlaces = found.filter { $0.content?.hasPrefix("task") == true && tasks.contains { $0.more > 0 } }
+    var places: [GrowingPlace] = []
+    var room = max(swift, 0) + max(native, 0)
+    let nativePlaces = found.filter(\.isNative)
+    for var place in found where !taskPlaces.contains(place) && !place.isNative && !place.isRuntime && room > 0 {
+      // What hangs on several places at once is counted once.
+      place.growth = min(place.growth, room)
+      room -= place.growth
+      places.append(place)
+      let ofSwift = min(place.growth, max(swift, 0))
+      swift -= ofSwift
+      native -= place.growth - ofSwift
+    }
+    hours = max(Double(last.time - first.time) / 3_600_000, 1e-9)
+    self.rows = rows
+    self.places = places
+    self.nativePlaces = nativePlaces
+    self.taskPlaces = taskPlaces
+    self.tasks = tasks
+    self.taskBytes = taskBytes
+    swiftRest = swift
+    nativeRest = native
+  }
+
+  func rising(_ kinds: Set<String>, _ most: Int = 4) -> [CensusDelta.Row] {
+    Array(rows.lazy.filter { kinds.contains($0.kind) && $0.bytes > 0 }.prefix(most))
+  }
+
+  private static func tasks(_ before: [TaskGroup], _ after: [TaskGroup]) -> [Tasks] {
+    struct Key: Hashable {
+      var state: TaskGroup.State
+      var functions: [String]
+    }
+    let old = Dictionary(before.map { (Key(state: $0.state, functions: $0.functions), $0) }) { first, _ in first }
+    return after.compactMap { group in
+      let known = old[Key(state: group.state, functions: group.functions)]
+      let more = Int64(group.tasks - group.lost) - Int64((known?.tasks ?? 0) - (known?.lost ?? 0))
+      // Lost tasks belong to the leaks.
+      guard group.lost * 2 < group.tasks, more > 0 else { return nil }
+      return Tasks(group: group, more: more, growth: Int64(group.retainedBytes) - Int64(known?.retainedBytes ?? 0))
+    }.filter { $0.growth > 0 }.sorted { ($0.growth, $1.more) > ($1.growth, $0.more) }
+  }
+}
+
+/// What changed between two censuses.
+enum CensusDelta {
+  struct Row: Sendable, Hashable {
+    var type: String
+    var kind: String
+    var count: Int64
+    var bytes: Int64
+  }
+
+  /// Rows that differ, largest growth first.
+  static func rows(_ first: HeapFacts, _ last: HeapFacts, where include: (HeapFacts.Row) -> Bool) -> [Row] {
+    var rows: [String: Row] = [:]
+    for row in last.census where include(row) {
+      rows[row.type] = Row(type: row.type, kind: row.kind, count: Int64(row.count), bytes: Int64(row.bytes))
+    }
+    for row in first.census where include(row) {
+      var delta = rows[row.type] ?? Row(type: row.type, kind: row.kind, count: 0, bytes: 0)
+      delta.count -= Int64(row.count)
+      delta.bytes -= Int64(row.bytes)
+      rows[row.type] = delta
+    }
+    return rows.values.filter { $0.bytes != 0 || $0.count != 0 }.sorted { ($0.bytes, $1.type) > ($1.bytes, $0.type) }
+  }
+}

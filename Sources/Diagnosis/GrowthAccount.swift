@@ -1,0 +1,42 @@
+/// The growth of resident memory between two snapshots, put to causes: its rows add up to it, and what no cause takes is a row too.
+struct GrowthAccount {
+  var rows: [GrowthReport.Row] = []
+
+  /// Causes whose bytes are not in resident memory but in the kernel and the page cache.
+  private static let outside: Set<Cause> = [.descriptors, .pageCache, .kernel, .load, .warmUp, .steady, .unexplained]
+
+  /// Empty where there are no two snapshots with books.
+  init(_ findings: [Finding], _ evidence: Evidence) {
+    guard let pair = evidence.heapPair, let first = pair.first.books, let last = pair.last.books else { return }
+    func change(_ holder: ResidentBooks.Holder) -> Int64 { last[holder] - first[holder] }
+    let whole = Int64(clamping: last.resident) - Int64(clamping: first.resident)
+    for finding in findings where !Self.outside.contains(finding.cause) {
+      // Of threads and shared memory only what is resident counts here.
+      let growth: Int64? =
+        switch finding.cause {
+        case .threads: change(.stacks)
+        case .sharedMemory: change(.shared)
+        case .manyArenas, .pinnedArena: change(.allocatorFree)
+        default: finding.growth
+        }
+      guard let growth, growth != 0 else { continue }
+      rows.append(.init(holder: finding.cause.rawValue, title: finding.title, bytes: growth, growth: nil))
+    }
+    if !findings.contains(where: { $0.cause == .manyArenas || $0.cause == .pinnedArena }) {
+      let free = change(.allocatorFree)
+      add(
+        "allocatorFree", free < 0 ? "free memory of the allocator that was used again" : "free memory of the allocator",
+        free)
+    }
+    add("allocatorOverhead", "the allocator's own", change(.allocatorOverhead))
+    let placed = rows.reduce(Int64(0)) { $0 + $1.bytes }
+    let open = change(.unexplained)
+    add("small", "changes too small for a cause", whole - placed - open)
+    rows.append(.init(holder: "unexplained", title: "unexplained", bytes: open, growth: nil))
+  }
+
+  private mutating func add(_ holder: String, _ title: String, _ bytes: Int64) {
+    guard bytes != 0 else { return }
+    rows.append(.init(holder: holder, title: title, bytes: bytes, growth: nil))
+  }
+}

@@ -1,0 +1,53 @@
+import Measurement
+
+/// Buffers between a producer and a consumer that do not drain: an AsyncStream without a reader, a channel whose peer is slow.
+struct BuffersRule: Rule {
+  /// Types whose storage is a buffer between two parties: the standard library's, swift-async-algorithms', NIO's.
+  private static let buffers: [(type: String, name: String)] = [
+    ("AsyncStream", "an AsyncStream"), ("AsyncThrowingStream", "an AsyncThrowingStream"),
+    ("AsyncChannel", "an AsyncChannel"), ("AsyncBufferSequence", "a buffered AsyncSequence"),
+    ("NIOThrowingAsyncSequenceProducer", "an NIOAsyncSequenceProducer"),
+    ("NIOAsyncSequenceProducer", "an NIOAsyncSequenceProducer"), ("NIOAsyncWriter", "an NIOAsyncWriter"),
+    ("PendingStreamWritesManager", "writes that wait for the peer"),
+    ("PendingWritesManager", "writes that wait for the peer"),
+  ]
+
+  static func isBuffer(_ place: GrowingPlace) -> Bool { buffer(place) != nil }
+
+  private static func buffer(_ place: GrowingPlace) -> (type: String, name: String)? {
+    (place.types + [place.content ?? ""]).lazy.compactMap { type in
+      buffers.first { type.hasPrefix($0.type) || type.contains(".\($0.type)") || type.contains("<\($0.type)") }
+    }.first
+  }
+
+  /// The variable that has the stream, without the stream's own insides.
+  private static func holder(_ place: GrowingPlace) -> String {
+    guard let step = place.types.firstIndex(where: { type in buffers.contains { type.contains($0.type) } }) else {
+      return place.name
+    }
+    let name = GrowingPlace.title(Array(place.path.prefix(max(step, 1) + 1)), place.rootKind, nil, place.heldBy)
+    // The stream's own field says nothing.
+    return name.replacing(".storage", with: "")
+  }
+
+  static func findings(_ evidence: Evidence) -> [Finding] {
+    guard let growth = evidence.heapGrowth else { return [] }
+    return growth.places.compactMap { place in
+      guard place.growth >= 65_536, let buffer = buffer(place) else { return nil }
+      var lines = [
+        "the buffer of \(buffer.name), held by \(holder(place)), keeps \(Say.bytes(place.growth)) more than at the first snapshot, \(Say.rate(Double(place.growth), hours: growth.hours))"
+      ]
+      if let content = place.content, place.contentGrowth > 0 {
+        lines.append("\(Say.count(Double(place.contentGrowth))) more \(content) wait in it")
+      }
+      return Finding(
+        .buffers, title: "\(holder(place)), the buffer of \(buffer.name)", site: place.name,
+        confidence: evidence.confidence(of: place), growth: place.growth, holds: place.retained,
+        evidence: lines,
+        advice: [
+          "give the stream a bound (`bufferingPolicy: .bufferingNewest(n)`), or a producer that waits for its consumer",
+          "finish the stream, and stop its producer in onTermination, when the consumer goes: one that was cancelled or never came reads nothing",
+        ], overturnedBy: "the consumer catches up: the buffer is empty at another moment")
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import Measurement
+
+/// Room in containers that nothing uses: empty buckets of hash tables, spare capacity of arrays.
+struct CapacityRule: Rule {
+  private static let negligible: UInt64 = 8 << 20
+
+  static func findings(_ evidence: Evidence) -> [Finding] {
+    room(evidence) + views(evidence)
+  }
+
+  private static func room(_ evidence: Evidence) -> [Finding] {
+    guard let heap = evidence.heaps.last, let waste = heap.waste, waste.spareBytes >= negligible,
+      Double(waste.spareBytes) >= 0.1 * Double(waste.reachableBytes), let first = waste.spare.first
+    else { return [] }
+    let isMuch = Double(waste.spareBytes) >= 0.3 * Double(waste.reachableBytes)
+    return [
+      Finding(
+        .capacity, title: "unused room in \(first.type)", site: first.type,
+        confidence: isMuch ? .likely : .possible, holds: waste.spareBytes,
+        evidence: [
+          "\(Say.bytes(waste.spareBytes)) of \(Say.bytes(waste.reachableBytes)) in use are empty buckets and spare capacity"
+        ]
+          + waste.spare.prefix(3).map {
+            "\(Say.count(Double($0.containers))) \($0.type): \(Say.count(Double($0.entries))) entries in room for \(Say.count(Double($0.slots))), \(Say.bytes($0.emptyBytes)) empty"
+          },
+        advice: [
+          "a Dictionary keeps a large value in every bucket, used or not: store values beyond some 64 bytes as references, or small maps as an array of pairs",
+          "reserve what is needed and no more; `removeAll(keepingCapacity: false)`, or build a new container from what is left, gives room back",
+        ], overturnedBy: "the containers fill up again under load")
+    ]
+  }
+
+  /// Small views that keep the large buffers they were cut from.
+  private static func views(_ evidence: Evidence) -> [Finding] {
+    guard let heap = evidence.heaps.last, let waste = heap.waste, waste.pinnedBytes >= negligible,
+      Double(waste.pinnedBytes) >= 0.1 * Double(waste.reachableBytes), let first = waste.pinned.first
+    else { return [] }
+    return [
+      Finding(
+        .capacity, title: "small views of large buffers in \(first.place)",
+        site: first.root.isEmpty ? first.place : first.root,
+        confidence: Double(waste.pinnedBytes) >= 0.3 * Double(waste.reachableBytes) ? .likely : .possible,
+        holds: waste.pinnedBytes,
+        evidence: waste.pinned.prefix(3).map {
+          "\(Say.count(Double($0.views))) views in \($0.place) show \(Say.bytes($0.shownBytes)) and keep \(Say.bytes($0.pinnedBytes)): copies would save \(Say.bytes($0.savedBytes))"
+        },
+        advice: [
+          "copy what is kept out of its buffer: `Array(slice)`, `String(substring)`, `Data(slice)`; then the buffer can go"
+        ], overturnedBy: "the views are gone at another moment")
+    ]
+  }
+}

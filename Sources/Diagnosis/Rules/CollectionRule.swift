@@ -1,0 +1,35 @@
+import HeapGraph
+import Measurement
+
+/// A named place in the program that keeps more and more: a cache, a registry, a list that nobody empties.
+///
+/// Needs two snapshots with holders. In use by the program's own account, so no leak, but without a bound.
+struct CollectionRule: Rule {
+  private static let most = 3
+  /// Growth below this is none.
+  private static let negligible: Int64 = 262_144
+
+  static func findings(_ evidence: Evidence) -> [Finding] {
+    guard let growth = evidence.heapGrowth else { return [] }
+    return growth.places.filter { $0.growth >= negligible && !BuffersRule.isBuffer($0) }.prefix(most).map {
+      finding($0, growth, evidence)
+    }
+  }
+
+  private static func finding(_ place: GrowingPlace, _ growth: HeapGrowth, _ evidence: Evidence) -> Finding {
+    let name = place.name
+    let container = CollectionWords(place, work: evidence.workDone)
+    let pattern = CollectionPattern.find(place, growth)
+    return Finding(
+      .collection, title: name, site: name, confidence: evidence.confidence(of: place), growth: place.growth,
+      holds: place.retained,
+      evidence: [
+        "\(name) keeps \(Say.bytes(place.growth)) more than at the first snapshot, \(Say.rate(Double(place.growth), hours: growth.hours))"
+          + (place.steps > 1 ? "; it rose in \(place.risenSteps) of \(place.steps) steps between snapshots" : "")
+      ] + (pattern.map { [$0.evidence] } ?? []) + container.lines,
+      advice: pattern.map { [$0.advice] } ?? container.advice,
+      overturnedBy: pattern?.overturnedBy
+        ?? "the number of entries stays or falls while the load is the same: then it has a bound, and this was its filling"
+    )
+  }
+}

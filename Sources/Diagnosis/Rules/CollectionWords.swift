@@ -1,0 +1,143 @@
+import HeapGraph
+import Measurement
+
+/// What is to be said of the containers at a growing place: more entries or bigger ones, what the keys are, what room is unused, and what
+/// another shape would take.
+struct CollectionWords {
+  let place: GrowingPlace
+  /// Units of work done between the snapshots, with the name of their count.
+  let work: (name: String, amount: Double)?
+
+  init(_ place: GrowingPlace, work: (name: String, amount: Double)?) {
+    self.place = place
+    self.work = work
+  }
+
+  var lines: [String] { entries + keys + room + copies }
+
+  private var entries: [String] {
+    guard let now = place.after, now.kind != .string, now.kind != .bytes, now.entries > 0 else {
+      guard let content = place.content, place.contentGrowth > 0 else { return [] }
+      return [
+        "it keeps \(Say.count(Double(place.contentGrowth))) more \(content), \(Say.bytes(place.growth / place.contentGrowth)) each with what hangs on them"
+      ]
+    }
+    let old = place.before.map { ($0.entries, $0.bytesPerEntry) } ?? (0, 0)
+    let what = now.kind == .array || now.kind == .deque ? "elements" : "entries"
+    var lines = [
+      "\(Say.count(Double(old.0))) -> \(Say.count(Double(now.entries))) \(what), \(Say.bytes(old.1)) -> \(Say.bytes(now.bytesPerEntry)) each"
+        + ": \(share(old.0, old.1, now))"
+    ]
+    let more = Double(now.entries) - Double(old.0)
+    if let work, work.amount > 0, more > 0 {
+      let each = more / work.amount
+      lines.append(
+        "\(Self.hundredths(each)) \(what) are added for each count of \(work.name)"
+          + (each > 0.5 && now.keys != nil ? ": its keys hardly ever come again, so it is hardly ever hit" : ""))
+    }
+    return lines
+  }
+
+  /// How much of the growth is more entries, how much bigger ones.
+  private func share(_ oldCount: UInt64, _ oldEach: UInt64, _ now: ContainerSummary) -> String {
+    guard oldCount > 0, oldEach > 0 else { return "it was small or empty before" }
+    let more = max(Double(now.entries) - Double(oldCount), 0) * Double(oldEach)
+    let bigger = max(Double(now.bytesPerEntry) - Double(oldEach), 0) * Double(now.entries)
+    guard more + bigger > 0 else { return "neither more nor bigger entries" }
+    let part = more / (more + bigger)
+    if part > 0.9 { return "more entries, not bigger ones" }
+    if part < 0.1 { return "bigger entries, not more of them" }
+    return "\(Share(fraction: part)) of it more entries, the rest bigger ones"
+  }
+
+  private var keys: [String] {
+    guard let now = place.after, let type = now.keyType else { return [] }
+    guard let keys = now.keys else { return ["keys are \(type)"] }
+    var text = "keys are \(type)"
+    if keys.distinct == keys.looked {
+      text += ", all \(Say.count(Double(keys.looked))) looked at differ"
+    } else {
+      text += ", \(Say.count(Double(keys.distinct))) of \(Say.count(Double(keys.looked))) differ"
+    }
+    if let low = keys.lowest, let high = keys.highest, high > low {
+      // Of a range that is densely filled every key has been seen; of a sparse one most never come.
+      let density = Double(keys.distinct) / (Double(high) - Double(low) + 1)
+      text += density > 0.5 ? ", a dense range" : ", spread over a range of which \(Share(fraction: density)) is there"
+    }
+    if let length = keys.averageLength { text += ", \(Say.bytes(UInt64(max(length, 0)))) long" }
+    return [text]
+  }
+
+  private var room: [String] {
+    [place.after, place.contentContainer].compactMap { $0 }.compactMap { container in
+      guard container.kind != .string, container.kind != .bytes, container.slots > container.entries,
+        container.emptyBytes >= max(place.retained / 20, 65_536)
+      else { return nil }
+      let what =
+        container.containers > 1
+        ? "\(Say.count(Double(container.containers))) \(container.kind == .array ? "arrays" : "hash tables") in it are"
+        : "its storage is"
+      return
+        "\(what) \(Share(container.entries, of: container.slots)) full; empty room takes \(Say.bytes(container.emptyBytes))"
+    }
+  }
+
+  private var copies: [String] {
+    [place.contentContainer, place.after].compactMap { $0 }.flatMap { container -> [String] in
+      guard let values = container.values, values.repeatedKeys > 0, values.equalBytes >= values.valueBytes / 2 else {
+        return []
+      }
+      let differ =
+        values.differingFields.isEmpty
+        ? ""
+        : "; only \(values.differingFields.joined(separator: ", ")) differ\(values.differingFields.count == 1 ? "s" : "")"
+      var lines = [
+        "its values are copies: under the same key \(values.equalBytes) of \(values.valueBytes) bytes are equal\(differ)"
+      ]
+      if let shape = Self.best(values, container) { lines.append(shape) }
+      return lines
+    }
+  }
+
+  /// The change that saves most, and sharing where that is another one.
+  private static func best(_ values: ValueSummary, _ container: ContainerSummary) -> String? {
+    guard let now = values.shapes.first(where: { $0.kind == .inline })?.bytesPerContainer else { return nil }
+    func saving(_ kind: ValueSummary.Shape.Kind) -> UInt64? {
+      values.shapes.first { $0.kind == kind && $0.bytesPerContainer < now }.map {
+        (now - $0.bytesPerContainer).multipliedReportingOverflow(by: UInt64(clamping: container.containers))
+          .partialValue
+      }
+    }
+    var parts: [String] = []
+    if let saved = saving(.shared) { parts.append("references to shared values would save \(Say.bytes(saved))") }
+    if let saved = saving(.differenceOnly) { parts.append("keeping only what differs \(Say.bytes(saved))") }
+    if parts.isEmpty, let saved = saving(.exactArray) {
+      parts.append("an array of exact size would save \(Say.bytes(saved))")
+    }
+    return parts.isEmpty ? nil : parts.joined(separator: ", ")
+  }
+
+  var advice: [String] {
+    let name = place.name
+    var advice: [String] = []
+    switch place.after?.kind {
+    case .dictionary, .set:
+      advice.append(
+        "bound \(name): a limit on entries or bytes with removal of the least recently used, or an age; first ask whether it pays at all: if its keys hardly ever come again, remove it"
+      )
+    case .array, .deque:
+      advice.append("bound \(name): remove what is done with, or keep the newest only (a ring buffer)")
+    default:
+      advice.append("bound what \(name) keeps, or remove it when the work is done")
+    }
+    if !copies.isEmpty {
+      advice.append("store references to shared, immutable values instead of copies; copy before changing one")
+    }
+    return advice
+  }
+
+  static func hundredths(_ value: Double) -> String {
+    let number = (min(max(value, 0), 1e9) * 100).rounded().saturatedAmount
+    return "\(number / 100).\(number % 100 < 10 ? "0" : "")\(number % 100)"
+  }
+}

@@ -1,0 +1,51 @@
+import Malloc
+import SwiftMetadata
+
+/// A field that refers to a block.
+public struct LeadingField: Sendable, Hashable {
+  /// `OfferCache.offersByUser`.
+  public var name: String
+  /// Variables and frames that lead to the object with the field, up to three, those first that a developer can change.
+  public var roots: [String]
+}
+
+extension HeapHolders {
+  /// By which fields of which objects some blocks are referred to: `OfferCache.offersByUser`.
+  ///
+  /// A block that a stack word or a register refers to as well hangs, in the tree of dominators, on what all of its holders have in
+  /// common, and has no field there. Its owner is the same in every snapshot all the same. One pass over all references.
+  ///
+  /// - Parameter addresses: starts of blocks, as `Holder.example` has them.
+  public func leadingFields(of addresses: [UInt64]) throws -> [UInt64: LeadingField] {
+    let heap = references.heap
+    var targets: [Int: UInt64] = [:]
+    for address in addresses {
+      let block = heap.blocks.index(startingAt: address)
+      if block >= 0 { targets[block] = address }
+    }
+    guard !targets.isEmpty else { return [:] }
+    var blocks: [UInt32] = []
+    for block in 0..<graph.blockCount where !references.isLeaf(block) && references.marked.contains(block) {
+      blocks.append(UInt32(block))
+    }
+    var sink = FieldSink(targets: targets, holders: self)
+    var scanner = references.scanner()
+    try scanner.scan(count: blocks.count, { Int(blocks[$0]) }, into: &sink)
+    return sink.found.mapValues { LeadingField(name: $0.name, roots: rootTitles(ofNode: $0.source)) }
+  }
+
+  private struct FieldSink: ReferenceSink {
+    let targets: [Int: UInt64]
+    let holders: HeapHolders
+    var found: [UInt64: (name: String, source: Int)] = [:]
+
+    mutating func reference(from source: Int, offset: UInt64, to target: Int, _ strength: ReferenceSlot.Strength) {
+      guard strength == .strong || strength == .ambiguous, source != target, let address = targets[target],
+        found[address] == nil
+      else { return }
+      let field = holders.labels.text(source, holders.labels.label(source, offset))
+      // What has no name helps nobody.
+      if field.hasPrefix(".") { found[address] = (holders.name(source) + field, source) }
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import Malloc
+import SwiftMetadata
+
+/// An async function's frame in a task's memory, with the function's name.
+public struct TaskFrame: Sendable, Hashable {
+  public var context: UInt64
+  /// Code that goes on with the function.
+  public var code: UInt64
+  /// Demangled; empty for frames of the runtime and of compiler-made thunks.
+  public var function: String
+  /// A function of the standard library: `Task.sleep`, `TaskGroup.next`.
+  public var isStandard: Bool
+
+  public init(context: UInt64, code: UInt64, function: String, isStandard: Bool = false) {
+    self.context = context
+    self.code = code
+    self.function = function
+    self.isStandard = isStandard
+  }
+}
+
+/// Which async function's frame a word of task memory lies in.
+struct AsyncFrameTable: Sendable {
+  private var contexts: [UInt64] = []
+  /// Function of each context, a number of `functions`.
+  private var numbers: [UInt32] = []
+  private(set) var functions: [String] = []
+
+  /// One look at each task. O(frames x log frames).
+  init(_ references: HeapReferences) {
+    let heap = references.heap
+    var known: [String: UInt32] = [:]
+    var frames: [(context: UInt64, number: UInt32)] = []
+    for block in 0..<heap.blocks.count where heap.type(block).kind == .task {
+      for frame in references.context.taskFrames(heap.blocks.address(block)) where frame.context != 0 {
+        let number = known[frame.function] ?? UInt32(functions.count)
+        if number == UInt32(functions.count) {
+          known[frame.function] = number
+          functions.append(frame.function)
+        }
+        frames.append((frame.context, number))
+      }
+    }
+    frames.sort { $0.context < $1.context }
+    contexts = frames.map(\.context)
+    numbers = frames.map(\.number)
+  }
+
+  /// Number of the function whose frame, inside the block that starts at `block`, is the last to start at or before `address`.
+  func number(owning address: UInt64, in block: UInt64) -> Int? {
+    var low = 0
+    var high = contexts.count
+    while low < high {
+      let middle = (low + high) / 2
+      if contexts[middle] <= address { low = middle + 1 } else { high = middle }
+    }
+    guard low > 0, contexts[low - 1] >= block else { return nil }
+    return Int(numbers[low - 1])
+  }
+}

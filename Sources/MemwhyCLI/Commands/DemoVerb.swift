@@ -1,0 +1,86 @@
+import ArgumentParser
+import Glibc
+import Reports
+
+struct DemoVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "demo",
+    abstract: "Reproduce a real incident on this machine and diagnose it.",
+    discussion: """
+      Builds the example service (a shop with a database, HTTP traffic and a per-user cache), plays a day of traffic in a minute, runs \
+      memwhy on it while load rises, and then plays the same day with the two fixes. Under five minutes after the build, 2 GiB \
+      of memory. Everything that was started is ended and removed, also on Ctrl-C. Exits with 1 where an answer of memwhy is wrong.
+
+      Example: memwhy demo
+      Example: memwhy demo --html report.html
+      Example: memwhy demo --fault retain-cycle
+      """)
+
+  @Option(help: "One genuine fault instead of the incident: \(DemoFault.list).")
+  var fault: DemoFault?
+
+  @Option(help: ArgumentHelp("Seconds that the day takes.", valueName: "seconds"))
+  var seconds = 60
+
+  @Option(help: ArgumentHelp("Requests a second at the busiest hour.", valueName: "rate"))
+  var peak = 700
+
+  @Option(help: ArgumentHelp("Write the report as a page, too.", valueName: "file"), completion: .file())
+  var html: String?
+
+  @Option(
+    help: ArgumentHelp("The clone of memwhy. Default: where the working folder or the program is.", valueName: "dir"))
+  var source: String?
+
+  @Flag(help: "The example is built already.")
+  var noBuild = false
+
+  @Flag(help: "Write the result as JSON (docs/demo.md).")
+  var json = false
+
+  @Option(help: ArgumentHelp("Colour: auto (on a terminal, unless NO_COLOR is set), always, never.", valueName: "when"))
+  var color: ColorMode = .auto
+
+  func validate() throws {
+    if !(20...3_600).contains(seconds) { throw ValidationError("--seconds must be from 20 to 3600") }
+    if !(10...5_000).contains(peak) { throw ValidationError("--peak must be from 10 to 5000") }
+  }
+
+  func run() throws {
+    let start = ContinuousClock.now
+    let terminal = Terminal.current()
+    let style = terminal.style(color)
+    let checkout = try Checkout.find(source)
+    let children = ChildProcesses(folder: try Files.temporaryFolder("demo"))
+    defer { children.end() }
+    Interruption.shared.endGently {
+      children.interrupt()
+      Terminal.error("\nmemwhy: interrupted; the service has been ended and its files removed\n")
+      _exit(128 + SIGINT)
+    }
+    defer { Interruption.shared.endGently(nil) }
+
+    let isJSON = json
+    let progress = Progress(isEnabled: terminal.errorIsTerminal)
+    defer { progress.finish() }
+    let run = DemoRun(
+      children: children, checkout: checkout, plan: DemoLoad.Plan(seconds: Double(seconds), peak: Double(peak)),
+      html: html, progress: progress,
+      say: { line in
+        progress.finish()
+        if isJSON { Terminal.error("== \(line)\n") } else { Terminal.output("== \(line)\n") }
+      },
+      render: { report in
+        isJSON ? "" : TextReport(style: style, options: TextReport.Options(limit: 6)).render(report)
+      })
+    try run.prepare(build: !noBuild)
+    var result = try fault.map { fault throws(CLIError) in try run.fault(fault) } ?? run.story()
+    result.seconds = Double((ContinuousClock.now - start).components.seconds)
+    if json {
+      do { Terminal.output(try JSONReport.render(result)) } catch { throw CLIError.fault("\(error)") }
+    } else {
+      Terminal.output(DemoText.lines(result, style: style).joined(separator: "\n") + "\n")
+    }
+    if !result.isRight { throw ExitCode(ExitStatus.finding) }
+  }
+}

@@ -1,0 +1,51 @@
+import ArgumentParser
+import Profile
+
+/// `memwhy export`: who holds what of a process, or a profile, for other tools.
+struct Export: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "export",
+    abstract: "Write who holds what, or a profile, in a format of another tool.",
+    discussion: """
+      `memwhy export -o FILE PID` writes who holds what (the same as `memwhy export holders`), `memwhy export profile` turns a profile into another format.
+
+      Example: memwhy export -o shop.heapsnapshot 4711
+      Example: memwhy export profile -o heap.speedscope.json heap.pb.gz
+      """,
+    subcommands: [ExportVerb.self, ExportProfileVerb.self], defaultSubcommand: ExportVerb.self)
+}
+
+struct ExportProfileVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "profile",
+    abstract: "Turn a profile into another format, chosen by the file's name.",
+    discussion: """
+      .collapsed or .folded (one line a stack, for flame graph tools), .speedscope.json (speedscope.app), .pb.gz or .pb (pprof: merged, filtered, or made from \
+      the text heap profiles of gperftools, jemalloc and heaptrack, with Swift names).
+
+      Example: memwhy export profile -o heap.collapsed heap.pb.gz
+      Example: memwhy export profile -o heap.pb.gz service.0001.heap
+      Example: memwhy export profile --base monday.pb.gz -o grown.pb.gz tuesday.pb.gz
+      """)
+
+  @OptionGroup var source: ProfileSourceOptions
+  @OptionGroup var filters: ProfileFilterOptions
+
+  @Option(name: .shortAndLong, help: ArgumentHelp("Where to write it.", valueName: "file"), completion: .file())
+  var output: String
+
+  func validate() throws {
+    if ProfileExport(path: output) == nil {
+      throw ValidationError("'\(output)' has no known format: end it with \(ProfileExport.endings)")
+    }
+  }
+
+  func run() throws {
+    guard let format = ProfileExport(path: output) else { return }
+    let (remarks, bytes) = try ProfileRun.report(source) { session throws(ProfileError) in
+      (session.remarks, try format.render(session, filters.profileOptions))
+    }
+    if !source.quiet { for remark in remarks { Terminal.error("memwhy: \(remark)\n") } }
+    try ProfileRun.write(bytes, to: output, quiet: source.quiet)
+  }
+}

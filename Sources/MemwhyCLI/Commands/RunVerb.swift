@@ -1,0 +1,122 @@
+import ArgumentParser
+import Glibc
+import Measurement
+import SamplerTable
+
+struct RunVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Start a program under the sampler: who allocates, how much of it lives, readable even after its death.",
+    discussion: """
+      Takes one allocation in 512 KiB with its stack into a table, a file of 16 MiB that survives the program. The program's arguments, \
+      signals and exit code are its own. Programs that it starts are not sampled, unless with --follow.
+
+      Example: memwhy run -- ./shop --port 8080
+      Example: memwhy run --interval 64KiB --table shop.table -- ./shop
+      Then: memwhy profile PID -o heap.pb.gz, memwhy top heap.pb.gz; after its end memwhy postmortem FILE
+      """)
+
+  @Option(
+    help: ArgumentHelp("Average number of bytes between two samples; 1 takes every allocation.", valueName: "size"),
+    transform: ByteOption.parse)
+  var interval: ByteCount = .kib(512)
+
+  @Option(
+    help: ArgumentHelp(
+      "Where to keep the table. Default: /dev/shm, or else $TMPDIR, /tmp, this folder.", valueName: "file"),
+    completion: .file())
+  var table: String?
+
+  @Option(help: ArgumentHelp("Size of the table, 1MiB to 1GiB.", valueName: "size"), transform: ByteOption.parse)
+  var tableSize: ByteCount = .mib(16)
+
+  @Option(
+    help: ArgumentHelp(
+      "Sample the program of this name or path, where the command starts it in the end: a wrapper, a script.",
+      valueName: "name"))
+  var target: String?
+
+  @Flag(help: "Sample the programs that it starts too, each into a table of its own: FILE.PID.")
+  var follow = false
+
+  @Option(help: .hidden)
+  var seed: UInt64?
+
+  @Flag(name: .shortAndLong, help: "Say nothing.")
+  var quiet = false
+
+  @Argument(
+    parsing: .postTerminator, help: ArgumentHelp("The command and its arguments, after --.", valueName: "command"))
+  var command: [String] = []
+
+  func validate() throws {
+    if command.isEmpty { throw ValidationError("give the command after --, for instance `memwhy run -- ./shop`") }
+    if interval.bytes < 1 || interval.bytes > 1 << 40 { throw ValidationError("--interval must be from 1 B to 1 TiB") }
+    if tableSize < .mib(1) || tableSize > .mib(1024) { throw ValidationError("--table-size must be from 1MiB to 1GiB") }
+  }
+
+  func run() throws {
+    let program = try SampledProgram(command[0])
+    let library = try SamplerLibrary.find()
+    let file: TableFile
+    do throws(SamplerTableError) {
+      file = try TableFile(path: table, name: "memwhy-run-\(getpid()).table", size: Int(tableSize.bytes))
+    } catch { throw CLIError(error) }
+    var run = SampledRun(
+      SampledRun.Settings(
+        command: command, path: program.path, library: library, interval: interval.bytes, target: target,
+        follow: follow,
+        seed: seed),
+      table: file, keepsName: table != nil || follow)
+    let status: Int32
+    do { status = try run.run() } catch {
+      if let path = run.table.path { unlink(path) }
+      throw error
+    }
+    report(run)
+    end(status)
+  }
+
+  private func report(_ run: SampledRun) {
+    if let problem = run.problem {
+      if let path = run.table.path { unlink(path) }
+      if !quiet { Terminal.error("memwhy: \(problem)\n") }
+      return
+    }
+    guard !quiet else { return }
+    if let path = run.table.path {
+      Terminal.error("memwhy: the table is \(path); next: memwhy postmortem \(path)\n")
+    } else {
+      Terminal.error(
+        "memwhy: no folder had room for the table, so it goes with this command; name one with --table FILE\n")
+    }
+  }
+
+  /// Ends as the program did.
+  private func end(_ status: Int32) {
+    let signal = status & 0x7f
+    guard signal != 0 else { Glibc.exit((status >> 8) & 0xff) }
+    // A core file of this command would say nothing.
+    var limit = rlimit(rlim_cur: 0, rlim_max: 0)
+    setrlimit(__rlimit_resource_t(4), &limit)  // RLIMIT_CORE
+    Glibc.signal(signal, SIG_DFL)
+    var set = sigset_t()
+    sigemptyset(&set)
+    sigaddset(&set, signal)
+    pthread_sigmask(SIG_UNBLOCK, &set, nil)
+    kill(getpid(), signal)
+    Glibc.exit(128 + signal)
+  }
+}
+
+extension CLIError {
+  init(_ error: SamplerTableError) {
+    let text = "\(error)"
+    self =
+      switch error {
+      case .unreadable(_, let code) where code == EACCES || code == EPERM: .notPermitted(text)
+      case .process(_, let reason) where reason.contains("permi"): .notPermitted(text)
+      case .unreadable, .notATable, .otherVersion, .damaged, .notSampled, .process, .cannotCreate: .noInput(text)
+      }
+  }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+import Profile
+
+struct TopVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "top",
+    abstract: "Which functions allocated most, from a profile.",
+    discussion: """
+      flat is what a function allocated itself, cum with all that it called. Columns, options and numbers are those of go tool pprof \
+      (docs/profiles.md); names are demangled.
+
+      Example: memwhy top heap.pb.gz
+      Example: memwhy top --base monday.pb.gz --cum --nodecount 20 tuesday.pb.gz
+      Example: memwhy top service.0001.heap
+      """)
+
+  @OptionGroup var source: ProfileSourceOptions
+  @OptionGroup var table: ProfileTableOptions
+  @OptionGroup var filters: ProfileFilterOptions
+  @OptionGroup var paths: ProfilePathOptions
+
+  func run() throws {
+    var options = filters.profileOptions
+    table.apply(to: &options)
+    paths.apply(to: &options)
+    try ProfileRun.run(source) { session throws(ProfileError) in
+      let report = try TopReport(session, options)
+      guard table.json else { return (report.remarks, report.text()) }
+      let text = ProfileRun.json(
+        "top", "rows", report.rows, total: report.total, report.sampleType, report.remarks)
+      return ([], text)
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import ArgumentParser
+import Profile
+
+struct TreeVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tree",
+    abstract: "Every function of a profile between its callers and what it calls.",
+    discussion: """
+      Above each function its callers with what came through them, below it what it called. 80 functions unless --nodecount says more.
+
+      Example: memwhy tree --nodecount 20 --cum heap.pb.gz
+      """)
+
+  @OptionGroup var source: ProfileSourceOptions
+  @OptionGroup var table: ProfileTableOptions
+  @OptionGroup var filters: ProfileFilterOptions
+  @OptionGroup var paths: ProfilePathOptions
+
+  func run() throws { try TreeText.run(nil, source, table, filters, paths) }
+}
+
+struct PeekVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "peek",
+    abstract: "One function of a profile between its callers and what it calls.",
+    discussion: """
+      Nothing is left out, however small.
+
+      Example: memwhy peek 'Store\\.load' heap.pb.gz
+      """)
+
+  @Argument(help: ArgumentHelp("Functions whose name matches this.", valueName: "function"))
+  var function: String
+
+  @OptionGroup var source: ProfileSourceOptions
+  @OptionGroup var table: ProfileTableOptions
+  @OptionGroup var filters: ProfileFilterOptions
+  @OptionGroup var paths: ProfilePathOptions
+
+  func run() throws { try TreeText.run(function, source, table, filters, paths) }
+}
+
+/// What `tree` and `peek` share.
+private enum TreeText {
+  static func run(
+    _ pattern: String?, _ source: ProfileSourceOptions, _ table: ProfileTableOptions, _ filters: ProfileFilterOptions,
+    _ paths: ProfilePathOptions
+  ) throws {
+    var options = filters.profileOptions
+    table.apply(to: &options)
+    paths.apply(to: &options)
+    try ProfileRun.run(source) { [options] session throws(ProfileError) in
+      let report = try TreeReport(session, options, matching: pattern)
+      guard table.json else { return (report.remarks, report.text()) }
+      let text = ProfileRun.json(
+        pattern == nil ? "tree" : "peek", "functions", report.entries, total: report.total, report.sampleType,
+        report.remarks)
+      return ([], text)
+    }
+  }
+}

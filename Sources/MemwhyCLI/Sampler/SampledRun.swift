@@ -1,0 +1,178 @@
+import CLinux
+import Glibc
+import ProcessImage
+import SamplerTable
+import Timeline
+
+/// A program under the sampler, from its start to its end: its table, its signals, and the time series beside it.
+///
+/// The time series is written from here and not from the program: it goes on while the program hangs, and costs it nothing.
+struct SampledRun {
+  struct Settings {
+    var command: [String]
+    var path: String
+    var library: String
+    var interval: UInt64
+    var target: String?
+    var follow: Bool
+    var seed: UInt64?
+  }
+
+  private let settings: Settings
+  private(set) var table: TableFile
+  private var writer: TableWriter
+
+  /// The file was named by the user.
+  private let keepsName: Bool
+
+  init(_ settings: Settings, table: TableFile, keepsName: Bool) {
+    self.settings = settings
+    self.keepsName = keepsName
+    self.table = table
+    writer = TableWriter(descriptor: table.descriptor)
+  }
+
+  /// Signals that a program may want and that do nothing to this command: they are handed on. SIGINT, SIGTERM and SIGHUP come by
+  /// `Interruption`.
+  private static let handedOn = [SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGCONT, SIGVTALRM, SIGPROF, SIGURG]
+
+  /// Runs it to its end.
+  ///
+  /// - Returns: its status as wait(2) gives it.
+  mutating func run() throws(CLIError) -> Int32 {
+    var waited = sigset_t()
+    sigemptyset(&waited)
+    sigaddset(&waited, SIGCHLD)
+    for signal in Self.handedOn { sigaddset(&waited, signal) }
+    pthread_sigmask(SIG_BLOCK, &waited, nil)
+    let pid = try start()
+    if !keepsName { table.rename(to: "memwhy-\(name)-\(pid).table") }
+    Interruption.shared.forward { signal, isFromTerminal in
+      // What the terminal sends, the program has got from it already.
+      if !isFromTerminal { kill(pid, signal) }
+    }
+    let status = accompany(pid, &waited)
+    writer.setExitStatus(status)
+    return status
+  }
+
+  private var name: String { settings.path.split(separator: "/").last.map(String.init) ?? "program" }
+
+  // MARK: the start
+
+  private func start() throws(CLIError) -> pid_t {
+    // A number that the program does not expect to be its own; it closes it as soon as the table is mapped.
+    let inherited = fcntl(table.descriptor, F_DUPFD_CLOEXEC, 200)
+    guard inherited >= 0 else { throw .fault("cannot hand the table on: \(String(cString: strerror(errno)))") }
+    defer { close(inherited) }
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    // Onto itself: stays open in the child.
+    posix_spawn_file_actions_adddup2(&actions, inherited, inherited)
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var none = sigset_t()
+    var reset = sigset_t()
+    sigemptyset(&none)
+    sigemptyset(&reset)
+    sigaddset(&reset, SIGPIPE)  // this command ignores it
+    posix_spawnattr_setsigmask(&attributes, &none)
+    posix_spawnattr_setsigdefault(&attributes, &reset)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+    var pid: pid_t = 0
+    let code = Self.withStrings(settings.command) { arguments in
+      Self.withStrings(environment(table: inherited)) { environment in
+        posix_spawn(&pid, settings.path, &actions, &attributes, arguments, environment)
+      }
+    }
+    guard code == 0 else { throw .noInput("cannot start \(settings.path): \(String(cString: strerror(code)))") }
+    return pid
+  }
+
+  private func environment(table descriptor: Int32) -> [String] {
+    var result: [String] = []
+    var preload = settings.library
+    var place = environ
+    while let entry = place.pointee {
+      let text = String(cString: entry)
+      if text.hasPrefix("LD_PRELOAD=") {
+        // The first library comes first: an allocator that is preloaded stays below the sampler.
+        preload += ":" + text.dropFirst("LD_PRELOAD=".count)
+      } else if !text.hasPrefix("MEMWHY_SAMPLER_") {
+        result.append(text)
+      }
+      place += 1
+    }
+    result.append("LD_PRELOAD=\(preload)")
+    result.append("MEMWHY_SAMPLER_FD=\(descriptor)")
+    result.append("MEMWHY_SAMPLER_INTERVAL=\(settings.interval)")
+    if let target = settings.target { result.append("MEMWHY_SAMPLER_TARGET=\(target)") }
+    if settings.follow, let path = table.path { result.append("MEMWHY_SAMPLER_FOLLOW=\(path)") }
+    if let seed = settings.seed { result.append("MEMWHY_SAMPLER_SEED=\(seed)") }
+    return result
+  }
+
+  private static func withStrings<R>(
+    _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> R
+  ) -> R {
+    var pointers = strings.map { strdup($0) } + [nil]
+    defer { for pointer in pointers { free(pointer) } }
+    return pointers.withUnsafeMutableBufferPointer { buffer in
+      // Never nil: there is at least the end mark.
+      body(buffer.baseAddress ?? UnsafeMutablePointer(bitPattern: 8).unsafelyUnwrapped)
+    }
+  }
+
+  // MARK: the time beside it
+
+  private static let quickPoints: UInt64 = 20_000_000_000
+
+  /// Waits for the end, hands signals on, and takes a point four times a second at first, then every second.
+  private mutating func accompany(_ pid: pid_t, _ waited: inout sigset_t) -> Int32 {
+    var reader = try? ProcessReader(pid: pid, share: 0)
+    let group = ControlGroupReader(of: pid)
+    let begin = Clocks.monotonic
+    var due = begin
+    while true {
+      var status: Int32 = 0
+      let ended = waitpid(pid, &status, WNOHANG)
+      if ended == pid || (ended < 0 && errno == ECHILD) { return status }
+      let now = Clocks.monotonic
+      if now >= due {
+        takePoint(pid, &reader, group)
+        due = now + (now - begin < Self.quickPoints ? 250_000_000 : 1_000_000_000)
+      }
+      let wait = due > now ? due - now : 0
+      var time = timespec(tv_sec: Int(wait / 1_000_000_000), tv_nsec: Int(wait % 1_000_000_000))
+      var info = siginfo_t()
+      let signal = sigtimedwait(&waited, &info, &time)
+      if signal > 0, signal != SIGCHLD, info.si_code != 0x80 { kill(pid, signal) }
+    }
+  }
+
+  private mutating func takePoint(_ pid: pid_t, _ reader: inout ProcessReader?, _ group: ControlGroupReader?) {
+    var sample = Sample(time: 0)
+    _ = reader?.read(into: &sample)
+    if let group { _ = group.read(into: &sample) }
+    func bytes(_ metric: Metric) -> UInt64? { sample[metric].map { UInt64(max($0, 0)) } }
+    writer.append(
+      SamplerTable.Point(
+        realtime: Clocks.wall, monotonic: Clocks.monotonic, rss: bytes(.rss), limit: bytes(.groupLimit),
+        groupUsage: bytes(.groupUsage), swap: bytes(.swap), anonymous: bytes(.anonymous), threads: bytes(.threads)))
+    writer.nameThreads(of: pid)
+  }
+
+  /// What the user should know of the table, once it has ended.
+  var problem: String? {
+    if writer.isNotCalled {
+      return "the program brings its own malloc, so nothing could be sampled; its allocator may have a profiler"
+    }
+    if !writer.isInUse {
+      return settings.target.map { "no program '\($0)' was started: nothing was sampled" }
+        ?? "nothing was sampled: the program ended before it allocated, or the loader left the sampler out"
+    }
+    return nil
+  }
+}

@@ -1,0 +1,50 @@
+import Glibc
+import ProcessImage
+import Profile
+import SamplerTable
+import Timeline
+
+/// A table as it was asked for: of a running process by its id, or a file.
+struct SampledTable {
+  let table: SamplerTable
+  /// The process still runs.
+  let isAlive: Bool
+  let source: TableSource
+
+  /// - Parameter name: a process id or a path.
+  init(_ name: String) throws(CLIError) {
+    do throws(SamplerTableError) {
+      if let pid = Int32(name), pid > 0, access(name, F_OK) != 0 {
+        guard kill(pid, 0) == 0 || errno == EPERM else { throw .process(pid: pid, reason: "there is no such process") }
+        source = try TableSource(pid: pid)
+      } else {
+        source = try TableSource(path: name)
+      }
+      let reader = try TableReader(source)
+      let first = try reader.readHeader()
+      isAlive = first.exitStatus == nil && first.state != .exited && Self.isAlive(first.pid, first.program)
+      table = try reader.read(now: isAlive ? Clocks.monotonic : nil)
+    } catch { throw CLIError(error) }
+  }
+
+  /// The process of this id runs this program: ids are used again.
+  private static func isAlive(_ pid: Int32, _ program: String) -> Bool {
+    guard pid > 0, let executable = Procfs.executable(of: pid), let stat = try? Procfs.stat(of: pid) else {
+      return false
+    }
+    return !stat.hasEnded && executable == program
+  }
+
+  /// File name of the program.
+  var programName: String { table.header.program.split(separator: "/").last.map(String.init) ?? "program" }
+
+  /// With names, and what the reader should know of them.
+  func profile(lines: Bool, root: String?, debugDirectories: [String]) -> (profile: Profile, remarks: [String]) {
+    var profile = ProfileExport.profile(of: table)
+    // A process may live in another root, with other files of the same names.
+    let place = root ?? (isAlive && source.pid != nil ? "/proc/\(table.header.pid)/root" : "")
+    let symbolizer = FileSymbolizer(debugDirectories: debugDirectories, root: place, wantsLines: lines)
+    let remarks = symbolizer.symbolize(&profile)
+    return (profile, remarks)
+  }
+}

@@ -1,0 +1,169 @@
+/// Reads pprof's messages, unpacked. Field numbers are those of google/pprof proto/profile.proto.
+///
+/// Decoded by hand: the samples go straight into flat arrays, and nothing is linked that services would have to link too (docs/profiles.md, "In the code"). Parts may come in any order, so the file is walked three times: names and functions, locations, samples.
+struct PprofDecoder {
+  /// Ids of the file to our indices. Writers number from 1 in order as a rule; that takes no memory.
+  struct IDMap {
+    private var sequential: UInt64 = 0
+    private var others: [UInt64: UInt32] = [:]
+    private var count: UInt32 = 0
+
+    /// false for an id that is 0 or was there before.
+    mutating func add(_ id: UInt64) -> Bool {
+      guard id != 0, self[id] == nil else { return false }
+      if others.isEmpty, id == sequential + 1 { sequential = id } else { others[id] = count }
+      count += 1
+      return true
+    }
+
+    @inline(__always)
+    subscript(_ id: UInt64) -> UInt32? {
+      if id &- 1 < sequential { return UInt32(truncatingIfNeeded: id &- 1) }
+      return others.isEmpty ? nil : others[id]
+    }
+  }
+
+  private enum ProfileField {
+    static let sampleType: UInt32 = 1
+    static let sample: UInt32 = 2
+    static let mapping: UInt32 = 3
+    static let location: UInt32 = 4
+    static let function: UInt32 = 5
+    static let string: UInt32 = 6
+    static let dropFrames: UInt32 = 7
+    static let keepFrames: UInt32 = 8
+    static let time: UInt32 = 9
+    static let duration: UInt32 = 10
+    static let periodType: UInt32 = 11
+    static let period: UInt32 = 12
+    static let comment: UInt32 = 13
+    static let defaultSampleType: UInt32 = 14
+  }
+
+  let bytes: UnsafeBufferPointer<UInt8>
+  let path: String
+  var profile = Profile()
+  /// File's index of a string -> interned id.
+  var stringIDs: [StringID] = []
+  var mappingIDs = IDMap()
+  var functionIDs = IDMap()
+  var locationIDs = IDMap()
+  private var sampleCount = 0
+
+  /// - Throws: `malformed` for bytes that are no profile, or one that contradicts itself.
+  static func decode(_ bytes: [UInt8], path: String) throws(ProfileError) -> Profile {
+    let result = bytes.withUnsafeBufferPointer { buffer -> Result<Profile, ProfileError> in
+      var decoder = PprofDecoder(bytes: buffer, path: path)
+      do throws(ProfileError) { return .success(try decoder.decode()) } catch { return .failure(error) }
+    }
+    return try result.get()
+  }
+
+  private init(bytes: UnsafeBufferPointer<UInt8>, path: String) {
+    self.bytes = bytes
+    self.path = path
+  }
+
+  private mutating func decode() throws(ProfileError) -> Profile {
+    do throws(WireReader.Failure) {
+      try countAndReadStrings()
+    } catch { throw malformed(error) }
+    guard !stringIDs.isEmpty else { throw .malformed(path: path, what: "it has no names") }
+    guard stringIDs[0] == 0 else { throw .malformed(path: path, what: "the first of its names is not the empty one") }
+    try readParts()
+    guard !profile.sampleTypes.isEmpty || sampleCount == 0 else {
+      throw .malformed(path: path, what: "it does not say what its values are")
+    }
+    profile.samples = SampleTable(valuesPerSample: profile.sampleTypes.count)
+    // From the length of the file, not from what it says: at least a byte a frame.
+    profile.samples.reserve(samples: sampleCount, frames: 0)
+    try readLocations()
+    try readSamples()
+    return profile
+  }
+
+  private mutating func countAndReadStrings() throws(WireReader.Failure) {
+    var reader = WireReader(bytes)
+    while let field = try reader.next() {
+      switch (field.number, field.kind) {
+      case (ProfileField.string, .bytes): stringIDs.append(profile.strings.intern(reader.text(field)))
+      case (ProfileField.sample, .bytes): sampleCount += 1
+      default: break
+      }
+    }
+  }
+
+  private mutating func readParts() throws(ProfileError) {
+    var reader = WireReader(bytes)
+    while let field = try next(&reader) {
+      switch (field.number, field.kind) {
+      case (ProfileField.sampleType, .bytes): profile.sampleTypes.append(try valueType(field))
+      case (ProfileField.mapping, .bytes): try readMapping(field)
+      case (ProfileField.function, .bytes): try readFunction(field)
+      case (ProfileField.dropFrames, .varint): profile.dropFrames = try text(field.value)
+      case (ProfileField.keepFrames, .varint): profile.keepFrames = try text(field.value)
+      case (ProfileField.time, .varint): profile.timeNanoseconds = Int64(bitPattern: field.value)
+      case (ProfileField.duration, .varint): profile.durationNanoseconds = Int64(bitPattern: field.value)
+      case (ProfileField.periodType, .bytes): profile.periodType = try valueType(field)
+      case (ProfileField.period, .varint): profile.period = Int64(bitPattern: field.value)
+      case (ProfileField.defaultSampleType, .varint): profile.defaultSampleType = try text(field.value)
+      case (ProfileField.comment, .varint): profile.comments.append(try text(field.value))
+      case (ProfileField.comment, .bytes):
+        var packed = WireReader(bytes, field)
+        while !packed.isAtEnd { profile.comments.append(try text(try varint(&packed))) }
+      default: break
+      }
+    }
+  }
+
+  private mutating func readLocations() throws(ProfileError) {
+    var reader = WireReader(bytes)
+    while let field = try next(&reader) {
+      if field.number == ProfileField.location, field.kind == .bytes { try readLocation(field) }
+    }
+  }
+
+  private mutating func readSamples() throws(ProfileError) {
+    var reader = WireReader(bytes)
+    while let field = try next(&reader) {
+      if field.number == ProfileField.sample, field.kind == .bytes { try readSample(field) }
+    }
+  }
+
+  // MARK: Numbers and names
+
+  func malformed(_ failure: WireReader.Failure) -> ProfileError {
+    .malformed(path: path, what: "\(failure.what.rawValue), at byte \(failure.offset)")
+  }
+
+  func next(_ reader: inout WireReader) throws(ProfileError) -> WireReader.Field? {
+    do throws(WireReader.Failure) { return try reader.next() } catch { throw malformed(error) }
+  }
+
+  func varint(_ reader: inout WireReader) throws(ProfileError) -> UInt64 {
+    do throws(WireReader.Failure) { return try reader.varint() } catch { throw malformed(error) }
+  }
+
+  /// The interned id of the file's string `index`.
+  func string(_ index: UInt64) throws(ProfileError) -> StringID {
+    guard index < UInt64(stringIDs.count) else {
+      throw .malformed(path: path, what: "name \(Int64(bitPattern: index)) of \(stringIDs.count)")
+    }
+    return stringIDs[Int(index)]
+  }
+
+  func text(_ index: UInt64) throws(ProfileError) -> String { profile.strings[try string(index)] }
+
+  private func valueType(_ field: WireReader.Field) throws(ProfileError) -> Profile.ValueType {
+    var result = Profile.ValueType("", "")
+    var reader = WireReader(bytes, field)
+    while let part = try next(&reader) {
+      switch (part.number, part.kind) {
+      case (1, .varint): result.type = try text(part.value)
+      case (2, .varint): result.unit = try text(part.value)
+      default: break
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,87 @@
+/// HTML that is safe by construction: text that is put in is escaped; only other markup goes in as it is.
+///
+/// `"<b>\(typeName)</b>"` is markup in which the type's name, which came from somebody's process, cannot open a tag, close an attribute or
+/// hide in control and direction characters.
+public struct Markup: Sendable, Hashable, ExpressibleByStringInterpolation {
+  public private(set) var text: String
+
+  public init(stringLiteral value: String) { text = value }
+
+  public init(stringInterpolation: StringInterpolation) { text = stringInterpolation.text }
+
+  public init(_ parts: [Markup], separator: Markup = "") {
+    text = parts.map(\.text).joined(separator: separator.text)
+  }
+
+  /// Escaped.
+  public static func text(_ text: some StringProtocol) -> Markup { "\(String(text))" }
+
+  public var isEmpty: Bool { text.isEmpty }
+
+  public static func + (left: Markup, right: Markup) -> Markup { Markup([left, right]) }
+
+  public struct StringInterpolation: StringInterpolationProtocol {
+    fileprivate var text: String
+
+    public init(literalCapacity: Int, interpolationCount: Int) {
+      text = ""
+      text.reserveCapacity(literalCapacity + 16 * interpolationCount)
+    }
+
+    public mutating func appendLiteral(_ literal: String) { text += literal }
+    public mutating func appendInterpolation(_ markup: Markup) { text += markup.text }
+    public mutating func appendInterpolation(_ markup: [Markup]) { for part in markup { text += part.text } }
+    public mutating func appendInterpolation(_ value: some CustomStringConvertible) {
+      text += Self.escape(value.description)
+    }
+
+    private static func escape(_ text: String) -> String {
+      let text = TextStyle.printable(text)
+      guard text.utf8.contains(where: isSpecial) else { return text }
+      var result = ""
+      result.reserveCapacity(text.utf8.count + 16)
+      for scalar in text.unicodeScalars {
+        switch scalar {
+        case "&": result += "&amp;"
+        case "<": result += "&lt;"
+        case ">": result += "&gt;"
+        case "\"": result += "&quot;"
+        case "'": result += "&#39;"
+        default: result.unicodeScalars.append(scalar)
+        }
+      }
+      return result
+    }
+
+    private static func isSpecial(_ byte: UInt8) -> Bool {
+      switch byte {
+      case UInt8(ascii: "&"), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "\""), UInt8(ascii: "'"): true
+      default: false
+      }
+    }
+  }
+}
+
+extension Markup {
+  /// A name from the target: in code type, cut in the middle where it is longer than anybody reads, with a place to break after dots.
+  static func name(_ name: String, limit: Int = 240) -> Markup {
+    "<code>\(breakable(TextStyle.shorten(TextStyle.printable(name), to: limit)))</code>"
+  }
+
+  /// Prose with `code` between backticks.
+  static func prose(_ text: String, limit: Int = 480) -> Markup {
+    let parts = TextStyle.shorten(TextStyle.printable(text), to: limit).split(
+      separator: "`", omittingEmptySubsequences: false)
+    // An odd number of backticks means nothing.
+    guard parts.count % 2 == 1 else { return "\(parts.joined(separator: "`"))" }
+    return Markup(
+      parts.enumerated().map { index, part in
+        index % 2 == 1 ? "<code>\(breakable(String(part)))</code>" : .text(part)
+      })
+  }
+
+  private static func breakable(_ text: String) -> Markup {
+    guard text.count > 24 else { return .text(text) }
+    return Markup(text.split(separator: ".", omittingEmptySubsequences: false).map { .text($0) }, separator: ".<wbr/>")
+  }
+}

@@ -1,0 +1,90 @@
+import Glibc
+import ProcessImage
+
+/// What `memwhy run` writes into the table of the process that it started: the time series, names of threads, how the process ended.
+///
+/// It writes with pwrite(2), which shows at once in the process's mapping; nobody else writes these parts.
+public struct TableWriter: Sendable {
+  let descriptor: Int32
+  private var next: UInt64 = 0
+  private var namedThreads = 0
+
+  /// - Parameter descriptor: of the table's file, open for writing; the caller closes it.
+  public init(descriptor: Int32) { self.descriptor = descriptor }
+
+  /// Whether the process has begun to use the table.
+  public var isInUse: Bool { word(TableLayout.Header.magic) == TableLayout.magic }
+
+  /// The flag that says that the program brings its own malloc.
+  public var isNotCalled: Bool { word(TableLayout.Header.flags) & SamplerTable.Flags.notCalled.rawValue != 0 }
+
+  /// Adds a point, with the table's own counters of this moment.
+  public mutating func append(_ point: SamplerTable.Point) {
+    typealias At = TableLayout.Point
+    let offset = Int(word(TableLayout.Header.points))
+    let count = word(TableLayout.Header.points + 8)
+    guard isInUse, offset > 0, count > 0 else { return }
+    let place = offset + Int(next % count) * At.size
+    var record = [UInt8](repeating: 0, count: At.size)
+    func put(_ at: Int, _ value: UInt64?) {
+      withUnsafeBytes(of: (value ?? At.unknown).littleEndian) { bytes in
+        for (index, byte) in bytes.enumerated() { record[at + index] = byte }
+      }
+    }
+    put(At.realtime, point.realtime)
+    put(At.monotonic, point.monotonic)
+    put(At.rss, point.rss)
+    put(At.limit, point.limit)
+    put(At.groupUsage, point.groupUsage)
+    put(At.swap, point.swap)
+    put(At.anonymous, point.anonymous)
+    put(At.threads, point.threads)
+    put(At.allocatedBytes, word(TableLayout.Header.allocatedBytes))
+    put(At.freedBytes, word(TableLayout.Header.freedBytes))
+    put(At.samples, word(TableLayout.Header.samples))
+    put(At.liveBlocks, word(TableLayout.Header.liveBlocks))
+    put(At.interval, word(TableLayout.Header.interval))
+    // The number comes last: 0 while the rest is not whole.
+    write(place, [UInt8](repeating: 0, count: 8))
+    write(place + 8, Array(record.dropFirst(8)))
+    next += 1
+    write(place, next)
+    write(TableLayout.Header.pointsUsed, next)
+  }
+
+  /// Writes the names of threads that are new in the table.
+  public mutating func nameThreads(of pid: Int32) {
+    typealias At = TableLayout.Thread
+    let used = Int(clamping: word(TableLayout.Header.threadsUsed))
+    let offset = Int(clamping: word(TableLayout.Header.threads))
+    let count = min(used, At.most, Int(clamping: word(TableLayout.Header.threads + 8)))
+    guard isInUse, offset > 0, namedThreads < count else { return }
+    for index in max(namedThreads, 1)..<max(count, 1) {
+      let id = Int32(truncatingIfNeeded: word(offset + index * At.size))
+      guard id > 0 else { continue }
+      let name = Array(Procfs.name(of: pid, thread: id).utf8.prefix(At.nameSize - 1))
+      write(offset + index * At.size + At.name, name + [UInt8](repeating: 0, count: At.nameSize - name.count))
+    }
+    namedThreads = count
+  }
+
+  /// - Parameter status: as wait(2) gives it.
+  public func setExitStatus(_ status: Int32) {
+    write(TableLayout.Header.exitStatus, UInt64(UInt32(bitPattern: status)) + 1)
+  }
+
+  /// Bytes between two samples; the process follows at each thread's next sample.
+  public func setInterval(_ interval: UInt64) { write(TableLayout.Header.interval, min(max(interval, 1), 1 << 40)) }
+
+  private func word(_ at: Int) -> UInt64 {
+    var value: UInt64 = 0
+    return pread(descriptor, &value, 8, off_t(at)) == 8 ? UInt64(littleEndian: value) : 0
+  }
+
+  private func write(_ at: Int, _ value: UInt64) {
+    var value = value.littleEndian
+    _ = pwrite(descriptor, &value, 8, off_t(at))
+  }
+
+  private func write(_ at: Int, _ bytes: [UInt8]) { _ = pwrite(descriptor, bytes, bytes.count, off_t(at)) }
+}

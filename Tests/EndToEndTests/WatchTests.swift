@@ -1,0 +1,65 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// From the watcher to the verdict: what was recorded is judged, with the process and without it.
+@Suite(.serialized, .timeLimit(.minutes(3)))
+struct WatchTests {
+  private struct Verdict: Decodable {
+    struct Growth: Decodable {
+      struct Finding: Decodable { var cause: String }
+      var sentence: String
+      var samples: Int
+      var books: [Row]
+      var findings: [Finding]
+      struct Row: Decodable { var holder: String }
+    }
+    var verb: String
+    var growth: Growth
+  }
+
+  @Test func whatWasRecordedIsJudged() throws {
+    let folder = TemporaryPath("watch")
+    let file = folder.path + "/history.db"
+    let program = try RunningProgram(TestProgram.path("busy", .swift(["-O", "-swift-version", "6"])))
+    defer { program.stop() }
+    let watch = try MemwhyBinary.run([
+      "watch", "\(program.pid)", "--for", "4s", "--interval", "100ms", "--snapshots", "+1MiB", "--history", file,
+      "--quiet",
+    ])
+    #expect(watch.status == 0, "\(watch.errors)")
+    // The price is said before, what it was after.
+    #expect(watch.errors.contains("a snapshot pauses process \(program.pid) for about"), "\(watch.errors)")
+    #expect(watch.errors.contains("stood still for"), "\(watch.errors)")
+    let shown = try MemwhyBinary.run(["history", "--history", file, "--json"])
+    #expect(shown.output.contains("\"heap_live\""), "\(shown.errors)")
+
+    let both = try MemwhyBinary.run([
+      "diagnose", "\(program.pid)", "--for", "1s", "--history-file", file, "--history", "--json",
+    ])
+    #expect(both.status == 0, "\(both.errors)")
+    let together = try JSONDecoder().decode(Verdict.self, from: Data(both.output.utf8))
+    #expect(together.growth.samples >= 40)
+
+    program.stop()
+    let alone = try MemwhyBinary.run(["history", "--history", file, "--verdict", "--json", "--memory-max", "1GiB"])
+    #expect(alone.status == 0, "\(alone.errors)")
+    let verdict = try JSONDecoder().decode(Verdict.self, from: Data(alone.output.utf8))
+    #expect(verdict.verb == "history" && verdict.growth.samples >= 20 && !verdict.growth.findings.isEmpty)
+    #expect(!verdict.growth.books.isEmpty, "the snapshot is not in the history")
+    let text = try MemwhyBinary.run(["history", "--history", file, "--verdict"])
+    #expect(text.output.contains("OVER TIME") && text.output.contains("CAUSES"), "\(text.output)")
+  }
+
+  @Test func saysWhatIsWrong() throws {
+    for arguments in [
+      ["watch", "1", "--snapshots", "often"], ["watch", "1", "--snapshots", "1s"],
+      ["history", "--verdict", "--memory-max", "much"],
+    ] {
+      let result = try MemwhyBinary.run(arguments)
+      #expect(result.status == 64, "\(arguments): \(result.status) \(result.errors)")
+    }
+    let none = try MemwhyBinary.run(["history", "--verdict", "--history", "/nonexistent/history.db"])
+    #expect(none.status == 66, "\(none.errors)")
+  }
+}

@@ -1,0 +1,51 @@
+import ProcessImage
+import Testing
+
+@testable import HeapGraph
+
+/// Stacks of threads that do not run: what of them still counts.
+@Suite struct ThreadStackTests {
+  private static let start: UInt64 = 0x7f00_0000_0000
+  private static let size: UInt64 = 0x4000
+  /// The control block, with room for the descriptor behind it.
+  private static let block = start + 0x3000
+  private static let live = start + 0x10_0000
+
+  /// Ranges of a stack whose thread is gone.
+  private func ranges(threadID: UInt64, detached: Bool = false, inHand: Set<UInt64> = []) throws -> [Range<UInt64>] {
+    var bytes = [UInt8](repeating: 0, count: Int(Self.size))
+    func store(_ word: UInt64, at address: UInt64) {
+      withUnsafeBytes(of: word.littleEndian) { source in
+        for (index, byte) in source.enumerated() { bytes[Int(address - Self.start) + index] = byte }
+      }
+    }
+    store(Self.block, at: Self.block)
+    store(Self.block, at: Self.block + 16)
+    store(threadID, at: Self.block + 0x2d0)
+    if detached { store(Self.block, at: Self.block + 0x628) }
+    var memory = ByteMemory()
+    memory.add(bytes, at: Self.start)
+    let mapping = Mapping(start: Self.start, end: Self.start + Self.size, permissions: [.read, .write])
+    let threads = [ThreadState(tid: 1, stackPointer: Self.live, threadPointer: Self.live + 0x800)]
+    let stacks = try ThreadStacks(
+      mapping: mapping, guarded: true, threads: threads, inHand: inHand, window: MemoryWindow(memory))
+    return stacks.ranges.map(\.0)
+  }
+
+  private static let vector = block + 8..<block + 16
+  private static let descriptor = block + 0x2c0..<block + 0x900
+
+  @Test func aStackThatWaitsForTheNextThreadKeepsItsVectorOnly() throws {
+    #expect(try ranges(threadID: 0, detached: true) == [Self.vector])
+    // Joined: glibc sets the id to -1.
+    #expect(try ranges(threadID: 0xffff_ffff) == [Self.vector])
+  }
+
+  @Test func theResultOfAThreadThatIsNotJoinedCounts() throws {
+    #expect(try ranges(threadID: 0) == [Self.vector, Self.descriptor])
+  }
+
+  @Test func theArgumentOfAThreadThatIsBeingCreatedCounts() throws {
+    #expect(try ranges(threadID: 0xffff_ffff, detached: true, inHand: [Self.block]) == [Self.vector, Self.descriptor])
+  }
+}

@@ -1,0 +1,1 @@
+../../../../Programs/holderzoo/LiveBytes.swift

@@ -1,0 +1,198 @@
+import CZlib
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+@testable import Profile
+
+/// Files that lie: one clear error each, no trap, no unbounded memory.
+@Suite struct HostileProfileTests {
+  private static func message(_ parts: (inout WireWriter) -> Void) -> [UInt8] {
+    var out = WireWriter()
+    parts(&out)
+    return out.bytes
+  }
+
+  private static func inner(_ numbers: [(UInt64, UInt64)]) -> WireWriter {
+    var out = WireWriter()
+    for (field, value) in numbers { out.add(field, nonzero: value) }
+    return out
+  }
+
+  /// A sound profile of one sample type, with more behind it.
+  private static func profile(_ more: (inout WireWriter) -> Void) -> [UInt8] {
+    message { out in
+      out.add(1, inner([(1, 1), (2, 1)]))
+      out.add(6, "".utf8)
+      out.add(6, "bytes".utf8)
+      more(&out)
+    }
+  }
+
+  private func problem(_ bytes: [UInt8]) -> String? {
+    do {
+      _ = try ProfileReader().decode(bytes, path: "file")
+      return nil
+    } catch { return "\(error)" }
+  }
+
+  @Test func everyContradictionHasItsSentence() {
+    let cases: [(String, [UInt8])] = [
+      ("it is empty", []),
+      ("ends inside a field", [0x0a, 0x7f]),
+      ("unknown kind", [0x0b]),
+      ("more than 64 bits", [0x48] + [UInt8](repeating: 0xff, count: 11)),
+      ("no names", [0x48, 0x01]),
+      ("not the empty one", Self.message { $0.add(6, "x".utf8) }),
+      ("name 9 of 2", Self.profile { $0.add(5, Self.inner([(1, 1), (2, 9)])) }),
+      ("name -1 of 2", Self.profile { $0.add(5, Self.inner([(1, 1), (2, .max)])) }),
+      (
+        "two functions have the id 1",
+        Self.profile { out in
+          for _ in 0..<2 { out.add(5, Self.inner([(1, 1)])) }
+        }
+      ),
+      (
+        "two locations have the id 7",
+        Self.profile { out in
+          for _ in 0..<2 { out.add(4, Self.inner([(1, 7)])) }
+        }
+      ),
+      ("a mapping has no id", Self.profile { $0.add(3, Self.inner([(2, 1)])) }),
+      ("refers to mapping 5", Self.profile { $0.add(4, Self.inner([(1, 1), (2, 5)])) }),
+      (
+        "refers to location 3",
+        Self.profile { out in
+          var sample = WireWriter()
+          sample.addPacked(1, [3])
+          sample.addPacked(2, [1])
+          out.add(2, sample)
+        }
+      ),
+      (
+        "refers to function 4",
+        Self.profile { out in
+          var location = Self.inner([(1, 1)])
+          location.add(4, Self.inner([(1, 4)]))
+          out.add(4, location)
+        }
+      ),
+      ("0 values for 1 sample types", Self.profile { $0.add(2, WireWriter()) }),
+      (
+        "does not say what its values are",
+        Self.message { out in
+          out.add(6, "".utf8)
+          out.add(2, WireWriter())
+        }
+      ),
+      ("no profile that memwhy knows", Array("hello\nworld, this is a text".utf8)),
+      ("head without a sampling period", Array("heap_v2/x\n".utf8)),
+      ("unknown kind", Array("heap profile: 1: 2 [ 3: 4 ] @ weird/3\n".utf8)),
+      ("line 2", Array("heap profile: 1: 2 [ 3: 4 ] @ heapprofile\n 1: x\n".utf8)),
+      (
+        "address that cannot be read, in line 2",
+        Array("heap profile: 1: 2 [ 3: 4 ] @ heapprofile\n 1: 2 [1: 2] @ 0x11112222333344445\n".utf8)
+      ),
+      ("leads nowhere", Array("v 1 3\nt 1 0\n".utf8)),
+      ("not there", Array("v 1 3\n+ 0\n".utf8)),
+      ("newer than memwhy knows", Array("v 1 9\n".utf8)),
+      ("a name that is cut", Array("v 1 3\ns ff abc\n".utf8)),
+    ]
+    for (expected, bytes) in cases {
+      let found = problem(bytes)
+      #expect(found?.contains(expected) == true, "wanted \(expected), got \(found ?? "nothing")")
+    }
+  }
+
+  @Test func cutAndDamagedGzipIsRefused() throws {
+    let whole = try PprofEncoder.gzip(PprofTests.small())
+    #expect(problem(whole) == nil)
+    for length in [2, 3, 10, whole.count / 2, whole.count - 1] {
+      #expect(problem(Array(whole[..<length])) != nil, "\(length) of \(whole.count) bytes")
+    }
+    var damaged = whole
+    damaged[whole.count / 2] ^= 0x55
+    #expect(problem(damaged) != nil)
+    // Two members behind each other are one file (RFC 1952).
+    let bytes = PprofEncoder.encode(PprofTests.small())
+    let halves = try Gzip.pack(Array(bytes[..<50])) + Gzip.pack(Array(bytes[50...]))
+    #expect(problem(halves) == nil)
+  }
+
+  @Test func aGzipBombStopsAtTheLimit() throws {
+    // 64 MiB of zeros in 64 KiB.
+    let bomb = try Gzip.pack([UInt8](repeating: 0, count: 64 << 20))
+    #expect(bomb.count < 1 << 17)
+    var before = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &before)
+    #expect(throws: ProfileError.tooLarge(path: "bomb", limit: 1 << 20)) {
+      try ProfileReader(maximumSize: 1 << 20).decode(bomb, path: "bomb")
+    }
+    var after = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &after)
+    #expect(after.ru_maxrss - before.ru_maxrss < 64 << 10, "it was unpacked as a whole")
+  }
+
+  @Test func negativeValuesAndEmptyStacksAreShown() throws {
+    var builder = ProfileBuilder(sampleTypes: [.init("space", "bytes")])
+    let place = builder.location(address: 16)
+    builder.add(stack: [place], values: [.min])
+    builder.add(stack: [place], values: [-7])
+    builder.add(stack: [], values: [5])
+    let session = try ProfileSession([builder.profile, builder.profile])
+    for granularity in Granularity.allCases {
+      var options = ProfileOptions()
+      options.granularity = granularity
+      options.mean = true
+      _ = try TopReport(session, options).text()
+      _ = try TreeReport(session, options).text()
+      _ = try TracesReport(session, options).text()
+      _ = try StackTree(session, options, minimumShare: 0)
+    }
+    #expect(try TopReport(session, ProfileOptions()).rows.first?.name == "<unknown>")
+  }
+
+  /// Damage of all formats: an error or a profile, and every report of what is read works.
+  @Test func fuzz() throws {
+    let folder = PprofCommand.folder
+    var seeds: [[UInt8]] = [PprofEncoder.encode(PprofTests.small())]
+    for name in ["heap1.pb.gz", "cpu.pb.gz", "gperftools.heap", "jemalloc.heap", "heaptrack.txt"] {
+      let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(name)")))
+      seeds.append(Gzip.isPacked(bytes) ? try Gzip.unpack(bytes, path: name, limit: 1 << 24) : bytes)
+    }
+    var read = 0
+    let rounds = Mutation.rounds(4000, seconds: 12, seed: 4) { generator in
+      let seed = seeds[Int.random(in: seeds.indices, using: &generator)]
+      let bytes = Mutation.damaged(seed, hot: [0..<200], using: &generator)
+      guard let profile = try? ProfileReader(maximumSize: 1 << 24).decode(bytes, path: "fuzz") else { return }
+      read += 1
+      // Reports cost more than reading; some of the profiles are enough.
+      guard read % 8 == 0, let session = try? ProfileSession([profile], bases: [profile]) else { return }
+      var options = ProfileOptions()
+      options.granularity = Granularity.allCases.randomElement(using: &generator) ?? .lines
+      options.mean = Bool.random(using: &generator)
+      options.sampleIndex = "0"
+      options.focus = Bool.random(using: &generator) ? "a" : ""
+      options.tagRoot = "bytes"
+      _ = try? TopReport(session, options).text()
+      _ = try? TreeReport(session, options).text()
+      _ = try? RawReport(session, options).text()
+      _ = try? TracesReport(session, options).text()
+      if let tree = try? StackTree(session, options, minimumShare: 0) { _ = FlamePage.render(tree, title: "fuzz") }
+      for path in ["x.collapsed", "x.speedscope.json", "x.pb"] {
+        _ = try? ProfileExport(path: path)?.render(session, options)
+      }
+    }
+    // A fuzzer that only ever meets the first check proves nothing.
+    #expect(read > rounds / 20 && read < rounds)
+  }
+
+  @Test func gzipIsFuzzed() throws {
+    let seed = try PprofEncoder.gzip(PprofTests.small())
+    _ = Mutation.rounds(3000, seconds: 4, seed: 5) { generator in
+      let bytes = Mutation.damaged(seed, hot: [0..<20], using: &generator)
+      _ = try? ProfileReader(maximumSize: 1 << 20).decode(bytes, path: "fuzz")
+    }
+  }
+}

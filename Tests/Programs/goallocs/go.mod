@@ -1,0 +1,3 @@
+module example.com/goallocs
+
+go 1.19
