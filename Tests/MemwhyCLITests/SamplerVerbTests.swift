@@ -89,7 +89,9 @@ import Testing
     #expect(!program.isRunning)
     let text = try memwhy(["postmortem", table])
     #expect(text.status == 0, "\(text.errors)")
-    for part in ["IN USE, BY WHERE IT WAS ALLOCATED", "mixed", "THE LAST LARGE STEPS OF THE HEAP", "resident", "SIGTERM"] {
+    for part in [
+      "IN USE, BY WHERE IT WAS ALLOCATED", "mixed", "THE LAST LARGE STEPS OF THE HEAP", "resident", "SIGTERM",
+    ] {
       #expect(text.output.contains(part), "\(part) is missing in:\n\(text.output)")
     }
     let json = try memwhy(["postmortem", table, "--json"])
