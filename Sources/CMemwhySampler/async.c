@@ -18,8 +18,31 @@ struct async_rule memwhy_async;
 // swift::runJobInEstablishedExecutorContext(swift::Job *): it calls a task's function and nothing else does.
 static const char job_loop[] = "_ZN5swift35runJobInEstablishedExecutorContextEPNS_3JobE";
 
-/// Looks for the job loop in the symbol table of a mapped ELF file. Local symbols are in .symtab alone, if at all.
-static bool find_job_loop(const unsigned char *file, uint64_t size, uint64_t *value, uint64_t *length) {
+/// What a symbol table says of the runtime. Addresses are the file's.
+struct runtime {
+  uint64_t loop_start, loop_end;
+  uint64_t start, end;  // of all its functions: one archive's code lies together in an executable that holds the runtime
+};
+
+static bool is_of_runtime(const char *name) {
+  return !strncmp(name, "swift_task", 10) || !strncmp(name, "swift_job", 9) || !strncmp(name, "swift_asyncLet", 14) ||
+    !strncmp(name, "swift_continuation", 18) || strstr(name, "completeTask") != NULL;
+}
+
+static void note(struct runtime *runtime, const char *name, const ElfW(Sym) * symbol) {
+  if (ELF64_ST_TYPE(symbol->st_info) != STT_FUNC || symbol->st_size == 0) return;
+  if (!strcmp(name, job_loop)) {
+    runtime->loop_start = symbol->st_value;
+    runtime->loop_end = symbol->st_value + symbol->st_size;
+  } else if (!is_of_runtime(name)) {
+    return;
+  }
+  if (symbol->st_value < runtime->start) runtime->start = symbol->st_value;
+  if (symbol->st_value + symbol->st_size > runtime->end) runtime->end = symbol->st_value + symbol->st_size;
+}
+
+/// Looks through the symbol table of a mapped ELF file. Local symbols are in .symtab alone, if at all.
+static bool find_runtime(const unsigned char *file, uint64_t size, struct runtime *runtime) {
   ElfW(Ehdr) header;
   if (size < sizeof header) return false;
   memcpy(&header, file, sizeof header);
@@ -36,17 +59,15 @@ static bool find_job_loop(const unsigned char *file, uint64_t size, uint64_t *va
     for (uint64_t at = 0; at + sizeof(ElfW(Sym)) <= table.sh_size; at += sizeof(ElfW(Sym))) {
       ElfW(Sym) symbol;
       memcpy(&symbol, file + table.sh_offset + at, sizeof symbol);
-      if (symbol.st_name >= names.sh_size || names.sh_size - symbol.st_name < sizeof job_loop) continue;
-      if (memcmp(file + names.sh_offset + symbol.st_name, job_loop, sizeof job_loop)) continue;
-      *value = symbol.st_value;
-      *length = symbol.st_size;
-      return symbol.st_size > 0;
+      if (symbol.st_name >= names.sh_size) continue;
+      const char *name = (const char *)file + names.sh_offset + symbol.st_name;
+      if (memchr(name, 0, names.sh_size - symbol.st_name)) note(runtime, name, &symbol);
     }
   }
-  return false;
+  return runtime->loop_end > runtime->loop_start;
 }
 
-static bool find_in_file(const char *path, uint64_t *value, uint64_t *length) {
+static bool find_in_file(const char *path, struct runtime *runtime) {
   int descriptor = open(path, O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return false;
   struct stat status;
@@ -54,7 +75,7 @@ static bool find_in_file(const char *path, uint64_t *value, uint64_t *length) {
   if (fstat(descriptor, &status) == 0 && status.st_size > 0) {
     void *file = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
     if (file != MAP_FAILED) {
-      found = find_job_loop(file, (uint64_t)status.st_size, value, length);
+      found = find_runtime(file, (uint64_t)status.st_size, runtime);
       munmap(file, (size_t)status.st_size);
     }
   }
@@ -71,10 +92,10 @@ void memwhy_async_prepare(void) {
     const struct memwhy_module *module = &memwhy.modules[index];
     if ((uintptr_t)current < module->text_start || (uintptr_t)current >= module->text_end) continue;
     bool is_executable = module->flags & MEMWHY_MODULE_IS_EXECUTABLE;
-    uint64_t value, length;
-    if (find_in_file(is_executable ? "/proc/self/exe" : module->path, &value, &length)) {
-      memwhy_async.start = module->bias + value;
-      memwhy_async.end = memwhy_async.start + length;
+    struct runtime runtime = {.start = UINT64_MAX};
+    if (find_in_file(is_executable ? "/proc/self/exe" : module->path, &runtime)) {
+      memwhy_async.start = module->bias + runtime.loop_start;
+      memwhy_async.end = module->bias + runtime.loop_end;
       memwhy.header->flags |= MEMWHY_FLAG_ASYNC_EXACT;
     } else if (!is_executable) {
       memwhy_async.start = module->text_start;
@@ -83,10 +104,8 @@ void memwhy_async_prepare(void) {
     } else {
       return;
     }
-    if (!is_executable) {
-      memwhy_async.module_start = module->text_start;
-      memwhy_async.module_end = module->text_end;
-    }
+    memwhy_async.module_start = is_executable ? module->bias + runtime.start : module->text_start;
+    memwhy_async.module_end = is_executable ? module->bias + runtime.end : module->text_end;
     memwhy_async.current_task = current;
     return;
   }

@@ -147,7 +147,7 @@ uint32_t memwhy_unwind(uintptr_t *frames, uint32_t most);
 // async.c
 struct async_rule {
   uintptr_t start, end;  // of the function, or else the module, under which an async function's frame lies
-  uintptr_t module_start, module_end;
+  uintptr_t module_start, module_end;  // of the runtime's own code
   void *(*current_task)(void);
 };
 extern struct async_rule memwhy_async;

@@ -19,7 +19,9 @@ static bool runs_async_function(uintptr_t address, const struct stack *stack) {
   // Inside the runtime itself frames are no async functions'.
   if (stack->depth == 0) return false;
   uintptr_t callee = stack->frames[stack->depth - 1];
-  return callee < memwhy_async.module_start || callee >= memwhy_async.module_end;
+  if (callee >= memwhy_async.module_start && callee < memwhy_async.module_end) return false;
+  // Without frame pointers the frame below may be another function's.
+  return memwhy_code_kind(callee) == CODE_WITH_FRAMES;
 }
 
 static void add(struct walk *walk, uintptr_t address) {

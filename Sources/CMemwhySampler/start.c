@@ -16,6 +16,7 @@
 static int own_descriptor = -1;
 static char follow_path[512];
 static uint64_t follow_size;
+static _Atomic bool was_started;
 
 /// Memory that a forked child finds cleared: the child must not write its parent's table.
 static bool make_ownership(void) {
@@ -99,12 +100,15 @@ static bool malloc_is_ours(void) {
 static void after_fork_in_child(void) {
   if (!memwhy.ownership) return;
   atomic_store(memwhy.ownership, 0);
-  if (!atomic_exchange(&memwhy.is_active, false) || !follow_path[0]) return;
+  if (!atomic_exchange(&memwhy.is_active, false)) return;
   uint64_t interval = memwhy_load(&memwhy.header->interval);
-  munmap(memwhy.base, follow_size);
+  munmap(memwhy.base, memwhy.header->table_size);
   memwhy_filter_clear();
   memwhy_thread = (struct thread_state){0};
   memwhy_modules_forget();
+  // It may start a table of its own.
+  atomic_store(&was_started, false);
+  if (!follow_path[0]) return;
   char path[sizeof follow_path + 16];
   snprintf(path, sizeof path, "%s.%d", follow_path, getpid());
   int descriptor = make_file(path, follow_size);
@@ -123,7 +127,6 @@ static void watch_forks(void) {
 // MARK: linked into a program
 
 enum memwhy_start_result memwhy_sampler_start(int descriptor, uint64_t table_size, uint64_t interval) {
-  static _Atomic bool was_started;
   memwhy_find_allocator();
   if (!malloc_is_ours()) return MEMWHY_NOT_CALLED;
   if (atomic_load(&memwhy.is_active) || atomic_exchange(&was_started, true)) return MEMWHY_ALREADY_RUNNING;

@@ -36,4 +36,3 @@ enum Sampling {
     interval <= 1 ? 1 : -expm1(-(Double(size) + 1) / Double(interval))
   }
 }
-

@@ -7,6 +7,8 @@ public enum ProfileExport {
   public static func profile(of table: SamplerTable) -> Profile {
     var builder = ProfileBuilder(sampleTypes: Profile.heapSampleTypes)
     builder.profile.defaultSampleType = "inuse_space"
+    // Runtime and allocator stand between a program and its memory; pprof, too, folds what the profile says.
+    builder.profile.dropFrames = RuntimeFunctions.dropFrames
     builder.profile.periodType = Profile.ValueType("space", "bytes")
     builder.profile.period = Int64(clamping: table.header.interval)
     builder.profile.timeNanoseconds = Int64(clamping: endTime(table))
@@ -32,7 +34,8 @@ public enum ProfileExport {
   }
 
   /// What was allocated, and what is in use by thread.
-  private static func samples(_ site: SamplerTable.Site, _ blocks: [SamplerTable.Block], _ table: SamplerTable) -> [Row] {
+  private static func samples(_ site: SamplerTable.Site, _ blocks: [SamplerTable.Block], _ table: SamplerTable) -> [Row]
+  {
     let lifetime = ProfileBuilder.Label.text("lifetime", Lifetime.of(site).name)
     let allocated = [site.allocatedCount, site.allocatedBytes].map { whole($0.value) }
     if let thread = site.thread {

@@ -51,7 +51,8 @@ extension TableReader {
       result.append(
         SamplerTable.Module(
           path: bytes.text(At.path, At.size - At.path), buildID: Self.hex(id), start: start, end: end,
-          bias: bytes.word(At.bias), text: textStart..<textEnd, textOffset: bytes.word(At.textOffset), loaded: bytes.word(At.loaded),
+          bias: bytes.word(At.bias), text: textStart..<textEnd, textOffset: bytes.word(At.textOffset),
+          loaded: bytes.word(At.loaded),
           unloaded: unloaded == 0 ? nil : unloaded, hasFramePointers: flags & 1 == 0, isExecutable: flags & 4 != 0))
     }
     return result

@@ -19,7 +19,12 @@ public struct TableReader: Sendable {
   }
 
   /// How often a record that changes is read again before it is left out.
-  static let mostAttempts = 200
+  static let mostAttempts = 400
+
+  /// Before the next attempt: a writer that lost its processor in the middle needs time to get it back.
+  static func wait(_ attempt: Int) {
+    if attempt > 200 { usleep(500) }
+  }
 
   /// - Throws: `notATable`, `otherVersion`, `damaged`.
   public init(_ source: TableSource) throws(SamplerTableError) {
@@ -78,7 +83,8 @@ public struct TableReader: Sendable {
 
   /// Adds what lives to its sites; blocks of sites that are not there are dropped.
   private static func addLive(
-    _ blocks: [SamplerTable.Block], to sites: inout [SamplerTable.Site], end: UInt64, _ damage: inout SamplerTable.Damage
+    _ blocks: [SamplerTable.Block], to sites: inout [SamplerTable.Site], end: UInt64,
+    _ damage: inout SamplerTable.Damage
   ) -> [SamplerTable.Block] {
     let places = Dictionary(sites.enumerated().map { ($1.index, $0) }, uniquingKeysWith: { first, _ in first })
     var known: [SamplerTable.Block] = []
@@ -120,8 +126,10 @@ extension [UInt8] {
   func text(_ at: Int, _ length: Int) -> String {
     guard at >= 0, at < count, length > 0 else { return "" }
     let bytes = self[at..<Swift.min(count, at + length)].prefix { $0 != 0 }
-    return String(String.UnicodeScalarView(String(decoding: bytes, as: UTF8.self).unicodeScalars.map { scalar in
-      scalar.value < 0x20 || scalar.value == 0x7f ? "\u{fffd}" : scalar
-    }))
+    return String(
+      String.UnicodeScalarView(
+        String(decoding: bytes, as: UTF8.self).unicodeScalars.map { scalar in
+          scalar.value < 0x20 || scalar.value == 0x7f ? "\u{fffd}" : scalar
+        }))
   }
 }

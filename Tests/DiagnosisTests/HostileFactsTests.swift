@@ -65,7 +65,7 @@ struct HostileFactsTests {
     ]
     facts.tasks = [
       TaskGroup(
-        state: .complete, functions: ["f()"], locations: [], isOwn: Array(repeating: true, count: numbers.count() % 3),
+        state: .complete, functions: ["f()"], locations: [], isOwn: [numbers.count() > 0],
         relation: .own,
         tasks: numbers.count(), lost: numbers.count(), handleOnly: numbers.count(), cancelled: 0,
         retainedBytes: numbers.size(), holds: [], example: "0x1")

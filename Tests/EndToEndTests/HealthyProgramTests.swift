@@ -1,4 +1,5 @@
 import Foundation
+import Symbols
 import TestSupport
 import Testing
 
@@ -37,9 +38,11 @@ struct HealthyProgramTests {
     // 30,000 visits, 1,000 a second.
     let load = try RunningProgram(build + "/load", ["\(port)", "30000", "20", "4", "1000"], ready: nil)
     defer { load.stop() }
+    var symbols: ImageSymbols?
     for round in 0..<4 {
       sleep(2)
-      let judgement = try Judgement(pid: service.pid)
+      let judgement = try Judgement(pid: service.pid, symbols: symbols)
+      symbols = judgement.symbols
       #expect(load.isRunning, "the load ended early: \(load.output)")
       print("hummingbird: \(judgement.analysis.heap.blocks.count) blocks, \(judgement.unreachable.count) unreachable")
       #expect(judgement.unreachable.isEmpty, "round \(round): \(judgement.describeUnreachable())")

@@ -10,17 +10,19 @@ import TestSupport
 final class Judgement {
   let analysis: HeapAnalysis
   let unreachable: Set<Int>
+  /// For the next judgement of the same process: reading its modules' symbols takes longest.
+  let symbols: ImageSymbols
   private let image: ProcessImage
-  private let symbols: ImageSymbols
   private let release: () -> Void
 
-  init(pid: Int32) throws {
+  init(pid: Int32, symbols: ImageSymbols? = nil) throws {
     let (image, copy) = try ProcessImage.frozen(pid: pid)
     self.image = image
     release = { _ = copy.release() }
-    symbols = ImageSymbols(image)
+    let names = symbols ?? ImageSymbols(image)
+    self.symbols = names
     do {
-      analysis = try HeapInspection.run(image, symbols: symbols)
+      analysis = try HeapInspection.run(image, symbols: names)
       if let reason = analysis.leaksNotJudged { throw TestFailure("leaks were not judged: \(reason)") }
     } catch {
       _ = copy.release()

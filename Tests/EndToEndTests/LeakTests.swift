@@ -1,4 +1,5 @@
 import Foundation
+import Symbols
 import TestSupport
 import Testing
 
@@ -26,7 +27,8 @@ struct LeakTests {
     let judgement = try Judgement(pid: program.pid)
     let truth = try TruthTable(path: file.path)
     let score = judgement.score(truth)
-    if !score.missed.isEmpty { print("held, although leaked:\n\(try judgement.holders(of: score.missed))") }
+    // A stale word or two is usual, and finding out which takes as long as the judgement.
+    if score.share < 0.998 { print("held, although leaked:\n\(try judgement.holders(of: score.missed))") }
     return (score, judgement)
   }
 
@@ -67,6 +69,7 @@ struct LeakTests {
     let (score, judgement) = try score(variant.path("leakzoo"), ["--count", "50", "healthy"])
     print(score.table("leakzoo, \(variant), healthy"))
     #expect(score.healthy > 20_000)
+    #expect(score.typed.share >= 0.99, "\(score.typed)")
     #expect(judgement.unreachable.isEmpty, "\(score.table("false"))")
     #expect(judgement.failedChecks.isEmpty)
   }
@@ -89,8 +92,10 @@ struct LeakTests {
   func busyProgram(variant: Variant, name: String) throws {
     let program = try RunningProgram(variant.path(name))
     defer { program.stop() }
+    var symbols: ImageSymbols?
     for round in 0..<8 {
-      let judgement = try Judgement(pid: program.pid)
+      let judgement = try Judgement(pid: program.pid, symbols: symbols)
+      symbols = judgement.symbols
       #expect(judgement.unreachable.isEmpty, "round \(round): \(judgement.describeUnreachable())")
       usleep(UInt32.random(in: 10_000...200_000))
     }

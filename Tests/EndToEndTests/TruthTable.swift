@@ -57,6 +57,8 @@ struct Score {
   var lostTasks = 0
   /// Leaked blocks that were not reported.
   var missed: Set<Int> = []
+  /// Registered blocks, and those of them that have a type, by kind.
+  var types: [String: (typed: Int, all: Int)] = [:]
 
   /// - Parameters:
   ///   - block: index of the live block that holds an address, or nil.
@@ -75,6 +77,8 @@ struct Score {
       }
       guard registered.insert(index).inserted else { continue }
       let isReported = unreachable.contains(index)
+      types[record.kind, default: (0, 0)].all += 1
+      if !type(index).hasPrefix("unknown, ") { types[record.kind, default: (0, 0)].typed += 1 }
       if record.verdict.isLeak {
         leaks[record.kind, default: Kind()].expected += 1
         if isReported { leaks[record.kind, default: Kind()].found += 1 } else { missed.insert(index) }
@@ -92,6 +96,21 @@ struct Score {
   var share: Double { expected == 0 ? 1 : Double(found) / Double(expected) }
   var falseCount: Int { falselyReported.values.reduce(0, +) }
   var unregisteredCount: Int { unregistered.values.reduce(0, +) }
+
+  /// Memory that the program asked for as bytes: nothing in it says what it is.
+  private static let rawKinds: Set<String> = [
+    "C block", "C chain", "C struct", "interior pointer", "interior pointer on a stack", "plain blocks of many sizes",
+    "UnsafeRawBufferPointer", "UnsafeMutableBufferPointer", "hand-written ring", "DispatchData",
+  ]
+
+  /// Share of the blocks that Swift allocated whose type is known, and the kinds of which some are not.
+  var typed: (share: Double, untyped: [String]) {
+    let swift = types.filter { !Self.rawKinds.contains($0.key) }
+    let all = swift.values.reduce(0) { $0 + $1.all }
+    let typed = swift.values.reduce(0) { $0 + $1.typed }
+    let untyped = swift.filter { $0.value.typed < $0.value.all }.map { "\($0.value.all - $0.value.typed) \($0.key)" }
+    return (all == 0 ? 0 : Double(typed) / Double(all), untyped.sorted())
+  }
 
   /// A table for the test's log.
   func table(_ title: String) -> String {

@@ -80,7 +80,8 @@ import Testing
       for place in places {
         guard let size = sizes[place.name] else { continue }
         for site in place.sites(table) {
-          let isWhole = site.allocatedBytes.value == site.allocatedCount.value * size
+          let isWhole =
+            site.allocatedBytes.value == site.allocatedCount.value * size
             && site.freedBytes == site.freedCount * size && site.inUseBytes.value == site.inUseCount.value * size
             && site.samples >= site.liveSamples
           // A record that could not be read whole is counted above, and said.
@@ -117,7 +118,9 @@ import Testing
     let run = try SamplerRun(interval: 1, tableSize: 1 << 20)
     _ = try run.run("/bin/true")
     var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: run.table)))
-    #expect(throws: SamplerTableError.notATable(path: "x")) { try TableReader(TableSource(bytes: [1, 2, 3], path: "x")) }
+    #expect(throws: SamplerTableError.notATable(path: "x")) {
+      try TableReader(TableSource(bytes: [1, 2, 3], path: "x"))
+    }
     #expect(throws: SamplerTableError.damaged(path: "x", what: "it was cut")) {
       try TableReader(TableSource(bytes: Array(bytes.prefix(bytes.count - 1)), path: "x"))
     }

@@ -2,36 +2,6 @@ import Foundation
 import SamplerTable
 import TestSupport
 
-/// The sampler's library, built once per content with the optimiser on: its fast paths rely on it, as in a release.
-enum SamplerLibrary {
-  static func path() throws -> String {
-    let folder = TestProgram.packageRoot.appendingPathComponent("Sources/CMemwhySampler")
-    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
-    let files = names.map { folder.path + "/" + $0 }
-    let headers = ["CMemwhySampler.h", "memwhy_table.h"].map { folder.path + "/include/" + $0 }
-    var hash: UInt64 = 14_695_981_039_346_656_037
-    for file in files + headers {
-      for byte in (try? Data(contentsOf: URL(fileURLWithPath: file))) ?? Data() {
-        hash = (hash ^ UInt64(byte)) &* 1_099_511_628_211
-      }
-    }
-    let output = TestProgram.packageRoot.appendingPathComponent(".build/test-programs")
-    try FileManager.default.createDirectory(at: output, withIntermediateDirectories: true)
-    // The name by which the sampler takes itself out of LD_PRELOAD must stay.
-    let place = output.appendingPathComponent("sampler-\(String(hash, radix: 16))")
-    try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
-    let library = place.appendingPathComponent("libmemwhysampler.so").path
-    if FileManager.default.fileExists(atPath: library) { return library }
-    let temporary = library + ".\(getpid()).\(UInt32.random(in: 0 ... .max))"
-    try TestProgram.run(
-      "clang",
-      ["-O2", "-g", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror", "-I", folder.path + "/include"]
-        + files.filter { $0.hasSuffix(".c") } + ["-o", temporary])
-    guard rename(temporary, library) == 0 else { throw TestFailure("cannot rename \(temporary)") }
-    return library
-  }
-}
-
 /// A program that runs, or ran, under the sampler without `memwhy run`: the library makes its table itself.
 final class SamplerRun {
   let table: String
@@ -66,7 +36,9 @@ struct KnownPlace {
   static func parse(_ output: String) -> [KnownPlace] {
     output.split(separator: "\n").compactMap { line in
       let words = line.split(separator: " ")
-      guard words.count == 7, words[0] == "site", let address = UInt64(words[2].dropFirst(2), radix: 16) else { return nil }
+      guard words.count == 7, words[0] == "site", let address = UInt64(words[2].dropFirst(2), radix: 16) else {
+        return nil
+      }
       let numbers = words[3...].compactMap { Double($0) }
       guard numbers.count == 4 else { return nil }
       return KnownPlace(

@@ -27,11 +27,17 @@ import Testing
     }
     let byFrames = try stacks([:])
     let byTables = try stacks(["MEMWHY_SAMPLER_STACKS": "unwinder"])
-    // A stack that one of them gets wrong is one that the other never has. Rare stacks may be missing by chance.
-    let strange = byFrames.filter { byTables[$0.key] == nil }.values.reduce(0, +)
+    // The unwinder stops where a function has no unwind information; the walk goes on. Such a pair agrees as far as both go. A stack
+    // that one of them gets wrong is one that the other never has, whole or in part; rare stacks may be missing by chance.
+    let whole = Set(byTables.keys)
+    func agrees(_ stack: [String]) -> Bool {
+      whole.contains(stack) || (2..<max(stack.count, 2)).contains { whole.contains(Array(stack.prefix($0))) }
+    }
+    let strange = byFrames.filter { !agrees($0.key) }.values.reduce(0, +)
     #expect(strange < 0.01, "\(strange) of the samples have stacks that the unwinder never gives")
-    let missed = byTables.filter { byFrames[$0.key] == nil }.values.reduce(0, +)
-    #expect(missed < 0.02, "\(missed) of the unwinder's samples have stacks that the walk never gives")
+    let parts = Set(byFrames.keys.flatMap { stack in (1...max(stack.count, 1)).map { Array(stack.prefix($0)) } })
+    let missed = byTables.filter { !parts.contains($0.key) }.values.reduce(0, +)
+    #expect(missed < 0.01, "\(missed) of the unwinder's samples have stacks that the walk never gives")
   }
 
   /// Modules and offsets of the stack's own frames, without the C library's start-up code, which only the unwinder walks to its end.

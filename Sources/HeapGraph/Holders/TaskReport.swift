@@ -35,7 +35,7 @@ public struct TaskGroup: Sendable, Hashable, Codable {
   /// Source line of each function, `Server.swift:41`; empty where it is not known or was not asked for.
   public var locations: [String]
   /// For each function whether it is the program's or a library's own, not one of the standard library.
-  public var isOwn: [Bool]
+  public var isOwn: [Bool] = []
   public var relation: Relation
   /// Of children: the async function that made them.
   public var parent: String?

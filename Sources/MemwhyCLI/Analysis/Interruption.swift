@@ -47,7 +47,9 @@ final class Interruption: Sendable {
   func release() { process.withLock { $0 }?.release() }
 
   /// Hands every signal on instead of ending: the command only accompanies another one.
-  func forward(_ body: @escaping @Sendable (Int32, _ isFromTerminal: Bool) -> Void) { forwarding.withLock { $0 = body } }
+  func forward(_ body: @escaping @Sendable (Int32, _ isFromTerminal: Bool) -> Void) {
+    forwarding.withLock { $0 = body }
+  }
 
   private func wait() {
     var set = sigset_t()

@@ -54,7 +54,7 @@ struct DemoVerb: ParsableCommand {
     let children = ChildProcesses(folder: try Files.temporaryFolder("demo"))
     defer { children.end() }
     Interruption.shared.endGently {
-      children.end()
+      children.interrupt()
       Terminal.error("\nmemwhy: interrupted; the service has been ended and its files removed\n")
       _exit(128 + SIGINT)
     }

@@ -15,7 +15,9 @@ struct PostmortemVerb: ParsableCommand {
       Then: memwhy profile shop.table -o last.pb.gz && memwhy flame last.pb.gz
       """)
 
-  @Argument(help: ArgumentHelp("The file of a table, or the id of a process that still runs.", valueName: "file"), completion: .file())
+  @Argument(
+    help: ArgumentHelp("The file of a table, or the id of a process that still runs.", valueName: "file"),
+    completion: .file())
   var file: String
 
   @Option(help: ArgumentHelp("Rows of each table.", valueName: "rows"))

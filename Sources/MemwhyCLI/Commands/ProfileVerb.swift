@@ -25,7 +25,9 @@ struct ProfileVerb: ParsableCommand {
     completion: .file())
   var output: String?
 
-  @Flag(help: "Print the stacks that allocate and free again the most, with the mean lifetime of their blocks; write no file.")
+  @Flag(
+    help:
+      "Print the stacks that allocate and free again the most, with the mean lifetime of their blocks; write no file.")
   var churn = false
 
   @Option(help: ArgumentHelp("Stacks that --churn prints.", valueName: "rows"))
@@ -76,7 +78,9 @@ struct ProfileVerb: ParsableCommand {
 
   private func change(_ interval: ByteCount) throws {
     let sampled = try SampledTable(target)
-    guard sampled.isAlive else { throw CLIError.targetGone("the process of \(target) has ended: its interval cannot change") }
+    guard sampled.isAlive else {
+      throw CLIError.targetGone("the process of \(target) has ended: its interval cannot change")
+    }
     do throws(SamplerTableError) { try sampled.source.setInterval(interval.bytes) } catch { throw CLIError(error) }
     if !quiet { Terminal.error("memwhy: one sample in \(interval); threads follow within their next MiB\n") }
   }

@@ -22,7 +22,8 @@ struct RunVerb: ParsableCommand {
   var interval: ByteCount = .kib(512)
 
   @Option(
-    help: ArgumentHelp("Where to keep the table. Default: /dev/shm, or else $TMPDIR, /tmp, this folder.", valueName: "file"),
+    help: ArgumentHelp(
+      "Where to keep the table. Default: /dev/shm, or else $TMPDIR, /tmp, this folder.", valueName: "file"),
     completion: .file())
   var table: String?
 
@@ -44,7 +45,8 @@ struct RunVerb: ParsableCommand {
   @Flag(name: .shortAndLong, help: "Say nothing.")
   var quiet = false
 
-  @Argument(parsing: .postTerminator, help: ArgumentHelp("The command and its arguments, after --.", valueName: "command"))
+  @Argument(
+    parsing: .postTerminator, help: ArgumentHelp("The command and its arguments, after --.", valueName: "command"))
   var command: [String] = []
 
   func validate() throws {
@@ -62,7 +64,8 @@ struct RunVerb: ParsableCommand {
     } catch { throw CLIError(error) }
     var run = SampledRun(
       SampledRun.Settings(
-        command: command, path: program.path, library: library, interval: interval.bytes, target: target, follow: follow,
+        command: command, path: program.path, library: library, interval: interval.bytes, target: target,
+        follow: follow,
         seed: seed),
       table: file, keepsName: table != nil || follow)
     let status: Int32
@@ -84,7 +87,8 @@ struct RunVerb: ParsableCommand {
     if let path = run.table.path {
       Terminal.error("memwhy: the table is \(path); next: memwhy postmortem \(path)\n")
     } else {
-      Terminal.error("memwhy: no folder had room for the table, so it goes with this command; name one with --table FILE\n")
+      Terminal.error(
+        "memwhy: no folder had room for the table, so it goes with this command; name one with --table FILE\n")
     }
   }
 

@@ -15,6 +15,8 @@ final class ChildProcesses: Sendable {
   private struct State {
     var running: [Child] = []
     var isEnding = false
+    /// The signal's thread ends everything: the others must not report that children went away.
+    var isInterrupted = false
   }
 
   private let state = Mutex(State())
@@ -28,6 +30,7 @@ final class ChildProcesses: Sendable {
   /// - Throws: `CLIError.noInput` where it cannot be started, `.fault` once the end has begun.
   func start(_ path: String, _ arguments: [String], output: String, errors: String? = nil) throws(CLIError) -> Child {
     let name = String(path.split(separator: "/").last ?? "program")
+    while state.withLock({ $0.isInterrupted }) { usleep(100_000) }
     let child = state.withLock { state -> Result<Child, CLIError> in
       guard !state.isEnding else { return .failure(.fault("interrupted before \(name) was started")) }
       let result = Self.spawn(path, arguments, name: name, output: output, errors: errors)
@@ -39,6 +42,10 @@ final class ChildProcesses: Sendable {
 
   /// The exit status of a child that has ended, 128 + signal where a signal ended it; nil while it runs.
   func status(_ child: Child) -> Int32? {
+    state.withLock { $0.isInterrupted } ? nil : reap(child)
+  }
+
+  private func reap(_ child: Child) -> Int32? {
     state.withLock { state in
       guard let index = state.running.firstIndex(of: child) else { return -1 }
       var status: Int32 = 0
@@ -51,9 +58,10 @@ final class ChildProcesses: Sendable {
 
   /// SIGTERM, and SIGKILL after two seconds.
   func stop(_ child: Child) {
-    kill(child.pid, SIGTERM)
+    // A build has compilers below it; memwhy cleans up by itself and its helpers must not go before it.
+    kill(child.name == "swift" ? -child.pid : child.pid, SIGTERM)
     for attempt in 0..<250 {
-      if status(child) != nil { return }
+      if reap(child) != nil { return }
       if attempt == 200 { kill(-child.pid, SIGKILL) }
       usleep(10_000)
     }
@@ -67,6 +75,12 @@ final class ChildProcesses: Sendable {
     }
     for child in running.reversed() { stop(child) }
     Files.remove(folder)
+  }
+
+  /// `end`, called by the thread that ends the command right behind it.
+  func interrupt() {
+    state.withLock { $0.isInterrupted = true }
+    end()
   }
 
   private static func spawn(

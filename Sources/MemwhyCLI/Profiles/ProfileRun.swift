@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Foundation
 import Profile
 
 /// What the verbs over profiles share: read, tell what should be known, print.
@@ -24,8 +24,8 @@ enum ProfileRun {
   }
 
   static func write(_ bytes: [UInt8], to path: String, quiet: Bool) throws(CLIError) {
-    do { try Data(bytes).write(to: URL(filePath: path), options: .atomic) } catch {
-      throw .noInput("cannot write \(path): \(error); choose another -o")
+    do { try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
+      throw .noInput("cannot write \(path): \(error.localizedDescription); choose another -o")
     }
     if !quiet { Terminal.error("memwhy: wrote \(path)\n") }
   }

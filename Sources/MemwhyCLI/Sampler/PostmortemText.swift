@@ -29,7 +29,9 @@ extension PostmortemReport {
 
   /// How near the last point was to the limit.
   private var limitShare: String? {
-    guard let last = points.last, let limit = last.limit, limit > 0, let used = last.groupUsage ?? last.rss else { return nil }
+    guard let last = points.last, let limit = last.limit, limit > 0, let used = last.groupUsage ?? last.rss else {
+      return nil
+    }
     return "Memory stood at \(Share(used, of: limit)) of its limit of \(ByteCount(limit))."
   }
 
@@ -58,7 +60,8 @@ extension PostmortemReport {
       let rate = before.flatMap { span > 0 ? max(point.allocated - $0.allocated, 0) / span : nil }
       lines.append(
         Column.right(point.secondsBefore == 0 ? "end" : "\(TimeSpan(seconds: point.secondsBefore))", 9)
-          + [point.rss, point.groupUsage, point.limit].map { Column.right($0.map { "\(ByteCount($0))" } ?? "-", 12) }.joined()
+          + [point.rss, point.groupUsage, point.limit].map { Column.right($0.map { "\(ByteCount($0))" } ?? "-", 12) }
+          .joined()
           + Column.right(size(point.inUse), 12) + Column.right(rate.map(size) ?? "-", 13)
           + Column.right(point.threads.map { "\($0)" } ?? "-", 9))
     }
@@ -67,7 +70,9 @@ extension PostmortemReport {
 
   private func holdersTable(_ style: TextStyle) -> [String] {
     guard !holders.isEmpty else { return ["", "Nothing that was sampled was in use."] }
-    var lines = ["", style.paint("IN USE, BY WHERE IT WAS ALLOCATED", .heading), "     IN USE    ± 95 %  SHARE     COUNT  STACK"]
+    var lines = [
+      "", style.paint("IN USE, BY WHERE IT WAS ALLOCATED", .heading), "     IN USE    ± 95 %  SHARE     COUNT  STACK",
+    ]
     for row in holders {
       let share = inUse.bytes > 0 ? "\(Share(fraction: row.inUse.bytes / inUse.bytes))" : "-"
       lines.append(
@@ -82,7 +87,7 @@ extension PostmortemReport {
     guard !churn.isEmpty else { return [] }
     var lines = ["", style.paint("ALLOCATED AND FREED AGAIN", .heading), "      FREED     LIVES  KIND       STACK"]
     for row in churn.prefix(5) {
-      let lives = row.meanLifetime.map { "\(TimeSpan(nanoseconds: UInt64(min(max($0, 0), 1e18))))" } ?? "?"
+      let lives = row.meanLifetime.map { $0 < 1e6 ? "< 1 ms" : "\(TimeSpan(seconds: $0 / 1e9))" } ?? "?"
       lines.append(
         line(
           Column.right(size(row.freedBytes), 11) + Column.right(lives, 10) + Column.left(row.lifetime, 9), row.summary,
@@ -93,7 +98,9 @@ extension PostmortemReport {
 
   private func growthTable(_ style: TextStyle) -> [String] {
     guard !growths.isEmpty else { return [] }
-    var lines = ["", style.paint("THE LAST LARGE STEPS OF THE HEAP", .heading), "   BEFORE        STEP  KIND           STACK"]
+    var lines = [
+      "", style.paint("THE LAST LARGE STEPS OF THE HEAP", .heading), "   BEFORE        STEP  KIND           STACK",
+    ]
     for growth in growths {
       lines.append(
         line(

@@ -14,7 +14,8 @@ struct SampledProgram {
     if let interpreter = Self.interpreter(ofScript: path) {
       program = interpreter
       Terminal.error(
-        "memwhy: \(path) is a script: its interpreter \(interpreter) is sampled; give --target NAME to sample a program that it starts\n")
+        "memwhy: \(path) is a script: its interpreter \(interpreter) is sampled; give --target NAME to sample a program that it starts\n"
+      )
     }
     try Self.check(program)
   }
@@ -42,16 +43,20 @@ struct SampledProgram {
 
   private static func check(_ path: String) throws(CLIError) {
     var status = stat()
-    guard stat(path, &status) == 0 else { throw .noInput("cannot look at \(path): \(String(cString: strerror(errno)))") }
+    guard stat(path, &status) == 0 else {
+      throw .noInput("cannot look at \(path): \(String(cString: strerror(errno)))")
+    }
     let changesUser = status.st_mode & S_ISUID != 0 && status.st_uid != geteuid()
     let changesGroup = status.st_mode & S_ISGID != 0 && status.st_gid != getegid()
     if changesUser || changesGroup {
       throw .notPermitted(
-        "\(path) runs with another user's rights (setuid or setgid), and the loader takes no sampler into such a program; run it as that user from a copy without the bit")
+        "\(path) runs with another user's rights (setuid or setgid), and the loader takes no sampler into such a program; run it as that user from a copy without the bit"
+      )
     }
     if geteuid() != 0, memwhy_has_attribute(path, "security.capability") != 0 {
       throw .notPermitted(
-        "\(path) has file capabilities, and the loader takes no sampler into such a program; run it from a copy without them")
+        "\(path) has file capabilities, and the loader takes no sampler into such a program; run it from a copy without them"
+      )
     }
     // A file that may be run but not read cannot be looked at; the loader can.
     guard let file = try? DiskFile(path: path) else { return }
@@ -61,7 +66,8 @@ struct SampledProgram {
     }
     guard let segment = elf.segments.first(where: { $0.type == UInt32(PT_INTERP) }) else {
       throw .notPermitted(
-        "\(path) is linked statically: no loader runs that could take the sampler in; link it dynamically, or link MemwhyService into it")
+        "\(path) is linked statically: no loader runs that could take the sampler in; link it dynamically, or link MemwhyService into it"
+      )
     }
     let loader = String(decoding: elf.content(of: segment, limit: 4096).prefix { $0 != 0 }, as: UTF8.self)
     guard loader.contains("/ld-linux") else {
@@ -77,7 +83,9 @@ enum SamplerLibrary {
 
   static func find() throws(CLIError) -> String {
     if let wished = getenv("MEMWHY_SAMPLER_LIBRARY").map({ String(cString: $0) }) {
-      guard access(wished, R_OK) == 0 else { throw .noInput("MEMWHY_SAMPLER_LIBRARY names \(wished), which is not there") }
+      guard access(wished, R_OK) == 0 else {
+        throw .noInput("MEMWHY_SAMPLER_LIBRARY names \(wished), which is not there")
+      }
       return wished
     }
     let own = linkTarget("/proc/self/exe") ?? ""
@@ -86,6 +94,7 @@ enum SamplerLibrary {
       if access(candidate, R_OK) == 0 { return candidate }
     }
     throw .noInput(
-      "\(name) is not beside \(own): build it with `swift build -c release --product memwhysampler`, or name it in MEMWHY_SAMPLER_LIBRARY")
+      "\(name) is not beside \(own): build it with `swift build -c release --product memwhysampler`, or name it in MEMWHY_SAMPLER_LIBRARY"
+    )
   }
 }

@@ -29,7 +29,9 @@ struct SampledTable {
 
   /// The process of this id runs this program: ids are used again.
   private static func isAlive(_ pid: Int32, _ program: String) -> Bool {
-    guard pid > 0, let executable = Procfs.executable(of: pid), let stat = try? Procfs.stat(of: pid) else { return false }
+    guard pid > 0, let executable = Procfs.executable(of: pid), let stat = try? Procfs.stat(of: pid) else {
+      return false
+    }
     return !stat.hasEnded && executable == program
   }
 

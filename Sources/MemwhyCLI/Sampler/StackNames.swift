@@ -32,7 +32,8 @@ struct StackNames {
 
   /// Libraries whose frames say how memory is allocated, not what for.
   private static let runtimes = [
-    "libswiftCore", "libswift_Concurrency", "libFoundation", "libdispatch", "libstdc++", "libc.so", "libc-2", "ld-linux",
+    "libswiftCore", "libswift_Concurrency", "libFoundation", "libdispatch", "libstdc++", "libc.so", "libc-2",
+    "ld-linux",
     "libswiftDispatch", "libgcc_s", "libm.so",
   ]
 
@@ -59,21 +60,24 @@ enum SamplerRemarks {
     var result: [String] = []
     if header.flags.contains(.noFramePointers) {
       result.append(
-        "\(header.program) was built without frame pointers: stacks cost more, and async callers are missing; build with `swift build`, or add -Xcc -fno-omit-frame-pointer")
+        "\(header.program) was built without frame pointers: stacks cost more, and async callers are missing; build with `swift build`, or add -Xcc -fno-omit-frame-pointer"
+      )
     }
     if header.flags.contains(.noUnwinder) {
       result.append("there is no unwinder in the process either, so stacks are cut; link libgcc_s")
     }
     if header.thinnings > 0 {
       result.append(
-        "more sampled blocks lived than the table holds, so the interval was raised to \(header.interval) bytes; a larger --table-size keeps more")
+        "more sampled blocks lived than the table holds, so the interval was raised to \(header.interval) bytes; a larger --table-size keeps more"
+      )
     }
     if header.lostBlocks > 0 {
       result.append("\(header.lostBlocks) sampled blocks found no room: what is in use is too low by them")
     }
     if header.lostSites > 0 {
       result.append(
-        "\(header.lostSites) samples are counted without their stack: the table was full; give it more with --table-size")
+        "\(header.lostSites) samples are counted without their stack: the table was full; give it more with --table-size"
+      )
     }
     if !table.damage.isEmpty {
       let count = table.damage.unfinishedSites + table.damage.unfinishedBlocks

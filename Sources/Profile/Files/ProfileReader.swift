@@ -9,6 +9,9 @@ public struct ProfileReader: Sendable {
 
   public static let defaultMaximumSize = 256 << 20
 
+  /// Where `zstd` is searched: `PATH`.
+  var searchPath = getenv("PATH").map { String(cString: $0) } ?? ""
+
   public init(maximumSize: Int = Self.defaultMaximumSize) { self.maximumSize = maximumSize }
 
   /// The profile in a file; `-` is the standard input.
@@ -45,8 +48,7 @@ public struct ProfileReader: Sendable {
 
   /// Zstandard, which heaptrack writes; unpacked by its command, so that nothing has to be linked.
   private func unpackZstandard(_ bytes: [UInt8], _ path: String) throws(ProfileError) -> [UInt8] {
-    let folders = getenv("PATH").map { String(cString: $0) } ?? ""
-    let tool = folders.split(separator: ":").map { String($0) + "/zstd" }.first { access($0, X_OK) == 0 }
+    let tool = searchPath.split(separator: ":").map { String($0) + "/zstd" }.first { access($0, X_OK) == 0 }
     guard let tool else { throw .missingTool(path: path, tool: "zstd") }
     switch ChildTool.capture(tool, ["-dcq"], input: bytes, seconds: 300, limit: maximumSize) {
     case .success(let content): return content

@@ -26,8 +26,10 @@ public final class FunctionNames: Sendable {
   public convenience init(style: NameStyle, of profile: Profile) {
     let file = profile.mappings.first.map { profile.text($0.file) } ?? ""
     let base = String(file.split(separator: "/").last ?? "")
-    let isModule = !base.isEmpty && base.utf8.allSatisfy { CharacterSet.word.contains(UInt32($0)) }
-    self.init(style: style, mainModule: isModule ? base : nil)
+    // A package's `leaky-service` is the module `leaky_service`.
+    let module = String(
+      decoding: base.utf8.map { CharacterSet.word.contains(UInt32($0)) ? $0 : UInt8(ascii: "_") }, as: UTF8.self)
+    self.init(style: style, mainModule: module.isEmpty ? nil : module)
   }
 
   public func display(_ name: String) -> String {

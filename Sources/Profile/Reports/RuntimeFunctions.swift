@@ -13,6 +13,14 @@ public enum RuntimeFunctions {
       "_?swift_(slowAlloc|slowAllocTyped|allocObject|allocObject_|allocBox|allocEmptyBox|bufferAllocate|coroFrameAlloc|unexpectedError_alloc)_?",
       "swift::swift_(slowAlloc|slowAllocTyped|allocObject|allocBox)", "swift_allocError", "swift_makeBoxUnique",
       // memwhy's own sampler, and others that are loaded into the program.
-      "memwhy_.*", "prof_.*", "tcmalloc::.*", "MallocHook::.*", "MallocBlock::.*", "DebugAllocate",
+      "memwhy_.*", "(je_)?prof_(backtrace|alloc_prep|tctx_create|malloc|sample)[a-z_]*",
+      "(je_)?(imalloc|mallocx|rallocx|malloc_default)[a-z_]*", "tcmalloc::.*", "MallocHook::.*", "MallocBlock::.*",
+      "DebugAllocate", "\\[lib(jemalloc|tcmalloc|mimalloc|heaptrack)[^\\]]*\\]",
     ].joined(separator: "|")
+
+  /// The file's name where it is an allocator or a profiler that is loaded in front of one: nothing in it calls back into the program.
+  static func allocatorLibrary(_ path: String) -> String? {
+    let base = SourcePaths.base(path)
+    return ["libjemalloc", "libtcmalloc", "libmimalloc", "libheaptrack"].contains { base.hasPrefix($0) } ? base : nil
+  }
 }

@@ -118,6 +118,10 @@ public struct FileSymbolizer: ProfileSymbolizer {
         if found.isEmpty { found = [SourceFrame(function: symbol.mangledName, file: "", line: 0)] }
         if let last = found.indices.last, found[last].file.isEmpty { found[last].function = symbol.mangledName }
       }
+      // Stripped allocators export little; what is inside them is folded by this name.
+      if found.isEmpty, let library = RuntimeFunctions.allocatorLibrary(file.path) {
+        found = [SourceFrame(function: "[\(library)]", file: "", line: 0)]
+      }
       guard !found.isEmpty else { continue }
       hasNames = true
       writer.set(location, found.map { ($0.function, $0.file, $0.line) })

@@ -18,7 +18,7 @@ struct Catalogue: Sendable {
 
   /// Indices of what a user sees: all but three neighbouring segments. A loop over everything for every id, as it grew over the years.
   func visible(to user: Int64) -> [Int] {
-    let first = Int64(bitPattern: UInt64(bitPattern: user) &* 0x9e37_79b9_7f4a_7c15 >> 33) % segments
+    let first = Int64(bitPattern: (UInt64(bitPattern: user) &* 0x9e37_79b9_7f4a_7c15) >> 33) % segments
     var result: [Int] = []
     result.reserveCapacity(entries.count)
     for (index, entry) in entries.enumerated() {

@@ -1,0 +1,48 @@
+/// Where samples were allocated, in a few words: the innermost function that is not the allocator or the Swift runtime.
+///
+/// For a symbolised profile whose samples stand for single blocks or sites; a report about blocks shows "allocated in …" with it.
+public struct AllocationSites: Sendable {
+  private let profile: Profile
+  private let names: FunctionNames
+  /// By function: belongs to the runtime.
+  private let isRuntime: [Bool]
+
+  /// - Throws: `badPattern` for a profile whose `drop_frames` cannot be read.
+  public init(_ profile: Profile, style: NameStyle = .short) throws(ProfileError) {
+    let own = profile.dropFrames.isEmpty ? RuntimeFunctions.dropFrames : profile.dropFrames
+    let drop = try Pattern("^(\(own))$", option: "the profile's drop_frames")
+    self.profile = profile
+    names = FunctionNames(style: style, of: profile)
+    isRuntime = profile.functions.map { drop.matches(Profile.withoutParameters(profile.strings[$0.name])) }
+  }
+
+  /// `Store.load(id:) Store.swift:27`; without a known line the function alone. nil where nothing of the stack has a name.
+  public func site(ofSample index: Int) -> String? {
+    guard index >= 0, index < profile.samples.count else { return nil }
+    return frames(index, withRuntime: false).first ?? frames(index, withRuntime: true).first
+  }
+
+  /// The whole stack without the runtime's part, the innermost frame first.
+  public func stack(ofSample index: Int) -> [String] {
+    guard index >= 0, index < profile.samples.count else { return [] }
+    return frames(index, withRuntime: false)
+  }
+
+  private func frames(_ index: Int, withRuntime: Bool) -> [String] {
+    var result: [String] = []
+    for location in profile.samples.stack(index) {
+      for line in profile.lines(of: profile.locations[Int(location)]) {
+        guard let function = line.function, withRuntime || !isRuntime[function] else { continue }
+        result.append(text(profile.functions[function], line.number))
+      }
+    }
+    return result
+  }
+
+  private func text(_ function: Profile.Function, _ line: Int64) -> String {
+    let name = SafeText.line(names.display(profile.strings[function.name]))
+    let file = profile.strings[function.file]
+    guard !file.isEmpty, line > 0 else { return name }
+    return "\(name) \(SafeText.line(SourcePaths.base(file))):\(line)"
+  }
+}

@@ -1,0 +1,122 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `memwhy run`, `profile` and `postmortem`, as a user runs them.
+@Suite struct SamplerVerbTests {
+  private let table = NSTemporaryDirectory() + "memwhy-test-\(getpid())-\(UInt64.random(in: 0 ... .max)).table"
+
+  private func memwhy(_ arguments: [String], environment: [String: String] = [:]) throws -> Command.Result {
+    try Command.run(
+      BinaryTests.memwhy, arguments,
+      environment: environment.merging(["MEMWHY_SAMPLER_LIBRARY": try SamplerLibrary.path()]) { first, _ in first })
+  }
+
+  private func known() throws -> String {
+    try TestProgram.path(
+      "sampler/known.c", .c(["-O1", "-fno-omit-frame-pointer", "-pthread", "-g", "-Wl,--build-id", "-ldl"]))
+  }
+
+  @Test func theProgramsEndIsTheCommandsEnd() throws {
+    defer { unlink(table) }
+    let plain = try memwhy(["run", "--table", table, "--", "/bin/sh", "-c", "echo out; echo err >&2; exit 7"])
+    #expect(plain.status == 7)
+    #expect(plain.output == "out\n")
+    #expect(plain.errors.hasPrefix("err\n"))
+    #expect(plain.errors.contains("next: memwhy postmortem \(table)"))
+    unlink(table)
+    let killed = try memwhy(["run", "-q", "--table", table, "--", "/bin/sh", "-c", "kill -KILL $$"])
+    #expect(killed.status == 128 + SIGKILL)
+    #expect(killed.errors.isEmpty)
+  }
+
+  @Test func signalsReachTheProgram() throws {
+    defer { unlink(table) }
+    let script = "trap 'echo got it; exit 5' USR1; echo READY; while :; do sleep 0.05; done"
+    let program = try RunningProgram(
+      BinaryTests.memwhy, ["run", "-q", "--table", table, "--", "/bin/sh", "-c", script],
+      environment: ["MEMWHY_SAMPLER_LIBRARY": try SamplerLibrary.path()])
+    defer { program.stop() }
+    kill(program.pid, SIGUSR1)
+    let deadline = Date().addingTimeInterval(20)
+    while program.isRunning, Date() < deadline { usleep(20_000) }
+    #expect(!program.isRunning)
+    #expect(program.output.contains("got it"))
+  }
+
+  @Test func whatCannotBeSampledIsRefused() throws {
+    let missing = try memwhy(["run", "--", "no-such-program-anywhere"])
+    #expect(missing.status == 66)
+    let plain = try TestProgram.path("sleeper.c", .c(["-static"]))
+    let refused = try memwhy(["run", "--", plain])
+    #expect(refused.status == 77)
+    #expect(refused.errors.contains("linked statically"))
+    #expect(try memwhy(["run"]).status == 64)
+    #expect(try memwhy(["run", "--interval", "0B", "--", "true"]).status == 64)
+    #expect(try memwhy(["postmortem", "/bin/true"]).status == 66)
+    #expect(try memwhy(["profile", "999999999"]).status == 66)
+  }
+
+  @Test(.enabled(if: geteuid() == 0, "changing the owner of a file needs root"))
+  func programsWithAnothersRightsAreRefused() throws {
+    let copy = NSTemporaryDirectory() + "memwhy-test-setuid-\(getpid())"
+    try FileManager.default.copyItem(atPath: "/bin/true", toPath: copy)
+    defer { unlink(copy) }
+    chown(copy, 65534, 65534)
+    chmod(copy, 0o4755)
+    let refused = try memwhy(["run", "--", copy])
+    #expect(refused.status == 77)
+    #expect(refused.errors.contains("setuid"))
+  }
+
+  @Test func aDeadProcessIsExplained() throws {
+    defer { unlink(table) }
+    let program = try RunningProgram(
+      BinaryTests.memwhy, ["run", "-q", "--interval", "4KiB", "--table", table, "--", try known(), "hold", "20"],
+      environment: ["MEMWHY_SAMPLER_LIBRARY": try SamplerLibrary.path()])
+    defer { program.stop() }
+    // Some points of the time series.
+    usleep(1_200_000)
+    let live = try memwhy(["profile", table, "-q", "--no-lines", "-o", table + ".pb.gz"])
+    defer { unlink(table + ".pb.gz") }
+    #expect(live.status == 0, "\(live.errors)")
+    let top = try memwhy(["top", table + ".pb.gz"])
+    #expect(top.output.contains("mixed"), "\(top.output)\(top.errors)")
+    program.stop()
+    let text = try memwhy(["postmortem", table])
+    #expect(text.status == 0, "\(text.errors)")
+    for part in ["IN USE, BY WHERE IT WAS ALLOCATED", "mixed", "THE LAST LARGE STEPS OF THE HEAP", "resident"] {
+      #expect(text.output.contains(part), "\(part) is missing in:\n\(text.output)")
+    }
+    let json = try memwhy(["postmortem", table, "--json"])
+    let object = try #require(try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
+    let inUse = try #require((object["inUse"] as? [String: Any])?["bytes"] as? Double)
+    #expect(abs(inUse - 20 * 1_048_576) < 2 * 1_048_576)
+    #expect((object["points"] as? [Any])?.count ?? 0 > 2)
+    let churn = try memwhy(["profile", table, "--churn"])
+    #expect(churn.status == 0)
+  }
+
+  /// Nothing can be written anywhere: the program runs all the same, and the command says where its table was.
+  @Test(.enabled(if: geteuid() == 0, "a mount namespace needs root"))
+  func fullAndReadOnlyFoldersDoNotStopTheProgram() throws {
+    let library = try SamplerLibrary.path()
+    let script = """
+      mount -t tmpfs -o size=64k none /dev/shm && mount -t tmpfs -o size=64k none /mnt && cd /mnt || exit 99
+      head -c 65536 /dev/zero > /mnt/full; head -c 65536 /dev/zero > /dev/shm/full
+      mount -o remount,ro / 2>/dev/null
+      TMPDIR=/mnt MEMWHY_SAMPLER_LIBRARY=\(library) \(BinaryTests.memwhy) run -- /bin/sh -c 'exit 6'
+      """
+    // /tmp may be a file system of its own with room; then the table is there, which is as well.
+    let result = try Command.run("unshare", ["-m", "/bin/sh", "-c", script])
+    if result.status == 99 || result.errors.contains("unshare:") {
+      print("skipped: no mount namespace here: \(result.errors)")
+      return
+    }
+    #expect(result.status == 6, "\(result.errors)")
+    for line in result.errors.split(separator: "\n") {
+      guard let range = line.range(of: "the table is ") else { continue }
+      unlink(String(line[range.upperBound...].prefix { $0 != ";" }))
+    }
+  }
+}
