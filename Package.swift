@@ -82,7 +82,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(name: "TimelineTests", dependencies: ["Timeline", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis", "Symbols", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "LocalCacheTests", dependencies: ["LocalCache"], swiftSettings: strict),
+    .executableTarget(
+      name: "cache-sizes", dependencies: ["LocalCache"], path: "Tests/CacheSizes", swiftSettings: strict),
+    .testTarget(
+      name: "LocalCacheTests", dependencies: ["LocalCache", "TestSupport", "cache-sizes"], swiftSettings: strict),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "WebUITests",

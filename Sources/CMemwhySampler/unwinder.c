@@ -8,6 +8,8 @@ typedef int (*trace_function)(void *context, void *data);
 static int (*backtrace)(trace_function, void *);
 static uintptr_t (*get_address)(void *);
 
+static int visit(void *context, void *data);
+
 void memwhy_unwinder_prepare(bool is_needed) {
   backtrace = (int (*)(trace_function, void *))dlsym(RTLD_DEFAULT, "_Unwind_Backtrace");
   get_address = (uintptr_t(*)(void *))dlsym(RTLD_DEFAULT, "_Unwind_GetIP");
@@ -18,7 +20,11 @@ void memwhy_unwinder_prepare(bool is_needed) {
       get_address = (uintptr_t(*)(void *))dlsym(library, "_Unwind_GetIP");
     }
   }
-  if (!backtrace || !get_address) {
+  if (backtrace && get_address) {
+    // Its first use prepares something under a lock; a signal handler must never find that half done.
+    uintptr_t frames[4];
+    memwhy_unwind(frames, 4);
+  } else {
     backtrace = NULL;
     if (memwhy.header) memwhy.header->flags |= MEMWHY_FLAG_NO_UNWINDER;
   }

@@ -20,12 +20,14 @@ extension Weighing {
       text = "\(hedge.isEmpty ? "L" : hedge + "l")eak: \(Say.bytes(first.holds)) in \(first.title)"
       if let rate = first.growthPerHour, rate > 0 { text += ", growing by \(Say.bytes(rate))/h" }
     case .manyArenas, .pinnedArena:
-      text = "\(noLeak(evidence)): \(Say.bytes(first.holds)) is free memory that the allocator keeps (\(first.title))"
+      let join = leaked(evidence) > 0 ? ", and" : ":"
+      text =
+        "\(leaks(evidence))\(join) \(Say.bytes(first.holds)) is free memory that the allocator keeps (\(first.title))"
     case .duplicates, .capacity:
       text =
-        "\(noLeak(evidence)), and memory does not grow: \(Say.bytes(first.holds)) of it \(first.cause == .duplicates ? "would go if copies were shared" : "is room that nothing uses") (\(first.title))"
+        "\(leaks(evidence)), and memory does not grow: \(Say.bytes(first.holds)) of it \(first.cause == .duplicates ? "would go if copies were shared" : "is room that nothing uses") (\(first.title))"
     default:
-      text = "\(noLeak(evidence)), but \(hedge.lowercased())growth"
+      text = "\(leaks(evidence)), \(leaked(evidence) > 0 ? "and" : "but") \(hedge.lowercased())growth"
       if let rate = first.growthPerHour, rate > 0 { text += " of \(Say.bytes(rate))/h" }
       if let share = first.share { text += ", \(Share(fraction: share)) of it" }
       text +=
@@ -34,10 +36,21 @@ extension Weighing {
     return text + ending(forecast) + "."
   }
 
-  /// Said only where every block was looked at.
-  private static func noLeak(_ evidence: Evidence) -> String {
-    guard let heap = evidence.heaps.last, heap.isExact, let leaks = heap.leaks else { return "Not judged for leaks" }
-    return leaks.allSatisfy { $0.bytes < 65_536 } ? "No leak" : "Hardly a leak"
+  /// Below this, what no pointer leads to is not worth a word in the first sentence.
+  private static let leastLeak: UInt64 = 65_536
+
+  /// Bytes that no pointer leads to, where they are worth a word; 0 else, and where leaks were not judged.
+  private static func leaked(_ evidence: Evidence) -> UInt64 {
+    guard let heap = evidence.heaps.last, heap.isExact, let leaks = heap.leaks else { return 0 }
+    let bytes = leaks.reduce(0) { $0 &+ $1.bytes }
+    return bytes < leastLeak ? 0 : bytes
+  }
+
+  /// "No leak" is said only where every block was looked at.
+  private static func leaks(_ evidence: Evidence) -> String {
+    guard let heap = evidence.heaps.last, heap.isExact, heap.leaks != nil else { return "Not judged for leaks" }
+    let bytes = leaked(evidence)
+    return bytes == 0 ? "No leak" : "\(Say.bytes(bytes)) leaked"
   }
 
   private static func ending(_ forecast: Forecast?) -> String {

@@ -17,6 +17,9 @@ public struct Lifetime: Sendable, Hashable {
   /// still live up to now, over the number allocated.
   public var mean: Double?
 
+  /// For people: the clock has steps of some milliseconds, so shorter means are only known to be short.
+  public var isBrief: Bool { mean.map { $0 < 1e6 } ?? false }
+
   public var name: String {
     switch kind {
     case .temporary: "temporary"

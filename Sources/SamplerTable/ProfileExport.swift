@@ -7,6 +7,8 @@ public enum ProfileExport {
   public static func profile(of table: SamplerTable) -> Profile {
     var builder = ProfileBuilder(sampleTypes: Profile.heapSampleTypes)
     builder.profile.defaultSampleType = "inuse_space"
+    // Runtime and allocator stand between a program and its memory; pprof, too, folds what the profile says.
+    builder.profile.dropFrames = RuntimeFunctions.dropFrames
     builder.profile.periodType = Profile.ValueType("space", "bytes")
     builder.profile.period = Int64(clamping: table.header.interval)
     builder.profile.timeNanoseconds = Int64(clamping: endTime(table))

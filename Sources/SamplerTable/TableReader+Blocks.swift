@@ -48,7 +48,8 @@ extension TableReader {
 
   /// A place that changed while it was read: another block may be there now, or none.
   private func readAgain(_ place: Int, _ damage: inout SamplerTable.Damage) -> SamplerTable.Block? {
-    for _ in 0..<Self.mostAttempts {
+    for attempt in 0..<Self.mostAttempts {
+      Self.wait(attempt)
       let first = source.file.bytes(at: areas.blockKeys.offset + place * 8, count: 8).word(0)
       guard first >> TableLayout.Block.generationBits != 0 else { return nil }
       guard Self.isBlock(first) else { continue }

@@ -43,7 +43,8 @@ extension TableReader {
   private func readAgain(site index: Int, _ damage: inout SamplerTable.Damage) -> [UInt8] {
     let offset = areas.sites.offset + index * TableLayout.Site.size
     var record: [UInt8] = []
-    for _ in 0..<Self.mostAttempts {
+    for attempt in 0..<Self.mostAttempts {
+      Self.wait(attempt)
       let ended = source.file.bytes(at: offset + TableLayout.Site.ended, count: 8).word(0)
       record = source.file.bytes(at: offset, count: TableLayout.Site.size)
       if source.file.bytes(at: offset + TableLayout.Site.begun, count: 8).word(0) == ended { return record }
@@ -56,7 +57,8 @@ extension TableReader {
   /// Its stack is written once, right after the site was taken; others may count in it meanwhile.
   private func waitForStack(_ index: Int, _ record: [UInt8]) -> [UInt8] {
     let offset = areas.sites.offset + index * TableLayout.Site.size
-    for _ in 0..<Self.mostAttempts {
+    for attempt in 0..<Self.mostAttempts {
+      Self.wait(attempt)
       let stack = source.file.bytes(at: offset, count: TableLayout.Site.begun)
       if stack.half(TableLayout.Site.state) != 0, stack.count == TableLayout.Site.begun {
         return stack + record.dropFirst(TableLayout.Site.begun)

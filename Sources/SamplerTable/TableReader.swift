@@ -19,7 +19,12 @@ public struct TableReader: Sendable {
   }
 
   /// How often a record that changes is read again before it is left out.
-  static let mostAttempts = 200
+  static let mostAttempts = 400
+
+  /// Before the next attempt: a writer that lost its processor in the middle needs time to get it back.
+  static func wait(_ attempt: Int) {
+    if attempt > 200 { usleep(500) }
+  }
 
   /// - Throws: `notATable`, `otherVersion`, `damaged`.
   public init(_ source: TableSource) throws(SamplerTableError) {

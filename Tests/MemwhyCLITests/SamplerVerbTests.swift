@@ -82,10 +82,16 @@ import Testing
     #expect(live.status == 0, "\(live.errors)")
     let top = try memwhy(["top", table + ".pb.gz"])
     #expect(top.output.contains("mixed"), "\(top.output)\(top.errors)")
-    program.stop()
+    // Handed on to the program, which ends by it; the command then ends the same way.
+    kill(program.pid, SIGTERM)
+    let deadline = Date().addingTimeInterval(20)
+    while program.isRunning, Date() < deadline { usleep(20_000) }
+    #expect(!program.isRunning)
     let text = try memwhy(["postmortem", table])
     #expect(text.status == 0, "\(text.errors)")
-    for part in ["IN USE, BY WHERE IT WAS ALLOCATED", "mixed", "THE LAST LARGE STEPS OF THE HEAP", "resident"] {
+    for part in [
+      "IN USE, BY WHERE IT WAS ALLOCATED", "mixed", "THE LAST LARGE STEPS OF THE HEAP", "resident", "SIGTERM",
+    ] {
       #expect(text.output.contains(part), "\(part) is missing in:\n\(text.output)")
     }
     let json = try memwhy(["postmortem", table, "--json"])

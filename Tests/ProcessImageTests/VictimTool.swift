@@ -7,12 +7,7 @@ import TestSupport
 struct VictimTool {
   let pid: pid_t
 
-  static let path: String = {
-    let beside = URL(fileURLWithPath: ProcessInfo.processInfo.arguments[0]).deletingLastPathComponent()
-      .appendingPathComponent("freeze-victim").path
-    return FileManager.default.isExecutableFile(atPath: beside)
-      ? beside : TestProgram.packageRoot.appendingPathComponent(".build/debug/freeze-victim").path
-  }()
+  static let path = TestProgram.built("freeze-victim")
 
   /// Starts it without waiting. Its output is discarded.
   init(_ target: Int32, _ arguments: [String] = []) throws {

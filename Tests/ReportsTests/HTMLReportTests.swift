@@ -90,7 +90,7 @@ struct HTMLReportTests {
       "No leak, but likely growth of 1.0 GiB/h in", "CacheService.offers", "+16.8 MiB",
       "bound it: a limit on entries or age",
       "the count stays while the load is the same", "live Swift objects", "unexplained", "Session", "retain cycle",
-      "Offer", "started again as 4712", "1,000", "Where the growth is", "+586.0 KiB", "never at this rate", "in 12 min",
+      "Offer", "started again as 4712", "1,000", "Where the growth is", "+585.9 KiB", "never at this rate", "in 12 min",
       "1.4 KiB stay for each count of http_requests_total",
     ] { #expect(text.contains(words), "\(words)") }
   }

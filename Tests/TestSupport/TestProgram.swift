@@ -62,6 +62,14 @@ public enum TestProgram {
     return binary
   }
 
+  /// An executable target of this package: built beside the tests that run.
+  public static func built(_ name: String) -> String {
+    let beside = URL(fileURLWithPath: ProcessInfo.processInfo.arguments[0]).deletingLastPathComponent()
+      .appendingPathComponent(name).path
+    return FileManager.default.isExecutableFile(atPath: beside)
+      ? beside : packageRoot.appendingPathComponent(".build/debug/\(name)").path
+  }
+
   /// Runs a command to its end; throws with its output where it fails.
   @discardableResult
   public static func run(_ tool: String, _ arguments: [String], timeout: TimeInterval = 300) throws -> String {

@@ -147,8 +147,9 @@ struct ShardExpiry {
       guard let lifetime = table.lifetime(id) else { continue }
       let deadline = lifetime.pointee.deadline
       if deadline != CacheTime.never {
+        // What is over becomes 0, with no bit set: it is over at the new origin too.
         lifetime.pointee.deadline =
-          (deadline > shift ? deadline - shift : 0) & ~Self.fixedBit | deadline & Self.fixedBit
+          deadline > shift ? (deadline - shift) & ~Self.fixedBit | deadline & Self.fixedBit : 0
       }
       table.written(id).pointee -= min(table.written(id).pointee, shift)
     }

@@ -151,7 +151,8 @@ extension LocalCache {
     let loadTime = statistics.loads > 0 ? statistics.meanLoadTime : observer.meanLoadTime
     return VerdictModel(
       statistics: statistics,
-      curve: MissRatioCurve(sample: sample, limit: bound.maximum, unit: bound.unit),
+      curve: MissRatioCurve(
+        sample: sample, limit: bound.maximum, unit: bound.unit, hitRatio: statistics.hitRatio),
       loadTime: loadTime, growthOfKeys: sample.growthOfKeys
     ).verdict()
   }

@@ -46,15 +46,20 @@ extension MissRatioCurve {
 
   /// - Parameters:
   ///   - limit: in units of the policy; `unit` is how much one of them is.
-  init(sample: AccessSample, limit: UInt64, unit: UInt64) {
+  ///   - hitRatio: what the cache really hit. The most popular keys are in the sample or not, which shifts all ratios; the number of misses is hardly touched
+  ///     by them, so misses are scaled to what they are at the present size (the idea of SHARDS-adj).
+  init(sample: AccessSample, limit: UInt64, unit: UInt64, hitRatio actual: Double) {
     let requests = CurveRequests(sample)
     let sizes = Self.shares.map { max(1, UInt64(Double(limit) * $0)) }
     let lru = requests.lruHitRatios(at: sizes.map { Double($0) * sample.rate })
+    let policy = sizes.map { requests.policyHitRatio(at: Double($0) * sample.rate) }
+    let present = Self.shares.firstIndex(of: 1).map { policy[$0] } ?? 0
+    let factor = requests.counted > 0 && present < 1 && actual > 0 ? (1 - actual) / (1 - present) : 1
+    func corrected(_ ratio: Double) -> Double { min(max(1 - (1 - ratio) * factor, 0), 1) }
     points = sizes.indices.map { index in
       Point(
         size: Int(clamping: sizes[index] * unit),
-        hitRatio: requests.policyHitRatio(at: Double(sizes[index]) * sample.rate),
-        lruHitRatio: lru[index])
+        hitRatio: corrected(policy[index]), lruHitRatio: corrected(lru[index]))
     }
     sampledRequests = requests.counted
   }
@@ -157,6 +162,7 @@ private struct CurveRequests {
 extension LocalCache {
   /// What the cache would hit at other sizes. Takes some ten milliseconds; nothing is worked out before somebody asks.
   public var missRatioCurve: MissRatioCurve {
-    MissRatioCurve(sample: observer.sample(), limit: bound.maximum, unit: bound.unit)
+    MissRatioCurve(
+      sample: observer.sample(), limit: bound.maximum, unit: bound.unit, hitRatio: statistics.hitRatio)
   }
 }

@@ -15,7 +15,7 @@ struct ChurnText {
     var lines = ["  ALLOCATED      FREED  SHARE    LIVES  KIND       STACK"]
     for site in sites.prefix(limit) {
       let lifetime = Lifetime.of(site)
-      let lives = lifetime.mean.map { "\(TimeSpan(nanoseconds: UInt64(min(max($0, 0), 1e18))))" } ?? "?"
+      let lives = lifetime.isBrief ? "< 1 ms" : lifetime.mean.map { "\(TimeSpan(seconds: $0 / 1e9))" } ?? "?"
       let row = [
         pad(site.allocatedBytes.value, 11), pad(site.freedBytes, 11),
         Column.right("\(Share(fraction: site.freedBytes / total))", 7), Column.right(lives, 9),

@@ -87,7 +87,7 @@ extension PostmortemReport {
     guard !churn.isEmpty else { return [] }
     var lines = ["", style.paint("ALLOCATED AND FREED AGAIN", .heading), "      FREED     LIVES  KIND       STACK"]
     for row in churn.prefix(5) {
-      let lives = row.meanLifetime.map { "\(TimeSpan(nanoseconds: UInt64(min(max($0, 0), 1e18))))" } ?? "?"
+      let lives = row.meanLifetime.map { $0 < 1e6 ? "< 1 ms" : "\(TimeSpan(seconds: $0 / 1e9))" } ?? "?"
       lines.append(
         line(
           Column.right(size(row.freedBytes), 11) + Column.right(lives, 10) + Column.left(row.lifetime, 9), row.summary,

@@ -39,16 +39,23 @@ enum Glossary: String, CaseIterable {
 
   var meaning: String {
     switch self {
-    case .resident: "What the process has in physical memory now (RSS). It is what a container's limit counts, with page cache and kernel memory."
+    case .resident:
+      "What the process has in physical memory now (RSS). It is what a container's limit counts, with page cache and kernel memory."
     case .limit: "The memory at which the kernel ends the process: that of its control group, or the one given."
-    case .forecast: "When the peaks reach the limit if the growth goes on as it was. Nine times in ten it is between the two ends."
+    case .forecast:
+      "When the peaks reach the limit if the growth goes on as it was. Nine times in ten it is between the two ends."
     case .growthRate: "Slope of the lowest levels, in bytes an hour (Theil and Sen's estimate), with its 90 % interval."
-    case .confidence: "Possible: it looks like it. Likely: the tests agree. Certain: it was watched long enough, or there is proof, such as a block that no pointer leads to."
-    case .share: "The part of all growth that this cause takes. The parts add up; what has no cause is listed as unexplained."
-    case .unexplained: "What was measured and could not be put to anything. Below 2 % and 4 MiB the books are called closed."
-    case .swiftObjects: "Blocks in use that have a Swift type: instances, storage of arrays and dictionaries, closures, tasks."
+    case .confidence:
+      "Possible: it looks like it. Likely: the tests agree. Certain: it was watched long enough, or there is proof, such as a block that no pointer leads to."
+    case .share:
+      "The part of all growth that this cause takes. The parts add up; what has no cause is listed as unexplained."
+    case .unexplained:
+      "What was measured and could not be put to anything. Below 2 % and 4 MiB the books are called closed."
+    case .swiftObjects:
+      "Blocks in use that have a Swift type: instances, storage of arrays and dictionaries, closures, tasks."
     case .nativeBlocks: "Blocks in use without a Swift type: of C and C++ code, or allocated by hand."
-    case .allocatorFree: "Memory that was freed and that malloc keeps for later: bins, thread caches, the ends of arenas. No leak; a trim or fewer arenas give it back."
+    case .allocatorFree:
+      "Memory that was freed and that malloc keeps for later: bins, thread caches, the ends of arenas. No leak; a trim or fewer arenas give it back."
     case .allocatorOverhead: "Headers of blocks, and what malloc rounds sizes up by."
     case .stacks: "Memory of threads' stacks, those of ended threads that are kept for reuse included."
     case .moduleData: "Writable data of the program and its libraries."
@@ -60,11 +67,13 @@ enum Glossary: String, CaseIterable {
     case .holder: "A variable, a frame of a stack or a task from which a chain of references keeps memory alive."
     case .leak: "Blocks to which no pointer is left anywhere. Nothing can use them or free them any more."
     case .cycle: "Objects that hold each other strongly, so that none is freed when the last outside reference goes."
-    case .lostTask: "A task that waits for a continuation which nobody can resume any more: it never ends, and keeps what it holds."
+    case .lostTask:
+      "A task that waits for a continuation which nobody can resume any more: it never ends, and keeps what it holds."
     case .liveBlock: "A piece of memory that malloc gave out and that was not freed."
     case .arena: "A heap of malloc's of its own; threads are spread over several, and each keeps its own free memory."
     case .pause: "For how long the process stood still while its memory was copied."
-    case .selfCheck: "A number that memwhy counted and that the allocator counts too. All of them equal means that no block was missed."
+    case .selfCheck:
+      "A number that memwhy counted and that the allocator counts too. All of them equal means that no block was missed."
     case .load: "What the service does: its own counter where one was given, else processor time."
     case .group: "The container's memory: that of all its processes, page cache and kernel memory."
     }

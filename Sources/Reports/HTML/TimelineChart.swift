@@ -82,7 +82,8 @@ extension TimelineChart {
 
   /// Parts of the resident set that the kernel counts, from the bottom.
   static let kernelParts: [(metric: Metric, title: String)] = [
-    (.file, "mapped files and code"), (.shared, "shared memory and tmpfs"), (.anonymous, "anonymous: heap, stacks, data"),
+    (.file, "mapped files and code"), (.shared, "shared memory and tmpfs"),
+    (.anonymous, "anonymous: heap, stacks, data"),
   ]
 
   /// From the bottom: what rarely changes first, so that what grows stands out at the top.
@@ -106,7 +107,8 @@ extension TimelineChart {
       times: curves.times, limit: growth.forecast?.limit,
       stack: Self.books(growth) ?? Self.kernelStack(times: curves.times) { curves.values[$0.name] },
       lines: [resident, isNear ? group : nil].compactMap { $0 },
-      panels: Self.panels.compactMap { line($0.metric, $0.title, $0.unit) } + [isNear ? nil : line(.groupUsage, "Control group", .bytes)].compactMap { $0 },
+      panels: Self.panels.compactMap { line($0.metric, $0.title, $0.unit) }
+        + [isNear ? nil : line(.groupUsage, "Control group", .bytes)].compactMap { $0 },
       events: growth.events.suffix(200).map { event in
         var event = event
         event.detail = TextStyle.shorten(TextStyle.printable(event.detail), to: 200)
@@ -141,7 +143,8 @@ extension TimelineChart {
     let parts = kernelParts.compactMap { part in values(part.metric).map { (part, $0) } }
     guard parts.count >= 2 else { return nil }
     // Moments at which a part is unknown are left out of all.
-    let known = times.indices.filter { index in parts.allSatisfy { $0.1.indices.contains(index) && $0.1[index] != nil } }
+    let known = times.indices.filter { index in parts.allSatisfy { $0.1.indices.contains(index) && $0.1[index] != nil }
+    }
     guard known.count >= 2 else { return nil }
     return Stack(
       times: known.map { times[$0] },

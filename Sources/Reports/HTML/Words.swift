@@ -42,6 +42,7 @@ enum Words {
   static func confidence(_ name: String) -> Markup {
     let full = ["possible": 1, "likely": 2, "certain": 3][name] ?? 0
     let dots = (1...3).map { $0 <= full ? "●" : "○" }.joined()
-    return "<span class=\"confidence\"><span aria-hidden=\"true\">\(dots)</span> \(Glossary.confidence.term(name))</span>"
+    return
+      "<span class=\"confidence\"><span aria-hidden=\"true\">\(dots)</span> \(Glossary.confidence.term(name))</span>"
   }
 }

@@ -5,7 +5,8 @@ public enum HTTPGet {
   private static let largest = 16 << 20
 
   /// - Parameter timeout: nanoseconds from the first byte sent to the last one received.
-  public static func body(host: String, port: UInt16, path: String, timeout: UInt64 = 2_000_000_000) throws(TimelineError)
+  public static func body(host: String, port: UInt16, path: String, timeout: UInt64 = 2_000_000_000)
+    throws(TimelineError)
     -> String
   {
     let place = "http://\(host):\(port)\(path)"

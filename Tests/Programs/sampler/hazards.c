@@ -162,6 +162,11 @@ static void handlers(void) {
   sigaltstack(&stack, NULL);
   struct sigaction action = {.sa_handler = allocate, .sa_flags = SA_ONSTACK | SA_RESTART};
   sigaction(SIGALRM, &action, NULL);
+  // Whoever started this program may have it blocked.
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGALRM);
+  sigprocmask(SIG_UNBLOCK, &set, NULL);
   struct itimerval timer = {{0, 500}, {0, 500}};
   setitimer(ITIMER_REAL, &timer, NULL);
   volatile unsigned long spins = 0;

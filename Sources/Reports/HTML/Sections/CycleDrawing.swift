@@ -63,7 +63,8 @@ struct CycleDrawing {
 
   private func label(_ field: String, x: Int, y: Int) -> Markup {
     field.isEmpty
-      ? "" : "<text class=\"field\" x=\"\(x)\" y=\"\(y)\">\(TextStyle.shorten(TextStyle.printable(field), to: Self.room - 2))</text>"
+      ? ""
+      : "<text class=\"field\" x=\"\(x)\" y=\"\(y)\">\(TextStyle.shorten(TextStyle.printable(field), to: Self.room - 2))</text>"
   }
 
   /// From the last box round the right side to the first.

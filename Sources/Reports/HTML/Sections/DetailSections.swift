@@ -16,7 +16,8 @@ struct CensusSection {
       let hidden = more.dropFirst(Self.mostRows)
       let bytes = more.reduce(UInt64(0)) { $0 &+ $1.bytes }
       let note: Markup =
-        hidden.isEmpty ? "" : "<p class=\"note\">And \(Count(hidden.count).of("smaller type")); --json lists them all.</p>"
+        hidden.isEmpty
+        ? "" : "<p class=\"note\">And \(Count(hidden.count).of("smaller type")); --json lists them all.</p>"
       rest =
         "<details><summary>\(Count(more.count).of("more type")), \(ByteCount(bytes))</summary>\(table(more.prefix(Self.mostRows)))\(note)</details>\n"
     }
@@ -31,7 +32,10 @@ struct CensusSection {
   private func table(_ rows: ArraySlice<ReportModel.CensusRow>) -> Markup {
     var table = HTMLTable(
       "Live blocks by type",
-      [.text("Type"), .number(Glossary.ownSize.term("Bytes")), .number("Share"), .number(Glossary.liveBlock.term("Blocks"))])
+      [
+        .text("Type"), .number(Glossary.ownSize.term("Bytes")), .number("Share"),
+        .number(Glossary.liveBlock.term("Blocks")),
+      ])
     for row in rows {
       table.rows.append([
         .name(row.type, limit: 160), "\(ByteCount(row.bytes))", "\(Share(row.bytes, of: report.heap.bytes))",
@@ -81,17 +85,20 @@ struct MethodSection {
     }
     if let freeze = report.freeze {
       facts.append(
-        "\(Glossary.pause.term()): \(TimeSpan(nanoseconds: freeze.measuredPauseNanoseconds)), predicted \(TimeSpan(nanoseconds: freeze.predictedPauseNanoseconds)).")
+        "\(Glossary.pause.term()): \(TimeSpan(nanoseconds: freeze.measuredPauseNanoseconds)), predicted \(TimeSpan(nanoseconds: freeze.predictedPauseNanoseconds))."
+      )
     }
     let heap = report.heap
     facts.append(
-      "Allocator: \(heap.allocator); \(Share(heap.typedBlocks, of: heap.blocks)) of the blocks have a known type; \(ByteCount(heap.freeBytes)) are free in \(Count(heap.arenas.count).of("arena")).")
+      "Allocator: \(heap.allocator); \(Share(heap.typedBlocks, of: heap.blocks)) of the blocks have a known type; \(ByteCount(heap.freeBytes)) are free in \(Count(heap.arenas.count).of("arena"))."
+    )
     if !heap.checks.isEmpty {
       let failed = heap.failedChecks
       facts.append(
         failed.isEmpty
           ? "\(Glossary.selfCheck.term("Self-checks")): all \(Count(heap.checks.count)) agree with the allocator's own counters."
-          : "\(Glossary.selfCheck.term("Self-checks")): \(Count(failed.count)) of \(Count(heap.checks.count)) failed, first \(failed[0].name).")
+          : "\(Glossary.selfCheck.term("Self-checks")): \(Count(failed.count)) of \(Count(heap.checks.count)) failed, first \(failed[0].name)."
+      )
     }
     if let growth = report.growth { facts.append("Growth: \(growth.trend.method).") }
     for remark in ((report.growth?.remarks ?? []) + report.remarks).prefix(40) { facts.append(.prose(remark)) }

@@ -46,6 +46,7 @@ struct DiffSection {
       let rest = grown.count - min(grown.count, Self.mostRows)
       content = table.markup + (rest > 0 ? "<p class=\"note\">And \(Count(rest)) more.</p>" : "")
     }
-    return "<section id=\"\(id)\" aria-labelledby=\"\(id)-title\"><h2 id=\"\(id)-title\">\(title)</h2>\(content)</section>"
+    return
+      "<section id=\"\(id)\" aria-labelledby=\"\(id)-title\"><h2 id=\"\(id)-title\">\(title)</h2>\(content)</section>"
   }
 }

@@ -18,9 +18,12 @@ struct LeaksSection {
 
   private var content: Markup {
     guard leaks.isJudged else {
-      return "<p class=\"warning\">Leaks cannot be judged: \(Markup.prose(leaks.reason ?? "the heap could not be walked exactly")).</p>\n"
+      return
+        "<p class=\"warning\">Leaks cannot be judged: \(Markup.prose(leaks.reason ?? "the heap could not be walked exactly")).</p>\n"
     }
-    guard !leaks.groups.isEmpty else { return "<p>None: a pointer leads to every \(Glossary.liveBlock.term("live block")).</p>\n" }
+    guard !leaks.groups.isEmpty else {
+      return "<p>None: a pointer leads to every \(Glossary.liveBlock.term("live block")).</p>\n"
+    }
     return """
       <p>No pointer leads to \(Count(leaks.blocks).of("block")), \(ByteCount(leaks.bytes)).</p>
       \(CycleDrawing.definitions)

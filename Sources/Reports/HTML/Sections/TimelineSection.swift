@@ -31,7 +31,8 @@ struct TimelineSection {
     if trend.lives > 1 { text += " over \(Count(trend.lives)) lives of the process" }
     text += ": memory \(Words.pattern(trend.pattern))"
     if trend.pattern == .growing {
-      text += " by \(Words.perHour(trend.perHour)) (90 %: \(Words.perHour(trend.lowPerHour)) to \(Words.perHour(trend.highPerHour)))"
+      text +=
+        " by \(Words.perHour(trend.perHour)) (90 %: \(Words.perHour(trend.lowPerHour)) to \(Words.perHour(trend.highPerHour)))"
     }
     if let period = trend.periodSeconds { text += ", with a rhythm of \(TimeSpan(seconds: period))" }
     return "\(text)."

@@ -62,7 +62,8 @@ extension TreeSection {
   static func profile(_ tree: ReportModel.Tree) -> TreeSection {
     TreeSection(
       id: "profile", title: "Where it was allocated",
-      explanation: "Each bar is a function, as wide as what it and its callees allocated; callees lie below their callers.",
+      explanation:
+        "Each bar is a function, as wide as what it and its callees allocated; callees lie below their callers.",
       valueTitle: "Allocated", tree: tree)
   }
 }

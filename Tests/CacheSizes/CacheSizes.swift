@@ -1,0 +1,96 @@
+@testable import LocalCache
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Builds many values of a shape and prints what the cache's walk counts beside what malloc gave for them. A process of its own, because malloc
+/// tells only what the whole process has.
+@main enum CacheSizes {
+  struct Person: Sendable {
+    var name: String
+    var tags: [String]
+    var scores: [Int]
+    var mother: Node?
+  }
+
+  final class Node: Sendable {
+    let label: String
+    let next: Node?
+    init(_ label: String, _ next: Node?) {
+      self.label = label
+      self.next = next
+    }
+  }
+
+  enum Shape: Sendable {
+    case named(String)
+    case polygon([Double], String)
+    case none
+  }
+
+  /// Bytes in use according to malloc. `mallinfo2` is not in the C library's module, so it is looked up by name; the struct has ten words,
+  /// `uordblks` the eighth and `hblkhd` the fifth.
+  static func mallocInUse() -> Int? {
+    typealias Info = (Int, Int, Int, Int, Int, Int, Int, Int, Int, Int)
+    guard let symbol = dlsym(nil, "mallinfo2") else { return nil }
+    // A struct of this size is returned through a pointer in the first argument, which is what a C function with an out-parameter does.
+    let function = unsafeBitCast(
+      symbol, to: (@convention(c) (UnsafeMutableRawPointer) -> UnsafeMutableRawPointer?).self)
+    var info: Info = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    return withUnsafeMutableBytes(of: &info) { bytes in
+      guard let start = bytes.baseAddress else { return nil }
+      _ = function(start)
+      return start.load(fromByteOffset: 56, as: Int.self) + start.load(fromByteOffset: 32, as: Int.self)
+    }
+  }
+
+  /// One line: name, counted, from malloc.
+  private static func compare<Value>(_ name: String, _ count: Int = 400, _ make: (Int) -> Value) {
+    var values: [Value?] = Array(repeating: nil, count: count)
+    // What is made once for the type is no part of a value.
+    withExtendedLifetime(make(0)) {}
+    guard let before = mallocInUse() else { return print("\(name)\tmallinfo2 is missing") }
+    for index in 0..<count { values[index] = make(index) }
+    guard let after = mallocInUse() else { return }
+    let counted = values.reduce(0) { sum, value in
+      var walk = HeapWalkState(elementsMeasured: .max)
+      HeapMeasurement.add(value, to: &walk)
+      return sum + walk.bytes
+    }
+    withExtendedLifetime(values) {}
+    print("\(name)\t\(counted)\t\(after - before)")
+  }
+
+  static func main() {
+    compare("strings") { String(repeating: "x", count: 20 + $0 % 200) }
+    compare("arrays of integers") { Array(0..<10 + $0 % 100) }
+    compare("arrays of strings") { index in (0..<20).map { "string number \($0) of \(index) values" } }
+    compare("dictionary of strings to structs") { index in
+      Dictionary(
+        uniqueKeysWithValues: (0..<50).map { number in
+          (
+            "key number \(number) of \(index)",
+            Person(name: "a name that is long enough \(index)", tags: ["one"], scores: [1, 2, number], mother: nil)
+          )
+        })
+    }
+    compare("sets") { index in Set((0..<30).map { "element \($0) of set number \(index)" }) }
+    compare("class graphs") { index in
+      (0..<10).reduce(nil as Node?) { next, number in Node("label number \(number) of graph \(index)", next) }
+    }
+    compare("structs that share one graph within the value") { index in
+      let node = Node("shared within the value, number \(index)", nil)
+      return (0..<10).map { Person(name: "", tags: [], scores: [$0], mother: node) }
+    }
+    compare("enums") { index -> [Shape] in
+      [
+        .named("a name that is on the heap \(index)"), .none,
+        .polygon([1, 2, 3], "a string that is on the heap \(index)"),
+      ]
+    }
+    compare("existentials") { index -> [any Sendable] in
+      [index, "a string that is on the heap \(index)", Person(name: "", tags: [], scores: [index], mother: nil)]
+    }
+  }
+}
