@@ -7,9 +7,10 @@ import Testing
 /// The pages in a real browser. Skipped where there is no Chromium; `scripts/test` installs it.
 @Suite(.serialized, .enabled(if: Browser.installed != nil, "no Chromium is installed"), .timeLimit(.minutes(3)))
 struct PageTests {
-  private func open(_ address: String) throws -> Browser.Page {
+  private func open(_ address: String) async throws -> Browser.Page {
+    let browser = try #require(Browser.installed)
     // Time in the page goes on while the server answers.
-    try #require(Browser.installed).open(address, options: ["--virtual-time-budget=8000"])
+    return try await Aside.run { try browser.open(address, options: ["--virtual-time-budget=8000"]) }
   }
 
   @Test func listAndService() async throws {
@@ -19,11 +20,11 @@ struct PageTests {
     try history.capture(1000, run: runs[0], at: RecordedHistory.start)
     try await RunningServer.with(history) { port, address in
       // By the printed address, over the redirect with the cookie.
-      let list = try open(address)
+      let list = try await open(address)
       #expect(list.console == [])
       #expect(list.document.contains("shop&lt;b&gt;") && list.document.contains("○ ended"))
       let target = RecordedHistory.name.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
-      let service = try open("http://127.0.0.1:\(port)/#target=\(target)")
+      let service = try await open("http://127.0.0.1:\(port)/#target=\(target)")
       #expect(service.console == [])
       let document = service.document
       #expect(document.contains("data-opened=") && document.contains("class=\"line\""))
@@ -39,7 +40,7 @@ struct PageTests {
     let history = try RecordedHistory()
     defer { history.remove() }
     try await RunningServer.with(history) { port, _ in
-      let page = try open("http://127.0.0.1:\(port)/")
+      let page = try await open("http://127.0.0.1:\(port)/")
       #expect(page.document.contains("memwhy watch"))
     }
   }

@@ -3,7 +3,7 @@ import Glibc
 
 /// A connection that says exactly what it is told, which a well-behaved client would not.
 final class RawClient {
-  struct Answer {
+  struct Answer: Sendable {
     var status: Int
     var headers: [String: String]
     var body: String
@@ -46,8 +46,15 @@ final class RawClient {
     }
   }
 
+  /// Waits on a thread of its own: the server answers on those of the tests.
   static func ask(
     _ path: String, method: String = "GET", port: UInt16, headers: [String: String] = [:]
+  ) async throws -> Answer {
+    try await Aside.run { try exchange(path, method, port, headers) }
+  }
+
+  private static func exchange(
+    _ path: String, _ method: String, _ port: UInt16, _ headers: [String: String]
   ) throws -> Answer {
     let client = try RawClient(port: port)
     var all = ["Host": "127.0.0.1:\(port)", "Connection": "close", "Content-Length": "0"]
@@ -63,5 +70,14 @@ final class RawClient {
     }
     return Answer(
       status: status, headers: Dictionary(pairs) { first, _ in first }, body: String(text[end.upperBound...]))
+  }
+}
+
+/// Runs what blocks on a thread of its own, so that the pool's threads stay free for the server under test.
+enum Aside {
+  static func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+      Thread.detachNewThread { continuation.resume(with: Result { try body() }) }
+    }
   }
 }
