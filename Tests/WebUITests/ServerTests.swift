@@ -42,12 +42,12 @@ struct ServerTests {
       let times = try #require(chart["times"] as? [Int])
       // Columns of both lives, and one more where a life ends inside of one.
       #expect(times.count >= 90 && times.count <= 102 && times == times.sorted())
-      #expect(chart["limit"] as? Double == 512 * 1_048_576)
+      #expect(chart["limit"] as? Double == Double(512 << 20))
       let lines = try #require(chart["lines"] as? [[String: Any]])
       #expect(lines.map { $0["id"] as? String } == ["rss", "group_usage"])
       // Folding keeps the peak.
       let high = try #require(lines.first?["high"] as? [Double])
-      #expect(high.max() == 219 * 1_048_576)
+      #expect(high.max() == Double(219 << 20))
       let panels = try #require(chart["panels"] as? [[String: Any]])
       let cpu = try #require(panels.first { $0["id"] as? String == "cpu" }?["values"] as? [Any])
       // Half a core in both lives, and no negative rate where the second begins.

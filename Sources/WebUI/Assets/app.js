@@ -18,7 +18,8 @@
   const problem = (text) => { place("problem").textContent = text || ""; place("problem").hidden = !text; };
   const get = async (path, values = {}, method = "GET") => {
     const query = new URLSearchParams(Object.entries(values).filter(([, value]) => value !== null && value !== undefined));
-    const answer = await fetch(`${path}?${query}`, { method, credentials: "same-origin" });
+    // A form's "+" is a plus sign to whoever reads addresses by RFC 3986, as the server does.
+    const answer = await fetch(`${path}?${String(query).replaceAll("+", "%20")}`, { method, credentials: "same-origin" });
     if (!answer.ok) throw new Error((await answer.text()).trim() || `${answer.status}`);
     return answer.json();
   };
