@@ -38,7 +38,7 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "Diagnosis", dependencies: ["HeapGraph", "Timeline", "Measurement"], swiftSettings: strict),
     .target(
-      name: "Reports", dependencies: ["HeapGraph", "Diagnosis", "Timeline", "Measurement"],
+      name: "Reports", dependencies: ["HeapGraph", "Profile", "Diagnosis", "Timeline", "Measurement"],
       // In the program itself, so that it stays one file that runs anywhere.
       resources: ["page.css", "theme.js", "scales.js", "timeline.js", "icicle.js", "report.js"].map {
         .embedInCode("HTML/Assets/\($0)")

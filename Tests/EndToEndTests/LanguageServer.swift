@@ -17,7 +17,7 @@ final class LanguageServer: @unchecked Sendable {
     let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map {
       "\($0)/sourcekit-lsp"
     }
-    return (folders + ["/opt/swift/usr/bin/sourcekit-lsp", "/usr/bin/sourcekit-lsp"]).first {
+    return (folders + ["/usr/bin/sourcekit-lsp"]).first {
       FileManager.default.isExecutableFile(atPath: $0)
     }
   }

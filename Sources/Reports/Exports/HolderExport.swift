@@ -1,5 +1,6 @@
 import FoundationEssentials
 import HeapGraph
+import Profile
 
 /// Files that other tools open.
 public enum HolderExport: String, Sendable, Hashable, CaseIterable {
@@ -97,85 +98,16 @@ public enum HolderExport: String, Sendable, Hashable, CaseIterable {
       """
   }
 
-  /// google/pprof proto/profile.proto: sample types `objects` and `retained`, a location and a function for each name.
+  /// Sample types `objects` and `retained`; a location and a function for each name.
   private static func pprof(_ graph: HolderGraph) -> [UInt8] {
-    var strings: [String] = [""]
-    var indices: [String: UInt64] = ["": 0]
-    func string(_ text: String) -> UInt64 {
-      if let known = indices[text] { return known }
-      let index = UInt64(strings.count)
-      strings.append(text)
-      indices[text] = index
-      return index
-    }
-    var profile = ProtobufWriter()
-    for (type, unit) in [("objects", "count"), ("retained", "bytes")] {
-      var value = ProtobufWriter()
-      value.add(1, string(type))
-      value.add(2, string(unit))
-      profile.add(1, value.bytes)
-    }
-    var functions: [String: UInt64] = [:]
-    var names: [String] = []
+    var builder = ProfileBuilder(sampleTypes: [.init("objects", "count"), .init("retained", "bytes")])
+    builder.profile.defaultSampleType = "retained"
     for (index, node) in graph.nodes.enumerated() where node.ownBytes > 0 {
-      let locations = graph.stack(index).map { name -> UInt64 in
-        if let known = functions[name] { return known }
-        names.append(name)
-        functions[name] = UInt64(names.count)
-        return UInt64(names.count)
+      let stack = graph.stack(index).map { name in
+        builder.location(address: 0, lines: [.init(function: builder.function(name: name), number: 0)])
       }
-      var sample = ProtobufWriter()
-      sample.addPacked(1, locations)
-      sample.addPacked(2, [node.objects, node.ownBytes])
-      profile.add(2, sample.bytes)
+      builder.add(stack: stack, values: [Int64(clamping: node.objects), Int64(clamping: node.ownBytes)])
     }
-    for (index, name) in names.enumerated() {
-      let number = UInt64(index + 1)
-      var line = ProtobufWriter()
-      line.add(1, number)
-      var location = ProtobufWriter()
-      location.add(1, number)
-      location.add(4, line.bytes)
-      profile.add(4, location.bytes)
-      var function = ProtobufWriter()
-      function.add(1, number)
-      function.add(2, string(name))
-      profile.add(5, function.bytes)
-    }
-    let defaultType = string("retained")
-    for text in strings { profile.add(6, Array(text.utf8)) }
-    profile.add(14, defaultType)
-    return profile.bytes
-  }
-}
-
-/// The few parts of Protocol Buffers' wire format that writing a profile takes (protobuf.dev, "Encoding").
-struct ProtobufWriter {
-  private(set) var bytes: [UInt8] = []
-
-  private mutating func varint(_ value: UInt64) {
-    var rest = value
-    while rest >= 0x80 {
-      bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-      rest >>= 7
-    }
-    bytes.append(UInt8(rest))
-  }
-
-  mutating func add(_ field: UInt64, _ value: UInt64) {
-    varint(field << 3)
-    varint(value)
-  }
-
-  mutating func add(_ field: UInt64, _ content: [UInt8]) {
-    varint(field << 3 | 2)
-    varint(UInt64(content.count))
-    bytes += content
-  }
-
-  mutating func addPacked(_ field: UInt64, _ values: [UInt64]) {
-    var packed = ProtobufWriter()
-    for value in values { packed.varint(value) }
-    add(field, packed.bytes)
+    return PprofEncoder.encode(builder.profile)
   }
 }

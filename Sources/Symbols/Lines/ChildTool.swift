@@ -35,13 +35,27 @@ public enum ChildTool {
     var vector: [UnsafeMutablePointer<CChar>?] = ([tool] + arguments).map { strdup($0) }
     vector.append(nil)
     defer { for item in vector { free(item) } }
+    // It must not ask servers for debug files.
+    var environment = inherited(without: "DEBUGINFOD_URLS")
+    defer { for item in environment { free(item) } }
     var child: pid_t = 0
-    guard posix_spawn(&child, tool, &actions, nil, vector, environ) == 0 else { return .failure(.failed) }
+    guard posix_spawn(&child, tool, &actions, nil, vector, &environment) == 0 else { return .failure(.failed) }
     guard wait(child, seconds: seconds, isTooMuch: { size(of: target) > limit }) else {
       return .failure(size(of: target) > limit ? .tooMuch : .failed)
     }
     if size(of: target) > limit { return .failure(.tooMuch) }
     return content(of: target, limit: limit).map { .success($0) } ?? .failure(.failed)
+  }
+
+  /// Copies of this process's variables but one, ended by nil. The caller frees them.
+  private static func inherited(without name: String) -> [UnsafeMutablePointer<CChar>?] {
+    var result: [UnsafeMutablePointer<CChar>?] = []
+    var next = environ
+    while let variable = next.pointee {
+      if !String(cString: variable).hasPrefix(name + "=") { result.append(strdup(variable)) }
+      next += 1
+    }
+    return result + [nil]
   }
 
   private static func size(of file: Int32) -> Int {
