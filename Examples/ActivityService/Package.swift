@@ -8,6 +8,7 @@ let package = Package(
   // Hummingbird asks for it on Apple's systems; the example is run on Linux.
   platforms: [.macOS(.v15)],
   dependencies: [
+    .package(name: "memwhy", path: "../.."),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -22,6 +23,7 @@ let package = Package(
       name: "activity-service",
       dependencies: [
         "CActivity",
+        .product(name: "LocalCache", package: "memwhy"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -15,6 +15,8 @@ enum VariantName: String, CaseIterable, ExpressibleByArgument, Sendable {
   case shared
   /// Only what differs between users; the rest is read from the shared table.
   case delta
+  /// Values as in `struct`, in a cache that is bounded by their bytes.
+  case localcache
   /// No cache: what is needed is computed.
   case none
 
@@ -26,6 +28,7 @@ enum VariantName: String, CaseIterable, ExpressibleByArgument, Sendable {
     case .class: ClassActivities(catalogue: catalogue)
     case .shared: SharedActivities(catalogue: catalogue)
     case .delta: DeltaActivities(catalogue: catalogue)
+    case .localcache: LocalCacheActivities(catalogue: catalogue)
     case .none: ComputedActivities(catalogue: catalogue)
     }
   }
