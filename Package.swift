@@ -28,7 +28,7 @@ let package = Package(
     .target(name: "Malloc", dependencies: ["ProcessImage", "Symbols"], swiftSettings: strict),
     .target(name: "HeapGraph", dependencies: ["Malloc", "SwiftMetadata"], swiftSettings: strict),
     .target(
-      name: "Profile", dependencies: ["Symbols", "CZlib"],
+      name: "Profile", dependencies: ["Measurement", "Symbols", "CZlib"],
       resources: [.embedInCode("Flame/flame.js"), .embedInCode("Flame/flame.css")], swiftSettings: strict),
     .target(
       name: "SamplerTable", dependencies: ["CLinux", "Measurement", "ProcessImage", "Profile"], swiftSettings: strict),

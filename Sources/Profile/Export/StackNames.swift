@@ -1,3 +1,5 @@
+import Measurement
+
 /// Stacks of a view as lists of names, root first; for exports and flame graphs.
 struct StackNames {
   let view: ProfileView

@@ -1,3 +1,5 @@
+import Measurement
+
 /// One HTML file with a flame graph: no network, no other files. Styles and code are `flame.css` and `flame.js` beside this file.
 public enum FlamePage {
   /// - Parameter title: for the page's head.

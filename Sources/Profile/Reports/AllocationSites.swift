@@ -1,3 +1,5 @@
+import Measurement
+
 /// Where samples were allocated, in a few words: the innermost function that is not the allocator or the Swift runtime.
 ///
 /// For a symbolised profile whose samples stand for single blocks or sites; a report about blocks shows "allocated in …" with it.

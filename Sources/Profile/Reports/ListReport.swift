@@ -1,4 +1,5 @@
 import Glibc
+import Measurement
 
 /// `memwhy list`: the source of functions with their own and their cumulated value at every line.
 public struct ListReport: Sendable {

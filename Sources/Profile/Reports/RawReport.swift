@@ -1,3 +1,5 @@
+import Measurement
+
 /// `memwhy raw`: samples, locations and mappings as they stand in the profile.
 public struct RawReport: Sendable {
   private let profile: Profile

@@ -1,3 +1,5 @@
+import Measurement
+
 /// `memwhy top`: functions by their own value.
 public struct TopReport: Sendable {
   public struct Row: Sendable, Codable, Hashable {

@@ -1,3 +1,5 @@
+import Measurement
+
 /// `memwhy traces`: every sample with its whole stack.
 public struct TracesReport: Sendable {
   public struct Trace: Sendable, Codable, Hashable {

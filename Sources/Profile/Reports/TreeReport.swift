@@ -1,3 +1,5 @@
+import Measurement
+
 /// `memwhy tree` and `memwhy peek`: every function between its callers and what it calls.
 public struct TreeReport: Sendable {
   public struct Neighbour: Sendable, Codable, Hashable {

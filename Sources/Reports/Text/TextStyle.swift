@@ -1,3 +1,5 @@
+import Measurement
+
 /// How wide and how colourful text may be. Decided once, by the command; renderers only ask.
 public struct TextStyle: Sendable, Hashable {
   /// Columns; at least 40.
@@ -70,23 +72,5 @@ public struct TextStyle: Sendable, Hashable {
   }
 
   /// Control characters of names that come from the target must not reach a terminal.
-  public static func printable(_ text: String) -> String {
-    guard text.unicodeScalars.contains(where: isControl) else { return text }
-    var result = ""
-    for scalar in text.unicodeScalars {
-      if isControl(scalar) {
-        result += "\\u{\(String(scalar.value, radix: 16))}"
-      } else {
-        result.unicodeScalars.append(scalar)
-      }
-    }
-    return result
-  }
-
-  private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.properties.generalCategory {
-    case .control, .format, .lineSeparator, .paragraphSeparator: true
-    default: false
-    }
-  }
+  public static func printable(_ text: String) -> String { SafeText.name(text) }
 }

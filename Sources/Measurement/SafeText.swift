@@ -1,0 +1,29 @@
+/// Names come from other programs and from files: control characters in them must not reach a terminal.
+public enum SafeText {
+  /// A name, with control, format and separator characters as `\u{…}`.
+  public static func name(_ text: String) -> String { escape(text, isControl) }
+
+  /// A line of a report, in which tabs are meant.
+  public static func line(_ text: String) -> String { escape(text) { $0 != "\t" && isControl($0) } }
+
+  private static func escape(_ text: String, _ isUnsafe: (Unicode.Scalar) -> Bool) -> String {
+    guard text.unicodeScalars.contains(where: isUnsafe) else { return text }
+    var result = ""
+    for scalar in text.unicodeScalars {
+      if isUnsafe(scalar) {
+        result += "\\u{\(String(scalar.value, radix: 16))}"
+      } else {
+        result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
+  }
+
+  private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+    if scalar.value < 0x7f { return scalar.value < 0x20 }
+    return switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator: true
+    default: false
+    }
+  }
+}
