@@ -15,7 +15,7 @@ public enum Weighing {
     let grows = pattern == .growing || (pattern == .undecided && evidence.rss.slope.slope > 0)
     var findings = rules.flatMap { $0.findings(evidence) }
     let books = Books(evidence)
-    let total = max(books.growth ?? 0, (evidence.rss.pattern == .growing ? evidence.rss.rise : 0).saturated)
+    let total = growth(books, evidence)
     if let rest = unexplained(findings, total: total, grows: grows, evidence) { findings.append(rest) }
     let whole = findings.reduce(Int64(0)) { $0 + max($1.growth ?? 0, 0) }
     for index in findings.indices {
@@ -38,6 +38,13 @@ public enum Weighing {
       forecastByCause: CauseForecast(forecast, findings: findings, evidence), curves: Curves.make(evidence.lives),
       events: events,
       remarks: remarks + [isSure(findings) ? nil : evidence.caution].compactMap { $0 })
+  }
+
+  /// Bytes that are to be placed: measured between the snapshots where these span the watch, else what the trend says as well.
+  private static func growth(_ books: Books, _ evidence: Evidence) -> Int64 {
+    let measured = max(books.growth ?? 0, 0)
+    if books.growth != nil, let hours = evidence.heapHours, hours * 3600 >= 0.8 * evidence.span { return measured }
+    return max(measured, (evidence.rss.pattern == .growing ? evidence.rss.rise : 0).saturated)
   }
 
   /// What grows is known well enough for the caution to be none.
