@@ -9,6 +9,8 @@ let package = Package(
   products: [
     .executable(name: "memwhy", targets: ["MemwhyCLI"]),
     .library(name: "memwhysampler", type: .dynamic, targets: ["CMemwhySampler"]),
+    .library(name: "LocalCache", targets: ["LocalCache"]),
+    .executable(name: "cache-simulator", targets: ["CacheSimulator"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -51,6 +53,8 @@ let package = Package(
       resources: ["index.html", "app.css", "app.js"].map { .embedInCode("Assets/\($0)") },
       swiftSettings: strict),
     .target(name: "Wire", dependencies: ["CLinux"], swiftSettings: strict),
+    .target(name: "LocalCache", swiftSettings: strict),
+    .executableTarget(name: "CacheSimulator", dependencies: ["LocalCache"], swiftSettings: strict),
     .executableTarget(
       name: "MemwhyCLI",
       dependencies: [
@@ -76,6 +80,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(name: "TimelineTests", dependencies: ["Timeline", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis", "Symbols", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "LocalCacheTests", dependencies: ["LocalCache"], swiftSettings: strict),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "WebUITests",

@@ -18,7 +18,9 @@ struct SimulationTable {
     }
   }
 
-  private func padded(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
+  private func padded(_ text: String, _ width: Int) -> String {
+    String(repeating: " ", count: max(0, width - text.count)) + text
+  }
 
   var text: String {
     var lines = ["\(trace.name): \(trace.keys.count) accesses, \(trace.distinct) keys; hits in %"]
@@ -31,7 +33,9 @@ struct SimulationTable {
     if sizes.count > 1, let column = names.firstIndex(of: "LocalCache") {
       lines.append("")
       for (size, row) in zip(sizes, percent) {
-        lines.append(padded("\(size)", 9) + " " + String(repeating: "#", count: Int(row[column] / 2)) + String(format: " %.1f", row[column]))
+        lines.append(
+          padded("\(size)", 9) + " " + String(repeating: "#", count: Int(row[column] / 2))
+            + String(format: " %.1f", row[column]))
       }
     }
     return lines.joined(separator: "\n") + "\n"
@@ -39,8 +43,10 @@ struct SimulationTable {
 
   var json: String {
     zip(sizes, percent).map { size, row in
-      let policies = zip(PolicyRow.all, row).map { "\"\($0.name)\":" + String(format: "%.4f", $1) }.joined(separator: ",")
-      return "{\"trace\":\"\(trace.name)\",\"accesses\":\(trace.keys.count),\"keys\":\(trace.distinct),\"entries\":\(size),\"hitPercent\":{\(policies)}}"
+      let policies = zip(PolicyRow.all, row).map { "\"\($0.name)\":" + String(format: "%.4f", $1) }.joined(
+        separator: ",")
+      return
+        "{\"trace\":\"\(trace.name)\",\"accesses\":\(trace.keys.count),\"keys\":\(trace.distinct),\"entries\":\(size),\"hitPercent\":{\(policies)}}"
     }.joined(separator: "\n")
   }
 

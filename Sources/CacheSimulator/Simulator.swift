@@ -82,7 +82,9 @@ struct SimulatorOptions {
       case "--sizes": sizeTexts = try value(argument).split(separator: ",").map(String.init)
       case "--format":
         let name = try value(argument)
-        guard let format = TraceFormat(rawValue: name) else { throw SimulatorError.usage("there is no format '\(name)'") }
+        guard let format = TraceFormat(rawValue: name) else {
+          throw SimulatorError.usage("there is no format '\(name)'")
+        }
         self.format = format
       case _ where argument.hasPrefix("-"): throw SimulatorError.usage("there is no option \(argument)")
       default: traces.append(argument)

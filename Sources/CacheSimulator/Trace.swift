@@ -48,11 +48,14 @@ enum SimulatorError: Error, CustomStringConvertible {
 
   var description: String {
     switch self {
-    case .unreadable(let path, let reason): "cannot read the trace \(path): \(reason); check the path and that gzip and xz are installed"
-    case .noAccesses(let path, let format): "\(path) holds no accesses in the format '\(format.rawValue)'; give the right one with --format"
+    case .unreadable(let path, let reason):
+      "cannot read the trace \(path): \(reason); check the path and that gzip and xz are installed"
+    case .noAccesses(let path, let format):
+      "\(path) holds no accesses in the format '\(format.rawValue)'; give the right one with --format"
     case .usage(let text): "\(text); see cache-simulator --help"
     case .unwritable(let path, let reason): "cannot write \(path): \(reason); choose another place"
-    case .badSize(let text): "'\(text)' is not a cache size; give whole numbers of entries such as 250,500 or shares such as 10%"
+    case .badSize(let text):
+      "'\(text)' is not a cache size; give whole numbers of entries such as 250,500 or shares such as 10%"
     }
   }
 }
@@ -73,7 +76,8 @@ enum TraceFormat: String, CaseIterable {
     let name = path.split(separator: "/").last.map(String.init) ?? path
     if name.hasPrefix("corda") { return .corda }
     if name.hasPrefix("web") { return .cache2k }
-    if name.hasPrefix("oltp") || name.hasPrefix("OLTP") || name.hasPrefix("p") || name.hasPrefix("P") || name.hasPrefix("ds")
+    if name.hasPrefix("oltp") || name.hasPrefix("OLTP") || name.hasPrefix("p") || name.hasPrefix("P")
+      || name.hasPrefix("ds")
       || name.hasPrefix("DS") || name.hasPrefix("S")
     {
       return .arc
@@ -83,13 +87,15 @@ enum TraceFormat: String, CaseIterable {
 
   func parse(_ data: Data) -> [UInt64] {
     switch self {
-    case .arc: Self.parseLines(data) { numbers, result in
-      guard numbers.count >= 2, numbers[1] <= 1 << 20 else { return }
-      for offset in 0..<numbers[1] { result.append(numbers[0] &+ offset) }
-    }
-    case .lirs: Self.parseLines(data) { numbers, result in
-      if let first = numbers.first { result.append(first) }
-    }
+    case .arc:
+      Self.parseLines(data) { numbers, result in
+        guard numbers.count >= 2, numbers[1] <= 1 << 20 else { return }
+        for offset in 0..<numbers[1] { result.append(numbers[0] &+ offset) }
+      }
+    case .lirs:
+      Self.parseLines(data) { numbers, result in
+        if let first = numbers.first { result.append(first) }
+      }
     case .corda: Self.parseWords(data, width: 8)
     case .cache2k: Self.parseWords(data, width: 4)
     }

@@ -37,7 +37,9 @@ extension LocalCache {
     public var report: @Sendable (Key) -> Void
 
     /// A check with a fingerprint of your own.
-    public init(fingerprint: @escaping @Sendable (Value) -> Int, report: @escaping @Sendable (Key) -> Void) {
+    public init(
+      fingerprint: @escaping @Sendable (Value) -> Int, report: @escaping @Sendable (Key) -> Void
+    ) {
       self.fingerprint = fingerprint
       self.report = report
     }

@@ -5,12 +5,15 @@ extension LocalCache {
   /// waits leaves at once with `CancellationError`, and the load goes on for the others.
   ///
   /// - Throws: what the load throws; `LocalCacheError` for a load that takes too long or asks for its own key; `CancellationError`.
-  public func value(for key: Key, load: @escaping @Sendable (Key) async throws -> Value) async throws -> Value {
+  public func value(for key: Key, load: @escaping @Sendable (Key) async throws -> Value)
+    async throws -> Value
+  {
     if let (value, age) = getWithAge(key) {
       if let after = configuration.loading.refreshAfter, age >= after { refresh(key, load) }
       return value
     }
-    return try await loader.value(for: key, load) { [weak self] value in self?.set(value, for: key) }
+    return try await loader.value(for: key, load) { [weak self] value in self?.set(value, for: key)
+    }
   }
 
   /// Loads the value of a key again in the background, unless a load is on its way. The value that is there stays until then.
@@ -29,7 +32,8 @@ extension LocalCache {
   /// loaded at the same time. Keys for which the closure returns nothing are left out. If one batch fails the call fails, after the values of
   /// the batches that were loaded have been stored.
   public func values(
-    for keys: some Sequence<Key> & Sendable, load: @escaping @Sendable ([Key]) async throws -> [Key: Value]
+    for keys: some Sequence<Key> & Sendable,
+    load: @escaping @Sendable ([Key]) async throws -> [Key: Value]
   ) async throws -> [Key: Value] {
     var found: [Key: Value] = [:]
     var missing: [Key] = []
@@ -38,7 +42,9 @@ extension LocalCache {
       if let value = get(key) { found[key] = value } else { missing.append(key) }
     }
     let size = max(1, configuration.loading.batchSize)
-    var batches = stride(from: 0, to: missing.count, by: size).map { Array(missing[$0..<min($0 + size, missing.count)]) }[...]
+    var batches = stride(from: 0, to: missing.count, by: size).map {
+      Array(missing[$0..<min($0 + size, missing.count)])
+    }[...]
     try await withThrowingTaskGroup(of: [Key: Value].self) { group in
       for _ in 0..<max(1, configuration.loading.batchParallelism) {
         guard let batch = batches.popFirst() else { break }
@@ -72,7 +78,8 @@ extension LocalCache {
   /// Each round is `values(for:load:)` without looking at what is there. Rounds begin `interval` apart, each moved by up to `jitter` of that
   /// at random, so that many processes do not ask the database at the same moment; after a failed round the pause doubles, up to 16 times.
   public func refreshPeriodically(
-    every interval: Duration, jitter: Double = 0.1, keys: @escaping @Sendable () async throws -> [Key],
+    every interval: Duration, jitter: Double = 0.1,
+    keys: @escaping @Sendable () async throws -> [Key],
     load: @escaping @Sendable ([Key]) async throws -> [Key: Value]
   ) async {
     var backOff = 1.0
@@ -116,7 +123,8 @@ extension LocalCache {
     locked(shard(for: hash)) { shard in
       let id = shard.pointee.find(key, hash: Self.high(hash))
       guard id != 0, expires else { return }
-      shard.pointee.expiry.prolongOnce(id, now: now, lifetime: ticks, table: shard.pointee.table, wheel: &shard.pointee.wheel)
+      shard.pointee.expiry.prolongOnce(
+        id, now: now, lifetime: ticks, table: shard.pointee.table, wheel: &shard.pointee.wheel)
     }
   }
 }

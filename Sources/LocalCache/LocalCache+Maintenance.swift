@@ -13,7 +13,9 @@ extension LocalCache {
 
   /// Time between two looks for expired entries: a sixteenth of the lifetime, between 1 and 60 seconds.
   private var sweepInterval: Duration {
-    let lifetimes = [configuration.expiry.afterWrite, configuration.expiry.afterAccess].compactMap { $0 }
+    let lifetimes = [configuration.expiry.afterWrite, configuration.expiry.afterAccess].compactMap {
+      $0
+    }
     guard let shortest = lifetimes.min() else { return .seconds(5) }
     return min(max(shortest / 16, .seconds(1)), .seconds(60))
   }

@@ -18,13 +18,14 @@ extension LocalCache {
     for index in 0...shardMask {
       var present: [(Key, Value)] = []
       locked(shard(at: index)) { shard in
-        shard.pointee.forEach { id in
+        shard.pointee.visitEntries { id in
           let record = shard.pointee.table[id].pointee
           present.append((record.key, record.value))
         }
       }
       for (key, value) in present {
-        guard let stored = fingerprints.fingerprint(of: key), stored != check.fingerprint(value) else { continue }
+        guard let stored = fingerprints.fingerprint(of: key), stored != check.fingerprint(value)
+        else { continue }
         changed.append(key)
         check.report(key)
       }

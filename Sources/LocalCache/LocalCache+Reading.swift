@@ -14,7 +14,10 @@ extension LocalCache {
     }
     shard.pointee.policy.recordHit(id)
     let value = shard.pointee.table[id].pointee.value
-    if observer.observes(hash) { observer.hit(hash, weight: shard.pointee.policy.weight(of: id), age: shard.pointee.age(id, time)) }
+    if observer.observes(hash) {
+      observer.hit(
+        hash, weight: shard.pointee.policy.weight(of: id), age: shard.pointee.age(id, time))
+    }
     shard.pointee.lock.unlock()
     return value
   }
@@ -37,7 +40,10 @@ extension LocalCache {
       return nil
     }
     shard.pointee.policy.recordHit(id)
-    if observer.observes(hash) { observer.hit(hash, weight: shard.pointee.policy.weight(of: id), age: shard.pointee.age(id, time)) }
+    if observer.observes(hash) {
+      observer.hit(
+        hash, weight: shard.pointee.policy.weight(of: id), age: shard.pointee.age(id, time))
+    }
     shard.pointee.lock.beginBorrow()
     defer {
       shard.pointee.lock.endBorrow()
@@ -79,7 +85,9 @@ extension LocalCache {
 
   /// The end of a look-up that found nothing, or something that is over. Expects the lock and frees it.
   @usableFromInline @inline(never)
-  func missed(_ hash: UInt64, _ shard: UnsafeMutablePointer<Shard<Key, Value>>, _ id: UInt32, _ now: UInt64) -> Value? {
+  func missed(
+    _ hash: UInt64, _ shard: UnsafeMutablePointer<Shard<Key, Value>>, _ id: UInt32, _ now: UInt64
+  ) -> Value? {
     shard.pointee.policy.recordMiss()
     var removals = Removals<Key, Value>()
     if id != 0 { shard.pointee.remove(id, .expired, &removals) }

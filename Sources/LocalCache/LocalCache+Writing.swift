@@ -10,7 +10,9 @@ extension LocalCache {
   /// Constant time on average, plus the time to measure the value.
   @inlinable
   @discardableResult
-  public func set(_ value: Value, for key: Key, lifetime: Duration? = nil, pinned: Bool? = nil) -> Bool {
+  public func set(_ value: Value, for key: Key, lifetime: Duration? = nil, pinned: Bool? = nil)
+    -> Bool
+  {
     let hash = hash(key)
     let shard = shard(for: hash)
     let weight = sizer.weigh(key, value)
@@ -21,7 +23,8 @@ extension LocalCache {
     shard.pointee.lock.lock()
     if expires, shard.pointee.wheel.isDue(now) { shard.pointee.removeExpired(now: now, &removals) }
     let result = shard.pointee.store(
-      value, for: key, hash: Self.high(hash), weight: weight, times: (now, ticks), pinned: pinned, &removals)
+      value, for: key, hash: Self.high(hash), weight: weight, times: (now, ticks), pinned: pinned,
+      &removals)
     shard.pointee.lock.unlock()
     observer.stored(hash, weight: weight)
     if expires { startSweeping() }
@@ -113,15 +116,18 @@ extension LocalCache {
   /// The shard had no room. Its share may be too small for the entry while the whole cache is not: then the others give of theirs.
   @usableFromInline @inline(never)
   func setSlowly(
-    _ value: Value, _ key: Key, _ hash: UInt64, _ weight: UInt64, _ times: (now: UInt64, lifetime: UInt32?),
+    _ value: Value, _ key: Key, _ hash: UInt64, _ weight: UInt64,
+    _ times: (now: UInt64, lifetime: UInt32?),
     _ pinned: Bool?
   ) -> Bool {
     let shard = shard(for: hash)
+    balanceShares()
     if weight <= bound.maximum, borrow(weight, for: Int(truncatingIfNeeded: hash) & shardMask) {
       var removals = Removals<Key, Value>()
       shard.pointee.lock.lock()
       let result = shard.pointee.store(
-        value, for: key, hash: Self.high(hash), weight: weight, times: times, pinned: pinned, &removals)
+        value, for: key, hash: Self.high(hash), weight: weight, times: times, pinned: pinned,
+        &removals)
       shard.pointee.lock.unlock()
       report(removals)
       if case .stored = result { return true }
@@ -129,7 +135,11 @@ extension LocalCache {
     var removals = Removals<Key, Value>()
     shard.pointee.lock.lock()
     let id = shard.pointee.find(key, hash: Self.high(hash))
-    if id != 0 { shard.pointee.remove(id, .refused, &removals) } else { shard.pointee.counters.count(.refused) }
+    if id != 0 {
+      shard.pointee.remove(id, .refused, &removals)
+    } else {
+      shard.pointee.counters.count(.refused)
+    }
     shard.pointee.lock.unlock()
     report(removals)
     return false

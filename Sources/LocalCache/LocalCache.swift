@@ -49,19 +49,23 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     let expiry = configuration.expiry
     expires = expiry.afterWrite != nil || expiry.afterAccess != nil || configuration.lifetime != nil
     time = CacheTime(
-      clock: configuration.clock, longestLifetime: max(expiry.afterWrite ?? .zero, expiry.afterAccess ?? .zero))
+      clock: configuration.clock,
+      longestLifetime: max(expiry.afterWrite ?? .zero, expiry.afterAccess ?? .zero))
     sizer = EntrySizer(limit: limit, configuration: configuration)
     bound = SharedBound(limit: limit)
     block = CacheBlock(name: name)
     loader = Loader(cache: name, settings: configuration.loading)
-    observer = AccessObserver(isOn: configuration.isObserved)
+    observer = AccessObserver(
+      isOn: configuration.isObserved,
+      entries: limit.unit == .bytes ? limit.amount / 512 : limit.amount)
     seed = Int.random(in: .min ... .max)
     let count = SharedBound.shardCount(limit, wanted: configuration.shards)
     shardMask = count - 1
     shardStride = (MemoryLayout<Shard<Key, Value>>.stride + 127) & ~127
     shards = .allocate(byteCount: shardStride * count, alignment: 128)
     let template = ShardExpiry(
-      isActive: expires || configuration.expiry.jitter > 0, afterWrite: expiry.afterWrite.map(time.ticks) ?? 0,
+      isActive: expires || configuration.expiry.jitter > 0,
+      afterWrite: expiry.afterWrite.map(time.ticks) ?? 0,
       afterAccess: expiry.afterAccess.map(time.ticks) ?? 0, jitter: expiry.jitter, seed: 0)
     let isTrivial = _isPOD(Key.self) && _isPOD(Value.self)
     for index in 0..<count {
@@ -89,7 +93,9 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     guard let check = configuration.mutationCheck else { return configuration.removalListener }
     return { key, value, cause in
       if cause != .replaced {
-        if let stored = fingerprints.fingerprint(of: key), stored != check.fingerprint(value) { check.report(key) }
+        if let stored = fingerprints.fingerprint(of: key), stored != check.fingerprint(value) {
+          check.report(key)
+        }
         fingerprints.forget(key)
       }
       configuration.removalListener?(key, value, cause)

@@ -45,9 +45,9 @@ import Testing
     for key in 100..<1000 { cache.set(key, for: key) }
     for key in 0..<5 { #expect(cache.get(key) == key) }
     #expect(cache.pin(0, false))
-    for key in 1000..<2000 { cache.set(key, for: key) }
+    for key in 5000..<5006 { #expect(cache.set(key, for: key, pinned: true)) }
     #expect(cache.get(0) == nil)
-    for key in 5000..<5006 { cache.set(key, for: key, pinned: true) }
+    #expect(cache.count == 10)
     #expect(!cache.set(1, for: 9999), "all room is pinned")
   }
 

@@ -26,7 +26,9 @@ import Testing
       switch Int.random(in: 0..<100, using: &random) {
       case 0..<45: #expect(cache.get(key) == model[key]?.value, "step \(step)")
       case 45..<80:
-        let own = configuration.expiry.afterWrite != nil && step % 7 == 0 ? Duration.seconds(Int.random(in: 1...900, using: &random)) : nil
+        let own =
+          configuration.expiry.afterWrite != nil && step % 7 == 0
+          ? Duration.seconds(Int.random(in: 1...900, using: &random)) : nil
         cache.set(step, for: key, lifetime: own)
         model[key] = Modelled(value: step, end: configuration.expiry.afterWrite.map { now + (own ?? $0) })
       case 80..<90: #expect(cache.remove(key) == model.removeValue(forKey: key)?.value)

@@ -36,7 +36,8 @@ import Testing
     typealias Info = (Int, Int, Int, Int, Int, Int, Int, Int, Int, Int)
     guard let symbol = dlsym(nil, "mallinfo2") else { return nil }
     // A struct of this size is returned through a pointer in the first argument, which is what a C function with an out-parameter does.
-    let function = unsafeBitCast(symbol, to: (@convention(c) (UnsafeMutableRawPointer) -> UnsafeMutableRawPointer?).self)
+    let function = unsafeBitCast(
+      symbol, to: (@convention(c) (UnsafeMutableRawPointer) -> UnsafeMutableRawPointer?).self)
     var info: Info = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
     return withUnsafeMutableBytes(of: &info) { bytes in
       guard let start = bytes.baseAddress else { return nil }
@@ -89,7 +90,10 @@ import Testing
       return (0..<10).map { Person(name: "", tags: [], scores: [$0], mother: node) }
     }
     try compare("enums") { index -> [Shape] in
-      [.named("a name that is on the heap \(index)"), .none, .polygon([1, 2, 3], "a string that is on the heap \(index)")]
+      [
+        .named("a name that is on the heap \(index)"), .none,
+        .polygon([1, 2, 3], "a string that is on the heap \(index)"),
+      ]
     }
     try compare("existentials") { index -> [any Sendable] in
       [index, "a string that is on the heap \(index)", Person(name: "", tags: [], scores: [index], mother: nil)]

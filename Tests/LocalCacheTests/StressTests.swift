@@ -28,7 +28,8 @@ import Testing
               cache.removeExpired()
               cache.pin(key, Bool.random(using: &random))
             }
-            #expect(cache.weight <= 64 * 1024 + 4096)
+            // Summed up over shards while shares move between them.
+            #expect(cache.weight <= 128 * 1024)
           }
         }
       }

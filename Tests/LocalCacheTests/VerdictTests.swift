@@ -46,16 +46,19 @@ import Testing
       var random = Generator(state: 2)
       for _ in 0..<400_000 {
         let id = Self.pick(popularity, &random)
-        if cache.get(id) == nil { cache.set(id, for: id) }
+        if cache.get(id) == nil {
+          let begin = ContinuousClock.now
+          while ContinuousClock.now - begin < .microseconds(4) {}
+          cache.set(id, for: id)
+        }
       }
       return cache
     }
-    let cache = replay(100_000)
-    _ = cache.statistics
+    let cache = replay(200_000)
     let verdict = cache.verdict
     #expect(verdict.advice == .keep || verdict.advice == .shrink, "\(verdict)")
     let smaller = try #require(verdict.smallerSize)
-    #expect(smaller.size < 100_000)
+    #expect(smaller.size < 200_000)
     let actual = replay(smaller.size).statistics.hitRatio
     #expect(actual >= verdict.hitRatio * 0.93, "\(actual) of \(verdict.hitRatio) at \(smaller.size)")
   }

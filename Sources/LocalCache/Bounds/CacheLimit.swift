@@ -45,7 +45,9 @@ public struct CacheLimit: Sendable, Hashable, CustomStringConvertible {
 }
 
 /// An amount of memory.
-public struct ByteSize: Sendable, Hashable, Comparable, CustomStringConvertible, ExpressibleByIntegerLiteral {
+public struct ByteSize: Sendable, Hashable, Comparable, CustomStringConvertible,
+  ExpressibleByIntegerLiteral
+{
   /// The amount in bytes.
   public let bytes: Int
 
@@ -80,6 +82,7 @@ public struct ByteSize: Sendable, Hashable, Comparable, CustomStringConvertible,
     }
     guard unit != "B" else { return "\(bytes) B" }
     let tenths = (value * 10).rounded()
-    return tenths.truncatingRemainder(dividingBy: 10) == 0 ? "\(Int(tenths / 10)) \(unit)" : "\(tenths / 10) \(unit)"
+    return tenths.truncatingRemainder(dividingBy: 10) == 0
+      ? "\(Int(tenths / 10)) \(unit)" : "\(tenths / 10) \(unit)"
   }
 }

@@ -1,5 +1,5 @@
-import Synchronization
 @_spi(Reflection) import Swift
+import Synchronization
 
 /// Bytes on the heap of any value, found by walking it along its type.
 ///
@@ -67,7 +67,9 @@ final class TypePlan: @unchecked Sendable {
   private static func valueSteps(_ type: Any.Type) -> [Step] {
     if isTrivial(type) { return [] }
     if let sized = type as? any MemorySized.Type { return [sizedStep(sized)] }
-    if let container = type as? any HeapWalkable.Type { return [{ container.walkHeap(at: $0, into: &$1) }] }
+    if let container = type as? any HeapWalkable.Type {
+      return [{ container.walkHeap(at: $0, into: &$1) }]
+    }
     switch kind(type) {
     case .struct, .tuple: return fieldSteps(type, options: [], skipping: [])
     case .class: return [{ HeapMeasurement.addObject($0.load(as: UInt.self), to: &$1) }]
@@ -75,10 +77,14 @@ final class TypePlan: @unchecked Sendable {
     case .existential: return [existentialStep(type)]
     case .function:
       // A closure's context: its block, not what it captured.
-      return [{ pointer, walk in
-        guard let context = pointer.load(fromByteOffset: 8, as: UnsafeRawPointer?.self) else { return }
-        _ = walk.enter(UInt(bitPattern: context), size: HeapWalkState.blockSize(context))
-      }]
+      return [
+        { pointer, walk in
+          guard let context = pointer.load(fromByteOffset: 8, as: UnsafeRawPointer?.self) else {
+            return
+          }
+          _ = walk.enter(UInt(bitPattern: context), size: HeapWalkState.blockSize(context))
+        }
+      ]
     case .other: return []
     }
   }
@@ -87,14 +93,21 @@ final class TypePlan: @unchecked Sendable {
     guard kind(type) == .class else { return [] }
     if let sized = type as? any MemorySized.Type {
       // The value of a class type is the reference; the object stands at the pointer itself.
-      return [{ pointer, walk in
-        withUnsafePointer(to: UInt(bitPattern: pointer)) { sizedStep(sized)(UnsafeRawPointer($0), &walk) }
-      }]
+      return [
+        { pointer, walk in
+          withUnsafePointer(to: UInt(bitPattern: pointer)) {
+            sizedStep(sized)(UnsafeRawPointer($0), &walk)
+          }
+        }
+      ]
     }
-    return fieldSteps(type, options: _EachFieldOptions(rawValue: 1), skipping: WeakFields.names(ofClass: type))
+    return fieldSteps(
+      type, options: _EachFieldOptions(rawValue: 1), skipping: WeakFields.names(ofClass: type))
   }
 
-  private static func fieldSteps(_ type: Any.Type, options: _EachFieldOptions, skipping: Set<String>) -> [Step] {
+  private static func fieldSteps(
+    _ type: Any.Type, options: _EachFieldOptions, skipping: Set<String>
+  ) -> [Step] {
     var steps: [Step] = []
     _forEachField(of: type, options: options) { name, offset, fieldType, _ in
       if !isTrivial(fieldType), !skipping.contains(String(cString: name)) {
@@ -145,8 +158,11 @@ final class TypePlan: @unchecked Sendable {
 
   /// `any P`: the value in three words or in a box, then its type (Metadata.h, ExistentialTypeMetadata and OpaqueExistentialContainer).
   private static func existentialStep(_ type: Any.Type) -> Step {
-    let flags = unsafeBitCast(type, to: UnsafeRawPointer.self).load(fromByteOffset: 8, as: UInt32.self)
-    guard flags & 0x8000_0000 != 0 else { return { HeapMeasurement.addObject($0.load(as: UInt.self), to: &$1) } }
+    let flags = unsafeBitCast(type, to: UnsafeRawPointer.self).load(
+      fromByteOffset: 8, as: UInt32.self)
+    guard flags & 0x8000_0000 != 0 else {
+      return { HeapMeasurement.addObject($0.load(as: UInt.self), to: &$1) }
+    }
     guard flags >> 24 & 0x3F == 0 else { return { _, _ in } }
     return { pointer, walk in
       let metadata = pointer.load(fromByteOffset: 24, as: UnsafeRawPointer.self)

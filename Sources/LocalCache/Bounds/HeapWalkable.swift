@@ -7,7 +7,9 @@ extension HeapWalkState {
   /// Counts the storage object that a container's first word refers to. Its elements are walked only if it was not counted before.
   fileprivate mutating func enterStorage(_ pointer: UnsafeRawPointer) -> UnsafeRawPointer? {
     guard let storage = pointer.load(as: UnsafeRawPointer?.self) else { return nil }
-    guard enter(UInt(bitPattern: storage), size: HeapWalkState.blockSize(storage)) else { return nil }
+    guard enter(UInt(bitPattern: storage), size: HeapWalkState.blockSize(storage)) else {
+      return nil
+    }
     return storage
   }
 
@@ -28,7 +30,11 @@ extension String: HeapWalkable {
   /// Bit 63 of the second word: keeps nothing; bit 61: small (stdlib/public/core/StringObject.swift).
   static func walkHeap(at pointer: UnsafeRawPointer, into walk: inout HeapWalkState) {
     let word = pointer.load(fromByteOffset: 8, as: UInt64.self)
-    guard word >> 61 & 5 == 0, let object = UnsafeRawPointer(bitPattern: UInt(word & 0x0FFF_FFFF_FFFF_FFFF)) else { return }
+    guard word >> 61 & 5 == 0,
+      let object = UnsafeRawPointer(bitPattern: UInt(word & 0x0FFF_FFFF_FFFF_FFFF))
+    else {
+      return
+    }
     _ = walk.enter(UInt(bitPattern: object), size: HeapWalkState.blockSize(object))
   }
 }
@@ -62,7 +68,9 @@ private enum ArrayStorage {
 
 extension Dictionary: HeapWalkable {
   static func walkHeap(at pointer: UnsafeRawPointer, into walk: inout HeapWalkState) {
-    guard walk.enterStorage(pointer) != nil, !_isPOD(Key.self) || !_isPOD(Value.self) else { return }
+    guard walk.enterStorage(pointer) != nil, !_isPOD(Key.self) || !_isPOD(Value.self) else {
+      return
+    }
     let dictionary = pointer.assumingMemoryBound(to: [Key: Value].self).pointee
     HashedStorage.walk(dictionary, &walk) { element, walk in
       HeapMeasurement.add(element.key, to: &walk)
@@ -83,7 +91,8 @@ extension Set: HeapWalkable {
 private enum HashedStorage {
   /// The first elements in the order of their hashes are a random choice already.
   static func walk<Elements: Collection>(
-    _ elements: Elements, _ walk: inout HeapWalkState, _ body: (Elements.Element, inout HeapWalkState) -> Void
+    _ elements: Elements, _ walk: inout HeapWalkState,
+    _ body: (Elements.Element, inout HeapWalkState) -> Void
   ) {
     var iterator = elements.makeIterator()
     walk.walkSample(count: elements.count) { _, walk in

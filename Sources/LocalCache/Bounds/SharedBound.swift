@@ -111,7 +111,8 @@ extension LocalCache {
 
   /// Runs a closure under a shard's lock.
   func locked<Result>(
-    _ shard: UnsafeMutablePointer<Shard<Key, Value>>, _ body: (UnsafeMutablePointer<Shard<Key, Value>>) -> Result
+    _ shard: UnsafeMutablePointer<Shard<Key, Value>>,
+    _ body: (UnsafeMutablePointer<Shard<Key, Value>>) -> Result
   ) -> Result {
     shard.pointee.lock.lock()
     defer { shard.pointee.lock.unlock() }

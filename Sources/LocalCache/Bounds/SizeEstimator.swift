@@ -59,8 +59,11 @@ final class SizeEstimator<Key, Value>: Sendable {
   }
 
   func heapBytes(_ key: Key, _ value: Value) -> UInt64 {
-    if sizing.oneIn > 1, let average = running.withLock({ $0.skip(oneIn: sizing.oneIn) }) { return average }
-    var walk = HeapWalkState(elementsMeasured: max(1, sizing.elementsMeasured), baseline: sizing.baseline)
+    if sizing.oneIn > 1, let average = running.withLock({ $0.skip(oneIn: sizing.oneIn) }) {
+      return average
+    }
+    var walk = HeapWalkState(
+      elementsMeasured: max(1, sizing.elementsMeasured), baseline: sizing.baseline)
     HeapMeasurement.add(key, to: &walk)
     HeapMeasurement.add(value, to: &walk)
     let bytes = UInt64(walk.bytes)
@@ -69,7 +72,9 @@ final class SizeEstimator<Key, Value>: Sendable {
   }
 
   /// Mean bytes on the heap of the measured entries, and the standard error of that mean.
-  var mean: (bytes: Double, standardError: Double) { running.withLock { ($0.mean, $0.standardError) } }
+  var mean: (bytes: Double, standardError: Double) {
+    running.withLock { ($0.mean, $0.standardError) }
+  }
 }
 
 /// Mean and spread of a stream of numbers (Welford, 1962).
@@ -86,7 +91,9 @@ struct RunningMean: Sendable {
     squares += delta * (value - mean)
   }
 
-  var standardError: Double { count > 1 ? (squares / Double(count - 1) / Double(count)).squareRoot() : 0 }
+  var standardError: Double {
+    count > 1 ? (squares / Double(count - 1) / Double(count)).squareRoot() : 0
+  }
 
   /// The mean for an entry that need not be measured: after 64 measurements, and only while the mean is known to 2 %.
   mutating func skip(oneIn: Int) -> UInt64? {

@@ -8,7 +8,9 @@ enum WeakFields {
     var current: UnsafeRawPointer? = unsafeBitCast(type, to: UnsafeRawPointer.self)
     // The superclass is the second word; classes of Swift have kind 0 where there is no Objective-C.
     while let metadata = current, metadata.load(as: UInt.self) == 0 {
-      guard let descriptor = metadata.load(fromByteOffset: 40, as: UnsafeRawPointer?.self) else { break }
+      guard let descriptor = metadata.load(fromByteOffset: 40, as: UnsafeRawPointer?.self) else {
+        break
+      }
       names.formUnion(weakNames(descriptor))
       current = metadata.load(fromByteOffset: 8, as: UnsafeRawPointer?.self)
     }
@@ -22,7 +24,9 @@ enum WeakFields {
     guard recordSize >= 12, count < 10_000 else { return [] }
     return (0..<count).compactMap { index in
       let record = fields + 16 + index * recordSize
-      guard let type = relative(record + 4), let name = relative(record + 8), isWeak(type) else { return nil }
+      guard let type = relative(record + 4), let name = relative(record + 8), isWeak(type) else {
+        return nil
+      }
       return String(cString: name.assumingMemoryBound(to: CChar.self))
     }
   }

@@ -9,9 +9,9 @@
 /// The cache's view of a clock: ticks since the cache was made.
 ///
 /// The system's clock is read in its coarse form (on Linux some nanoseconds a reading, 1 to 4 ms fine), because a look-up itself takes only
-/// some twenty. Any other `Clock` is asked as it is.
+/// some twenty. A class, because copies of closures are counted. Any other `Clock` is asked as it is.
 @usableFromInline
-struct CacheTime: Sendable {
+final class CacheTime: Sendable {
   /// A tick is 2^shift nanoseconds: about 1 ms, or more where lifetimes of weeks are set.
   @usableFromInline let shift: UInt64
   private let start: UInt64
@@ -51,7 +51,8 @@ struct CacheTime: Sendable {
     #else
       clock_gettime(CLOCK_MONOTONIC, &time)
     #endif
-    return UInt64(bitPattern: Int64(time.tv_sec)) &* 1_000_000_000 &+ UInt64(bitPattern: Int64(time.tv_nsec))
+    return UInt64(bitPattern: Int64(time.tv_sec)) &* 1_000_000_000
+      &+ UInt64(bitPattern: Int64(time.tv_nsec))
   }
 
   /// Nanoseconds since the cache was made; a clock that went back before that counts as 0.

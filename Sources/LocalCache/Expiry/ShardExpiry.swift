@@ -37,7 +37,9 @@ struct ShardExpiry {
   }
 
   @inlinable @inline(__always)
-  func isOver(_ deadline: UInt32, now: UInt64) -> Bool { deadline != CacheTime.never && relative(now) >= deadline }
+  func isOver(_ deadline: UInt32, now: UInt64) -> Bool {
+    deadline != CacheTime.never && relative(now) >= deadline
+  }
 
   /// A hit: moves the end where entries live on by being used.
   @inlinable @inline(__always)
@@ -56,36 +58,44 @@ struct ShardExpiry {
     var end = UInt64(UInt32.max)
     if afterAccess != 0 { end = min(end, UInt64(now) + UInt64(afterAccess)) }
     if afterWrite != 0 { end = min(end, UInt64(written) + UInt64(afterWrite)) }
-    return end >= UInt64(UInt32.max) - 2 ? CacheTime.never : UInt32(end + 1) & ~Self.fixedBit
+    // The time of writing was rounded down: one tick more, so that nothing ends early.
+    return end >= UInt64(UInt32.max) - 4 ? CacheTime.never : UInt32(end + 2) & ~Self.fixedBit
   }
 
   /// Notes the time of a write and when the entry ends. A lifetime of its own replaces the cache's.
   @usableFromInline
   mutating func write<Key, Value>(
-    _ id: UInt32, _ times: (now: UInt64, lifetime: UInt32?), table: EntryTable<Key, Value>, wheel: inout TimerWheel
+    _ id: UInt32, _ times: (now: UInt64, lifetime: UInt32?), table: EntryTable<Key, Value>,
+    wheel: inout TimerWheel
   ) {
+    if times.now > base, times.now - base > UInt64(UInt32.max) / 2 { rebase(times.now, table: table, wheel: &wheel) }
     let written = relative(times.now)
     table.written(id).pointee = written
     guard isActive, let end = table.lifetime(id) else { return }
     let deadline: UInt32
     if let lifetime = times.lifetime {
-      deadline = lifetime == CacheTime.never ? lifetime : (written &+ shortened(lifetime)) | Self.fixedBit
+      deadline =
+        lifetime == CacheTime.never ? lifetime : (written &+ shortened(lifetime) &+ 1) | Self.fixedBit
     } else {
       let latest = combined(now: written, written: written)
       if jitter > 0, latest != CacheTime.never {
-        deadline = (written &+ shortened(latest &- written)) | (afterAccess == 0 ? Self.fixedBit : 0)
+        deadline =
+          (written &+ shortened(latest &- written)) | (afterAccess == 0 ? Self.fixedBit : 0)
       } else {
         deadline = latest
       }
     }
     end.pointee.deadline = deadline
     cancel(id, table: table, wheel: &wheel)
-    if deadline != CacheTime.never { wheel.schedule(id, deadline: base + UInt64(deadline), in: table) }
+    if deadline != CacheTime.never {
+      wheel.schedule(id, deadline: base + UInt64(deadline), in: table)
+    }
   }
 
   /// Moves the end of an entry to `lifetime` from now, but not nearer.
   mutating func prolongOnce<Key, Value>(
-    _ id: UInt32, now: UInt64, lifetime: UInt32, table: EntryTable<Key, Value>, wheel: inout TimerWheel
+    _ id: UInt32, now: UInt64, lifetime: UInt32, table: EntryTable<Key, Value>,
+    wheel: inout TimerWheel
   ) {
     guard let end = table.lifetime(id), end.pointee.deadline != CacheTime.never else { return }
     let deadline = min(relative(now) &+ lifetime, UInt32.max - 2) | Self.fixedBit
@@ -111,7 +121,9 @@ struct ShardExpiry {
   }
 
   /// Entries that are over; what only came up early goes back into the wheel.
-  mutating func due<Key, Value>(now: UInt64, table: EntryTable<Key, Value>, wheel: inout TimerWheel) -> [UInt32] {
+  mutating func due<Key, Value>(now: UInt64, table: EntryTable<Key, Value>, wheel: inout TimerWheel)
+    -> [UInt32]
+  {
     if now > base, now - base > UInt64(UInt32.max) / 2 { rebase(now, table: table, wheel: &wheel) }
     var over: [UInt32] = []
     for id in wheel.advance(to: now, in: table) {
@@ -126,20 +138,25 @@ struct ShardExpiry {
   }
 
   /// Moves the origin of the numbers before they run out. Linear in the number of scheduled entries; once in some weeks.
-  private mutating func rebase<Key, Value>(_ now: UInt64, table: EntryTable<Key, Value>, wheel: inout TimerWheel) {
+  private mutating func rebase<Key, Value>(
+    _ now: UInt64, table: EntryTable<Key, Value>, wheel: inout TimerWheel
+  ) {
     let shift = UInt32(min(now - base, UInt64(UInt32.max)))
     let scheduled = wheel.drain(in: table)
     for id in scheduled {
       guard let lifetime = table.lifetime(id) else { continue }
       let deadline = lifetime.pointee.deadline
       if deadline != CacheTime.never {
-        lifetime.pointee.deadline = (deadline > shift ? deadline - shift : 0) & ~Self.fixedBit | deadline & Self.fixedBit
+        lifetime.pointee.deadline =
+          (deadline > shift ? deadline - shift : 0) & ~Self.fixedBit | deadline & Self.fixedBit
       }
       table.written(id).pointee -= min(table.written(id).pointee, shift)
     }
-    base += UInt64(shift)
+    base = now
     for id in scheduled {
-      guard let deadline = table.lifetime(id)?.pointee.deadline, deadline != CacheTime.never else { continue }
+      guard let deadline = table.lifetime(id)?.pointee.deadline, deadline != CacheTime.never else {
+        continue
+      }
       wheel.schedule(id, deadline: base + UInt64(deadline), in: table)
     }
   }

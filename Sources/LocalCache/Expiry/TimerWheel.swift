@@ -26,13 +26,16 @@ struct TimerWheel {
 
   private func slot(_ deadline: UInt64) -> Int {
     let deadline = max(deadline, time)
-    for (level, shift) in Self.shifts.enumerated() where deadline >> shift &- time >> shift < Self.slots {
+    for (level, shift) in Self.shifts.enumerated()
+    where deadline >> shift &- time >> shift < Self.slots {
       return level * Int(Self.slots) + Int(deadline >> shift & (Self.slots - 1))
     }
     return heads.count - 1
   }
 
-  mutating func schedule<Key, Value>(_ id: UInt32, deadline: UInt64, in table: EntryTable<Key, Value>) {
+  mutating func schedule<Key, Value>(
+    _ id: UInt32, deadline: UInt64, in table: EntryTable<Key, Value>
+  ) {
     guard let links = table.lifetime(id) else { return }
     let slot = slot(deadline)
     let first = heads[slot]
@@ -67,7 +70,8 @@ struct TimerWheel {
       guard to > from || level == 0 else { break }
       // The list of the current slot is looked at too: its entries may end before the slot does.
       for step in 0...min(to - from, Self.slots - 1) {
-        collect(level * Int(Self.slots) + Int((from + step) & (Self.slots - 1)), in: table, into: &due)
+        collect(
+          level * Int(Self.slots) + Int((from + step) & (Self.slots - 1)), in: table, into: &due)
       }
       if level == Self.shifts.count - 1 { collect(heads.count - 1, in: table, into: &due) }
     }

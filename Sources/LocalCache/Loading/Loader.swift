@@ -54,7 +54,8 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
   /// The value that the load gives. `store` puts it into the cache before anybody gets it.
   func value(
-    for key: Key, _ load: @escaping @Sendable (Key) async throws -> Value, store: @escaping @Sendable (Value) -> Void
+    for key: Key, _ load: @escaping @Sendable (Key) async throws -> Value,
+    store: @escaping @Sendable (Value) -> Void
   ) async throws -> Value {
     if LoadContext.isLoading(key, in: self) {
       throw LocalCacheError.reentrantLoad(cache: cache, key: "\(key)")
@@ -75,7 +76,8 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
   /// Loads in the background unless a load is on its way.
   func refresh(
-    _ key: Key, _ load: @escaping @Sendable (Key) async throws -> Value, store: @escaping @Sendable (Value) -> Void,
+    _ key: Key, _ load: @escaping @Sendable (Key) async throws -> Value,
+    store: @escaping @Sendable (Value) -> Void,
     failed: @escaping @Sendable () -> Void = {}
   ) {
     state.withLock { state in
@@ -106,7 +108,8 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
   private func join(
     _ key: Key, _ waiter: UInt64, _ continuation: CheckedContinuation<Value, any Error>,
-    _ load: @escaping @Sendable (Key) async throws -> Value, _ store: @escaping @Sendable (Value) -> Void
+    _ load: @escaping @Sendable (Key) async throws -> Value,
+    _ store: @escaping @Sendable (Value) -> Void
   ) {
     state.withLock { state in
       if state.flights[key] == nil {
@@ -121,9 +124,14 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
   /// One who waits gives up. The last one to go takes the load with him.
   private func leave(_ key: Key, _ waiter: UInt64) {
-    let (continuation, task) = state.withLock { state -> (CheckedContinuation<Value, any Error>?, Task<Void, Never>?) in
-      guard let continuation = state.flights[key]?.waiters.removeValue(forKey: waiter) else { return (nil, nil) }
-      guard let flight = state.flights[key], flight.waiters.isEmpty, !flight.isKept else { return (continuation, nil) }
+    let (continuation, task) = state.withLock {
+      state -> (CheckedContinuation<Value, any Error>?, Task<Void, Never>?) in
+      guard let continuation = state.flights[key]?.waiters.removeValue(forKey: waiter) else {
+        return (nil, nil)
+      }
+      guard let flight = state.flights[key], flight.waiters.isEmpty, !flight.isKept else {
+        return (continuation, nil)
+      }
       state.flights[key] = nil
       return (continuation, flight.task)
     }
@@ -135,7 +143,9 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     _ key: Key, _ number: UInt64, _ load: @escaping @Sendable (Key) async throws -> Value,
     _ store: @escaping @Sendable (Value) -> Void, _ failed: @escaping @Sendable () -> Void
   ) -> Task<Void, Never> {
-    let context = LoadContext(loader: ObjectIdentifier(self), key: AnyHashable(UncheckedKey(key)), outer: LoadContext.current)
+    let context = LoadContext(
+      loader: ObjectIdentifier(self), key: AnyHashable(UncheckedKey(key)),
+      outer: LoadContext.current)
     return Task.detached { [self] in
       let begin = ContinuousClock.now
       // The time limit is a task of its own: a load that does not heed cancellation would keep a task group waiting.
@@ -177,8 +187,12 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
       case .failure(let error):
         state.failed += 1
         if let lifetime = settings.failureLifetime, !(error is CancellationError) {
-          if state.failures.count >= 10_000 { state.failures = state.failures.filter { $0.value.until > .now } }
-          if state.failures.count < 10_000 { state.failures[key] = Failure(error: error, until: .now + lifetime) }
+          if state.failures.count >= 10_000 {
+            state.failures = state.failures.filter { $0.value.until > .now }
+          }
+          if state.failures.count < 10_000 {
+            state.failures[key] = Failure(error: error, until: .now + lifetime)
+          }
         }
       }
       return flight
@@ -207,7 +221,9 @@ final class LoadContext: @unchecked Sendable {
     self.outer = outer
   }
 
-  static func isLoading<Key: Hashable & Sendable, Value>(_ key: Key, in loader: Loader<Key, Value>) -> Bool {
+  static func isLoading<Key: Hashable & Sendable, Value>(_ key: Key, in loader: Loader<Key, Value>)
+    -> Bool
+  {
     let wanted = AnyHashable(UncheckedKey(key))
     var context = current
     while let present = context {

@@ -29,7 +29,8 @@ final class CacheBlock: @unchecked Sendable {
     static let distinctKeys = 64, loads = 72, loadNanoseconds = 80
     static let advice = 88, hitRatio = 96, neededHitRatio = 104, smallerSize = 112, updated = 120
     static let shards = 128, shardCount = 136, shardStride = 140
-    static let hitsOffset = 144, missesOffset = 148, insertionsOffset = 152, evictedOffset = 156, expiredOffset = 160
+    static let hitsOffset = 144, missesOffset = 148, insertionsOffset = 152, evictedOffset = 156,
+      expiredOffset = 160
     static let entriesOffset = 164
     static let nameLength = 188, name = 192, nameCapacity = 128
   }
@@ -91,16 +92,24 @@ extension LocalCache {
     typealias Field = CacheBlock.Field
     let first = shard(at: 0)
     let base = UnsafeRawPointer(first)
-    func offset<Number>(_ pointer: UnsafePointer<Number>) -> UInt32 { UInt32(UnsafeRawPointer(pointer) - base) }
+    func offset<Number>(_ pointer: UnsafePointer<Number>) -> UInt32 {
+      UInt32(UnsafeRawPointer(pointer) - base)
+    }
     block.store(UInt(bitPattern: base), Field.shards)
     block.store(UInt32(shardMask + 1), Field.shardCount)
     block.store(UInt32(shardStride), Field.shardStride)
     block.store(withUnsafePointer(to: &first.pointee.policy.hits) { offset($0) }, Field.hitsOffset)
-    block.store(withUnsafePointer(to: &first.pointee.policy.misses) { offset($0) }, Field.missesOffset)
-    block.store(withUnsafePointer(to: &first.pointee.counters.insertions) { offset($0) }, Field.insertionsOffset)
-    block.store(withUnsafePointer(to: &first.pointee.counters.evicted) { offset($0) }, Field.evictedOffset)
-    block.store(withUnsafePointer(to: &first.pointee.counters.expired) { offset($0) }, Field.expiredOffset)
-    block.store(withUnsafePointer(to: &first.pointee.index.count) { offset($0) }, Field.entriesOffset)
+    block.store(
+      withUnsafePointer(to: &first.pointee.policy.misses) { offset($0) }, Field.missesOffset)
+    block.store(
+      withUnsafePointer(to: &first.pointee.counters.insertions) { offset($0) },
+      Field.insertionsOffset)
+    block.store(
+      withUnsafePointer(to: &first.pointee.counters.evicted) { offset($0) }, Field.evictedOffset)
+    block.store(
+      withUnsafePointer(to: &first.pointee.counters.expired) { offset($0) }, Field.expiredOffset)
+    block.store(
+      withUnsafePointer(to: &first.pointee.index.count) { offset($0) }, Field.entriesOffset)
     block.store(UInt32(sizer.limitUnit.rawValue), Field.unit)
     block.store(UInt64(limit.amount), Field.limit)
   }

@@ -12,6 +12,7 @@ final class RateLimit: Sendable {
     let now = CacheTime.systemNanoseconds()
     let before = last.load(ordering: .relaxed)
     guard before == 0 || now &- before >= interval else { return false }
-    return last.compareExchange(expected: before, desired: max(now, 1), ordering: .relaxed).exchanged
+    return last.compareExchange(expected: before, desired: max(now, 1), ordering: .relaxed)
+      .exchanged
   }
 }

@@ -54,7 +54,16 @@ package struct EvictionPolicy {
   }
 
   package init(maximum: UInt64, configuration: Configuration = Configuration()) {
-    pool = NodePool()
+    self.init(
+      maximum: maximum, configuration: configuration, stride: MemoryLayout<PolicyNode>.stride,
+      alignment: MemoryLayout<PolicyNode>.alignment)
+  }
+
+  /// - Parameters:
+  ///   - stride: bytes of a slot; a node is its beginning.
+  ///   - alignment: of a slot.
+  init(maximum: UInt64, configuration: Configuration, stride: Int, alignment: Int) {
+    pool = NodePool(stride: stride, alignment: alignment)
     sketch = FrequencySketch(entries: 64)
     ring = .allocate(capacity: Int(ShadowCaches.ringCapacity))
     window = RecencyQueue(base: 0, pool: pool)
@@ -99,7 +108,7 @@ package struct EvictionPolicy {
   @inlinable @inline(__always)
   package mutating func recordHit(_ id: UInt32) {
     hits &+= 1
-    let node = pool[id]
+    let node = pool.entry(id)
     let seen = node.pointee.access & 255
     node.pointee.access = stampWord | (seen < 15 ? seen &+ 1 : 15)
     let hash = node.pointee.hash
@@ -122,7 +131,7 @@ package struct EvictionPolicy {
   /// A write to an entry that is there: recent again, but no hit.
   @usableFromInline
   package func touch(_ id: UInt32) {
-    let node = pool[id]
+    let node = pool.entry(id)
     node.pointee.access = stampWord | max(node.pointee.access & 255, 1)
   }
 
@@ -157,7 +166,9 @@ package struct EvictionPolicy {
       window.append(id, stamp: stamp, pool: pool)
       // In steady state there is nothing to do here; when the window has become smaller it gives way in small steps.
       var moves = 0
-      while window.weight > windowMaximum, window.count > 1, moves < 16, let oldest = lruFront(of: .window) {
+      while window.weight > windowMaximum, window.count > 1, moves < 16,
+        let oldest = lruFront(of: .window)
+      {
         move(oldest, to: .probation, stamp: stamp)
         moves += 1
       }
@@ -227,7 +238,9 @@ package struct EvictionPolicy {
   @usableFromInline
   package mutating func nextVictim(for incoming: UInt64) -> UInt32? {
     guard weight + incoming > maximum else { return nil }
-    if window.count > 0, window.weight + incoming > windowMaximum || probation.count + protected.count == 0 {
+    if window.count > 0,
+      window.weight + incoming > windowMaximum || probation.count + protected.count == 0
+    {
       guard let candidate = lruFront(of: .window) else { return mainVictim() }
       guard let victim = mainVictim() else { return candidate }
       if admits(candidate, over: victim) {
@@ -265,7 +278,9 @@ package struct EvictionPolicy {
       guard access & 255 != 0 else { return id }
       flushHits(id)
       move(id, to: .protected, stamp: access >> 8)
-      while protected.weight > protectedMaximum, protected.count > 1, let demoted = lruFront(of: .protected) {
+      while protected.weight > protectedMaximum, protected.count > 1,
+        let demoted = lruFront(of: .protected)
+      {
         move(demoted, to: .probation, stamp: stamp)
       }
     }
@@ -345,7 +360,8 @@ package struct EvictionPolicy {
     guard full > shadowedEntries + shadowedEntries / 2 || full < shadowedEntries / 2 else { return }
     shadowedEntries = full
     shadows?.deallocate()
-    let capacity = min(max(full / 8, 16), 512)
+    // A model is searched from end to end, so its size is also what an access costs; a large cache has enough traffic to pay for more.
+    let capacity = max(16, min(full / 8, 128), min(full / 128, 512))
     shadows = ShadowCaches(capacity: capacity, share: windowShare)
     let share = min(Double(capacity) / Double(max(full, 1)), 1)
     sampleThreshold = UInt32(min(Double(UInt32.max) * share, Double(UInt32.max)))

@@ -40,45 +40,64 @@ enum Segment: UInt8 {
 
 /// Nodes in chunks of 64 that never move, addressed by a 32-bit identifier; freed ones are linked through `next`.
 ///
-/// The first `reserved` identifiers are list heads of the policy and have no entry.
+/// A node may be the beginning of a larger slot whose rest belongs to the pool's user. The first `reserved` identifiers are list heads of the
+/// policy: they have memory of their own and no slot.
 @usableFromInline
 struct NodePool {
   @usableFromInline static let chunkShift: UInt32 = 6
   @usableFromInline static let chunkSize: UInt32 = 64
   @usableFromInline static let reserved: UInt32 = 128
+  private static var firstChunk: Int { Int(reserved >> chunkShift) }
 
-  @usableFromInline var chunks: UnsafeMutablePointer<UnsafeMutablePointer<PolicyNode>>
-  @usableFromInline var chunkCount: Int
+  @usableFromInline var chunks: UnsafeMutablePointer<UnsafeMutableRawPointer>
+  /// Bytes from one slot to the next.
+  @usableFromInline let stride: Int
+  private let alignment: Int
+  private let heads: UnsafeMutablePointer<PolicyNode>
+  private var chunkCount: Int
   private var chunkCapacity: Int
-  private var free: UInt32
+  private var free: UInt32 = 0
   /// Identifiers below this have been handed out at least once.
   @usableFromInline var highWater: UInt32
 
-  init() {
+  init(stride: Int, alignment: Int) {
+    self.stride = stride
+    self.alignment = alignment
+    heads = .allocate(capacity: Int(Self.reserved))
+    heads.initialize(repeating: Self.emptyNode, count: Int(Self.reserved))
     chunkCapacity = 4
     chunks = .allocate(capacity: 4)
-    chunkCount = 0
-    free = 0
+    chunkCount = Self.firstChunk
     highWater = Self.reserved
-    addChunk()
-    addChunk()
   }
 
   /// The owner ends the life of the memory; the value itself is a handle.
   func deallocate() {
-    for index in 0..<chunkCount { chunks[index].deallocate() }
+    for index in Self.firstChunk..<chunkCount { chunks[index].deallocate() }
     chunks.deallocate()
+    heads.deallocate()
   }
 
-  @inlinable @inline(__always)
+  private static var emptyNode: PolicyNode {
+    PolicyNode(hash: 0, previous: 0, next: 0, weightAndSegment: 0, access: 0)
+  }
+
+  /// The node of an entry or of a list head.
   subscript(_ id: UInt32) -> UnsafeMutablePointer<PolicyNode> {
-    chunks[Int(id >> Self.chunkShift)] + Int(id & (Self.chunkSize &- 1))
+    id < Self.reserved ? heads + Int(id) : entry(id)
+  }
+
+  /// The node of an entry.
+  @inlinable @inline(__always)
+  func entry(_ id: UInt32) -> UnsafeMutablePointer<PolicyNode> {
+    (chunks[Int(id &>> Self.chunkShift)] + Int(id & (Self.chunkSize &- 1)) &* stride)
+      .assumingMemoryBound(to: PolicyNode.self)
   }
 
   mutating func allocate() -> UInt32 {
     if free != 0 {
       let id = free
-      free = self[id].pointee.next
+      free = entry(id).pointee.next
       return id
     }
     let id = highWater
@@ -88,31 +107,33 @@ struct NodePool {
   }
 
   mutating func release(_ id: UInt32) {
-    self[id].pointee.weightAndSegment = 0
-    self[id].pointee.next = free
+    entry(id).pointee.weightAndSegment = 0
+    entry(id).pointee.next = free
     free = id
   }
 
-  /// Gives all chunks but the list heads' back; only when no entry is left.
+  /// Gives all chunks back; only when no entry is left.
   mutating func releaseAll() {
-    for index in 2..<max(chunkCount, 2) { chunks[index].deallocate() }
-    chunkCount = 2
+    for index in Self.firstChunk..<chunkCount { chunks[index].deallocate() }
+    chunkCount = Self.firstChunk
     free = 0
     highWater = Self.reserved
   }
 
   private mutating func addChunk() {
     if chunkCount == chunkCapacity {
-      let larger = UnsafeMutablePointer<UnsafeMutablePointer<PolicyNode>>.allocate(capacity: chunkCapacity * 2)
-      larger.moveInitialize(from: chunks, count: chunkCount)
+      let larger = UnsafeMutablePointer<UnsafeMutableRawPointer>.allocate(
+        capacity: chunkCapacity * 2)
+      (larger + Self.firstChunk).moveInitialize(
+        from: chunks + Self.firstChunk, count: chunkCount - Self.firstChunk)
       chunks.deallocate()
       chunks = larger
       chunkCapacity *= 2
     }
-    let chunk = UnsafeMutablePointer<PolicyNode>.allocate(capacity: Int(Self.chunkSize))
-    chunk.initialize(
-      repeating: PolicyNode(hash: 0, previous: 0, next: 0, weightAndSegment: 0, access: 0), count: Int(Self.chunkSize))
-    chunks[chunkCount] = chunk
+    let size = Int(Self.chunkSize)
+    let chunk = UnsafeMutableRawPointer.allocate(byteCount: size * stride, alignment: alignment)
+    chunk.initializeMemory(as: UInt8.self, repeating: 0, count: size * stride)
+    (chunks + chunkCount).initialize(to: chunk)
     chunkCount += 1
   }
 }

@@ -36,7 +36,8 @@ package struct ShadowCaches {
     windows = Self.shares.map { max(1, Int((Double(capacity) * $0).rounded())) }
     scores = Array(repeating: 0, count: models)
     sketch = FrequencySketch(entries: capacity)
-    current = Self.shares.indices.min { abs(Self.shares[$0] - share) < abs(Self.shares[$1] - share) } ?? 0
+    current =
+      Self.shares.indices.min { abs(Self.shares[$0] - share) < abs(Self.shares[$1] - share) } ?? 0
   }
 
   package func deallocate() {
@@ -126,10 +127,13 @@ package struct ShadowCaches {
     return false
   }
 
-  private mutating func demoteOldest(_ stamps: UnsafeMutablePointer<UInt32>, _ used: Int, _ model: Int) {
+  private mutating func demoteOldest(
+    _ stamps: UnsafeMutablePointer<UInt32>, _ used: Int, _ model: Int
+  ) {
     var oldest = -1
     var age: UInt32 = .max
-    for slot in 0..<used where stamps[slot] & Self.windowBit != 0 && stamps[slot] & ~Self.windowBit < age {
+    for slot in 0..<used
+    where stamps[slot] & Self.windowBit != 0 && stamps[slot] & ~Self.windowBit < age {
       age = stamps[slot] & ~Self.windowBit
       oldest = slot
     }

@@ -61,16 +61,29 @@ extension LocalCache where Key: Codable, Value: Codable {
     guard let size = attributes?[.size] as? Int, size <= maximumSize.bytes + 4096 else {
       return .ignored("\(path) is larger than \(maximumSize), or cannot be looked at")
     }
-    guard let file = try? Data(contentsOf: URL(fileURLWithPath: path)) else { return .ignored("\(path) cannot be read") }
-    let parts = file.split(separator: UInt8(ascii: "\n"), maxSplits: 2, omittingEmptySubsequences: false)
-    guard parts.count == 3, parts[0].elementsEqual(Self.heading.utf8) else { return .ignored("\(path) is no snapshot of this version") }
-    let numbers = String(decoding: parts[1], as: UTF8.self).split(separator: " ").compactMap { UInt64($0) }
-    guard numbers.count == 2, numbers[0] == Self.checksum(Data(parts[2])) else { return .ignored("\(path) is damaged: its checksum does not fit") }
+    guard let file = try? Data(contentsOf: URL(fileURLWithPath: path)) else {
+      return .ignored("\(path) cannot be read")
+    }
+    let parts = file.split(
+      separator: UInt8(ascii: "\n"), maxSplits: 2, omittingEmptySubsequences: false)
+    guard parts.count == 3, parts[0].elementsEqual(Self.heading.utf8) else {
+      return .ignored("\(path) is no snapshot of this version")
+    }
+    let numbers = String(decoding: parts[1], as: UTF8.self).split(separator: " ").compactMap {
+      UInt64($0)
+    }
+    guard numbers.count == 2, numbers[0] == Self.checksum(Data(parts[2])) else {
+      return .ignored("\(path) is damaged: its checksum does not fit")
+    }
     let decoder = JSONDecoder()
     var restored = 0
     for line in parts[2].split(separator: UInt8(ascii: "\n")) {
-      guard let entry = try? decoder.decode(Entry.self, from: Data(line)) else { return .ignored("\(path) holds other types of keys or values") }
-      let lifetime = entry.seconds.map { Duration.milliseconds(Int64(min(max($0, 0.001), 1e12) * 1000)) }
+      guard let entry = try? decoder.decode(Entry.self, from: Data(line)) else {
+        return .ignored("\(path) holds other types of keys or values")
+      }
+      let lifetime = entry.seconds.map {
+        Duration.milliseconds(Int64(min(max($0, 0.001), 1e12) * 1000))
+      }
       if set(entry.value, for: entry.key, lifetime: lifetime) { restored += 1 }
     }
     return .restored(restored)
@@ -80,13 +93,16 @@ extension LocalCache where Key: Codable, Value: Codable {
     let now = time.now
     return locked(shard(at: index)) { shard in
       var entries: [Entry] = []
-      shard.pointee.forEach { id in
+      shard.pointee.visitEntries { id in
         guard !shard.pointee.isOver(id, now: now) else { return }
         let record = shard.pointee.table[id].pointee
         let deadline = shard.pointee.table.lifetime(id)?.pointee.deadline ?? CacheTime.never
-        let left = deadline == CacheTime.never ? nil : UInt64(deadline - shard.pointee.expiry.relative(now))
+        let left =
+          deadline == CacheTime.never ? nil : UInt64(deadline - shard.pointee.expiry.relative(now))
         entries.append(
-          Entry(key: record.key, value: record.value, seconds: left.map { time.duration(ticks: $0).secondsAsDouble }))
+          Entry(
+            key: record.key, value: record.value,
+            seconds: left.map { time.duration(ticks: $0).secondsAsDouble }))
       }
       return entries
     }

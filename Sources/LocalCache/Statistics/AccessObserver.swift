@@ -13,9 +13,11 @@ final class AccessObserver: Sendable {
   let distinctKeys = HyperLogLog()
   private let log: Mutex<AccessLog>
 
-  init(isOn: Bool) {
+  /// `entries` is how many may be expected: decides how many keys are sampled until that is known.
+  init(isOn: Bool, entries: Int) {
     self.isOn = isOn
-    threshold = Atomic(isOn ? AccessLog.hotThreshold : 0)
+    entryEstimate = Atomic(entries)
+    threshold = Atomic(isOn ? AccessLog.threshold(entries: entries) : 0)
     log = Mutex(AccessLog())
   }
 
@@ -33,21 +35,27 @@ final class AccessObserver: Sendable {
   func missed(_ hash: UInt64) {
     guard isOn else { return }
     distinctKeys.add(hash)
-    if observes(hash) { note(.init(key: UInt32(truncatingIfNeeded: hash), kind: .miss, weight: 0), age: nil) }
+    if observes(hash) {
+      note(.init(key: UInt32(truncatingIfNeeded: hash), kind: .miss, weight: 0), age: nil)
+    }
   }
 
   @usableFromInline
   func stored(_ hash: UInt64, weight: UInt64) {
     guard isOn else { return }
     distinctKeys.add(hash)
-    if observes(hash) { note(.init(key: UInt32(truncatingIfNeeded: hash), kind: .stored, weight: weight), age: nil) }
+    if observes(hash) {
+      note(.init(key: UInt32(truncatingIfNeeded: hash), kind: .stored, weight: weight), age: nil)
+    }
   }
 
   private func note(_ record: AccessLog.Record, age: UInt32?) {
     log.withLock { log in
       log.append(record, age: age)
       guard log.isFull else { return }
-      threshold.store(log.turn(entries: entryEstimate.load(ordering: .relaxed)), ordering: .relaxed)
+      let current = threshold.load(ordering: .relaxed)
+      threshold.store(
+        log.turn(entries: entryEstimate.load(ordering: .relaxed), current: current), ordering: .relaxed)
       // Only starts a task: this may run under a shard's lock.
       onTurn.withLock { $0?() }
     }
@@ -57,7 +65,7 @@ final class AccessObserver: Sendable {
   let onTurn = Mutex<(@Sendable () -> Void)?>(nil)
 
   /// Entries in the cache, as of the last look: decides how many keys to sample.
-  let entryEstimate = Atomic<Int>(0)
+  let entryEstimate: Atomic<Int>
 
   /// A copy of what was noted, oldest first, and the share of keys that it stands for.
   func sample() -> AccessSample {
@@ -66,7 +74,9 @@ final class AccessObserver: Sendable {
   }
 
   /// Mean time from a miss of a sampled key to the write that followed it, as far as any was seen.
-  var meanLoadTime: Duration? { log.withLock { $0.loadTime.count > 0 ? .nanoseconds(Int64($0.loadTime.mean)) : nil } }
+  var meanLoadTime: Duration? {
+    log.withLock { $0.loadTime.count > 0 ? .nanoseconds(Int64($0.loadTime.mean)) : nil }
+  }
 
   var distinctCount: Int { isOn ? distinctKeys.count : 0 }
 
@@ -140,17 +150,28 @@ struct AccessLog {
     if let age { ages[UInt32.bitWidth - age.leadingZeroBitCount] += 1 }
   }
 
-  /// Now and then: the threshold that gives as many keys as are wanted.
-  mutating func turn(entries: Int) -> UInt32 {
+  /// Now and then: the threshold that gives as many keys as are wanted. With fewer keys the older notes are still good, without the others;
+  /// for more keys they have to begin anew, so that happens only where it matters.
+  mutating func turn(entries: Int, current: UInt32) -> UInt32 {
     sinceTurn = 0
     turns += 1
-    let share = Self.wantedKeys / Double(max(entries, 1))
-    return share >= 1.0 / 16 ? Self.hotThreshold : max(UInt32(Double(UInt32.max) * share), 1)
+    let wanted = Self.threshold(entries: entries)
+    guard wanted > current else { return wanted }
+    guard wanted / 2 > current else { return current }
+    ring.removeAll(keepingCapacity: true)
+    next = 0
+    return wanted
+  }
+
+  static func threshold(entries: Int) -> UInt32 {
+    let share = wantedKeys / Double(max(entries, 1))
+    return share >= 1.0 / 16 ? hotThreshold : max(UInt32(Double(UInt32.max) * share), 1)
   }
 
   func sample(threshold: UInt32) -> AccessSample {
     let ordered = ring.count < Self.capacity ? ring[...] : ring[next...] + ring[..<next]
     return AccessSample(
-      records: ordered.filter { $0.key < threshold }, rate: max(Double(threshold) / Double(UInt32.max), 1e-9))
+      records: ordered.filter { $0.key < threshold },
+      rate: max(Double(threshold) / Double(UInt32.max), 1e-9))
   }
 }

@@ -57,12 +57,16 @@ public struct CacheStatistics: Sendable {
 extension LocalCache {
   /// Entries in the cache, including those that are over and not yet removed. Takes every shard's lock for a moment.
   public var count: Int {
-    (0...shardMask).reduce(0) { sum, index in sum + locked(shard(at: index)) { $0.pointee.policy.count } }
+    (0...shardMask).reduce(0) { sum, index in
+      sum + locked(shard(at: index)) { $0.pointee.policy.count }
+    }
   }
 
   /// What the entries count against the limit, in its unit: bytes, entries or weight.
   public var weight: Int {
-    let units = (0...shardMask).reduce(0 as UInt64) { sum, index in sum + locked(shard(at: index)) { $0.pointee.policy.weight } }
+    let units = (0...shardMask).reduce(0 as UInt64) { sum, index in
+      sum + locked(shard(at: index)) { $0.pointee.policy.weight }
+    }
     return Int(clamping: units * bound.unit)
   }
 

@@ -57,7 +57,9 @@ struct VerdictModel {
 
   func verdict() -> CacheVerdict {
     let hit = statistics.hitRatio
-    let bytes = statistics.limit.unit == .bytes && statistics.entries > 0 ? Double(statistics.weight) / Double(statistics.entries) : 64
+    let bytes =
+      statistics.limit.unit == .bytes && statistics.entries > 0
+      ? Double(statistics.weight) / Double(statistics.entries) : 64
     let overhead = Self.missSeconds + Self.missSecondsPerByte * bytes
     let needed = loadTime.map { load in
       // h * hit + (1 - h) * (load + overhead) < load
@@ -68,19 +70,24 @@ struct VerdictModel {
     let used = min(max(statistics.weight, 1), max(statistics.limit.amount, 1))
     let smaller = curve.smallestSize(keeping: 0.97, ofHitsAt: used).map { ($0.size, $0.hitRatio) }
     let best = curve.points.map(\.hitRatio).max() ?? 0
-    let larger = curve.points.first { $0.size > statistics.limit.amount && $0.hitRatio >= best - 0.01 }
+    let larger = curve.points.first {
+      $0.size > statistics.limit.amount && $0.hitRatio >= best - 0.01
+    }
     let isFull = statistics.evicted > 0
     let growth = isFull && best >= current + 0.03 ? larger.map { ($0.size, $0.hitRatio) } : nil
     let pooled = 1 - (1 - statistics.repeatRatio) * power(8, growthOfKeys - 1)
     let advice = advice(hit, needed, smaller: smaller, larger: growth, used: used, pooled: pooled)
     return CacheVerdict(
-      advice: advice, hitRatio: hit, neededHitRatio: needed, repeatRatio: statistics.repeatRatio, loadTime: loadTime,
-      missOverhead: .nanoseconds(Int64(overhead * 1e9)), smallerSize: smaller, largerSize: growth, pooledHitRatio: pooled,
+      advice: advice, hitRatio: hit, neededHitRatio: needed, repeatRatio: statistics.repeatRatio,
+      loadTime: loadTime,
+      missOverhead: .nanoseconds(Int64(overhead * 1e9)), smallerSize: smaller, largerSize: growth,
+      pooledHitRatio: pooled,
       reasons: reasons(advice, hit, needed, smaller, growth, pooled))
   }
 
   private func advice(
-    _ hit: Double, _ needed: Double?, smaller: (Int, Double)?, larger: (Int, Double)?, used: Int, pooled: Double
+    _ hit: Double, _ needed: Double?, smaller: (Int, Double)?, larger: (Int, Double)?, used: Int,
+    pooled: Double
   ) -> CacheVerdict.Advice {
     guard statistics.requests >= Self.fewestRequests else { return .tooEarly }
     // Without a timed load: a cache that cannot hit one time in ten is not worth asking about.
@@ -94,7 +101,9 @@ struct VerdictModel {
     return .keep
   }
 
-  private func power(_ base: Double, _ exponent: Double) -> Double { (base.logarithm * exponent).exponential }
+  private func power(_ base: Double, _ exponent: Double) -> Double {
+    (base.logarithm * exponent).exponential
+  }
 
   private func percent(_ ratio: Double) -> String { "\((ratio * 1000).rounded() / 10) %" }
 
@@ -107,18 +116,25 @@ struct VerdictModel {
   }
 
   private func reasons(
-    _ advice: CacheVerdict.Advice, _ hit: Double, _ needed: Double?, _ smaller: (Int, Double)?, _ larger: (Int, Double)?,
+    _ advice: CacheVerdict.Advice, _ hit: Double, _ needed: Double?, _ smaller: (Int, Double)?,
+    _ larger: (Int, Double)?,
     _ pooled: Double
   ) -> [String] {
-    guard advice != .tooEarly else { return ["only \(statistics.requests) look-ups so far; ask again later."] }
+    guard advice != .tooEarly else {
+      return ["only \(statistics.requests) look-ups so far; ask again later."]
+    }
     var reasons = ["\(percent(hit)) of \(statistics.requests) look-ups hit."]
     if let needed, let loadTime {
       reasons.append("With loads of \(loadTime) the cache pays from \(percent(needed)) on.")
     }
     if advice == .remove {
-      reasons.append("No cache could hit more than \(percent(statistics.repeatRatio)): the other keys had never been asked for before.")
+      reasons.append(
+        "No cache could hit more than \(percent(statistics.repeatRatio)): the other keys had never been asked for before."
+      )
     }
-    if let smaller, advice != .remove { reasons.append("\(size(smaller.0)) would hit \(percent(smaller.1)).") }
+    if let smaller, advice != .remove {
+      reasons.append("\(size(smaller.0)) would hit \(percent(smaller.1)).")
+    }
     if let larger { reasons.append("\(size(larger.0)) would hit \(percent(larger.1)).") }
     if advice == .shareAcrossProcesses {
       reasons.append("Eight processes with one cache would hit about \(percent(pooled)).")
@@ -134,7 +150,8 @@ extension LocalCache {
     let sample = observer.sample()
     let loadTime = statistics.loads > 0 ? statistics.meanLoadTime : observer.meanLoadTime
     return VerdictModel(
-      statistics: statistics, curve: MissRatioCurve(sample: sample, limit: bound.maximum, unit: bound.unit),
+      statistics: statistics,
+      curve: MissRatioCurve(sample: sample, limit: bound.maximum, unit: bound.unit),
       loadTime: loadTime, growthOfKeys: sample.growthOfKeys
     ).verdict()
   }

@@ -23,8 +23,11 @@ final class HyperLogLog: @unchecked Sendable {
     // The seeded hash is used elsewhere by halves; mixing makes this use independent of those.
     let mixed = (hash ^ hash >> 32) &* 0xD6E8_FEB8_6659_FD93
     let register = registers + Int(mixed >> (64 - Self.bits))
-    let rank = UInt8(truncatingIfNeeded: (mixed << Self.bits | 1 << (Self.bits - 1)).leadingZeroBitCount + 1)
-    if register.pointee.load(ordering: .relaxed) < rank { register.pointee.store(rank, ordering: .relaxed) }
+    let rank = UInt8(
+      truncatingIfNeeded: (mixed << Self.bits | 1 << (Self.bits - 1)).leadingZeroBitCount + 1)
+    if register.pointee.load(ordering: .relaxed) < rank {
+      register.pointee.store(rank, ordering: .relaxed)
+    }
   }
 
   /// The estimate. Linear in the number of registers.
@@ -38,7 +41,9 @@ final class HyperLogLog: @unchecked Sendable {
     }
     let size = Double(Self.size)
     let estimate = 0.7213 / (1 + 1.079 / size) * size * size / sum
-    if estimate <= 2.5 * size, zeros > 0 { return Int((size * (size / Double(zeros)).logarithm).rounded()) }
+    if estimate <= 2.5 * size, zeros > 0 {
+      return Int((size * (size / Double(zeros)).logarithm).rounded())
+    }
     return Int(estimate.rounded())
   }
 }

@@ -24,7 +24,8 @@ public struct MissRatioCurve: Sendable {
     for point in points {
       if size <= point.size {
         let width = Double(max(point.size - before.size, 1))
-        return before.ratio + (point.hitRatio - before.ratio) * Double(max(size - before.size, 0)) / width
+        return before.ratio + (point.hitRatio - before.ratio) * Double(max(size - before.size, 0))
+          / width
       }
       before = (point.size, point.hitRatio)
     }
@@ -39,7 +40,9 @@ public struct MissRatioCurve: Sendable {
 }
 
 extension MissRatioCurve {
-  static let shares: [Double] = [0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.25, 1.5, 2, 3, 4]
+  static let shares: [Double] = [
+    0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.25, 1.5, 2, 3, 4,
+  ]
 
   /// - Parameters:
   ///   - limit: in units of the policy; `unit` is how much one of them is.
@@ -50,7 +53,8 @@ extension MissRatioCurve {
     points = sizes.indices.map { index in
       Point(
         size: Int(clamping: sizes[index] * unit),
-        hitRatio: requests.policyHitRatio(at: Double(sizes[index]) * sample.rate), lruHitRatio: lru[index])
+        hitRatio: requests.policyHitRatio(at: Double(sizes[index]) * sample.rate),
+        lruHitRatio: lru[index])
     }
     sampledRequests = requests.counted
   }

@@ -6,7 +6,6 @@
 struct Shard<Key: Hashable, Value>: ~Copyable {
   @usableFromInline let lock = ShardLock()
   @usableFromInline var index = SlotIndex()
-  @usableFromInline var table: EntryTable<Key, Value>
   @usableFromInline var policy: EvictionPolicy
   @usableFromInline var expiry: ShardExpiry
   @usableFromInline var counters = ShardCounters()
@@ -14,9 +13,14 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   /// Whether removed entries are wanted: for a listener, or because their end runs code.
   @usableFromInline let reportsRemovals: Bool
 
-  init(maximum: UInt64, policy configuration: EvictionPolicy.Configuration, expiry: ShardExpiry, reportsRemovals: Bool) {
-    table = EntryTable(hasLifetimes: expiry.isActive)
-    policy = EvictionPolicy(maximum: maximum, configuration: configuration)
+  init(
+    maximum: UInt64, policy configuration: EvictionPolicy.Configuration, expiry: ShardExpiry,
+    reportsRemovals: Bool
+  ) {
+    policy = EvictionPolicy(
+      maximum: maximum, configuration: configuration,
+      stride: EntryTable<Key, Value>.stride(hasLifetimes: expiry.isActive),
+      alignment: EntryTable<Key, Value>.alignment)
     self.expiry = expiry
     wheel = TimerWheel(now: 0)
     self.reportsRemovals = reportsRemovals
@@ -24,10 +28,16 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   /// Ends the entries and frees the memory.
   mutating func deallocate() {
-    forEach { id in table[id].deinitialize(count: 1) }
-    table.deallocate()
+    visitEntries { id in table[id].deinitialize(count: 1) }
     index.deallocate()
     policy.deallocate()
+  }
+
+  /// The entries, as long as none is added.
+  @inlinable @inline(__always)
+  var table: EntryTable<Key, Value> {
+    EntryTable(
+      chunks: policy.pool.chunks, stride: policy.pool.stride, hasLifetimes: expiry.isActive)
   }
 
   // MARK: Looking
@@ -40,9 +50,11 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   /// Calls the closure with the identifier of each entry.
   @inlinable
-  func forEach(_ body: (UInt32) -> Void) {
+  func visitEntries(_ body: (UInt32) -> Void) {
     let idMask = (1 as UInt32) &<< index.idBits &- 1
-    for place in 0..<Int(index.capacity) where index.slots[place] != 0 { body(index.slots[place] & idMask) }
+    for place in 0..<Int(index.capacity) where index.slots[place] != 0 {
+      body(index.slots[place] & idMask)
+    }
   }
 
   // MARK: Changing
@@ -57,7 +69,8 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   /// Puts a value in. Room is made before: the sum of weights does not exceed the bound at any moment.
   @inlinable
   mutating func store(
-    _ value: Value, for key: Key, hash: UInt32, weight: UInt64, times: (now: UInt64, lifetime: UInt32?), pinned: Bool?,
+    _ value: Value, for key: Key, hash: UInt32, weight: UInt64,
+    times: (now: UInt64, lifetime: UInt32?), pinned: Bool?,
     _ removals: inout Removals<Key, Value>
   ) -> StoreResult {
     var isPinned = pinned ?? false
@@ -76,7 +89,6 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     while let victim = policy.nextVictim(for: weight) { remove(victim, .size, &removals) }
     guard policy.hasRoom(for: weight) else { return .noRoom }
     let id = policy.insert(hash: hash, weight: weight, pinned: isPinned)
-    table.reserve(id)
     table[id].initialize(to: .init(key: key, value: value))
     index.add(id, hash: hash, pool: policy.pool)
     expiry.write(id, times, table: table, wheel: &wheel)
@@ -85,9 +97,12 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   }
 
   @inlinable
-  mutating func replace(_ id: UInt32, by value: Value, weight: UInt64, _ removals: inout Removals<Key, Value>) {
+  mutating func replace(
+    _ id: UInt32, by value: Value, weight: UInt64, _ removals: inout Removals<Key, Value>
+  ) {
     if reportsRemovals {
-      removals.append(.init(key: table[id].pointee.key, value: table[id].pointee.value, cause: .replaced))
+      removals.append(
+        .init(key: table[id].pointee.key, value: table[id].pointee.value, cause: .replaced))
     }
     table[id].pointee.value = value
     policy.setWeight(weight, of: id)
@@ -97,7 +112,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   @inlinable
   mutating func remove(_ id: UInt32, _ cause: RemovalCause, _ removals: inout Removals<Key, Value>) {
-    index.remove(id, hash: policy.pool[id].pointee.hash, pool: policy.pool)
+    index.remove(id, hash: policy.pool.entry(id).pointee.hash, pool: policy.pool)
     if expiry.isActive { expiry.cancel(id, table: table, wheel: &wheel) }
     counters.count(cause)
     policy.remove(id)
@@ -113,7 +128,6 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   /// An empty shard holds no memory for entries.
   @usableFromInline
   mutating func releaseMemory() {
-    table.releaseAll()
     policy.removeAll()
     index.removeAll()
     wheel.removeAll()
@@ -122,7 +136,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @usableFromInline
   mutating func removeAll(_ cause: RemovalCause, _ removals: inout Removals<Key, Value>) {
     var ids: [UInt32] = []
-    forEach { ids.append($0) }
+    visitEntries { ids.append($0) }
     for id in ids { remove(id, cause, &removals) }
   }
 

@@ -23,7 +23,9 @@ struct ShardLock: ~Copyable {
 
   @inlinable @inline(__always)
   func lock() {
-    if !state.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged { lockSlowly() }
+    if !state.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged {
+      lockSlowly()
+    }
   }
 
   @inlinable @inline(__always)
@@ -46,7 +48,8 @@ struct ShardLock: ~Copyable {
       let borrowing = borrower.load(ordering: .relaxed)
       precondition(
         borrowing == 0 || borrowing != Self.currentThread,
-        "LocalCache: the closure of withValue uses the same cache; take what it needs out of the closure first")
+        "LocalCache: the closure of withValue uses the same cache; take what it needs out of the closure first"
+      )
       if rounds < 96 {
         sched_yield()
       } else {

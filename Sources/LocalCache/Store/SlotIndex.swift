@@ -90,7 +90,7 @@ struct SlotIndex {
       if place == capacity { place = 0 }
       let slot = slots[Int(place)]
       if slot == 0 { break }
-      let wanted = home(pool[slot & idMask].pointee.hash)
+      let wanted = home(pool.entry(slot & idMask).pointee.hash)
       // May the entry at `place` go back to the gap? Only if its own place is not after the gap.
       let fromHome = place >= wanted ? place - wanted : place + capacity - wanted
       let fromGap = place >= gap ? place - gap : place + capacity - gap
@@ -105,7 +105,9 @@ struct SlotIndex {
   /// A table a third larger. Linear in the number of entries.
   private mutating func grow(pool: NodePool) {
     var larger = capacity + capacity / 3
-    while UInt64(count + 1) * 5 > UInt64(larger) * 4 || pool.highWater >> Self.bits(for: larger) != 0 {
+    while UInt64(count + 1) * 5 > UInt64(larger) * 4
+      || pool.highWater >> Self.bits(for: larger) != 0
+    {
       larger += larger / 3
     }
     rebuild(capacity: larger, pool: pool)
@@ -122,7 +124,7 @@ struct SlotIndex {
     count = 0
     for place in 0..<Int(oldCapacity) where old[place] != 0 {
       let id = old[place] & idMask
-      insert(id, hash: pool[id].pointee.hash)
+      insert(id, hash: pool.entry(id).pointee.hash)
     }
     old.deallocate()
   }

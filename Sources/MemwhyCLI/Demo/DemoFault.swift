@@ -38,7 +38,7 @@ enum DemoFault: String, CaseIterable, ExpressibleByArgument, Codable, Sendable {
     case .stream: "audit records in the stream"
     case .cLeak: "C objects that are not given back"
     case .threads: "threads that never end"
-    case .fragmentation: "small receipts between freed buffers"
+    case .fragmentation: "small headers between freed rows"
     }
   }
 }

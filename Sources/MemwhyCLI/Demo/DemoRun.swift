@@ -65,7 +65,10 @@ struct DemoRun {
       if showsReport { say(line) }
     }
     progress.finish()
-    if showsReport { Terminal.output(render(outcome.report)) }
+    if showsReport {
+      Terminal.output(render(outcome.report))
+      if let html { say("the same as a page: \(html)") }
+    }
     return outcome
   }
 

@@ -9,7 +9,9 @@ func line(_ name: String, _ values: [Double], _ unit: String) {
   print(name.padding(toLength: 44, withPad: " ", startingAt: 0) + cells + "  " + unit)
 }
 
-func fullCache<V>(_ make: (Int) -> V, _ configuration: LocalCache<Int, V>.Configuration = .init(), limit: CacheLimit = .entries(200_000)) -> LocalCache<Int, V> {
+func fullCache<V>(
+  _ make: (Int) -> V, _ configuration: LocalCache<Int, V>.Configuration = .init(), limit: CacheLimit = .entries(200_000)
+) -> LocalCache<Int, V> {
   let cache = LocalCache<Int, V>(name: "benchmark", limit: limit, configuration: configuration)
   for key in 0..<entries { cache.set(make(key), for: key) }
   return cache
@@ -70,7 +72,13 @@ do {
   nonisolated(unsafe) var dictionary = LockedDictionary<Int>()
   inserts("Mutex<Dictionary>", { dictionary.set($0, $0) }, fresh: { dictionary = LockedDictionary<Int>() })
   nonisolated(unsafe) var cache = LocalCache<Int, Int>(name: "", limit: .entries(200_000))
-  inserts("LocalCache, room enough", { cache.set($0, for: $0) }, fresh: { cache = LocalCache(name: "", limit: .entries(200_000)) })
-  inserts("LocalCache, 64 MiB", { cache.set($0, for: $0) }, fresh: { cache = LocalCache(name: "", limit: .bytes(.mebibytes(64))) })
-  inserts("LocalCache, evicting", { cache.set($0, for: $0) }, fresh: { cache = LocalCache(name: "", limit: .entries(50_000)) })
+  inserts(
+    "LocalCache, room enough", { cache.set($0, for: $0) },
+    fresh: { cache = LocalCache(name: "", limit: .entries(200_000)) })
+  inserts(
+    "LocalCache, 64 MiB", { cache.set($0, for: $0) },
+    fresh: { cache = LocalCache(name: "", limit: .bytes(.mebibytes(64))) })
+  inserts(
+    "LocalCache, evicting", { cache.set($0, for: $0) }, fresh: { cache = LocalCache(name: "", limit: .entries(50_000)) }
+  )
 }

@@ -27,6 +27,32 @@ void activity_agent_free(struct activity_agent *agent) {
   free(agent);
 }
 
+// Headers of all rows, so that none is lost.
+struct header {
+  struct header *next;
+  char title[40];
+};
+static struct header *headers;
+
+size_t activity_report(size_t bytes) {
+  enum { count = 256 };
+  char *rows[count];
+  size_t kept = 0;
+  for (int i = 0; i < count; i++) {
+    rows[i] = malloc(bytes + sizeof(struct header));
+    if (rows[i]) memset(rows[i], 1, bytes);
+  }
+  for (int i = 0; i < count; i++) {
+    // What is cut off becomes free, with this header below it and the next row's above.
+    struct header *header = rows[i] ? realloc(rows[i], sizeof(struct header)) : NULL;
+    if (!header) continue;
+    header->next = headers;
+    headers = header;
+    kept++;
+  }
+  return kept;
+}
+
 void activity_touch_stack(size_t bytes) {
   volatile char stack[bytes > 0 ? bytes : 1];
   for (size_t i = 0; i < bytes; i += 1024) stack[i] = 1;

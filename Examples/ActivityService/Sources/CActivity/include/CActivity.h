@@ -12,6 +12,9 @@ struct activity_agent {
 struct activity_agent *activity_agent_parse(const char *header, size_t length);
 void activity_agent_free(struct activity_agent *agent);
 
+/// Makes a report of 256 rows of so many bytes, then shrinks each row to its header, which is kept for good. Returns the headers kept.
+size_t activity_report(size_t bytes);
+
 /// Writes to so many bytes of the calling thread's stack, as real work does: they stay in memory as long as the thread.
 void activity_touch_stack(size_t bytes);
 

@@ -1,27 +1,22 @@
+import CActivity
 import Synchronization
 
-/// Reports are put together out of buffers that are larger every time; between two buffers a small receipt is kept for good. What is
-/// free between the receipts is too small for the next report.
+/// Reports out of rows that are larger every time; of each row a C library keeps a small header for good. What is free between two headers
+/// is too small for a row of the next report.
 struct FragmentationFault: Fault {
   private final class State: Sendable {
-    let receipts = Mutex<[[UInt8]]>([])
-    let wave = Atomic<Int>(0)
+    let requests = Atomic<Int>(0)
+    /// Headers that are kept. The lock is also the library's, which knows no threads.
+    let headers = Mutex(0)
   }
 
   private let state = State()
-  var count: Int { state.receipts.withLock { $0.count } }
+  var count: Int { state.headers.withLock { $0 } }
 
   func request(_ user: Int64, agent: String) async {
-    let wave = state.wave.add(1, ordering: .relaxed).newValue
-    guard wave % 50 == 0 else { return }
-    let size = 1_024 + wave / 50 * 48 % 48_000
-    var buffers: [[UInt8]] = []
-    var receipts: [[UInt8]] = []
-    for _ in 0..<256 {
-      buffers.append([UInt8](repeating: 4, count: size))
-      receipts.append([UInt8](repeating: 5, count: 24))
-    }
-    state.receipts.withLock { $0 += receipts }
-    withExtendedLifetime(buffers) {}
+    let number = state.requests.add(1, ordering: .relaxed).newValue
+    guard number % 100 == 0 else { return }
+    let size = 2_048 + number / 100 * 32 % 30_000
+    state.headers.withLock { $0 += activity_report(size) }
   }
 }

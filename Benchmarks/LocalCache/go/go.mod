@@ -1,0 +1,3 @@
+module cachebenchmark
+
+go 1.19
