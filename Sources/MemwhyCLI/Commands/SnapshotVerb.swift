@@ -36,7 +36,8 @@ struct SnapshotVerb: ParsableCommand {
     _ = try HoldersPipeline.answer(target.request(verb: "snapshot"), progress: progress) { holders, image, _, _ in
       snapshot = Snapshot(
         toolVersion: Version.current, process: image.name, pid: image.pid, time: Date().timeIntervalSince1970,
-        retained: try holders.holders(cut: Self.cut, showContents: showContents), census: holders.analysis.census, tasks: try holders.tasks())
+        retained: try holders.holders(cut: Self.cut, showContents: showContents), census: holders.analysis.census,
+        tasks: try holders.tasks())
     }
     progress.finish()
     guard let snapshot else { return }
