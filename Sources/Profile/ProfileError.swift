@@ -23,7 +23,7 @@ public enum ProfileError: Error, Hashable, Sendable, CustomStringConvertible {
     case .malformed(let path, let what):
       "\(path) is damaged: \(what); take it again, or copy it again in binary mode"
     case .tooLarge(let path, let limit):
-      "\(path) unpacks to more than \(limit >> 20) MiB; if you trust it, allow more with --max-size"
+      "\(path) unpacks to more than \(limit < 1 << 20 ? "\(limit) bytes" : "\(limit >> 20) MiB"); if you trust it, allow more with --max-size"
     case .missingTool(let path, let tool):
       "\(path) is compressed with \(tool), which is not installed; install it, or unpack the file elsewhere"
     case .badPattern(let option, let pattern, let what):
