@@ -76,8 +76,6 @@ public struct SampleTable: Sendable {
     }
   }
 
-  mutating func setValue(_ index: Int, _ type: Int, _ value: Int64) { values[index * valuesPerSample + type] = value }
-
   func isZero(_ index: Int) -> Bool { values(index).allSatisfy { $0 == 0 } }
 }
 
