@@ -61,7 +61,7 @@ struct CorpusTests {
   static func capture(_ pid: Int32, time: Int64, findsWaste: Bool = false) throws -> HeapFacts {
     let (image, process) = try ProcessImage.frozen(pid: pid)
     defer { process.release() }
-    let mapped = try #require(MappedMemory.all(of: pid))
+    let mapped = try #require(MappedMemory.all(of: pid, copiedTo: process.copyPid))
     let symbols = ImageSymbols(image)
     let holders = try HeapInspection.holders(image, symbols: symbols)
     let analysis = holders.analysis
@@ -69,6 +69,24 @@ struct CorpusTests {
     var facts = HeapFacts(analysis, time: time, books: books, threads: image.threads.count, pause: nil)
     try facts.add(holders, findsWaste: findsWaste)
     return facts
+  }
+
+  /// A service that grows by megabytes a second has more by the time that its mappings are read: the books are those of its copy.
+  @Test func residentMemoryIsThatOfTheSnapshot() throws {
+    let program = try SteppedProgram(try TestProgram.path("causes", Self.build), ["native-leak"])
+    for _ in 0..<4 { _ = try program.turn() }
+    let (_, process) = try ProcessImage.frozen(pid: program.pid)
+    defer { process.release() }
+    func anonymous(_ mapped: [MappedMemory]?) -> UInt64 { mapped?.reduce(0) { $0 + $1.anonymous } ?? 0 }
+    let before = anonymous(MappedMemory.all(of: program.pid, copiedTo: process.copyPid))
+    let beforeTurns = anonymous(MappedMemory.all(of: program.pid))
+    for _ in 0..<40 { _ = try program.turn() }
+    #expect(anonymous(MappedMemory.all(of: program.pid)) > beforeTurns + (1 << 20))
+    let after = try #require(MappedMemory.all(of: program.pid, copiedTo: process.copyPid))
+    #expect(anonymous(after) == before)
+    // Pages of files are not in a copy, and count all the same.
+    let files = after.filter(\.mapping.isFile).reduce(0) { $0 + $1.resident - min($1.anonymous, $1.resident) }
+    #expect(files > 1 << 20)
   }
 
   /// Three days of ten-minute turns with a restart in between: the floor stays, the days do not matter.

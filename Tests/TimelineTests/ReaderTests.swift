@@ -17,6 +17,26 @@ struct ReaderTests {
     return try body(folder)
   }
 
+  @Test func memoryKeptFromCopiesIsTheRunningProcesses() throws {
+    func smaps(_ rows: [(range: String, path: String, resident: Int, anonymous: Int, flags: String)]) -> [MappedMemory]
+    {
+      let text = rows.map {
+        "\($0.range) rw-p 00000000 00:00 0 \($0.path)\nRss: \($0.resident) kB\nAnonymous: \($0.anonymous) kB\nVmFlags: rd wr \($0.flags)\n"
+      }
+      return MappedMemory.parse(Array(text.joined().utf8))
+    }
+    let running = smaps([
+      ("1000-9000", "", 32, 32, "ac"), ("a000-b000", "/lib/x.so", 4, 1, "ac"), ("c000-d000", "", 4, 4, "wf"),
+      ("e000-f000", "", 3, 3, "dc"), ("20000-21000", "", 4, 4, "ac"),
+    ])
+    let copied = smaps([
+      ("1000-9000", "", 8, 8, "ac"), ("a000-b000", "/lib/x.so", 1, 1, "ac"), ("c000-d000", "", 0, 0, "wf"),
+    ])
+    let joined = MappedMemory.joined(running: running, copied: copied)
+    #expect(joined.map(\.mapping.start) == [0x1000, 0xa000, 0xc000, 0xe000])
+    #expect(joined.map { $0.resident >> 10 } == [8, 4, 4, 3])
+  }
+
   @Test func readsVersionTwo() throws {
     let files = [
       "a/memory.max": "4096000\n", "a/b/memory.max": "max\n", "a/b/memory.current": "3000000\n",

@@ -8,7 +8,7 @@ extension ResidentBooks {
   /// Closes the books of one snapshot.
   ///
   /// - Parameters:
-  ///   - mapped: the target's mappings with their resident bytes, read while the snapshot was taken.
+  ///   - mapped: the target's mappings with their resident bytes at the instant of the snapshot.
   ///   - present: resident ranges of private anonymous memory of the snapshot, sorted; nil where only whole mappings are known.
   /// O(blocks + pages + mappings).
   public init(

@@ -1,6 +1,7 @@
 import Malloc
 import Measurement
 import ProcessImage
+import Timeline
 
 /// An image, and what has to be let go when it is read.
 struct ImageSource {
@@ -62,6 +63,13 @@ struct ImageSource {
 
   /// Resident ranges of private anonymous memory; nil where only the mappings are known.
   var presentRanges: [Range<UInt64>]? { frozen?.presentPages.ranges }
+
+  /// Resident memory by mapping, at the instant of the image; where there is no copy, now. nil for a core file.
+  var mapped: [MappedMemory]? {
+    guard let pid = image.pid else { return nil }
+    if let frozen, let mapped = MappedMemory.all(of: pid, copiedTo: frozen.copyPid) { return mapped }
+    return MappedMemory.all(of: pid)
+  }
 
   /// Ends the copy. Safe to call twice.
   ///

@@ -33,8 +33,7 @@ struct Pipeline: Analyzer {
     // However this ends: the copy must not outlive the command.
     defer { source.release() }
     let time = Clocks.milliseconds
-    // At once: what the process maps changes while its copy is read.
-    let mapped = source.image.pid.flatMap { MappedMemory.all(of: $0) }
+    let mapped = source.mapped
     clock.finish("image")
     progress.update("reading symbols")
     let symbols = ImageSymbols(source.image, debugDirectories: request.debugDirectories)

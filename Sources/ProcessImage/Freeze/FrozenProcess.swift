@@ -48,6 +48,9 @@ public final class FrozenProcess: Sendable {
     }
   }
 
+  /// Process id of the copy, for what procfs says of its memory. Gone after `release`.
+  public var copyPid: Int32 { copy.child }
+
   /// Why the copy was given up before `release`, as a sentence; nil while all is well.
   public var failure: String? {
     switch copy.outcome {

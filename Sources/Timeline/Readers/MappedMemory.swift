@@ -6,12 +6,17 @@ public struct MappedMemory: Sendable, Hashable {
   public var resident: UInt64
   public var anonymous: UInt64
   public var swap: UInt64
+  /// `MADV_DONTFORK` or `MADV_WIPEONFORK`: a copy of the process does not have these pages.
+  public var isKeptFromCopies: Bool
 
-  public init(mapping: Mapping, resident: UInt64, anonymous: UInt64, swap: UInt64 = 0) {
+  public init(
+    mapping: Mapping, resident: UInt64, anonymous: UInt64, swap: UInt64 = 0, isKeptFromCopies: Bool = false
+  ) {
     self.mapping = mapping
     self.resident = resident
     self.anonymous = anonymous
     self.swap = swap
+    self.isKeptFromCopies = isKeptFromCopies
   }
 
   /// All mappings of a process. The kernel walks its page tables for it: about as long as a freeze takes, without any stop.
@@ -19,6 +24,35 @@ public struct MappedMemory: Sendable, Hashable {
     guard let bytes = try? contents(of: "/proc/\(pid)/smaps") else { return nil }
     let result = parse(bytes)
     return result.isEmpty ? nil : result
+  }
+
+  /// All mappings of a process at the instant of its copy: a service that grows by megabytes a second is not what it was by the time
+  /// that its copy is read.
+  ///
+  /// - Parameter copy: a copy-on-write copy of process `pid`, which runs on.
+  public static func all(of pid: Int32, copiedTo copy: Int32) -> [MappedMemory]? {
+    guard let running = all(of: pid), let copied = all(of: copy) else { return nil }
+    return joined(running: running, copied: copied)
+  }
+
+  /// A fork copies the pages that only this process has, and leaves out what can be fetched again: pages of files and of shared memory
+  /// (`vma_needs_copy` in Linux 6.1's mm/memory.c), and what was advised not to be copied. Those are taken from the running process.
+  static func joined(running: [MappedMemory], copied: [MappedMemory]) -> [MappedMemory] {
+    let now = Dictionary(running.map { ($0.mapping.start, $0) }, uniquingKeysWith: { first, _ in first })
+    var result = copied
+    for index in result.indices {
+      let entry = result[index]
+      guard let other = now[entry.mapping.start], other.mapping.end == entry.mapping.end else { continue }
+      if other.isKeptFromCopies {
+        result[index] = other
+      } else if !entry.mapping.isAnonymous {
+        let fetched = other.resident &- min(other.anonymous, other.resident)
+        result[index].resident = max(entry.resident, entry.anonymous &+ fetched)
+      }
+    }
+    let known = Set(copied.map(\.mapping.start))
+    result += running.filter { $0.isKeptFromCopies && !known.contains($0.mapping.start) }
+    return result.sorted { $0.mapping.start < $1.mapping.start }
   }
 
   /// Documentation/filesystems/proc.rst, smaps: a line as in maps, then `Key: number kB` lines.
@@ -37,6 +71,10 @@ public struct MappedMemory: Sendable, Hashable {
       if let value = number(line, "Rss:") { result[last].resident = value }
       if let value = number(line, "Anonymous:") { result[last].anonymous = value }
       if let value = number(line, "Swap:") { result[last].swap = value }
+      if line.starts(with: Array("VmFlags:".utf8)) {
+        let flags = line.split(separator: UInt8(ascii: " "))
+        result[last].isKeptFromCopies = flags.contains { $0.elementsEqual("dc".utf8) || $0.elementsEqual("wf".utf8) }
+      }
     }
     return result
   }
