@@ -25,11 +25,22 @@ public struct ObjectType: Sendable, Hashable {
   public var name: String
   /// Where in the block references are.
   public var layout: ObjectLayout
+  /// Of classes: how far an actor.
+  public var actor: Actor
 
-  public init(kind: Kind, name: String, layout: ObjectLayout) {
+  public enum Actor: Sendable, Hashable {
+    case none
+    /// Runs on an executor of its own choice.
+    case custom
+    /// Keeps a queue of jobs in its first bytes: see `DefaultActor`.
+    case standard
+  }
+
+  public init(kind: Kind, name: String, layout: ObjectLayout, actor: Actor = .none) {
     self.kind = kind
     self.name = name
     self.layout = layout
+    self.actor = actor
   }
 }
 

@@ -199,6 +199,44 @@ struct HolderTests {
     }
   }
 
+  /// An actor that does not come to an end with a job: what it does, who waits for it, and that it alone keeps them.
+  @Test func jobsThatWaitForAnActor() throws {
+    let (sorted, incoming) = (120, 30)
+    let zoo = try start(["actors", "\(sorted)", "\(incoming)"])
+    defer { zoo.program.stop() }
+    let pid = "\(zoo.program.pid)"
+    let report = try #require(try answer(["tasks", pid]).tasks)
+    let actors = try #require(report.actors, "\(report)")
+    #expect(actors.count == 1, "\(actors)")
+    let mailbox = try #require(actors.first)
+    #expect(mailbox.type.hasSuffix("Mailbox") && mailbox.heldBy?.hasPrefix("main.mailbox") ?? false, "\(mailbox)")
+    #expect(mailbox.summary.jobs == sorted + incoming && mailbox.summary.running == 1, "\(mailbox)")
+    #expect(mailbox.summary.longestWaiting?.contains("deliver") ?? false, "\(mailbox)")
+    #expect(mailbox.summary.waiting.map(\.jobs) == [sorted, incoming], "\(mailbox)")
+    for (function, count) in [("deliver", sorted), ("collect", incoming)] {
+      let group = try #require(report.groups.first { $0.functions.first?.contains(function) ?? false })
+      #expect(group.tasks == count && group.queuedOn == mailbox.type && group.lost == 0, "\(group)")
+      // Each its own, however long the queue.
+      #expect(group.holds.contains { $0.type == "[Int] storage" && $0.blocks == count }, "\(group)")
+    }
+    let text = try MemwhyBinary.run(["tasks", pid]).output.replacing("\n       ", with: " ")
+    #expect(text.contains("Mailbox: running; \(sorted + incoming) jobs wait, the longest in"), "\(text)")
+
+    let retained = try #require(try answer(["retained", pid]).retained)
+    func all(_ holder: Holder) -> [Holder] { [holder] + holder.children.flatMap(all) }
+    let holder = try #require(retained.holders.flatMap(all).first { $0.actors?.jobs ?? 0 > 0 }, "\(retained)")
+    #expect(holder.name.hasPrefix("actor ") && holder.name.hasSuffix("Mailbox"), "\(holder.name)")
+    let waiting = holder.children.filter { $0.field == "[queued]" && $0.name.hasPrefix("task suspended in") }
+    // A word of a stack may lead to the one or other as well.
+    #expect(waiting.reduce(0) { $0 + $1.count } >= sorted + incoming - 6, "\(holder.children.map(\.name))")
+
+    let idle = try answer(["path", "0x" + String(zoo.number("unused"), radix: 16), pid]).paths
+    #expect(
+      idle?.actors?.actors == 1 && idle?.actors?.jobs == 0 && idle?.actors?.running == 0, "\(String(describing: idle))")
+    let shown = try MemwhyBinary.run(["path", "Mailbox", pid])
+    #expect(shown.output.contains("2 actors, 1 running; 150 jobs wait"), "\(shown.output)\(shown.errors)")
+  }
+
   /// Of one object alone: the element, the integer key, the field.
   @Test func pathsWithPositions() throws {
     let zoo = try start(["incident", "40", "10", "boxed"])

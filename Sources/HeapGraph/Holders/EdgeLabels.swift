@@ -82,6 +82,7 @@ struct EdgeLabels: Sendable {
     case (.value, .hashTable(_, _, let value)): return "[value]" + path(value?.slots ?? [])
     case (.field, .fixed(_, let slots)):
       if label.offset == 8 { return " (weak reference count)" }
+      if type.actor == .standard, DefaultActor.storage.contains(UInt64(label.offset)) { return "[queued]" }
       return path(slots)
     case (.field, .taskSlab), (.field, .task):
       guard label.offset > 0, label.offset <= frames.functions.count else { return "" }

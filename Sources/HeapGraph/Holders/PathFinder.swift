@@ -46,6 +46,8 @@ public struct PathReport: Sendable, Hashable, Codable {
   public var bytes: UInt64
   /// Objects that no root leads to.
   public var unreachable: Int
+  /// Of actors that keep a queue of jobs.
+  public var actors: ActorSummary?
   /// Most objects first.
   public var groups: [PathGroup]
 }
@@ -106,6 +108,11 @@ extension HeapHolders {
       reason: "it lies outside the heap, in \(mapping.path.isEmpty ? "anonymous memory" : mapping.path)")
   }
 
+  private func actorSummary(_ blocks: [UInt32]) throws -> ActorSummary? {
+    guard let first = blocks.first, references.heap.type(Int(first)).actor == .standard else { return nil }
+    return try actors.get().summary(blocks.lazy.map { Int($0) })
+  }
+
   private func report(_ blocks: [UInt32], subject: String, positions: ElementPositions?) throws -> PathReport {
     let search = paths
     let heap = references.heap
@@ -114,7 +121,7 @@ extension HeapHolders {
     let groups = try shapes.groups(reached)
     return PathReport(
       subject: subject, objects: blocks.count, bytes: blocks.reduce(0) { $0 + heap.blocks.size(Int($1)) },
-      unreachable: blocks.count - reached.count, groups: groups)
+      unreachable: blocks.count - reached.count, actors: try actorSummary(reached), groups: groups)
   }
 }
 

@@ -12,6 +12,7 @@ struct PathText {
     if report.unreachable > 0 {
       head += "; no pointer leads to \(Count(report.unreachable)) of them (memwhy leaks)"
     }
+    if let actors = report.actors { head += "; " + ActorText.line(actors) }
     var lines = style.wrap(TextStyle.printable(head + "."))
     guard !options.quiet, !report.groups.isEmpty else { return lines }
     lines += ["", style.paint("PATHS FROM ROOTS", .heading)]
