@@ -108,6 +108,8 @@ public struct ReferenceSlot: Sendable, Hashable {
   public var path: String
   /// Declared type of the field where it is known.
   public var typeName: String
+  /// Of a word that is something else in another case of an enum; nil where there is no choice, or no telling.
+  public var choice: EnumChoice?
 
   public init(offset: Int, strength: Strength, path: String = "", typeName: String = "") {
     self.offset = offset

@@ -199,6 +199,29 @@ struct HolderTests {
     }
   }
 
+  /// Payloads whose word other cases use as well: the path names the case that the program put them in.
+  @Test(arguments: [false, true]) func casesOfEnums(stripped: Bool) throws {
+    let zoo = try start(["enums", "60"], strip: stripped)
+    defer { zoo.program.stop() }
+    let paths = try #require(try answer(["path", "Payload", "\(zoo.program.pid)"]).paths)
+    let cases = zoo.program.output.split(separator: "\n").filter { $0.hasPrefix("CASE ") }
+      .map { $0.split(separator: " ") }
+    #expect(cases.count == 22)
+    for line in cases {
+      // Variables of a stripped program have no names.
+      let place = stripped ? String(line[2].drop { $0 != "." && $0 != "[" }) : String(line[2])
+      let suffix = place.replacing("states[", with: "[").replacing("byNumber[", with: "[") + " -> main.Payload"
+      let variable = place.prefix { $0.isLetter }
+      let found = paths.groups.filter {
+        $0.text.hasSuffix(suffix) && (stripped || !place.contains("[") || $0.text.contains("main.\(variable) "))
+      }
+      let objects = found.reduce(0) { $0 + $1.objects }
+      // A word of the stack may lead to one as well.
+      #expect(abs(objects - (Int(line[1]) ?? -9)) <= 1, "\(line): \(paths.groups.map(\.text))")
+    }
+    #expect(!paths.groups.contains { $0.text.contains(".number") }, "\(paths.groups.map(\.text))")
+  }
+
   /// An actor that does not come to an end with a job: what it does, who waits for it, and that it alone keeps them.
   @Test func jobsThatWaitForAnActor() throws {
     let (sorted, incoming) = (120, 30)

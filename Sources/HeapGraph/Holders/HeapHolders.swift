@@ -54,7 +54,9 @@ public final class HeapHolders: @unchecked Sendable {
     for index in 0..<graph.rootCount where tree.vertex(blockCount + index) == nil { unreachedRoots += 1 }
     reachableBlocks = max(0, tree.count - 1 - (graph.rootCount - unreachedRoots))
     caches = try LocalCacheReader.find(image, blocks: heap.blocks, symbols: symbols)
-    labels = EdgeLabels(heap: heap, frames: AsyncFrameTable(references))
+    labels = EdgeLabels(
+      heap: heap, frames: AsyncFrameTable(references), taskLocals: TaskLocalNames(references, named),
+      cases: EnumCases(heap: heap, memory: references.memory))
   }
 
   /// The tree of holders.
