@@ -73,7 +73,14 @@ struct Pipeline: Analyzer {
       }
     }
     clock.finish("heap and graph")
-    let remarks = source.release()
+    var remarks: [String] = []
+    if request.triesTrim {
+      progress.update("trying a trim in the copy")
+      let trim = source.tryTrim(symbols, isGlibc: !analysis.heap.walk.arenas.isEmpty)
+      facts.books?.trimmed = trim.bytes
+      remarks.append(trim.remark)
+    }
+    remarks += source.release()
     clock.finish("release")
     var report = ReportModel(
       tool: ReportModel.Tool(version: Version.current), verb: request.verb, image: source.image, analysis: analysis,
