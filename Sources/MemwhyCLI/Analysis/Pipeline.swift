@@ -87,6 +87,7 @@ struct Pipeline: Analyzer {
       corePath: source.corePath, remarks: source.image.remarks + remarks + unheld, phases: clock.phases)
     report.time = time
     report.holders = tree
+    report.heap.trimmedBytes = facts.books?.trimmed
     return (report, facts)
   }
 }
