@@ -59,14 +59,14 @@ struct Pipeline: Analyzer {
       analysis, time: time, books: books, threads: source.image.threads.count,
       pause: source.image.freeze?.measuredPause)
     var unheld: [String] = []
-    var tree: ReportModel.Tree?
+    var held: HolderReport?
     if depth != .report {
       do {
         let graph = try HeapHolders(analysis: analysis, image: source.image, symbols: symbols) {
           progress.update("finding holders", $0)
         }
         try facts.add(graph, findsWaste: depth == .waste)
-        tree = ReportModel.Tree(try graph.holders(cut: request.findsHolders ? 0.001 : 0.005))
+        held = try graph.holders(cut: request.findsHolders ? 0.001 : 0.005)
       } catch {
         // Names are read from the copy; where that does not work, types still say what grew.
         unheld = ["who holds what could not be found: \(error)"]
@@ -86,7 +86,8 @@ struct Pipeline: Analyzer {
       tool: ReportModel.Tool(version: Version.current), verb: request.verb, image: source.image, analysis: analysis,
       corePath: source.corePath, remarks: source.image.remarks + remarks + unheld, phases: clock.phases)
     report.time = time
-    report.holders = tree
+    report.holders = held.map { ReportModel.Tree($0) }
+    report.localCaches = held?.localCaches
     report.heap.trimmedBytes = facts.books?.trimmed
     return (report, facts)
   }
