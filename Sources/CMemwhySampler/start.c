@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -81,6 +82,7 @@ static enum memwhy_start_result begin(int descriptor, uint64_t size, uint64_t in
   }
   memwhy_unwinder_prepare(needs_unwinder || memwhy_unwinder_only);
   memwhy_async_prepare();
+  memwhy_task_names_prepare();
   atomic_store(memwhy.ownership, 1);
   atomic_store((_Atomic uint32_t *)&memwhy.header->state, MEMWHY_STATE_RUNNING);
   atomic_store_explicit(&memwhy.is_active, true, memory_order_release);
@@ -88,10 +90,18 @@ static enum memwhy_start_result begin(int descriptor, uint64_t size, uint64_t in
   return MEMWHY_STARTED;
 }
 
-static bool malloc_is_ours(void) {
+/// Whether the program's allocations come to this sampler: because its malloc is the one that is found, or because the one that is found
+/// hands on to it, as another sampler does that is linked into the program.
+static bool is_called(void) {
   void *(*found)(size_t) = (void *(*)(size_t))dlsym(RTLD_DEFAULT, "malloc");
   // An executable need not export what it defines; then nobody else's was found either.
-  return !found || found == memwhy_own_malloc() || found == memwhy_real.malloc;
+  if (!found || found == memwhy_own_malloc() || found == memwhy_real.malloc) return true;
+  enum { size = 100 };
+  int64_t before = memwhy_countdown = 1000;
+  void *block = found(size);
+  bool has_counted = memwhy_countdown <= before - size;
+  free(block);
+  return has_counted;
 }
 
 // MARK: forks
@@ -128,7 +138,7 @@ static void watch_forks(void) {
 
 enum memwhy_start_result memwhy_sampler_start(int descriptor, uint64_t table_size, uint64_t interval) {
   memwhy_find_allocator();
-  if (!malloc_is_ours()) return MEMWHY_NOT_CALLED;
+  if (!is_called()) return MEMWHY_NOT_CALLED;
   if (atomic_load(&memwhy.is_active) || atomic_exchange(&was_started, true)) return MEMWHY_ALREADY_RUNNING;
   if (table_size == 0) table_size = MEMWHY_TABLE_DEFAULT_SIZE;
   enum memwhy_start_result result = MEMWHY_BAD_TABLE;

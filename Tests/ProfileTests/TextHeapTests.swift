@@ -45,7 +45,7 @@ import Testing
     let folded = try TopReport(session, options)
     #expect(
       folded.rows.map(\.name) == [
-        "Store.__allocating_init(count:) Store.swift:6", "static Store.load(id:) Store.swift:27",
+        "Store.__allocating_init(count:) (Store.swift:6)", "static Store.load(id:) Store.swift:27",
         "static Store.load(id:) Store.swift:9",
       ])
     #expect(folded.rows.first?.flat == 131_096)
@@ -67,7 +67,7 @@ import Testing
 
   @Test func sitesAreThePrograms() throws {
     let sites = try AllocationSites(try read("heaptrack.txt"))
-    #expect(sites.site(ofSample: 0) == "Store.__allocating_init(count:) Store.swift:6")
+    #expect(sites.site(ofSample: 0) == "Store.__allocating_init(count:) (Store.swift:6)")
     #expect(sites.stack(ofSample: 0).count == 3 && !sites.stack(ofSample: 0).contains { $0.contains("slowAlloc") })
     #expect(sites.site(ofSample: 99) == nil)
     // Without names there is nothing to say.

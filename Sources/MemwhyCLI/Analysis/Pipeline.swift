@@ -27,6 +27,10 @@ struct Pipeline: Analyzer {
     _ request: AnalysisRequest, progress: Progress, depth: Depth = .report
   ) throws(CLIError) -> (report: ReportModel, facts: HeapFacts) {
     var clock = PhaseClock()
+    let allocations =
+      request.verb == "heap"
+      ? nil : SampledAllocations(of: request.target, debugDirectories: request.debugDirectories, progress: progress)
+    if allocations != nil { clock.finish("allocations") }
     progress.update("taking an image")
     let start = Clocks.monotonic
     let source = try ImageSource.open(request, progress: progress)
@@ -37,9 +41,6 @@ struct Pipeline: Analyzer {
     clock.finish("image")
     progress.update("reading symbols")
     let symbols = ImageSymbols(source.image, debugDirectories: request.debugDirectories)
-    let allocations =
-      request.verb == "heap"
-      ? nil : SampledAllocations.read(source.image, before: start, debugDirectories: request.debugDirectories)
     clock.finish("symbols")
     let analysis: HeapAnalysis
     do {
@@ -47,7 +48,7 @@ struct Pipeline: Analyzer {
         source.image, symbols: symbols,
         options: HeapAnalysis.Options(
           findsLeaks: request.verb != "heap", keepsReferences: depth != .report,
-          allocations: allocations)
+          allocations: allocations?.stacks(before: start))
       ) { phase, share in progress.update(phase.rawValue, share) }
     } catch {
       throw source.explain(error)
@@ -80,6 +81,7 @@ struct Pipeline: Analyzer {
       corePath: source.corePath, remarks: source.image.remarks + remarks + unheld, phases: clock.phases)
     report.time = time
     report.holders = tree
+    if request.findsHolders { report.profile = allocations?.tree() }
     return (report, facts)
   }
 }

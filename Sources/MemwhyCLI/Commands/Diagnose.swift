@@ -51,6 +51,13 @@ struct Diagnose: ParsableCommand {
     completion: .file())
   var historyFile: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Show where memory was allocated by this heap profile; of a process under the sampler that is shown anyway.",
+      valueName: "file"),
+    completion: .file())
+  var profile: String?
+
   func validate() throws {
     if duration.nanoseconds < 1_000_000_000 {
       throw ValidationError("--for must be at least 1s; use --once for one look")
@@ -60,7 +67,7 @@ struct Diagnose: ParsableCommand {
   func run() throws {
     let isSingle = once || target.core != nil || target.freeze == .none
     try ReportingVerb.run(
-      "diagnose", target: target, output: output, findings: findings, page: page,
+      "diagnose", target: target, output: output, findings: findings, page: page, profile: profile,
       analyzer: isSingle
         ? Pipeline()
         : WholeAnalyzer(

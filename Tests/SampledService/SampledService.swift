@@ -1,0 +1,77 @@
+import Glibc
+import Measurement
+import MemwhyService
+
+// A service that samples itself and knows what it keeps. Writes its endpoints' answers into files, prints what a test has to find in
+// them, then READY, and waits.
+//
+// usage: sampled-service FOLDER [INTERVAL]
+
+/// Blocks of 1,000 bytes each that stay.
+@inline(never) func keepBlocks(_ count: Int) -> [UnsafeMutableRawPointer?] { (0..<count).map { _ in malloc(1000) } }
+
+/// Blocks of 3,000 bytes each that go at once.
+@inline(never) func dropBlocks(_ count: Int) {
+  for _ in 0..<count { free(opaque(malloc(3000))) }
+}
+
+/// Keeps the compiler from leaving an allocation out.
+@inline(never) func opaque(_ block: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? { block }
+
+struct Sink {
+  let folder: String
+
+  func write(_ name: String, _ response: MemwhyService.Response) {
+    let file = open("\(folder)/\(name)", O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    let count = Glibc.write(file, response.body, response.body.count)
+    close(file)
+    print("\(name) \(response.status) \(count) \(response.contentType)")
+  }
+}
+
+@main struct SampledService {
+  static func main() async throws {
+    let arguments = CommandLine.arguments
+    guard arguments.count > 1 else { exit(64) }
+    let sink = Sink(folder: arguments[1])
+    sink.write("early", MemwhyService.response(path: "/debug/pprof/heap"))
+    var kept: [[UnsafeMutableRawPointer?]] = [keepBlocks(500)]
+    print("state \(MemwhyService.state.rawValue)")
+    do { try MemwhyService.start(interval: ByteCount(0)) } catch { print("refused \(error)") }
+
+    try MemwhyService.start(interval: ByteCount(arguments.count > 2 ? UInt64(arguments[2]) ?? 1 : 1))
+    try MemwhyService.start()
+    print("state \(MemwhyService.state.rawValue) interval \(MemwhyService.interval?.bytes ?? 0)")
+    kept.append(keepBlocks(2000))
+    dropBlocks(700)
+    MemwhyService.stop()
+    print("state \(MemwhyService.state.rawValue)")
+    kept.append(keepBlocks(900))
+    MemwhyService.resume()
+    // A thread that looked while it was stopped looks again after a MiB.
+    free(opaque(malloc(2 << 20)))
+    let other = Task(name: "keeper") { keepBlocks(300) }
+    kept.append(await other.value)
+
+    sink.write("heap.pb.gz", MemwhyService.response(path: "/debug/pprof/heap"))
+    sink.write("allocs.pb.gz", MemwhyService.response(path: "debug/pprof/allocs", query: "gc=1"))
+    sink.write("bare.pb.gz", MemwhyService.response(path: "/debug/pprof/heap", query: "symbolize=none"))
+    sink.write("text", MemwhyService.response(path: "/debug/pprof/heap", query: "debug=1"))
+    sink.write("index", MemwhyService.response(path: "/debug/pprof/"))
+    sink.write("unknown", MemwhyService.response(path: "/debug/pprof/goroutine"))
+    sink.write("bad", MemwhyService.response(path: "/debug/pprof/heap", query: "seconds=soon"))
+    let more = Task {
+      try? await Task.sleep(for: .milliseconds(300))
+      return keepBlocks(111)
+    }
+    let change: MemwhyService.Response = await MemwhyService.response(path: "/debug/pprof/heap", query: "seconds=1")
+    sink.write("change.pb.gz", change)
+    kept.append(await more.value)
+    try MemwhyService.setInterval(.mib(1))
+    print("interval \(MemwhyService.interval?.bytes ?? 0)")
+    print("blocks \(kept.reduce(0) { $0 + $1.count })")
+    print("READY")
+    fflush(nil)
+    while true { try? await Task.sleep(for: .seconds(3600)) }
+  }
+}
