@@ -7,8 +7,12 @@ import MemwhyService
 //
 // usage: sampled-service FOLDER [INTERVAL]
 
+struct Kept: @unchecked Sendable {
+  var blocks: [UnsafeMutableRawPointer?]
+}
+
 /// Blocks of 1,000 bytes each that stay.
-@inline(never) func keepBlocks(_ count: Int) -> [UnsafeMutableRawPointer?] { (0..<count).map { _ in malloc(1000) } }
+@inline(never) func keepBlocks(_ count: Int) -> Kept { Kept(blocks: (0..<count).map { _ in malloc(1000) }) }
 
 /// Blocks of 3,000 bytes each that go at once.
 @inline(never) func dropBlocks(_ count: Int) {
@@ -20,6 +24,11 @@ import MemwhyService
 
 struct Sink {
   let folder: String
+
+  /// Without waiting, as a handler that is not async does.
+  func ask(_ name: String, _ path: String, _ query: String = "") {
+    write(name, MemwhyService.response(path: path, query: query))
+  }
 
   func write(_ name: String, _ response: MemwhyService.Response) {
     let file = open("\(folder)/\(name)", O_WRONLY | O_CREAT | O_TRUNC, 0o600)
@@ -34,8 +43,8 @@ struct Sink {
     let arguments = CommandLine.arguments
     guard arguments.count > 1 else { exit(64) }
     let sink = Sink(folder: arguments[1])
-    sink.write("early", MemwhyService.response(path: "/debug/pprof/heap"))
-    var kept: [[UnsafeMutableRawPointer?]] = [keepBlocks(500)]
+    sink.ask("early", "/debug/pprof/heap")
+    var kept = [keepBlocks(500)]
     print("state \(MemwhyService.state.rawValue)")
     do { try MemwhyService.start(interval: ByteCount(0)) } catch { print("refused \(error)") }
 
@@ -53,13 +62,13 @@ struct Sink {
     let other = Task(name: "keeper") { keepBlocks(300) }
     kept.append(await other.value)
 
-    sink.write("heap.pb.gz", MemwhyService.response(path: "/debug/pprof/heap"))
-    sink.write("allocs.pb.gz", MemwhyService.response(path: "debug/pprof/allocs", query: "gc=1"))
-    sink.write("bare.pb.gz", MemwhyService.response(path: "/debug/pprof/heap", query: "symbolize=none"))
-    sink.write("text", MemwhyService.response(path: "/debug/pprof/heap", query: "debug=1"))
-    sink.write("index", MemwhyService.response(path: "/debug/pprof/"))
-    sink.write("unknown", MemwhyService.response(path: "/debug/pprof/goroutine"))
-    sink.write("bad", MemwhyService.response(path: "/debug/pprof/heap", query: "seconds=soon"))
+    sink.ask("heap.pb.gz", "/debug/pprof/heap")
+    sink.ask("allocs.pb.gz", "debug/pprof/allocs", "gc=1")
+    sink.ask("bare.pb.gz", "/debug/pprof/heap", "symbolize=none")
+    sink.ask("text", "/debug/pprof/heap", "debug=1")
+    sink.ask("index", "/debug/pprof/")
+    sink.ask("unknown", "/debug/pprof/goroutine")
+    sink.ask("bad", "/debug/pprof/heap", "seconds=soon")
     let more = Task {
       try? await Task.sleep(for: .milliseconds(300))
       return keepBlocks(111)
@@ -69,7 +78,7 @@ struct Sink {
     kept.append(await more.value)
     try MemwhyService.setInterval(.mib(1))
     print("interval \(MemwhyService.interval?.bytes ?? 0)")
-    print("blocks \(kept.reduce(0) { $0 + $1.count })")
+    print("blocks \(kept.reduce(0) { $0 + $1.blocks.count })")
     print("READY")
     fflush(nil)
     while true { try? await Task.sleep(for: .seconds(3600)) }
