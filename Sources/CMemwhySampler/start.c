@@ -53,6 +53,16 @@ static int make_file(const char *path, uint64_t size) {
   return descriptor;
 }
 
+/// A table for this process, beside the one that was named. A program that this process was before an exec has left one: the new one takes
+/// its place.
+static int make_own_file(const char *path, uint64_t size) {
+  char own[sizeof follow_path + 16];
+  snprintf(own, sizeof own, "%s.%d", path, getpid());
+  int descriptor = make_file(own, size);
+  if (descriptor < 0 && errno == EEXIST && unlink(own) == 0) descriptor = make_file(own, size);
+  return descriptor;
+}
+
 /// Sampling begins with the return of this function.
 static enum memwhy_start_result begin(int descriptor, uint64_t size, uint64_t interval) {
   struct stat status;
@@ -119,9 +129,7 @@ static void after_fork_in_child(void) {
   // It may start a table of its own.
   atomic_store(&was_started, false);
   if (!follow_path[0]) return;
-  char path[sizeof follow_path + 16];
-  snprintf(path, sizeof path, "%s.%d", follow_path, getpid());
-  int descriptor = make_file(path, follow_size);
+  int descriptor = make_own_file(follow_path, follow_size);
   if (descriptor < 0) return;
   begin(descriptor, follow_size, interval);
   close(descriptor);
@@ -201,15 +209,13 @@ __attribute__((constructor)) static void preloaded(void) {
   int descriptor = wishes.descriptor, made = -1;
   struct stat status;
   uint64_t size = wishes.table_size;
-  char path[sizeof follow_path + 16];
   if (wishes.follow && strlen(wishes.follow) < sizeof follow_path) strcpy(follow_path, wishes.follow);
   if (descriptor >= 0 && fstat(descriptor, &status) == 0) {
     size = (uint64_t)status.st_size;
     uint64_t first = 0;
     if (pread(descriptor, &first, sizeof first, 0) == sizeof first && first != 0 && follow_path[0]) {
       // The first process has this one already.
-      snprintf(path, sizeof path, "%s.%d", follow_path, getpid());
-      descriptor = made = make_file(path, size);
+      descriptor = made = make_own_file(follow_path, size);
     }
   } else if (wishes.table) {
     descriptor = made = make_file(wishes.table, size);

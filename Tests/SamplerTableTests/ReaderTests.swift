@@ -118,6 +118,32 @@ import Testing
     #expect(rounds >= 60)
   }
 
+  /// What a writer that died in the middle leaves: a site that was begun and not ended, one without its stack, a block that is being written.
+  @Test func halfWrittenRecordsAreCountedAndLeftOut() throws {
+    let run = try SamplerRun(interval: 1, tableSize: 1 << 20)
+    _ = try run.run(try KnownProgram.path(), ["totals", "1"])
+    var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: run.table)))
+    let reader = try TableReader(TableSource(bytes: bytes))
+    let whole = try reader.read()
+    func put(_ value: UInt64, _ at: Int) {
+      withUnsafeBytes(of: value.littleEndian) { for (index, byte) in $0.enumerated() { bytes[at + index] = byte } }
+    }
+    let site = try #require(whole.sites.last)
+    let record = reader.areas.sites.offset + site.index * TableLayout.Site.size
+    put(bytes.word(record + TableLayout.Site.begun) + 1, record + TableLayout.Site.begun)
+    let other = try #require(whole.sites.dropLast().last)
+    let second = reader.areas.sites.offset + other.index * TableLayout.Site.size
+    for index in 0..<4 { bytes[second + TableLayout.Site.state + index] = 0 }
+    let place = try #require(
+      (0..<reader.areas.blockKeys.count).first { bytes.word(reader.areas.blockKeys.offset + $0 * 8) >> 11 != 0 })
+    put(TableLayout.Block.writing << TableLayout.Block.generationBits, reader.areas.blockKeys.offset + place * 8)
+    let half = try TableReader(TableSource(bytes: bytes)).read()
+    #expect(half.damage.unfinishedSites == 1 && half.damage.unfinishedBlocks == 1, "\(half.damage)")
+    #expect(half.sites.count == whole.sites.count && half.blocks.count == whole.blocks.count - 1)
+    #expect(half.site(at: other.index)?.addresses.isEmpty == true)
+    #expect(half.site(at: site.index)?.samples == site.samples)
+  }
+
   @Test func whatIsNoTableIsRefused() throws {
     let run = try SamplerRun(interval: 1, tableSize: 1 << 20)
     _ = try run.run("/bin/true")

@@ -86,4 +86,32 @@ import Testing
     let unwound = table.sites.filter(\.isFromUnwinder).reduce(0) { $0 + $1.samples }
     #expect(Double(unwound) > 0.9 * Double(table.header.samples))
   }
+
+  /// With the runtime in the executable itself: where async functions begin is known by its symbol table, and without one nothing is guessed.
+  @Test func theStaticRuntimeIsKnownByItsSymbols() throws {
+    let flags = ["-O", "-parse-as-library", "-static-stdlib", "-Xcc", "-fno-omit-frame-pointer"]
+    func table(strip: Bool) throws -> (SamplerTable, output: String) {
+      let program = try TestProgram.path("sampler/tasknames.swift", .swift(flags), strip: strip)
+      let run = try SamplerRun(interval: 1)
+      let running = try RunningProgram(program, environment: run.environment)
+      defer { running.stop() }
+      return (try run.read(), running.output)
+    }
+    let (known, output) = try table(strip: false)
+    let inTask = known.sites.filter(\.isInTask)
+    if inTask.isEmpty {
+      // The linker has left swift_task_getCurrent out of the executable's exports.
+      #expect(!known.header.flags.contains(.asyncExact) && !known.header.flags.contains(.asyncByModule))
+    } else {
+      #expect(known.header.flags.contains(.asyncExact) && !known.header.flags.contains(.asyncByModule))
+      let all = inTask.reduce(0) { $0 + $1.samples }
+      let withCallers = inTask.filter { $0.asyncFrom < $0.addresses.count }.reduce(0) { $0 + $1.samples }
+      #expect(Double(withCallers) / Double(all) >= 0.9, "\(withCallers) of \(all)")
+    }
+    let (bare, same) = try table(strip: true)
+    #expect(same == output)
+    #expect(bare.header.samples > 100 && bare.damage.isEmpty)
+    #expect(!bare.header.flags.contains(.asyncExact) && !bare.header.flags.contains(.asyncByModule))
+    #expect(bare.sites.allSatisfy { $0.asyncFrom == $0.addresses.count })
+  }
 }

@@ -55,7 +55,7 @@ struct HolderSearch {
       let found = typed(step, test)
       if !found.isEmpty { return found }
     }
-    throw noSuchHolder(step, among: tops.map(\.title))
+    throw noSuchHolder(step, among: tops.map(\.title) + typeNames())
   }
 
   /// Roots, and what several of them share, most bytes first.
@@ -86,6 +86,18 @@ struct HolderSearch {
       byType[type]??.vertices.append(UInt32(vertex))
     }
     return byType.values.compactMap { $0 }.sorted { $0.title < $1.title }
+  }
+
+  private func typeNames() -> [String] {
+    var seen: Set<UInt64> = []
+    var names: [String] = []
+    for vertex in 0..<holders.tree.count {
+      let node = holders.tree.node(vertex)
+      if node < holders.graph.blockCount, seen.insert(holders.typeKey(node)).inserted {
+        names.append(holders.name(node))
+      }
+    }
+    return names
   }
 
   // MARK: further steps
