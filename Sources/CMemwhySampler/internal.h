@@ -151,6 +151,10 @@ struct async_rule {
   uintptr_t start, end;  // of the function, or else the module, under which an async function's frame lies
   uintptr_t module_start, module_end;  // of the runtime's own code
   void *(*current_task)(void);
+  // What the runtime says of its tasks, for debuggers; NULL where it does not.
+  bool has_task_names;
+  const size_t *task_size;
+  const uint32_t *layout_version;
 };
 extern struct async_rule memwhy_async;
 void memwhy_async_prepare(void);

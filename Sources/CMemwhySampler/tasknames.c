@@ -9,7 +9,6 @@
 #include "internal.h"
 #include "numbers.h"
 
-#include <dlfcn.h>
 #include <string.h>
 
 enum {
@@ -26,18 +25,9 @@ enum {
 
 static bool is_known;
 
-/// The number that the runtime exports for debuggers under this name; 0 where it does not.
-static uint64_t exported(const char *name, size_t size) {
-  const void *place = dlsym(RTLD_DEFAULT, name);
-  uint64_t value = 0;
-  if (place) memcpy(&value, place, size);
-  return value;
-}
-
 void memwhy_task_names_prepare(void) {
-  is_known = memwhy_async.current_task && dlsym(RTLD_DEFAULT, "swift_task_getCurrentTaskName") &&
-    exported("_swift_concurrency_debug_internal_layout_version", sizeof(uint32_t)) == 1 &&
-    exported("_swift_concurrency_debug_asyncTaskSize", sizeof(size_t)) == TASK_SIZE;
+  is_known = memwhy_async.current_task && memwhy_async.has_task_names && memwhy_async.task_size &&
+    *memwhy_async.task_size == TASK_SIZE && memwhy_async.layout_version && *memwhy_async.layout_version == 1;
   if (is_known) memwhy.header->flags |= MEMWHY_FLAG_TASK_NAMES;
 }
 

@@ -63,6 +63,51 @@ struct HeldByTests {
     #expect(peek.status == 0 && peek.output.contains("fill()"), "\(peek.errors)")
   }
 
+  /// `retained` says where, with the line.
+  @Test func allocationsHaveTheirLines() throws {
+    let program = try start()
+    defer { program.stop() }
+    let retained = try MemwhyBinary.run(["retained", "\(program.pid)"])
+    let text = retained.output.replacing(#/\s+/#, with: " ")
+    guard access("/usr/bin/llvm-symbolizer", X_OK) == 0 || text.contains("twocaches.swift:") else {
+      return skip("llvm-symbolizer is not installed")
+    }
+    let allocated = try #require(
+      text.firstMatch(of: #/allocated in [^<]*Entry\.\S*init\S* \(twocaches\.swift:(\d+)\)/#), "\(text)")
+    #expect(["4", "6", "7", "14"].contains(String(allocated.output.1)), "\(allocated.output.0)")
+    #expect(!text.contains("completeTask") && !text.contains("reabstraction thunk"))
+  }
+
+  /// The page has the sampler's flame graph, or that of a file.
+  @Test func thePageHasAFlameGraph() throws {
+    let program = try start()
+    defer { program.stop() }
+    let page = TemporaryPath("page.html")
+    let result = try MemwhyBinary.run(["\(program.pid)", "--once", "--json", "--html", page.path])
+    #expect(result.status == 0, "\(result.errors)")
+    let html = try String(contentsOfFile: page.path, encoding: .utf8)
+    #expect(html.contains("id=\"profile-section\"") && html.contains("fill()"))
+    let object = try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+    let root = try #require((object["profile"] as? [String: Any])?["root"] as? [String: Any])
+    // 870 entries with 1,000 bytes and a head each, and what else the program has.
+    let value = try #require(root["value"] as? Double)
+    #expect(value > 870 * 1032 && value < 870 * 1032 + 300_000, "\(value)")
+    #expect(root["name"] as? String == "in use")
+
+    let plain = try RunningProgram(try TestProgram.path("sleeper.c", .c([])), [], ready: nil)
+    defer { plain.stop() }
+    usleep(100_000)
+    let file = TestProgram.packageRoot.appendingPathComponent("Tests/Fixtures/profiles/heap2.pb.gz").path
+    let given = try MemwhyBinary.run(["\(plain.pid)", "--once", "--html", page.path, "--profile", file])
+    #expect(given.status == 0, "\(given.errors)")
+    #expect(try String(contentsOfFile: page.path, encoding: .utf8).contains("main.build"))
+    let none = try MemwhyBinary.run(["\(plain.pid)", "--once", "--html", page.path])
+    #expect(none.status == 0, "\(none.errors)")
+    #expect(try !String(contentsOfFile: page.path, encoding: .utf8).contains("profile-section"))
+    let missing = try MemwhyBinary.run(["\(plain.pid)", "--once", "--profile", "/nowhere.pb.gz"])
+    #expect(missing.status == 66 && missing.output.isEmpty && missing.errors.contains("/nowhere.pb.gz"))
+  }
+
   @Test func whatCannotBeJoined() throws {
     let program = try start()
     defer { program.stop() }

@@ -178,7 +178,9 @@ import Testing
     let session = try ProfileSession([builder.profile], symbolizer: FileSymbolizer())
     #expect(
       session.remarks.count == 1 && session.remarks[0].contains("no names of /nowhere/shop"), "\(session.remarks)")
-    #expect(try TopReport(session, ProfileOptions()).rows.count == 7)
+    let top = try TopReport(session, ProfileOptions())
+    #expect(top.total == 7 && top.rows.reduce(0) { $0 + $1.flat } == 7)
+    #expect(top.rows.contains { $0.name == "[shop]" } && top.rows.contains { $0.name == "[vdso]" }, "\(top.rows)")
   }
 
   /// A source file that is not where it was, or is another version: the lines are listed all the same, and it is said.

@@ -22,6 +22,12 @@ struct Kept: @unchecked Sendable {
 /// Keeps the compiler from leaving an allocation out.
 @inline(never) func opaque(_ block: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? { block }
 
+/// Sets the interval, and allocates what this thread needs to notice.
+func follow(_ interval: ByteCount) throws {
+  try MemwhyService.setInterval(interval)
+  free(opaque(malloc(2 << 20)))
+}
+
 struct Sink {
   let folder: String
 
@@ -57,10 +63,12 @@ struct Sink {
     print("state \(MemwhyService.state.rawValue)")
     kept.append(keepBlocks(900))
     MemwhyService.resume()
-    // A thread that looked while it was stopped looks again after a MiB.
-    free(opaque(malloc(2 << 20)))
+    try follow(ByteCount(1))
     let other = Task(name: "keeper") { keepBlocks(300) }
     kept.append(await other.value)
+    // Endpoints allocate themselves, and much; not all of that has to be taken.
+    try follow(.mib(1024))
+    print("interval \(MemwhyService.interval?.bytes ?? 0)")
 
     sink.ask("heap.pb.gz", "/debug/pprof/heap")
     sink.ask("allocs.pb.gz", "debug/pprof/allocs", "gc=1")
@@ -69,15 +77,16 @@ struct Sink {
     sink.ask("index", "/debug/pprof/")
     sink.ask("unknown", "/debug/pprof/goroutine")
     sink.ask("bad", "/debug/pprof/heap", "seconds=soon")
-    let more = Task {
+    try follow(ByteCount(1))
+    let more = Task(name: "later") {
       try? await Task.sleep(for: .milliseconds(300))
+      try? follow(ByteCount(1))
       return keepBlocks(111)
     }
-    let change: MemwhyService.Response = await MemwhyService.response(path: "/debug/pprof/heap", query: "seconds=1")
+    let change: MemwhyService.Response = await MemwhyService.response(
+      path: "/debug/pprof/heap", query: "seconds=1&symbolize=none")
     sink.write("change.pb.gz", change)
     kept.append(await more.value)
-    try MemwhyService.setInterval(.mib(1))
-    print("interval \(MemwhyService.interval?.bytes ?? 0)")
     print("blocks \(kept.reduce(0) { $0 + $1.blocks.count })")
     print("READY")
     fflush(nil)

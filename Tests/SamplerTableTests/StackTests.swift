@@ -74,7 +74,8 @@ import Testing
         #expect(table.module(containing: frame.address) != nil)
       }
     }
-    #expect(table.header.flags.contains(.asyncExact) || table.header.flags.contains(.asyncByModule))
+    // The toolchain's runtime has its symbols.
+    #expect(table.header.flags.contains(.asyncExact))
   }
 
   @Test func programsWithoutFramePointersAreSaidAndUnwound() throws {
@@ -98,16 +99,12 @@ import Testing
       return (try run.read(), running.output)
     }
     let (known, output) = try table(strip: false)
+    #expect(known.header.flags.isSuperset(of: [.asyncExact, .taskNames]))
     let inTask = known.sites.filter(\.isInTask)
-    if inTask.isEmpty {
-      // The linker has left swift_task_getCurrent out of the executable's exports.
-      #expect(!known.header.flags.contains(.asyncExact) && !known.header.flags.contains(.asyncByModule))
-    } else {
-      #expect(known.header.flags.contains(.asyncExact) && !known.header.flags.contains(.asyncByModule))
-      let all = inTask.reduce(0) { $0 + $1.samples }
-      let withCallers = inTask.filter { $0.asyncFrom < $0.addresses.count }.reduce(0) { $0 + $1.samples }
-      #expect(Double(withCallers) / Double(all) >= 0.9, "\(withCallers) of \(all)")
-    }
+    let all = inTask.reduce(0) { $0 + $1.samples }
+    let withCallers = inTask.filter { $0.asyncFrom < $0.addresses.count }.reduce(0) { $0 + $1.samples }
+    // The runtime's own allocations when a task begins have no callers yet; the program does little else.
+    #expect(Double(withCallers) / Double(all) >= 0.9, "\(withCallers) of \(all)")
     let (bare, same) = try table(strip: true)
     #expect(same == output)
     #expect(bare.header.samples > 100 && bare.damage.isEmpty)

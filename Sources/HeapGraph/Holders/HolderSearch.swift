@@ -2,8 +2,8 @@ import Malloc
 import ProcessImage
 import SwiftMetadata
 
-/// Finds a holder by its path. The first step is a root, or blocks that several roots share, or else any type; each further one leads
-/// along a field to blocks of a type, as in the tree that `memwhy retained` prints.
+/// Finds a holder by its path. The first step is a root; or blocks that several roots share, where it says so; or else any type. Each further
+/// one leads along a field to blocks of a type, as in the tree that `memwhy retained` prints.
 struct HolderSearch {
   private let holders: HeapHolders
   private let path: String
@@ -45,8 +45,11 @@ struct HolderSearch {
 
   private func start(_ step: String) throws -> [Place] {
     let tops = roots()
+    // `12 x Session, reached from a and others`: those that are shared, and not all sessions.
+    let isShared = path.contains(", reached from ") || path.hasPrefix("shared ")
+    let candidates = tops.filter { ($0.type != nil) == isShared }
     for test in Self.tests {
-      let found = tops.compactMap { Self.meets($0, step, test) }
+      let found = candidates.compactMap { Self.meets($0, step, test) }
       let titles = Set(found.map(\.title))
       if titles.count > 1 { throw HoldersError.severalHolders(path, Array(titles.sorted().prefix(Self.nearLimit))) }
       if !found.isEmpty { return found }
