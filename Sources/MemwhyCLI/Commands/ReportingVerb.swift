@@ -6,7 +6,7 @@ import Reports
 enum ReportingVerb {
   static func run(
     _ verb: String, target: TargetOptions, output: OutputOptions, findings: FindingOptions?,
-    page: PageOptions? = nil, profile: String? = nil, analyzer: any Analyzer = Pipeline(),
+    page: PageOptions? = nil, profile: String? = nil, triesTrim: Bool = false, analyzer: any Analyzer = Pipeline(),
     terminal: Terminal = .current()
   ) throws {
     // Before the process is touched: a typing mistake must not cost it a pause.
@@ -15,8 +15,9 @@ enum ReportingVerb {
     let given = try profile.map(tree)
     let progress = Progress(isEnabled: terminal.errorIsTerminal && !output.quiet, isQuiet: output.quiet)
     defer { progress.finish() }
-    var request = target.request(verb: verb)
+    var request = try target.request(verb: verb)
     request.findsHolders = page?.html != nil && verb == "diagnose"
+    request.triesTrim = triesTrim
     var report = try analyzer.report(request, progress: progress)
     report = report.replacingLeaks(suppressions.apply(to: report.leaks))
     if let given { report.profile = given }
