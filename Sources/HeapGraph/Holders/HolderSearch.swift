@@ -150,10 +150,8 @@ struct HolderSearch {
   private static func meets(_ place: Place, _ step: String, _ test: (String, String) -> Bool) -> Place? {
     let name = normal(place.title)
     var result = place
-    for spelling in [name, untyped(name)] {
-      if test(spelling, step) { return result }
-    }
-    guard place.type != nil else { return nil }
+    if test(name, step) { return result }
+    guard place.type != nil else { return test(untyped(name), step) ? result : nil }
     // `Store.offers`, `[Int : Offer] storage[value].title`: every cut may be where the field begins.
     for cut in step.indices where step[cut] == "." || step[cut] == "[" || step[cut] == "(" {
       guard cut > step.startIndex, test(name, String(step[..<cut])) else { continue }
@@ -172,8 +170,8 @@ struct HolderSearch {
   /// Without the type of a variable.
   private static func untyped(_ name: String) -> String { String(name.prefix { $0 != ":" }) }
 
-  /// Without generic arguments and a variable's type.
-  private static func base(_ name: String) -> String { String(name.prefix { $0 != "<" && $0 != ":" }) }
+  /// Without generic arguments.
+  private static func base(_ name: String) -> String { String(name.prefix { $0 != "<" }) }
 
   /// Without what changes from look to look or says what kind of thing it is: counts, other holders, white space.
   static func normal(_ text: String) -> String {
@@ -190,11 +188,11 @@ struct HolderSearch {
 
   /// With names that look like the wanted one; with the first of all, which are the largest, where none does.
   private func noSuchHolder(_ wanted: String, among names: [String]) -> HoldersError {
-    let query = Self.base(wanted).lowercased()
+    let query = Self.untyped(Self.base(wanted)).lowercased()
     let limit = max(2, query.count / 3)
     var close: [(distance: Int, name: String)] = []
     for name in names.prefix(5000) {
-      let base = Self.base(Self.normal(name)).lowercased()
+      let base = Self.untyped(Self.base(Self.normal(name))).lowercased()
       let parts = [base] + base.split { ".>-".contains($0) }.map(String.init)
       let distance = parts.map { part in
         query.count > 2 && part.contains(query) ? 1 : TypeQuery.distance(part, query)
