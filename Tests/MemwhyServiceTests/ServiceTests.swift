@@ -82,7 +82,7 @@ import Testing
 
     #expect(try service.answer("text") == (200, "text/plain; charset=utf-8"))
     #expect(try service.text("text").contains("keepBlocks"))
-    #expect(try service.text("index").hasPrefix("memwhy: running, one sample in 1 B"))
+    #expect(try service.text("index").hasPrefix("memwhy: running, one sample in 1.0 GiB"))
     #expect(try service.answer("unknown").status == 404)
     #expect(try service.answer("bad").status == 400)
 
