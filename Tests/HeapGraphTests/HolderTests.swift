@@ -68,13 +68,15 @@ import Testing
     #expect(looked > 6)
     let offers = try holders.held(by: "cache->Store.offers")
     #expect(try offers.bytes == holders.held(by: "Offer").bytes && offers.blocks == 4)
+    #expect(try holders.held(by: "cache.offers").bytes == offers.bytes)
     #expect(offers.title.hasSuffix(" -> Store.offers -> Offer"), "\(offers.title)")
     // Two users hang on the store, one on an offer; the friend goes with its user.
     #expect(try holders.held(by: "3 x User").blocks == 6)
     #expect(offers.keeps(address: deal, size: 32) && !offers.keeps(address: first, size: 32))
     #expect(!offers.keeps(address: deal + 8, size: 24) && !offers.keeps(address: deal, size: 4096))
     for (path, near) in [
-      ("ofer", "Offer"), ("cache -> Shop", "Store"), ("Store.ofers", "offers"), ("", "cache"), (" -> ", "cache"),
+      ("ofer", "Offer"), ("cache -> Shop", "Store"), ("Store.ofers", "offers"), ("cache.ofers", "offers"),
+      ("", "cache"), (" -> ", "cache"),
     ] {
       do {
         _ = try holders.held(by: path)

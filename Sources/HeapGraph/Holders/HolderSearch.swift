@@ -43,7 +43,7 @@ struct HolderSearch {
 
   // MARK: the first step
 
-  private func start(_ step: String) throws -> [Place] {
+  private mutating func start(_ step: String) throws -> [Place] {
     let tops = roots()
     // `12 x Session, reached from a and others`: those that are shared, and not all sessions.
     let isShared = path.contains(", reached from ") || path.hasPrefix("shared ")
@@ -52,7 +52,7 @@ struct HolderSearch {
       let found = candidates.compactMap { Self.meets($0, step, test) }
       let titles = Set(found.map(\.title))
       if titles.count > 1 { throw HoldersError.severalHolders(path, Array(titles.sorted().prefix(Self.nearLimit))) }
-      if !found.isEmpty { return found }
+      if !found.isEmpty { return try found.flatMap { try objects($0) } }
     }
     for test in Self.tests {
       let found = typed(step, test)
@@ -74,6 +74,18 @@ struct HolderSearch {
       result.append((group.retained, Place(title: name, vertices: group.members, type: key.type)))
     }
     return result.sorted { ($0.bytes, $1.place.title) > ($1.bytes, $0.place.title) }.map(\.place)
+  }
+
+  /// `Store.shared.offers`: a variable has no fields, the object that it refers to has.
+  private mutating func objects(_ place: Place) throws -> [Place] {
+    guard place.type == nil, !place.field.isEmpty else { return [place] }
+    var variable = place
+    variable.field = ""
+    return try goOn([variable], to: nil).map { object in
+      var object = object
+      object.field = place.field
+      return object
+    }
   }
 
   /// All blocks of types that are called so, wherever they hang.
@@ -151,10 +163,11 @@ struct HolderSearch {
     let name = normal(place.title)
     var result = place
     if test(name, step) { return result }
-    guard place.type != nil else { return test(untyped(name), step) ? result : nil }
+    let spelling = place.type == nil ? untyped(name) : name
+    if test(spelling, step) { return result }
     // `Store.offers`, `[Int : Offer] storage[value].title`: every cut may be where the field begins.
     for cut in step.indices where step[cut] == "." || step[cut] == "[" || step[cut] == "(" {
-      guard cut > step.startIndex, test(name, String(step[..<cut])) else { continue }
+      guard cut > step.startIndex, test(spelling, String(step[..<cut])) else { continue }
       result.field = String(step[cut...])
       return result
     }
@@ -178,10 +191,8 @@ struct HolderSearch {
     var text = text
     if let others = text.firstRange(of: ", reached from ") { text = String(text[..<others.lowerBound]) }
     text = String(text.drop { $0 == " " })
-    for kind in ["global ", "C variable ", "stack frame ", "runtime table ", "shared "] where text.hasPrefix(kind) {
-      text = String(text.dropFirst(kind.count))
-      break
-    }
+    for kind in ["global ", "C variable ", "stack frame ", "runtime table ", "shared ", "static "]
+    where text.hasPrefix(kind) { text = String(text.dropFirst(kind.count)) }
     if let counted = text.prefixMatch(of: #/[0-9][0-9,]* x /#) { text = String(text[counted.range.upperBound...]) }
     return text.filter { !$0.isWhitespace }
   }
