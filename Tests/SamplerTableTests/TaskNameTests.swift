@@ -46,4 +46,17 @@ import Testing
     #expect(labelled["loader"] ?? 0 >= 100_100 && labelled["indexer"] ?? 0 >= 100_100, "\(labelled)")
     #expect((0..<4).allSatisfy { labelled["child \($0)"] ?? 0 >= 50_050 })
   }
+
+  /// More names than there is room for: those that came first stay, the others are counted and their samples have none.
+  @Test func namesBeyondTheRoomAreCounted() throws {
+    let run = try SamplerRun(interval: 1)
+    let program = try RunningProgram(try Self.program(), ["3000"], environment: run.environment)
+    defer { program.stop() }
+    let table = try run.read()
+    #expect(table.header.lostTaskNames > 1000 && table.damage.isEmpty)
+    let names = Set(table.taskNames.filter { !$0.isEmpty })
+    #expect(names.count > 700 && names.count < 1024 && names.contains("loader"), "\(names.count)")
+    let held = table.blocks.filter { $0.size == 1001 }
+    #expect(held.count == 100 && held.allSatisfy { table.taskNames[$0.task] == "loader" })
+  }
 }

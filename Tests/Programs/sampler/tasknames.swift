@@ -1,4 +1,6 @@
 // Tasks with names that keep memory and know how much. Prints `NAME BYTES`, with `-` for no name, then READY.
+//
+// usage: tasknames [MANY]     MANY tasks more, each with a name of its own
 import Glibc
 
 /// Blocks that stay.
@@ -37,6 +39,8 @@ struct Kept: @unchecked Sendable {
       return await group.reduce(into: []) { $0.append($1) }
     }
     let all = [await loader.value, await detached.value, await unnamed.value, await longest.value] + children
+    let many = Int(CommandLine.arguments.dropFirst().first ?? "") ?? 0
+    for index in 0..<many { await Task(name: "one of many, number \(index)") { _ = keep(1, 64) }.value }
     print("loader \(100 * 1001)\nindexer \(50 * 2002)\n- \(70 * 3003)\n\(long) \(30 * 4004)")
     for index in 0..<4 { print("child \(index) \(10 * 5005)") }
     print("blocks \(all.reduce(0) { $0 + $1.blocks.count })")
