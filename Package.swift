@@ -10,6 +10,7 @@ let package = Package(
     .executable(name: "memwhy", targets: ["MemwhyCLI"]),
     .library(name: "memwhysampler", type: .dynamic, targets: ["CMemwhySampler"]),
     .library(name: "LocalCache", targets: ["LocalCache"]),
+    .library(name: "MemwhyService", targets: ["MemwhyService"]),
     .executable(name: "cache-simulator", targets: ["CacheSimulator"]),
   ],
   dependencies: [
@@ -54,6 +55,10 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "Wire", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "LocalCache", swiftSettings: strict),
+    .target(
+      name: "MemwhyService",
+      dependencies: ["CMemwhySampler", "SamplerTable", "Profile", "ProcessImage", "Measurement"],
+      swiftSettings: strict),
     .executableTarget(name: "CacheSimulator", dependencies: ["LocalCache"], swiftSettings: strict),
     .executableTarget(
       name: "MemwhyCLI",
@@ -80,13 +85,18 @@ let package = Package(
     .testTarget(
       name: "SamplerTableTests", dependencies: ["SamplerTable", "Profile", "TestSupport"],
       swiftSettings: strict),
+    .executableTarget(
+      name: "sampled-service", dependencies: ["MemwhyService"], path: "Tests/SampledService", swiftSettings: strict),
+    .testTarget(
+      name: "MemwhyServiceTests", dependencies: ["SamplerTable", "Profile", "TestSupport", "sampled-service"],
+      swiftSettings: strict),
     .testTarget(name: "TimelineTests", dependencies: ["Timeline", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis", "Symbols", "TestSupport"], swiftSettings: strict),
     .executableTarget(
       name: "cache-sizes", dependencies: ["LocalCache"], path: "Tests/CacheSizes", swiftSettings: strict),
     .testTarget(
       name: "LocalCacheTests", dependencies: ["LocalCache", "TestSupport", "cache-sizes"], swiftSettings: strict),
-    .testTarget(name: "ReportsTests", dependencies: ["Reports", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "ReportsTests", dependencies: ["Reports", "Profile", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "WebUITests",
       dependencies: ["WebUI", "TestSupport", .product(name: "FlyingFox", package: "FlyingFox")], swiftSettings: strict),
