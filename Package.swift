@@ -10,12 +10,19 @@ let package = Package(
     .executable(name: "memwhy", targets: ["MemwhyCLI"]),
     .library(name: "memwhysampler", type: .dynamic, targets: ["CMemwhySampler"]),
     .library(name: "LocalCache", targets: ["LocalCache"]),
+    .library(name: "LocalCacheRedis", targets: ["LocalCacheRedis"]),
+    .library(name: "LocalCacheMetrics", targets: ["LocalCacheMetrics"]),
     .executable(name: "cache-simulator", targets: ["CacheSimulator"]),
+  ],
+  traits: [
+    .trait(name: "Redis", description: "LocalCacheRedis: Redis or Valkey as remote tier; needs hiredis"),
+    .trait(name: "Metrics", description: "LocalCacheMetrics: a cache's numbers through swift-metrics"),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
   ],
   targets: [
     .target(name: "CLinux"),
@@ -54,6 +61,18 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "Wire", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "LocalCache", swiftSettings: strict),
+    // No pkg-config: it would be asked, and warn, where nobody wants Redis.
+    .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+    .target(
+      name: "LocalCacheRedis",
+      dependencies: ["LocalCache", .target(name: "CHiredis", condition: .when(traits: ["Redis"]))], swiftSettings: strict),
+    .target(
+      name: "LocalCacheMetrics",
+      dependencies: [
+        "LocalCache",
+        .product(name: "CoreMetrics", package: "swift-metrics", condition: .when(traits: ["Metrics"])),
+      ],
+      swiftSettings: strict),
     .executableTarget(name: "CacheSimulator", dependencies: ["LocalCache"], swiftSettings: strict),
     .executableTarget(
       name: "MemwhyCLI",
