@@ -104,7 +104,8 @@ public enum RemoteTierError: Error, Sendable, Hashable, CustomStringConvertible 
   public var description: String {
     switch self {
     case .refused(let reason): "the remote tier refused: \(reason); look at its memory limit, policy and permissions"
-    case .unavailable(let reason): "the remote tier cannot be reached: \(reason); look at its address and whether it runs"
+    case .unavailable(let reason):
+      "the remote tier cannot be reached: \(reason); look at its address and whether it runs"
     case .timedOut(let limit): "the remote tier did not answer within \(limit); look at its load, or raise timeLimit"
     case .overloaded(let waiting): "\(waiting) calls wait for the remote tier already; it is too slow for its load"
     }

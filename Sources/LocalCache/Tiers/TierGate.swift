@@ -21,7 +21,8 @@ final class TierGate: Sendable {
   private let recovered: Mutex<@Sendable () -> Void> = Mutex({})
 
   init(
-    limit: Duration, breaker: BreakerSettings, counters: TieredCounters, probe: @escaping @Sendable () async throws -> Void
+    limit: Duration, breaker: BreakerSettings, counters: TieredCounters,
+    probe: @escaping @Sendable () async throws -> Void
   ) {
     self.limit = limit
     self.breaker = CircuitBreaker(breaker)
