@@ -65,7 +65,8 @@ let package = Package(
     .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
     .target(
       name: "LocalCacheRedis",
-      dependencies: ["LocalCache", .target(name: "CHiredis", condition: .when(traits: ["Redis"]))], swiftSettings: strict),
+      dependencies: ["LocalCache", .target(name: "CHiredis", condition: .when(traits: ["Redis"]))],
+      swiftSettings: strict),
     .target(
       name: "LocalCacheMetrics",
       dependencies: [

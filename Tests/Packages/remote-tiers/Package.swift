@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// What needs a trait of the main package: Redis, against servers that the tests start, and swift-metrics.
+// What needs a trait of the main package: Redis, against servers that the tests start, and swift-metrics. `scripts/test` runs it.
 let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
 
 let package = Package(
@@ -11,9 +11,16 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
   ],
   targets: [
+    .executableTarget(
+      name: "tier-worker",
+      dependencies: [
+        .product(name: "LocalCache", package: "memwhy"), .product(name: "LocalCacheRedis", package: "memwhy"),
+      ],
+      swiftSettings: strict),
     .testTarget(
       name: "RedisTierTests",
       dependencies: [
+        "tier-worker",
         .product(name: "LocalCache", package: "memwhy"), .product(name: "LocalCacheRedis", package: "memwhy"),
       ],
       swiftSettings: strict),
