@@ -109,6 +109,18 @@ import Testing
     #expect(await second.get(1) == "newer")
   }
 
+  /// Messages begin while a value is loaded: it is not kept, since it may be older than what was missed, but the lease lets it be stored.
+  @Test func aLoadThatMeetsAGapIsStoredRemotely() async throws {
+    let cache = words(MemoryTier(store))
+    _ = try await cache.value(for: 1) { [store] _ in
+      for subscriber in store.state.current.subscribers { subscriber.handler(.began) }
+      return "loaded"
+    }
+    #expect(await eventually { cache.statistics.writes == 1 })
+    #expect(cache.local.count == 0)
+    #expect(await cache.get(1) == "loaded")
+  }
+
   /// The same without messages: the lease alone keeps the older value from the store.
   @Test func aLoadDoesNotOverwriteWhatIsNewer() async throws {
     let (first, second) = (MemoryTier(store, process: 1), MemoryTier(store, process: 2))

@@ -51,7 +51,7 @@ extension TieredCache {
 
   /// A load that the remote tier does not hear of: it cannot be asked, or another process is to tell it.
   private func loadAlone(
-    _ key: Key, _ load: @Sendable (Key) async throws -> Value?, _ stamp: UInt32
+    _ key: Key, _ load: @Sendable (Key) async throws -> Value?, _ stamp: InvalidationStamps.Stamp
   ) async throws -> TieredEntry<Value> {
     counters.count(\.loads)
     let begin = ContinuousClock.now
@@ -59,7 +59,7 @@ extension TieredCache {
   }
 
   private func loadUnderLease(
-    _ key: Key, _ load: @Sendable (Key) async throws -> Value?, _ stamp: UInt32, _ token: String
+    _ key: Key, _ load: @Sendable (Key) async throws -> Value?, _ stamp: InvalidationStamps.Stamp, _ token: String
   ) async throws -> TieredEntry<Value> {
     do {
       let entry = try await loadAlone(key, load, stamp)
@@ -95,7 +95,9 @@ extension TieredCache {
     let remoteEntry = RemoteEntry(name: remoteName(key), bytes: bytes, lifetime: .milliseconds(max(1, left)))
     inBackground { [self] in
       await order.run(key) { [self] in
-        guard stamps.stamp(of: key.hashValue) == entry.stamp else {
+        // Changes that were missed, or come yet, have ended the lease; those that the remote tier has not heard of are known here.
+        let changes = stamps.stamp(of: key.hashValue).changes
+        guard changes == entry.stamp.changes, !pendingRemovals.contains(key) else {
           counters.count(\.outdatedLoads)
           _ = await gate.run { [remote] in try await remote.releaseLease(of: remoteEntry.name, token: token) }
           return
@@ -113,7 +115,9 @@ extension TieredCache {
 
   // MARK: Entries
 
-  func entry(_ value: Value?, _ stamp: UInt32, loadTime: Duration, lifetime: Duration? = nil) -> TieredEntry<Value> {
+  func entry(_ value: Value?, _ stamp: InvalidationStamps.Stamp, loadTime: Duration, lifetime: Duration? = nil)
+    -> TieredEntry<Value>
+  {
     let lifetime = lifetime ?? (value == nil ? configuration.negativeLifetime : configuration.lifetime)
     let milliseconds = Int64(clamping: lifetime.nanoseconds / 1_000_000)
     let (deadline, overflow) = configuration.wallClock().addingReportingOverflow(milliseconds)

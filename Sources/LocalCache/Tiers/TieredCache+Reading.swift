@@ -55,7 +55,7 @@ extension TieredCache {
     case unavailable
   }
 
-  func lookUp(_ key: Key, _ stamp: UInt32) async -> LookUp {
+  func lookUp(_ key: Key, _ stamp: InvalidationStamps.Stamp) async -> LookUp {
     if pendingRemovals.contains(key) {
       sendPendingRemovals()
       return .unavailable
@@ -71,7 +71,7 @@ extension TieredCache {
   }
 
   /// The entry that these bytes are, or nil for what is none. Counts the hit or the miss.
-  func open(_ bytes: [UInt8], _ stamp: UInt32) -> TieredEntry<Value>? {
+  func open(_ bytes: [UInt8], _ stamp: InvalidationStamps.Stamp) -> TieredEntry<Value>? {
     switch RemoteEnvelope.read(bytes, version: configuration.values.version) {
     case .garbage: counters.count(\.garbage)
     case .otherVersion: counters.count(\.otherVersions)

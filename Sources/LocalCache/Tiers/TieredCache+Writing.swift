@@ -8,7 +8,7 @@ extension TieredCache {
   public func set(_ value: Value, for key: Key, lifetime: Duration? = nil) async -> Bool {
     await order.run(key) { [self] in
       // A load that is on its way brings what was true before.
-      stamps.advance(key.hashValue)
+      stamps.changed(key.hashValue)
       let stored = entry(value, stamps.stamp(of: key.hashValue), loadTime: .zero, lifetime: lifetime)
       local.set(stored, for: key)
       guard let bytes = envelope(stored)?.bytes else { return await failedWrite(key) }
@@ -30,7 +30,7 @@ extension TieredCache {
   @discardableResult
   public func remove(_ key: Key) async -> Bool {
     await order.run(key) { [self] in
-      stamps.advance(key.hashValue)
+      stamps.changed(key.hashValue)
       local.remove(key)
       return await removeRemotely(key)
     }

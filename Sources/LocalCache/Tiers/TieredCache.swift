@@ -90,13 +90,13 @@ public final class TieredCache<Key: Hashable & Sendable, Value: Sendable>: Senda
         guard let key = configuration.keys.decode(String(name.dropFirst(prefix.count))) else { continue }
         counters.count(\.invalidations)
         // The stamp first: whoever stores what it read before either sees the stamp or has its entry removed.
-        stamps.advance(key.hashValue)
+        stamps.changed(key.hashValue)
         local.remove(key)
       }
     case .began:
       counters.setInvalidated(true)
       counters.count(\.flushes)
-      stamps.advanceAll()
+      stamps.mayHaveMissed()
       local.removeAll()
     case .ended:
       counters.setInvalidated(false)

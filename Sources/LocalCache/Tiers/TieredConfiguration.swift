@@ -63,5 +63,5 @@ public struct TieredEntry<Value: Sendable>: Sendable {
   /// Time that its load took.
   let loadMicroseconds: UInt32
   /// The stamp of its key when it was read.
-  let stamp: UInt32
+  let stamp: InvalidationStamps.Stamp
 }
