@@ -15,7 +15,7 @@
   /// ```
   ///
   /// Nothing is added to the way of `get` and `set`: the caches count anyway, and this reads what they have counted. Names and dimensions are
-  /// listed in docs/local-cache.md.
+  /// listed in docs/local-cache-tiers.md.
   public final class CacheMetrics: Sendable {
     private let interval: Duration
     private let factory: (any MetricsFactory)?

@@ -37,7 +37,7 @@ import Testing
     }
   }
 
-  /// The bytes are written down in docs/local-cache.md, and other programs may read them.
+  /// The bytes are written down in docs/local-cache-tiers.md, and other programs may read them.
   @Test func theLayoutIsTheDocumentedOne() {
     let bytes = RemoteEnvelope(version: 258, deadline: 1, loadMicroseconds: 3, payload: [0xAB]).bytes
     #expect(Array(bytes[0..<24]) == [0x4C, 0x43, 0x45, 1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0])

@@ -1,4 +1,4 @@
-/// What lies in a remote tier around the bytes of a value: 32 bytes, little-endian, described in docs/local-cache.md.
+/// What lies in a remote tier around the bytes of a value: 32 bytes, little-endian, described in docs/local-cache-tiers.md.
 ///
 /// Everything that does not fit (another cache's bytes, another version, a torn or changed value) is told apart before the value's own
 /// decoder sees it.

@@ -1,0 +1,103 @@
+import Foundation
+import LocalCache
+import Synchronization
+
+/// What a service on Linux could take instead, side by side: look-ups with one and two threads, insertions, and memory. Go's rows follow in the
+/// same form from `go/main.go`.
+enum Peers {
+  static func run() {
+    print("131,072 random integer keys and values".padding(toLength: 44, withPad: " ", startingAt: 0), terminator: "")
+    print(" get M/s: 1   2 threads  insert ns  bytes an entry")
+    let dictionary = filled(LockedDictionary<Int>.init) { $0.set($1, $1) }
+    row("Swift: Mutex<Dictionary>", dictionary.cost) { dictionary.cache.get($0) }
+    let objects = filled(FoundationCache.init) { $0.set($1, $1) }
+    row("Swift: NSCache", objects.cost) { objects.cache.get($0) }
+    rowOfActor()
+    var expiring = LocalCache<Int, Int>.Configuration()
+    expiring.expiry = CacheExpiry(afterWrite: .seconds(1800))
+    let bounded = filled({
+      LocalCache<Int, Int>(name: "peers", limit: .bytes(.mebibytes(64)), configuration: expiring)
+    }) { $0.set($1, for: $1) }
+    row("Swift: LocalCache, 64 MiB, expiry", bounded.cost) { bounded.cache.get($0) }
+    let plain = filled({ LocalCache<Int, Int>(name: "peers", limit: .entries(entries)) }) { $0.set($1, for: $1) }
+    row("Swift: LocalCache, 131,072 entries", plain.cost) { plain.cache.get($0) }
+  }
+
+  private struct Cost {
+    var nanoseconds = Double.infinity
+    var bytes = Double.infinity
+  }
+
+  /// A full cache, and what an insertion took of time and memory: the least of some fillings.
+  private static func filled<Cache>(_ make: () -> Cache, _ insert: (Cache, Int) -> Void) -> (cache: Cache, cost: Cost) {
+    var cost = Cost()
+    var result = make()
+    for _ in 0..<5 {
+      // The one before is gone before the memory is looked at.
+      result = make()
+      let bytes = Harness.allocated()
+      let start = Harness.nanoseconds()
+      for key in 0..<entries { insert(result, key) }
+      cost.nanoseconds = min(cost.nanoseconds, Double(Harness.nanoseconds() - start) / Double(entries))
+      cost.bytes = min(cost.bytes, Double(Harness.allocated() - bytes) / Double(entries))
+    }
+    return (result, cost)
+  }
+
+  private static func row(_ name: String, _ cost: Cost, _ get: @escaping @Sendable (Int) -> Int?) {
+    let body: @Sendable (Int, Int, Int) -> Int = { thread, slice, count in
+      var random = Random(state: UInt64(thread * 7919 + slice * 104_729 + 88_172_645_463_325_252))
+      var found = 0
+      for _ in 0..<count where get(Int(truncatingIfNeeded: random.next() >> 20) & mask) != nil { found += 1 }
+      return found
+    }
+    // Slow ones get fewer operations a slice, so that all take about as long.
+    let operations = cost.nanoseconds > 1000 ? 5000 : 50_000
+    line(
+      name,
+      [
+        Harness.throughput(threads: 1, operations: operations, body),
+        Harness.throughput(threads: 2, operations: operations, body),
+        cost.nanoseconds, cost.bytes,
+      ], "")
+  }
+
+  /// The same from tasks, since an actor cannot be asked otherwise.
+  private static func rowOfActor() {
+    let result = Box(Mutex<[Double]>([]))
+    let done = DispatchSemaphore(value: 0)
+    Task.detached {
+      let cache = DictionaryActor()
+      let bytes = Harness.allocated()
+      let start = Harness.nanoseconds()
+      for key in 0..<entries { await cache.set(key, key) }
+      var values = [
+        0, 0, Double(Harness.nanoseconds() - start) / Double(entries),
+        Double(Harness.allocated() - bytes) / Double(entries),
+      ]
+      for tasks in 1...2 {
+        for slice in 0..<30 {
+          let start = Harness.nanoseconds()
+          await withTaskGroup(of: Int.self) { group in
+            for task in 0..<tasks {
+              group.addTask {
+                var random = Random(state: UInt64(task * 7919 + slice * 104_729 + 88_172_645_463_325_252))
+                var found = 0
+                for _ in 0..<20_000
+                where await cache.get(Int(truncatingIfNeeded: random.next() >> 20) & mask) != nil { found += 1 }
+                return found
+              }
+            }
+            for await _ in group {}
+          }
+          let elapsed = Double(Harness.nanoseconds() - start)
+          values[tasks - 1] = max(values[tasks - 1], Double(20_000 * tasks) / elapsed * 1000)
+        }
+      }
+      result.value.withLock { $0 = values }
+      done.signal()
+    }
+    done.wait()
+    line("Swift: actor (1 and 2 tasks)", result.value.withLock { $0 }, "")
+  }
+}
