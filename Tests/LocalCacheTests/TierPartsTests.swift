@@ -76,14 +76,20 @@ import Testing
 
   @Test func opensAfterFailuresInARow() {
     let breaker = CircuitBreaker(settings)
-    for _ in 0..<10 {
-      breaker.failed()
-      breaker.failed()
-      breaker.succeeded()
-    }
+    for _ in 0..<2 { breaker.failed() }
     #expect(breaker.permit() == .ask)
-    for _ in 0..<3 { breaker.failed() }
+    breaker.failed()
     #expect(breaker.isOpen && breaker.permit() == .skip)
+  }
+
+  /// One call of ten without an answer is lived with; one of three is not.
+  @Test(arguments: [(every: 10, opens: false), (every: 3, opens: true)])
+  func opensByTheShareOfFailures(_ row: (every: Int, opens: Bool)) {
+    let breaker = CircuitBreaker(settings)
+    for call in 0..<1000 where !breaker.isOpen {
+      if call % row.every == 0 { breaker.failed() } else { breaker.succeeded() }
+    }
+    #expect(breaker.isOpen == row.opens)
   }
 
   @Test func oneProbeAfterEachPause() {

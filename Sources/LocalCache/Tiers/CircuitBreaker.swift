@@ -2,12 +2,13 @@ import Synchronization
 
 /// When to stop asking a tier that does not answer.
 public struct BreakerSettings: Sendable, Hashable {
-  /// So many calls in a row without an answer open the breaker. Refusals are answers.
+  /// So many calls without an answer open the breaker. Five answers make up for one such call, so that a tier which fails one call of six, or
+  /// more, is not asked for long either. Refusals are answers.
   public var failures = 5
   /// Time until the first attempt to find the tier again; doubles with each that fails, and varies by a quarter at random.
   public var pause: Duration = .milliseconds(500)
   /// The longest pause.
-  public var longestPause: Duration = .seconds(30)
+  public var longestPause: Duration = .seconds(5)
 
   /// The defaults above.
   public init() {}
@@ -25,7 +26,8 @@ final class CircuitBreaker: Sendable {
   }
 
   private struct State {
-    var failures = 0
+    /// Five for each call without an answer, less one for each answer.
+    var debt = 0
     var pauses = 0
     var isOpen = false
     var isProbing = false
@@ -53,7 +55,7 @@ final class CircuitBreaker: Sendable {
   func succeeded() -> Bool {
     state.withLock { state in
       let closes = state.isOpen
-      state.failures = 0
+      state.debt = closes ? 0 : max(0, state.debt - 1)
       state.pauses = 0
       state.isOpen = false
       state.isProbing = false
@@ -67,8 +69,8 @@ final class CircuitBreaker: Sendable {
       if state.isOpen {
         guard isProbe else { return }
       } else {
-        state.failures += 1
-        guard state.failures >= max(1, settings.failures) else { return }
+        state.debt += 5
+        guard state.debt >= 5 * min(max(1, settings.failures), 1 << 30) else { return }
       }
       state.isOpen = true
       state.isProbing = false
