@@ -169,6 +169,8 @@
 
     private func exchange() throws(RemoteTierError) {
       try socket?.send()
+      // What came with the last reply of the start of the connection has been read already.
+      while let reply = try socket?.nextReply() { try handOut(reply) }
       guard let descriptor = socket?.descriptor, let isUnsent = socket?.hasUnsentBytes else { return }
       let events = isUnsent ? POLLIN | POLLOUT : POLLIN
       var entries = [

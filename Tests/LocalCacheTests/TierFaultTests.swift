@@ -134,4 +134,21 @@ import Testing
     await #expect(throws: CancellationError.self) { try await first.value }
     #expect(try await second.value == "1")
   }
+
+  @Test func loadsThatNeverReturnAndLoadsOfThemselvesEnd() async throws {
+    let cache = words(MemoryTier(store)) { $0.local.loading.timeout = .milliseconds(50) }
+    let never = Locked<CheckedContinuation<Void, Never>?>(nil)
+    await #expect(throws: LocalCacheError.loadTimedOut(cache: "words", key: "5", after: .milliseconds(50))) {
+      _ = try await cache.value(for: 5) { _ in
+        await withCheckedContinuation { continuation in never.with { $0 = continuation } }
+        return "late"
+      }
+    }
+    never.with { $0?.resume() }
+    await #expect(throws: LocalCacheError.reentrantLoad(cache: "words", key: "6")) {
+      _ = try await cache.value(for: 6) { _ in try await cache.value(for: 6) { "\($0)" } }
+    }
+    #expect(await eventually { store.state.current.leases["words:6"] == nil })
+    #expect(try await cache.value(for: 6) { _ in "six" } == "six")
+  }
 }

@@ -4,7 +4,8 @@ public struct TieredConfiguration<Key: Hashable & Sendable, Value: Sendable>: Se
   public var keys: RemoteKeyCoding<Key>
   /// How values become bytes.
   public var values: RemoteValueCoding<Value>
-  /// The local tier. Its `lifetime` is asked too, and the shorter one counts.
+  /// The local tier. Its `lifetime` is asked too, and the shorter one counts. Of its `loading`, `refreshAfter` and `staleWhileError` do not apply:
+  /// `stampede` says when a value is loaded again.
   public var local = LocalCache<Key, TieredEntry<Value>>.Configuration()
 
   /// How long a value lives, in both tiers, unless `set` says otherwise.

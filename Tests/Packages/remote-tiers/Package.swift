@@ -17,6 +17,12 @@ let package = Package(
         .product(name: "LocalCache", package: "memwhy"), .product(name: "LocalCacheRedis", package: "memwhy"),
       ],
       swiftSettings: strict),
+    .executableTarget(
+      name: "tier-latency",
+      dependencies: [
+        .product(name: "LocalCache", package: "memwhy"), .product(name: "LocalCacheRedis", package: "memwhy"),
+      ],
+      swiftSettings: strict),
     .testTarget(
       name: "RedisTierTests",
       dependencies: [

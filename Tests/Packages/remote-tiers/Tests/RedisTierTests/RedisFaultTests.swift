@@ -113,7 +113,7 @@ struct RedisFaultTests {
     "HTTP/1.1 400 Bad Request\r\n\r\n", "\0\0\0\0", "$-5\r\n", "*3\r\n:1\r\n",
     "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n",
     "+OK\r\n+OK\r\n+OK\r\n", ":99999999999999999999999\r\n", "$3\r\nabcdef", "-ERR no\r\n", "*-1\r\n",
-    "*2147483648\r\n",
+    "*2147483648\r\n", "*100000000\r\n",
     "$1000000000000\r\n", "*1\r\n$7\r\ngarbage\r\n",
   ])
   func garbage(_ answer: String) async throws {
