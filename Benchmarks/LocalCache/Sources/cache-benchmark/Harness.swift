@@ -58,7 +58,8 @@ enum Harness {
   /// by name: ten words, `uordblks` the eighth and `hblkhd` the fifth, returned through a pointer in the first argument.
   static func allocated() -> Int {
     guard let symbol = dlsym(nil, "mallinfo2") else { return 0 }
-    let function = unsafeBitCast(symbol, to: (@convention(c) (UnsafeMutableRawPointer) -> UnsafeMutableRawPointer?).self)
+    let function = unsafeBitCast(
+      symbol, to: (@convention(c) (UnsafeMutableRawPointer) -> UnsafeMutableRawPointer?).self)
     var words = [Int](repeating: 0, count: 10)
     words.withUnsafeMutableBytes { if let start = $0.baseAddress { _ = function(start) } }
     return words[7] + words[4]

@@ -8,19 +8,21 @@ enum Peers {
   static func run() {
     print("131,072 random integer keys and values".padding(toLength: 44, withPad: " ", startingAt: 0), terminator: "")
     print(" get M/s: 1   2 threads  insert ns  bytes an entry")
-    let dictionary = filled(LockedDictionary<Int>.init) { $0.set($1, $1) }
+    let dictionary = filled(LockedDictionary<Int>.init, insert: { $0.set($1, $1) })
     row("Swift: Mutex<Dictionary>", dictionary.cost) { dictionary.cache.get($0) }
-    let objects = filled(FoundationCache.init) { $0.set($1, $1) }
+    let objects = filled(FoundationCache.init, insert: { $0.set($1, $1) })
     row("Swift: NSCache", objects.cost) { objects.cache.get($0) }
     rowOfActor()
-    var expiring = LocalCache<Int, Int>.Configuration()
-    expiring.expiry = CacheExpiry(afterWrite: .seconds(1800))
-    let bounded = filled({
-      LocalCache<Int, Int>(name: "peers", limit: .bytes(.mebibytes(64)), configuration: expiring)
-    }) { $0.set($1, for: $1) }
+    let bounded = filled({ cache(.bytes(.mebibytes(64)), lifetime: .seconds(1800)) }, insert: { $0.set($1, for: $1) })
     row("Swift: LocalCache, 64 MiB, expiry", bounded.cost) { bounded.cache.get($0) }
-    let plain = filled({ LocalCache<Int, Int>(name: "peers", limit: .entries(entries)) }) { $0.set($1, for: $1) }
+    let plain = filled({ cache(.entries(entries)) }, insert: { $0.set($1, for: $1) })
     row("Swift: LocalCache, 131,072 entries", plain.cost) { plain.cache.get($0) }
+  }
+
+  private static func cache(_ limit: CacheLimit, lifetime: Duration? = nil) -> LocalCache<Int, Int> {
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.expiry = CacheExpiry(afterWrite: lifetime)
+    return LocalCache(name: "peers", limit: limit, configuration: configuration)
   }
 
   private struct Cost {
@@ -28,22 +30,22 @@ enum Peers {
     var bytes = Double.infinity
   }
 
-  /// A full cache, and what an insertion took of time and memory: the least of some fillings.
-  private static func filled<Cache>(_ make: () -> Cache, _ insert: (Cache, Int) -> Void) -> (cache: Cache, cost: Cost) {
+  /// A full cache, and what an insertion took: of memory at the first filling, of time the least of some.
+  private static func filled<Cache>(_ make: () -> Cache, insert: (Cache, Int) -> Void) -> (cache: Cache, cost: Cost) {
     var cost = Cost()
-    var kept: Cache?
-    for _ in 0..<5 {
-      // The one before is gone before the memory is looked at.
-      kept = nil
-      let bytes = Harness.allocated()
-      let cache = make()
-      let start = Harness.nanoseconds()
-      for key in 0..<entries { insert(cache, key) }
-      cost.nanoseconds = min(cost.nanoseconds, Double(Harness.nanoseconds() - start) / Double(entries))
-      cost.bytes = min(cost.bytes, Double(Harness.allocated() - bytes) / Double(entries))
-      kept = cache
-    }
-    return (kept ?? make(), cost)
+    let before = Harness.allocated()
+    let first = make()
+    cost.nanoseconds = fill(first, insert)
+    cost.bytes = Double(Harness.allocated() - before) / Double(entries)
+    for _ in 0..<4 { cost.nanoseconds = min(cost.nanoseconds, fill(make(), insert)) }
+    return (first, cost)
+  }
+
+  /// Nanoseconds of an insertion.
+  private static func fill<Cache>(_ cache: Cache, _ insert: (Cache, Int) -> Void) -> Double {
+    let start = Harness.nanoseconds()
+    for key in 0..<entries { insert(cache, key) }
+    return Double(Harness.nanoseconds() - start) / Double(entries)
   }
 
   private static func row(_ name: String, _ cost: Cost, _ get: @escaping @Sendable (Int) -> Int?) {
