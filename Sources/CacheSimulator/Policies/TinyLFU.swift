@@ -54,7 +54,7 @@ enum OnePercent: TinyLFUSetting {
   static var configuration: EvictionPolicy.Configuration {
     var configuration = EvictionPolicy.Configuration()
     configuration.isAdaptive = false
-    configuration.windowShare = 0.01
+    configuration.regime = .window(0.01)
     return configuration
   }
 }
@@ -65,7 +65,7 @@ enum TwentyPercent: TinyLFUSetting {
   static var configuration: EvictionPolicy.Configuration {
     var configuration = EvictionPolicy.Configuration()
     configuration.isAdaptive = false
-    configuration.windowShare = 0.2
+    configuration.regime = .window(0.2)
     return configuration
   }
 }
