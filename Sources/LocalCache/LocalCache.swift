@@ -23,6 +23,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   @usableFromInline let shards: UnsafeMutableRawPointer
   @usableFromInline let shardStride: Int
   @usableFromInline let shardMask: Int
+  let cells = ReaderCells()
   @usableFromInline let seed: Int
   @usableFromInline let time: CacheTime
   @usableFromInline let expires: Bool
@@ -74,7 +75,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
       let shard = (shards + index * shardStride).bindMemory(to: Shard<Key, Value>.self, capacity: 1)
       shard.initialize(
         to: Shard(
-          maximum: bound.initialShare(of: index, count), policy: policy, expiry: template.seeded(),
+          lock: ShardLock(cells: cells, tag: UInt(index + 1)), maximum: bound.initialShare(of: index, count), policy: policy, expiry: template.seeded(),
           reportsRemovals: !isTrivial || listener != nil))
     }
     describeShards(in: block)
@@ -109,6 +110,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
       shard(at: index).deinitialize(count: 1)
     }
     shards.deallocate()
+    cells.deallocate()
   }
 
   // MARK: Finding the shard

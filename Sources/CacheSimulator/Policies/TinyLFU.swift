@@ -9,7 +9,7 @@ struct TinyLFU<Setting: TinyLFUSetting>: SimulatedPolicy {
 
   private final class Core {
     var policy: EvictionPolicy
-    init(_ policy: EvictionPolicy) { self.policy = policy }
+    init(_ policy: consuming EvictionPolicy) { self.policy = policy }
     deinit { policy.deallocate() }
   }
 

@@ -34,7 +34,7 @@ final class CacheBlock: @unchecked Sendable {
     static let hitsOffset = 144, missesOffset = 148, insertionsOffset = 152, evictedOffset = 156,
       expiredOffset = 160
     static let entriesOffset = 164
-    static let lookups = 168
+    static let lookups = 168, cells = 176, cellCount = 184
     static let nameLength = 188, name = 192, nameCapacity = 128
   }
 
@@ -113,6 +113,8 @@ extension LocalCache {
       withUnsafePointer(to: &first.pointee.counters.expired) { offset($0) }, Field.expiredOffset)
     block.store(
       withUnsafePointer(to: &first.pointee.index.count) { offset($0) }, Field.entriesOffset)
+    block.store(UInt(bitPattern: cells.base), Field.cells)
+    block.store(UInt32(cells.count), Field.cellCount)
     block.store(UInt32(sizer.limitUnit.rawValue), Field.unit)
     block.store(UInt64(limit.amount), Field.limit)
   }

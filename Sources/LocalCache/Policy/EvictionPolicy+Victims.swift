@@ -69,6 +69,7 @@ extension EvictionPolicy {
   private mutating func flushHits(_ id: UInt32) {
     let node = pool[id]
     sketch.add(node.pointee.hash, times: node.pointee.hits)
+    counted &+= UInt64(node.pointee.hits)
     node.pointee.access &= ~255
   }
 

@@ -1,12 +1,15 @@
+import Synchronization
+
 /// Which entry goes when there is no room: the regime that suits the traffic, over lazily ordered segments.
 ///
 /// New entries come into the window, or the small queue; what earns it stays in the main part. How it is earned depends on the `Regime`:
 /// W-TinyLFU with windows of several sizes, of which the largest is LRU, or S3-FIFO. Miniatures of the cache say which hits most (`ShadowCaches`).
 ///
 /// The policy knows neither keys nor values nor locks. Its owner reports hits by `recordHit`, calls `nextVictim` until there is room, and
-/// removes what it names. Every operation takes constant time on average.
+/// removes what it names. Every operation takes constant time on average. Not copyable: it is part of a shard, and a copy for each call would be
+/// dear.
 @usableFromInline
-package struct EvictionPolicy {
+package struct EvictionPolicy: ~Copyable {
   @usableFromInline var pool: NodePool
   /// Stamp and hit in one word: what a hit adds to and stores in a node.
   @usableFromInline var stampWord: UInt32 = 0
@@ -21,9 +24,8 @@ package struct EvictionPolicy {
   private var shadows: ShadowCaches?
   /// Entries of a full cache that the shadows were made for.
   private var shadowedEntries = 0
-  /// Hashes of sampled accesses that the shadows have not seen yet. Full, it takes no more: the next insertion empties it.
-  @usableFromInline let ring: UnsafeMutablePointer<UInt32>
-  @usableFromInline var ringCount: UInt32 = 0
+  /// Hashes of sampled accesses that the shadows have not seen yet.
+  @usableFromInline let ring: SampleRing
   /// Hashes below this are sampled.
   @usableFromInline var sampleThreshold: UInt32 = 0
   let configuration: Configuration
@@ -38,7 +40,8 @@ package struct EvictionPolicy {
 
   private var insertions: UInt64 = 0
   private var fittedEntries = 0
-  private var agedAt: UInt64 = 0
+  /// Accesses that went into the sketch since it aged.
+  var counted: UInt64 = 0
 
   package struct Configuration: Sendable {
     /// How it decides at first.
@@ -49,7 +52,7 @@ package struct EvictionPolicy {
     package var hasAdmission = true
     /// Share of the main part for entries that were hit.
     package var protectedShare = 0.8
-    /// Accesses after which the sketch ages, in cache sizes.
+    /// Counted accesses after which the sketch ages, in cache sizes.
     package var samplePeriod: UInt64 = 10
     package init() {}
   }
@@ -67,7 +70,7 @@ package struct EvictionPolicy {
     pool = NodePool(stride: stride, alignment: alignment)
     sketch = FrequencySketch(entries: 64)
     ghosts = GhostTable(entries: 64)
-    ring = .allocate(capacity: Int(ShadowCaches.ringCapacity))
+    ring = SampleRing()
     window = RecencyQueue(base: 0, pool: pool)
     probation = RecencyQueue(base: RecencyQueue.epochs, pool: pool)
     protected = RecencyQueue(base: RecencyQueue.epochs * 2, pool: pool)
@@ -110,18 +113,20 @@ package struct EvictionPolicy {
   @inlinable @inline(__always)
   package mutating func recordHit(_ id: UInt32) {
     hits &+= 1
-    let node = pool.entry(id)
-    let seen = node.pointee.access & 255
-    node.pointee.access = stampWord | (seen < 15 ? seen &+ 1 : 15)
-    let hash = node.pointee.hash
-    if hash < sampleThreshold { sample(hash) }
+    noteHit(id)
   }
 
+  /// The same without counting. Threads that read together may call this at the same time: a hit may get lost, and a popular entry is not
+  /// written at all as long as nothing new comes in.
   @inlinable @inline(__always)
-  mutating func sample(_ hash: UInt32) {
-    guard ringCount < ShadowCaches.ringCapacity else { return }
-    ring[Int(ringCount)] = hash
-    ringCount &+= 1
+  func noteHit(_ id: UInt32) {
+    let access = pool.sharedAccess(id)
+    let old = access.pointee.load(ordering: .relaxed)
+    let seen = old & 255
+    let new = stampWord | (seen < 15 ? seen &+ 1 : 15)
+    if new != old { access.pointee.store(new, ordering: .relaxed) }
+    let hash = pool.entry(id).pointee.hash
+    if hash < sampleThreshold { ring.add(hash) }
   }
 
   /// A look-up that found nothing.
@@ -157,7 +162,7 @@ package struct EvictionPolicy {
     node.pointee.weightAndSegment = 0
     node.pointee.setWeight(weight)
     sketch.add(hash)
-    if hash < sampleThreshold { sample(hash) }
+    if hash < sampleThreshold { ring.add(hash) }
     tick()
     node.pointee.access = stampWord
     if pinned {
@@ -242,18 +247,18 @@ package struct EvictionPolicy {
   /// One insertion: time goes on, and now and then the sketch ages and the window is reconsidered.
   private mutating func tick() {
     insertions &+= 1
+    counted &+= 1
     stampWord = UInt32(truncatingIfNeeded: insertions) << 8
     window.advance(to: stamp, pool: pool)
     probation.advance(to: stamp, pool: pool)
     protected.advance(to: stamp, pool: pool)
     let entries = count
     if entries > fittedEntries + fittedEntries / 4 + 4 { fit(entries: entries) }
-    let accesses = hits &+ misses
-    if accesses &- agedAt >= UInt64(max(entries, 16)) * configuration.samplePeriod {
-      agedAt = accesses
+    if counted >= UInt64(max(entries, 16)) * configuration.samplePeriod {
+      counted = 0
       sketch.age()
     }
-    if ringCount > 0 { feedShadows() }
+    if !ring.isEmpty { feedShadows() }
   }
 
   /// Makes the shadows when the cache begins to fill, and anew when it holds far more or fewer entries than they were made for.
@@ -268,7 +273,7 @@ package struct EvictionPolicy {
     var models = ShadowCaches(capacity: capacity, regime: regime)
     let share = min(Double(capacity) / Double(max(full, 1)), 1)
     sampleThreshold = UInt32(min(Double(UInt32.max) * share, Double(UInt32.max)))
-    ringCount = 0
+    ring.removeAll()
     // What is there already, in its order.
     for queue in [probation, protected, window] {
       queue.visit(pool: pool) { id in
@@ -281,10 +286,10 @@ package struct EvictionPolicy {
 
   private mutating func feedShadows() {
     var choice: Regime?
-    for index in 0..<Int(ringCount) {
+    for index in 0..<ring.count {
       if let better = shadows?.access(ring[index]) { choice = better }
     }
-    ringCount = 0
+    ring.removeAll()
     if let choice, choice != regime {
       regime = choice
       resizeSegments()

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// The policy's view of one entry: 20 bytes, linked into the list of its segment.
 ///
 /// Keys and values are elsewhere: the policy works on hashes and weights alone, so that a simulator can drive it without a store.
@@ -12,6 +14,8 @@ package struct PolicyNode {
   /// 24 bits: the epoch of the last access. 8 bits: hits since the policy last looked.
   @usableFromInline var access: UInt32
 
+  /// Where `access` lies; the fields before it are 32-bit numbers.
+  @usableFromInline static let accessOffset = 16
   @usableFromInline static let maximumWeight: UInt64 = (1 << 28) - 1
 
   var weight: UInt64 { UInt64(weightAndSegment >> 4) }
@@ -92,6 +96,13 @@ struct NodePool {
   func entry(_ id: UInt32) -> UnsafeMutablePointer<PolicyNode> {
     (chunks[Int(id &>> Self.chunkShift)] + Int(id & (Self.chunkSize &- 1)) &* stride)
       .assumingMemoryBound(to: PolicyNode.self)
+  }
+
+  /// The word of an entry that readers write together: see `PolicyNode.access`.
+  @inlinable @inline(__always)
+  func sharedAccess(_ id: UInt32) -> UnsafeMutablePointer<Atomic<UInt32>> {
+    let slot = chunks[Int(id &>> Self.chunkShift)] + Int(id & (Self.chunkSize &- 1)) &* stride
+    return (slot + PolicyNode.accessOffset).assumingMemoryBound(to: Atomic<UInt32>.self)
   }
 
   mutating func allocate() -> UInt32 {

@@ -8,7 +8,6 @@
 package struct ShadowCaches {
   /// What is tried.
   package static let regimes: [Regime] = [.window(0.2), .window(0.01), .window(0.5), .window(1), .queues]
-  @usableFromInline package static let ringCapacity: UInt32 = 64
 
   private static let greatestTime: UInt32 = 1 << 31 - 1
   /// Decisions for each `capacity` accesses, and what each keeps of the scores: nine tenths for `capacity` accesses.

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Keys and values: a typed view of the policy's memory.
 ///
 /// One slot holds all of an entry, so that a hit touches one or two cache lines and nothing else: the policy's node, the time of writing, key
@@ -74,5 +76,12 @@ struct EntryTable<Key, Value> {
   @inlinable @inline(__always)
   func lifetime(_ id: UInt32) -> UnsafeMutablePointer<Lifetime>? {
     hasLifetimes ? (slot(id) + Self.lifetimeOffset).assumingMemoryBound(to: Lifetime.self) : nil
+  }
+
+  /// The deadline as threads that read together prolong it.
+  @inlinable @inline(__always)
+  func sharedDeadline(_ id: UInt32) -> UnsafeMutablePointer<Atomic<UInt32>>? {
+    hasLifetimes
+      ? (slot(id) + Self.lifetimeOffset).assumingMemoryBound(to: Atomic<UInt32>.self) : nil
   }
 }

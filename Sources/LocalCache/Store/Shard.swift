@@ -4,7 +4,7 @@
 /// Every method but the lock's own expects the lock to be held.
 @usableFromInline
 struct Shard<Key: Hashable, Value>: ~Copyable {
-  @usableFromInline let lock = ShardLock()
+  @usableFromInline let lock: ShardLock
   @usableFromInline var index = SlotIndex()
   @usableFromInline var policy: EvictionPolicy
   @usableFromInline var expiry: ShardExpiry
@@ -14,9 +14,10 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @usableFromInline let reportsRemovals: Bool
 
   init(
-    maximum: UInt64, policy configuration: EvictionPolicy.Configuration, expiry: ShardExpiry,
+    lock: consuming ShardLock, maximum: UInt64, policy configuration: EvictionPolicy.Configuration, expiry: ShardExpiry,
     reportsRemovals: Bool
   ) {
+    self.lock = lock
     policy = EvictionPolicy(
       maximum: maximum, configuration: configuration,
       stride: EntryTable<Key, Value>.stride(hasLifetimes: expiry.isActive),
