@@ -33,6 +33,15 @@ extension LocalCache {
     return changed
   }
 
+  /// A hit: reports a value that is not what was stored.
+  @usableFromInline @inline(never)
+  func checkFingerprint(_ key: Key, _ value: Value) {
+    guard let check = configuration.mutationCheck, let stored = fingerprints.fingerprint(of: key),
+      stored != check.fingerprint(value)
+    else { return }
+    check.report(key)
+  }
+
   @usableFromInline
   func noteFingerprint(_ key: Key, _ value: Value) {
     guard let check = configuration.mutationCheck else { return }

@@ -35,6 +35,7 @@ extension LocalCache {
     let value = shard.pointee.table[id].pointee.value
     if observer.observes(hash) { observeHit(id, hash) }
     shard.pointee.lock.unlockAfterReading()
+    if checksMutations { checkFingerprint(key, value) }
     return value
   }
 

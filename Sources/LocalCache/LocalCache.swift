@@ -37,6 +37,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   let sweeper = Sweeper()
   let block: CacheBlock
   let fingerprints = Fingerprints<Key>()
+  let equalValues: EqualValues<Value>
   @usableFromInline let checksMutations: Bool
   let publishing = RateLimit(seconds: 30)
 
@@ -59,6 +60,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     observer = AccessObserver(
       isOn: configuration.isObserved,
       entries: limit.unit == .bytes ? limit.amount / 512 : limit.amount)
+    equalValues = EqualValues(isOn: configuration.isObserved)
     seed = Int.random(in: .min ... .max)
     let count = SharedBound.shardCount(limit, wanted: configuration.shards)
     shardMask = count - 1
@@ -75,7 +77,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
       let shard = (shards + index * shardStride).bindMemory(to: Shard<Key, Value>.self, capacity: 1)
       shard.initialize(
         to: Shard(
-          lock: ShardLock(cells: cells, tag: UInt(index + 1)), maximum: bound.initialShare(of: index, count), policy: policy, expiry: template.seeded(),
+          lock: ShardLock(cells: cells, tag: UInt(index + 1), opens: !checksMutations), maximum: bound.initialShare(of: index, count), policy: policy, expiry: template.seeded(),
           reportsRemovals: !isTrivial || listener != nil))
     }
     describeShards(in: block)

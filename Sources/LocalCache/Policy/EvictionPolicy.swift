@@ -159,7 +159,7 @@ package struct EvictionPolicy: ~Copyable {
     let id = pool.allocate()
     let node = pool[id]
     node.pointee.hash = hash
-    node.pointee.weightAndSegment = 0
+    node.pointee.weightAndSegment = PolicyNode.usedBit
     node.pointee.setWeight(weight)
     sketch.add(hash)
     if hash < sampleThreshold { ring.add(hash) }

@@ -9,7 +9,7 @@ package struct PolicyNode {
   @usableFromInline var hash: UInt32
   @usableFromInline var previous: UInt32
   @usableFromInline var next: UInt32
-  /// 28 bits of weight, 4 bits of flags (the segment).
+  /// 28 bits of weight, 1 bit for a node in use, 3 bits for the segment.
   @usableFromInline var weightAndSegment: UInt32
   /// 24 bits: the epoch of the last access. 8 bits: hits since the policy last looked.
   @usableFromInline var access: UInt32
@@ -21,13 +21,16 @@ package struct PolicyNode {
   var weight: UInt64 { UInt64(weightAndSegment >> 4) }
 
   var segment: Segment {
-    get { Segment(rawValue: UInt8(truncatingIfNeeded: weightAndSegment & 15)) ?? .none }
-    set { weightAndSegment = weightAndSegment & ~15 | UInt32(newValue.rawValue) }
+    get { Segment(rawValue: UInt8(truncatingIfNeeded: weightAndSegment & 7)) ?? .none }
+    set { weightAndSegment = weightAndSegment & ~7 | UInt32(newValue.rawValue) }
   }
 
   mutating func setWeight(_ weight: UInt64) {
     weightAndSegment = UInt32(min(weight, Self.maximumWeight)) << 4 | weightAndSegment & 15
   }
+
+  static let usedBit: UInt32 = 8
+  var isInUse: Bool { weightAndSegment & Self.usedBit != 0 }
 
   var hits: UInt32 { access & 255 }
   var accessEpoch: UInt32 { access >> 8 }
@@ -115,6 +118,14 @@ struct NodePool {
     if Int(id >> Self.chunkShift) == chunkCount { addChunk() }
     highWater += 1
     return id
+  }
+
+  /// All entries, in the order of their memory.
+  func visitInUse(_ body: (UInt32, UInt32) -> Void) {
+    for id in Self.reserved..<max(highWater, Self.reserved) {
+      let node = entry(id)
+      if node.pointee.isInUse { body(id, node.pointee.hash) }
+    }
   }
 
   mutating func release(_ id: UInt32) {

@@ -29,7 +29,9 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   /// Ends the entries and frees the memory.
   mutating func deallocate() {
-    visitEntries { id in table[id].deinitialize(count: 1) }
+    if !_isPOD(Key.self) || !_isPOD(Value.self) {
+      visitEntries { id in table[id].deinitialize(count: 1) }
+    }
     index.deallocate()
     policy.deallocate()
   }
@@ -80,7 +82,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
       if policy.fits(weight, insteadOf: existing) {
         replace(existing, by: value, weight: weight, &removals)
         if let pinned { policy.setPinned(pinned, existing) }
-        expiry.write(existing, times, table: table, wheel: &wheel)
+        noteWritten(existing, times)
         return .stored
       }
       isPinned = pinned ?? policy.isPinned(existing)
@@ -92,9 +94,18 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     let id = policy.insert(hash: hash, weight: weight, pinned: isPinned)
     table[id].initialize(to: .init(key: key, value: value))
     index.add(id, hash: hash, pool: policy.pool)
-    expiry.write(id, times, table: table, wheel: &wheel)
+    noteWritten(id, times)
     counters.insertions &+= 1
     return .stored
+  }
+
+  @inlinable @inline(__always)
+  mutating func noteWritten(_ id: UInt32, _ times: (now: UInt64, lifetime: UInt32?)) {
+    if expiry.isActive {
+      expiry.write(id, times, table: table, wheel: &wheel)
+    } else {
+      table.written(id).pointee = expiry.relative(times.now)
+    }
   }
 
   @inlinable

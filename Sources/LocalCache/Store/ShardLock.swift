@@ -30,10 +30,11 @@ struct ShardLock: ~Copyable {
   /// What marks a cell; not 0.
   @usableFromInline let tag: UInt
 
-  init(cells: ReaderCells, tag: UInt) {
+  /// - Parameter opens: whether readers may ever enter together.
+  init(cells: ReaderCells, tag: UInt, opens: Bool) {
     self.cells = cells
     self.tag = tag
-    readsToOpen = UInt32(cells.count * 4)
+    readsToOpen = opens ? UInt32(cells.count * 4) : .max
   }
 
   // MARK: Together
@@ -74,7 +75,7 @@ struct ShardLock: ~Copyable {
   func unlockAfterReading() {
     let count = reads.load(ordering: .relaxed) &+ 1
     reads.store(count, ordering: .relaxed)
-    if count >= readsToOpen { isOpen.store(1, ordering: .releasing) }
+    if count == readsToOpen { isOpen.store(1, ordering: .releasing) }
     state.store(0, ordering: .releasing)
   }
 
