@@ -6,6 +6,12 @@ extension LocalCache {
   /// Constant time.
   @inlinable
   public func get(_ key: Key) -> Value? {
+    expires ? get(key, expires: true) : get(key, expires: false)
+  }
+
+  /// Two copies of the code, one without a look at the clock, because that is what most caches need.
+  @inlinable @inline(__always)
+  func get(_ key: Key, expires: Bool) -> Value? {
     let hash = hash(key)
     let shard = shard(for: hash)
     let now = expires ? time.now : 0
@@ -14,10 +20,10 @@ extension LocalCache {
     guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
       return missed(key, hash, now, cell, isOver: id != 0)
     }
-    cell.pointee.countHit()
-    shard.pointee.policy.noteHit(id)
     let value = shard.pointee.table[id].pointee.value
+    shard.pointee.policy.noteHit(id, hash: Self.high(hash))
     if observer.observes(hash) { observeHit(id, hash) }
+    cell.pointee.countHit()
     cell.pointee.leave()
     return value
   }
@@ -59,7 +65,7 @@ extension LocalCache {
       return nil
     }
     cell.pointee.countHit()
-    shard.pointee.policy.noteHit(id)
+    shard.pointee.policy.noteHit(id, hash: Self.high(hash))
     if observer.observes(hash) { observeHit(id, hash) }
     cell.pointee.borrower.store(ThisThread.number, ordering: .relaxed)
     defer {
@@ -91,7 +97,7 @@ extension LocalCache {
   }
 
   /// A note for the statistics, for about one key in a hundred.
-  @usableFromInline @inline(never)
+  @inlinable @inline(never)
   func observeHit(_ id: UInt32, _ hash: UInt64) {
     let shard = shard(for: hash)
     observer.hit(hash, weight: shard.pointee.policy.weight(of: id), age: shard.pointee.age(id, time))
@@ -182,7 +188,7 @@ extension Shard {
   }
 
   /// Ticks since the entry was written.
-  @usableFromInline
+  @inlinable
   func age(_ id: UInt32, _ time: CacheTime) -> UInt32 {
     let now = expiry.relative(time.now)
     let written = table.written(id).pointee

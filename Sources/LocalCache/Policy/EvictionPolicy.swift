@@ -113,19 +113,18 @@ package struct EvictionPolicy: ~Copyable {
   @inlinable @inline(__always)
   package mutating func recordHit(_ id: UInt32) {
     hits &+= 1
-    noteHit(id)
+    noteHit(id, hash: pool.entry(id).pointee.hash)
   }
 
   /// The same without counting. Threads that read together may call this at the same time: a hit may get lost, and a popular entry is not
   /// written at all as long as nothing new comes in.
   @inlinable @inline(__always)
-  func noteHit(_ id: UInt32) {
+  func noteHit(_ id: UInt32, hash: UInt32) {
     let access = pool.sharedAccess(id)
     let old = access.pointee.load(ordering: .relaxed)
     let seen = old & 255
     let new = stampWord | (seen < 15 ? seen &+ 1 : 15)
     if new != old { access.pointee.store(new, ordering: .relaxed) }
-    let hash = pool.entry(id).pointee.hash
     if hash < sampleThreshold { ring.add(hash) }
   }
 

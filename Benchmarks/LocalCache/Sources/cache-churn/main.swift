@@ -36,7 +36,7 @@ let cache = LocalCache<Int, [String: String]>(
   name: "churn", limit: .bytes(.mebibytes(budget)), configuration: configuration)
 
 /// Dictionaries of strings, whose sizes drift: what fits into holes today does not tomorrow.
-func value(_ key: Int, _ phase: Double) -> [String: String] {
+func value(_ phase: Double, _ random: inout Random) -> [String: String] {
   let fields = 1 + Int(random.next() % 12)
   let length = 16 + Int(random.next() % UInt64(40 + 160 * phase))
   var result: [String: String] = [:]
@@ -62,7 +62,7 @@ while true {
     // A popular tenth, a long tail.
     let number = random.next()
     let key = Int(number & 7 == 0 ? (number >> 8) % 20_000_000 : (number >> 8) % 100_000)
-    if cache.get(key) == nil { cache.set(value(key, phase), for: key) }
+    if cache.get(key) == nil { cache.set(value(phase, &random), for: key) }
   }
   operations += 1000
   // The cache's own figure is what is compared: what else the process had before does not count.
