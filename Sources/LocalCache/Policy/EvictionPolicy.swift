@@ -150,7 +150,7 @@ package struct EvictionPolicy: ~Copyable {
   }
 
   @usableFromInline
-  package func hasRoom(for weight: UInt64) -> Bool { self.weight + weight <= maximum }
+  package func hasRoom(for weight: UInt64) -> Bool { self.weight + weight <= maximum && pool.hasRoom }
 
   /// A new entry. There has to be room: see `nextVictim`. Returns its identifier.
   @usableFromInline

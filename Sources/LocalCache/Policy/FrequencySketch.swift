@@ -10,8 +10,8 @@ package struct FrequencySketch {
   var wordCount: Int { Int(blocks) * 8 }
 
   static let maximumCount: UInt32 = 15
-  /// A block of 128 counters serves this many entries: 5.3 to 6.7 bytes an entry.
-  private static let entriesPerBlock = 12
+  /// A block of 128 counters serves this many entries: 4 to 5 bytes an entry.
+  private static let entriesPerBlock = 16
 
   init(entries: Int) {
     blocks = UInt32(max(1, min(entries, 1 << 30) / Self.entriesPerBlock))

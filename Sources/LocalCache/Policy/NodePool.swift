@@ -1,21 +1,50 @@
 import Synchronization
 
-/// The policy's view of one entry: 20 bytes, linked into the list of its segment.
+/// The policy's view of one entry: 24 bytes, linked into the list of its segment.
 ///
 /// Keys and values are elsewhere: the policy works on hashes and weights alone, so that a simulator can drive it without a store.
 @usableFromInline
 package struct PolicyNode {
   /// Upper half of the key's seeded hash: rebuilds the index without hashing again, and feeds the frequency sketch.
   @usableFromInline var hash: UInt32
-  @usableFromInline var previous: UInt32
-  @usableFromInline var next: UInt32
-  /// 28 bits of weight, 1 bit for a node in use, 3 bits for the segment.
-  @usableFromInline var weightAndSegment: UInt32
   /// 24 bits: the epoch of the last access. 8 bits: hits since the policy last looked.
   @usableFromInline var access: UInt32
+  /// 28 bits of weight, 1 bit for a node in use, 3 bits for the segment.
+  @usableFromInline var weightAndSegment: UInt32
+  /// Not the policy's: when the entry was written.
+  @usableFromInline var written: UInt32 = 0
+  /// 24 bits each for the neighbours in the list, 16 bits that are not the policy's: see `EntryTable.timerLinks`.
+  private var links: UInt64
+
+  init(hash: UInt32, previous: UInt32, next: UInt32, weightAndSegment: UInt32, access: UInt32) {
+    self.hash = hash
+    self.access = access
+    self.weightAndSegment = weightAndSegment
+    links = UInt64(previous) | UInt64(next) << 24
+  }
+
+  /// Identifiers are smaller than this.
+  static let identifierLimit: UInt32 = 1 << 23
+  private static let linkMask: UInt64 = 1 << 24 - 1
+
+  var previous: UInt32 {
+    get { UInt32(truncatingIfNeeded: links & Self.linkMask) }
+    set { links = links & ~Self.linkMask | UInt64(newValue) }
+  }
+
+  var next: UInt32 {
+    get { UInt32(truncatingIfNeeded: links >> 24 & Self.linkMask) }
+    set { links = links & ~(Self.linkMask << 24) | UInt64(newValue) << 24 }
+  }
+
+  /// 16 bits for the pool's user.
+  var spare: UInt16 {
+    get { UInt16(truncatingIfNeeded: links >> 48) }
+    set { links = links & (1 << 48 - 1) | UInt64(newValue) << 48 }
+  }
 
   /// Where `access` lies; the fields before it are 32-bit numbers.
-  @usableFromInline static let accessOffset = 16
+  @usableFromInline static let accessOffset = 4
   @usableFromInline static let maximumWeight: UInt64 = (1 << 28) - 1
 
   var weight: UInt64 { UInt64(weightAndSegment >> 4) }
@@ -107,6 +136,9 @@ struct NodePool {
     let slot = chunks[Int(id &>> Self.chunkShift)] + Int(id & (Self.chunkSize &- 1)) &* stride
     return (slot + PolicyNode.accessOffset).assumingMemoryBound(to: Atomic<UInt32>.self)
   }
+
+  /// Whether there are identifiers left.
+  var hasRoom: Bool { free != 0 || highWater < PolicyNode.identifierLimit }
 
   mutating func allocate() -> UInt32 {
     if free != 0 {
