@@ -268,7 +268,7 @@ package struct EvictionPolicy: ~Copyable {
     shadowedEntries = full
     shadows?.deallocate()
     // A model is searched from end to end, so its size is also what an access costs; a large cache has enough traffic to pay for more.
-    let capacity = min(max(64, min(full / 8, 128), min(full / 128, 512)), max(full, 8))
+    let capacity = min(max(64, min(full / 8, 128), min(full / 128, 1024)), max(full, 8))
     var models = ShadowCaches(capacity: capacity, regime: regime)
     let share = min(Double(capacity) / Double(max(full, 1)), 1)
     sampleThreshold = UInt32(min(Double(UInt32.max) * share, Double(UInt32.max)))
