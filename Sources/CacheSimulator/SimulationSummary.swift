@@ -24,7 +24,8 @@ struct SimulationSummary {
     var lines = ["mean of \(rows.count) pairs of trace and size, hits in %"]
     for policy in PolicyRow.all {
       let mean = rows.reduce(0) { $0 + ($1.percent[policy.name] ?? 0) } / Double(rows.count)
-      lines.append("  " + policy.name.padding(toLength: 16, withPad: " ", startingAt: 0) + String(format: "%6.2f", mean))
+      lines.append(
+        "  " + policy.name.padding(toLength: 16, withPad: " ", startingAt: 0) + String(format: "%6.2f", mean))
     }
     var behind = 0
     var far = 0

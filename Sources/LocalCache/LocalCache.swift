@@ -77,7 +77,8 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
       let shard = (shards + index * shardStride).bindMemory(to: Shard<Key, Value>.self, capacity: 1)
       shard.initialize(
         to: Shard(
-          lock: ShardLock(cells: cells, tag: UInt(index + 1), opens: !checksMutations), maximum: bound.initialShare(of: index, count), policy: policy, expiry: template.seeded(),
+          lock: ShardLock(cells: cells, tag: UInt(index + 1), opens: !checksMutations),
+          maximum: bound.initialShare(of: index, count), policy: policy, expiry: template.seeded(),
           reportsRemovals: !isTrivial || listener != nil))
     }
     describeShards(in: block)

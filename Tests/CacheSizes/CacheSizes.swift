@@ -72,7 +72,10 @@
     var key = 0
     for entries in [10_000, 20_000, 40_000, 75_000, 100_000, 131_072, 160_000, 190_000] {
       while cache.count < entries, key < 400_000 {
-        for _ in 0..<min(1000, entries) { cache.set(key, for: key); key += 1 }
+        for _ in 0..<min(1000, entries) {
+          cache.set(key, for: key)
+          key += 1
+        }
       }
       guard let after = mallocInUse() else { return }
       let bytes = Double(after - before) / Double(max(cache.count, 1)) - 16

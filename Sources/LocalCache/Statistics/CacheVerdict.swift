@@ -147,8 +147,10 @@ struct VerdictModel {
     }
     if let larger { reasons.append("\(size(larger.0)) would hit \(percent(larger.1)).") }
     if let equalValues, equalValues >= Self.manyEqualValues {
-      let saved = statistics.limit.unit == .bytes ? ", \(ByteSize(Int(Double(statistics.weight) * equalValues))) at most," : ""
-      reasons.append("\(percent(equalValues)) of the values are copies of others: sharing equal ones saves that much\(saved) of the memory of values.")
+      let bytes = ByteSize(Int(Double(statistics.weight) * equalValues))
+      let saved = statistics.limit.unit == .bytes ? ", up to \(bytes)" : ""
+      reasons.append(
+        "\(percent(equalValues)) of the values are copies of others: sharing equal ones saves as much\(saved).")
     }
     if advice == .shareAcrossProcesses {
       reasons.append("Eight processes with one cache would hit about \(percent(pooled)).")
