@@ -22,6 +22,22 @@ import Testing
     #expect(cache.count == 0)
   }
 
+  /// The closure of `withValue` must not use its own cache: that ends the process instead of hanging it, whether the shard is open to readers
+  /// or not.
+  @Test func borrowsThatUseTheirOwnCache() async {
+    await #expect(processExitsWith: .failure) {
+      let cache = LocalCache<Int, Int>(name: "closed", limit: .entries(10))
+      cache.set(1, for: 1)
+      _ = cache.withValue(for: 1) { _ in cache.set(2, for: 1) }
+    }
+    await #expect(processExitsWith: .failure) {
+      let cache = LocalCache<Int, Int>(name: "open", limit: .entries(10))
+      cache.set(1, for: 1)
+      for _ in 0..<10_000 { _ = cache.get(1) }
+      _ = cache.withValue(for: 1) { _ in cache.get(1) }
+    }
+  }
+
   @Test func negativeWeightsCountAsNothing() {
     var configuration = LocalCache<Int, Int>.Configuration()
     configuration.weigher = { _, value in value }

@@ -173,9 +173,10 @@ package struct EvictionPolicy: ~Copyable {
     } else {
       node.pointee.segment = .window
       window.append(id, stamp: stamp, pool: pool)
-      // In steady state there is nothing to do here; when the window has become smaller it gives way in small steps.
+      // In steady state there is nothing to do here; when the window has become smaller, or the cache is nearly full for the first time, it gives
+      // way in small steps.
       var moves = 0
-      while regime != .queues, window.weight > windowMaximum, window.count > 1, moves < 16,
+      while regime != .queues, isNearlyFull, window.weight > windowMaximum, window.count > 1, moves < 16,
         let oldest = lruFront(of: .window)
       {
         move(oldest, to: .probation, stamp: stamp)
@@ -184,6 +185,9 @@ package struct EvictionPolicy: ~Copyable {
     }
     return id
   }
+
+  /// Whether less than an eighth is free: a cache that never fills need not sort its entries.
+  private var isNearlyFull: Bool { weight >= maximum - maximum / 8 }
 
   /// Takes an entry out; its identifier may be used again.
   @usableFromInline

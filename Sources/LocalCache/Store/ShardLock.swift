@@ -13,15 +13,15 @@ import Synchronization
 /// Exclusively: one atomic exchange to enter, one plain store to leave. A waiter spins for a short while, then yields, then sleeps in growing
 /// steps, so a holder that lost its processor gets it back.
 ///
-/// Together: after some reads in a row a shard becomes open to readers, who then only mark a `ReaderCell` of their own. Who wants it
-/// exclusively closes it first and waits until no cell is marked with it (BRAVO, see there). Closing costs a look at every cell, so a shard that
-/// is written often stays closed.
+/// Together: after some reads a shard becomes open to readers, who then only mark a `ReaderCell` of their own. Who wants it exclusively closes
+/// it first and waits until no cell is marked with it (BRAVO, see there). Closing costs a look at every cell, which the reads before it pay for;
+/// a shard that is written often is closed most of the time.
 @usableFromInline
 struct ShardLock: ~Copyable {
   @usableFromInline let state = Atomic<UInt32>(0)
   /// 1 while readers may enter together.
   @usableFromInline let isOpen = Atomic<UInt32>(0)
-  /// Exclusive reads since the last write, and how many of them open the shard. The former only under the lock.
+  /// Exclusive reads since the shard was closed, and how many of them open it. The former only under the lock.
   @usableFromInline let reads = Atomic<UInt32>(0)
   @usableFromInline let readsToOpen: UInt32
   /// The thread that runs a `withValue` closure exclusively, or 0: finds a closure that calls its own cache, which would wait for itself for ever.
@@ -70,7 +70,7 @@ struct ShardLock: ~Copyable {
     state.store(0, ordering: .releasing)
   }
 
-  /// The same after a write: many reads have to follow before the shard opens.
+  /// The same after a read: some of these open the shard.
   @inlinable @inline(__always)
   func unlockAfterReading() {
     let count = reads.load(ordering: .relaxed) &+ 1
