@@ -1,8 +1,6 @@
-import Synchronization
-
 /// Fingerprints of stored values, for `Configuration.mutationCheck`.
 final class Fingerprints<Key: Hashable & Sendable>: Sendable {
-  private let known = Mutex<[Key: Int]>([:])
+  private let known = Guarded<[Key: Int]>([:])
   func set(_ fingerprint: Int, for key: Key) { known.withLock { $0[key] = fingerprint } }
   func fingerprint(of key: Key) -> Int? { known.withLock { $0[key] } }
   func forget(_ key: Key) { known.withLock { $0[key] = nil } }

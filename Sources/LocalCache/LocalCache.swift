@@ -1,5 +1,3 @@
-import Synchronization
-
 /// A cache in the memory of a service: bounded by what its entries really take, and able to say whether it is worth it.
 ///
 /// ```swift

@@ -8,7 +8,7 @@ final class SharedBound: Sendable {
   /// Bytes, entries or weight in one unit of the policy.
   let unit: UInt64
   /// Guards changes of shares.
-  let transfers = Mutex(())
+  let transfers = Guarded(())
   private let current: Atomic<UInt64>
 
   /// In units.

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// Where the list of all caches of the process begins: a symbol that a reader outside finds by name, or in the data segment by its magic number.
 /// docs/local-cache-layout.md is the contract.
 public struct LocalCacheAnchor: Sendable {
@@ -19,10 +17,10 @@ final class CacheBlock: @unchecked Sendable {
   static let size = 320
   /// "LCACHE01" in memory.
   static let magic: UInt64 = 0x3130_4548_4341_434C
-  private static let list = Mutex(())
+  private static let list = Guarded(())
   private let memory: UnsafeMutableRawPointer
   /// One publication after the other: an older one that takes longer must not overwrite parts of a newer one.
-  let publication = Mutex(())
+  let publication = Guarded(())
 
   /// Offsets of the fields in bytes; see docs/local-cache-layout.md.
   enum Field {

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// Finds out, from a sample, how many values are copies of values of other keys: those could be one value that all keys share.
 ///
 /// Values are compared by their hash, so this works for `Hashable` values only; others are not looked at. Trivial values (numbers, and structs
@@ -14,7 +12,7 @@ final class EqualValues<Value>: Sendable {
 
   private static var capacity: Int { 1024 }
   private let isOn: Bool
-  private let samples = Mutex<(ring: [Sample], next: Int)>(([], 0))
+  private let samples = Guarded<(ring: [Sample], next: Int)>(([], 0))
 
   init(isOn: Bool) { self.isOn = isOn && !_isPOD(Value.self) }
 

@@ -4,8 +4,9 @@
 /// Every method but the lock's own expects the lock to be held.
 @usableFromInline
 struct Shard<Key: Hashable, Value>: ~Copyable {
-  @usableFromInline let lock: ShardLock
   @usableFromInline var index = SlotIndex()
+  /// Not at the beginning: a change of the shard counts as a write there for the thread sanitizer, and others touch the lock meanwhile.
+  @usableFromInline let lock: ShardLock
   @usableFromInline var policy: EvictionPolicy
   @usableFromInline var expiry: ShardExpiry
   @usableFromInline var counters = ShardCounters()
