@@ -108,10 +108,7 @@ struct WatchSession {
       tick.events.append(result.event(at: time))
       // Of a process that was restarted meanwhile it says nothing.
       if result.pid == current {
-        if var sample = tick.sample {
-          result.write(into: &sample)
-          tick.sample = sample
-        }
+        result.write(into: &tick)
         capture = result.content.map { ($0, result.facts?.time ?? time) }
       }
     }
@@ -129,10 +126,7 @@ struct WatchSession {
     let event = result.event(at: time)
     tick.events.append(event)
     printer.note(event.detail)
-    if result.pid == recorder.pid, var sample = tick.sample {
-      result.write(into: &sample)
-      tick.sample = sample
-    }
+    if result.pid == tick.run?.pid { result.write(into: &tick) }
     sink?.add(tick, capture: result.content.map { ($0, result.facts?.time ?? time) })
   }
 
