@@ -37,7 +37,8 @@ enum RuleFixtures {
   }
 
   static let all: [(rule: any Rule.Type, evidence: Evidence)] = [
-    (LeakRule.self, leak), (CollectionRule.self, collection), (BuffersRule.self, buffers), (TasksRule.self, tasks),
+    (LeakRule.self, leak), (CollectionRule.self, collection), (CacheFillingRule.self, BoundedCacheTests.filling),
+    (BuffersRule.self, buffers), (TasksRule.self, tasks),
     (LiveObjectsRule.self, liveObjects), (NativeRule.self, native), (DuplicatesRule.self, duplicates),
     (CapacityRule.self, capacity), (RetentionRule.self, retention), (ThreadsRule.self, threads),
     (DescriptorsRule.self, descriptors), (PageCacheRule.self, pageCache), (SharedMemoryRule.self, sharedMemory),

@@ -8,7 +8,8 @@ extension HeapFacts {
   ///   - findsWaste: compare all blocks for equal copies, which reads every byte that has a type.
   /// - Throws: what the graph throws where memory cannot be read.
   public mutating func add(_ graph: HeapHolders, share: Double = 0.002, findsWaste: Bool = false) throws {
-    var flat = Self.places(try graph.holders(cut: share))
+    let report = try graph.holders(cut: share)
+    var flat = Self.places(report)
     let fields = try graph.leadingFields(of: flat.unnamed.map(\.address))
     for (index, address) in flat.unnamed {
       guard let field = fields[address] else { continue }
@@ -17,12 +18,13 @@ extension HeapFacts {
       if flat.places[index].heldBy == nil { flat.places[index].heldBy = field.roots.first { !Self.isFrame($0) } }
     }
     holders = flat.places
+    caches = report.localCaches
     tasks = Array(try graph.tasks().groups.prefix(Self.mostRows))
     guard findsWaste else { return }
-    var report = try graph.waste()
-    report.duplicates = Array(report.duplicates.prefix(20))
-    report.spare = Array(report.spare.prefix(20))
-    waste = report
+    var found = try graph.waste()
+    found.duplicates = Array(found.duplicates.prefix(20))
+    found.spare = Array(found.spare.prefix(20))
+    waste = found
   }
 
   /// Small enough to be kept by the hundred: the largest places, and no comparison of blocks.
