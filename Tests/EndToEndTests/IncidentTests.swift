@@ -167,7 +167,7 @@ struct IncidentTests {
       to: URL(fileURLWithPath: folder.path + "/foreign.sqlite"))
     for (name, word) in [
       ("missing", "seed --database"), ("other", "version 9"), ("damaged", "seed it again"),
-      ("foreign", "seed it again"),
+      ("foreign", "--force"),
     ] {
       let result = try serve("\(folder.path)/\(name).sqlite")
       #expect(result.status != 0 && result.errors.contains(word), "\(name): \(result)")
