@@ -59,7 +59,7 @@ enum HoldersPipeline {
     let terminal = Terminal.current()
     let progress = Progress(isEnabled: terminal.errorIsTerminal && !output.quiet, isQuiet: output.quiet)
     defer { progress.finish() }
-    let answer = try answer(target.request(verb: verb), progress: progress, question)
+    let answer = try answer(try target.request(verb: verb), progress: progress, question)
     progress.finish()
     try page?.write { try HTMLReport().render(answer) }
     if output.json {

@@ -1,6 +1,7 @@
 import Malloc
 import Measurement
 import ProcessImage
+import Symbols
 import Timeline
 
 /// An image, and what has to be let go when it is read.
@@ -69,6 +70,24 @@ struct ImageSource {
     guard let pid = image.pid else { return nil }
     if let frozen, let mapped = MappedMemory.all(of: pid, copiedTo: frozen.copyPid) { return mapped }
     return MappedMemory.all(of: pid)
+  }
+
+  /// Runs `malloc_trim(0)` in the copy; the image cannot be read afterwards.
+  ///
+  /// - Returns: what it gave back, nil where it was not run; and a sentence on it.
+  func tryTrim(_ symbols: ImageSymbols, isGlibc: Bool) -> (bytes: UInt64?, remark: String) {
+    guard isGlibc else { return (nil, "malloc_trim was not tried: the allocator is not glibc's") }
+    guard let frozen else { return (nil, "malloc_trim was not tried: there is no copy to try it in") }
+    guard let function = symbols.address(of: "malloc_trim") else {
+      return (nil, "malloc_trim was not tried: the process has no such function")
+    }
+    do throws(TrimTrialFailure) {
+      let trial = try frozen.tryTrim(function: function)
+      return (
+        trial.bytes,
+        "malloc_trim(0), run in a copy of the process, gave back \(ByteCount(trial.bytes)) in \(TimeSpan(nanoseconds: trial.duration)); the process itself was not touched"
+      )
+    } catch { return (nil, "\(error)") }
   }
 
   /// Ends the copy. Safe to call twice.

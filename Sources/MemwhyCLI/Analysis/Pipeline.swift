@@ -59,27 +59,36 @@ struct Pipeline: Analyzer {
       analysis, time: time, books: books, threads: source.image.threads.count,
       pause: source.image.freeze?.measuredPause)
     var unheld: [String] = []
-    var tree: ReportModel.Tree?
+    var held: HolderReport?
     if depth != .report {
       do {
         let graph = try HeapHolders(analysis: analysis, image: source.image, symbols: symbols) {
           progress.update("finding holders", $0)
         }
         try facts.add(graph, findsWaste: depth == .waste)
-        tree = ReportModel.Tree(try graph.holders(cut: request.findsHolders ? 0.001 : 0.005))
+        held = try graph.holders(cut: request.findsHolders ? 0.001 : 0.005)
       } catch {
         // Names are read from the copy; where that does not work, types still say what grew.
         unheld = ["who holds what could not be found: \(error)"]
       }
     }
     clock.finish("heap and graph")
-    let remarks = source.release()
+    var remarks: [String] = []
+    if request.triesTrim {
+      progress.update("trying a trim in the copy")
+      let trim = source.tryTrim(symbols, isGlibc: !analysis.heap.walk.arenas.isEmpty)
+      facts.books?.trimmed = trim.bytes
+      remarks.append(trim.remark)
+    }
+    remarks += source.release()
     clock.finish("release")
     var report = ReportModel(
       tool: ReportModel.Tool(version: Version.current), verb: request.verb, image: source.image, analysis: analysis,
       corePath: source.corePath, remarks: source.image.remarks + remarks + unheld, phases: clock.phases)
     report.time = time
-    report.holders = tree
+    report.holders = held.map { ReportModel.Tree($0) }
+    report.localCaches = held?.localCaches
+    report.heap.trimmedBytes = facts.books?.trimmed
     return (report, facts)
   }
 }

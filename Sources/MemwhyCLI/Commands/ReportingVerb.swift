@@ -5,15 +5,17 @@ import Reports
 enum ReportingVerb {
   static func run(
     _ verb: String, target: TargetOptions, output: OutputOptions, findings: FindingOptions?,
-    page: PageOptions? = nil, analyzer: any Analyzer = Pipeline(), terminal: Terminal = .current()
+    page: PageOptions? = nil, triesTrim: Bool = false, analyzer: any Analyzer = Pipeline(),
+    terminal: Terminal = .current()
   ) throws {
     // Before the process is touched: a typing mistake must not cost it a pause.
     let suppressions = try findings?.load() ?? Suppressions()
     try page?.check()
     let progress = Progress(isEnabled: terminal.errorIsTerminal && !output.quiet, isQuiet: output.quiet)
     defer { progress.finish() }
-    var request = target.request(verb: verb)
+    var request = try target.request(verb: verb)
     request.findsHolders = page?.html != nil && verb == "diagnose"
+    request.triesTrim = triesTrim
     var report = try analyzer.report(request, progress: progress)
     report = report.replacingLeaks(suppressions.apply(to: report.leaks))
     let text = try output.render(report, terminal: terminal)
