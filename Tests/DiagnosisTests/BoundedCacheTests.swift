@@ -1,8 +1,8 @@
-@testable import HeapGraph
 import Testing
 import Timeline
 
 @testable import Diagnosis
+@testable import HeapGraph
 
 /// Caches that have a bound and say so: they fill up, which is no growth, and room made in them is filled again.
 struct BoundedCacheTests {

@@ -137,9 +137,14 @@ enum RuleFixtures {
   }
 
   static var liveObjects: Evidence {
-    Evidence(
+    let heaps = [heap(0, [row("Node", "class", 1000, 1)]), heap(1, [row("Node", "class", 40_000, 41)])]
+    return Evidence(
       lives: [rising],
-      heaps: [heap(0, [row("Node", "class", 1000, 1)]), heap(1, [row("Node", "class", 40_000, 41)])])
+      heaps: heaps.map { heap in
+        var heap = heap
+        heap.holders = []
+        return heap
+      })
   }
 
   static var native: Evidence {

@@ -174,4 +174,23 @@ struct IncidentTests {
       #expect(result.errors.split(separator: "\n").count <= 2, "\(name): \(result.errors)")
     }
   }
+
+  /// Another process has it for itself, as SQLite locks files: a write lock on its 510 "shared" bytes (sqlite.org/lockingv3.html, 3.0;
+  /// `SHARED_FIRST` in src/os.h of SQLite 3).
+  @Test func aDatabaseThatIsLocked() throws {
+    let path = TemporaryPath("locked.sqlite")
+    let seeding = try Command.run(ActivityService.tool("activity-service"), ["seed", "--database", path.path])
+    #expect(seeding.status == 0)
+    let file = open(path.path, O_RDWR | O_CLOEXEC)
+    defer { close(file) }
+    var lock = flock()
+    lock.l_type = Int16(F_WRLCK)
+    lock.l_whence = Int16(SEEK_SET)
+    lock.l_start = 0x4000_0002
+    lock.l_len = 510
+    try #require(fcntl(file, F_SETLK, &lock) == 0)
+    let result = try serve(path.path)
+    #expect(result.status != 0 && result.errors.contains("locked"), "\(result)")
+    #expect(result.errors.contains("end that one"), "\(result)")
+  }
 }

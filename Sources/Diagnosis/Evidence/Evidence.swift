@@ -79,6 +79,9 @@ public struct Evidence: Sendable {
     return (first, last)
   }
 
+  /// Who holds what is known of both snapshots.
+  var knowsHolders: Bool { heapPair.map { $0.first.holders != nil && $0.last.holders != nil } ?? false }
+
   /// What the service says it has done between the snapshots; nil where it does not count, or nothing was done.
   var workDone: (name: String, amount: Double)? {
     guard let (first, last) = heapPair, let loadName else { return nil }

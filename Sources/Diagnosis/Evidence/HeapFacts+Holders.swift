@@ -1,13 +1,11 @@
 import HeapGraph
 
 extension HeapFacts {
-  /// Takes over what the graph knows of holders, tasks and waste; the image must still be readable.
+  /// Takes over what the graph knows of holders and tasks; the image must still be readable.
   ///
-  /// - Parameters:
-  ///   - share: places that keep less than this part of the reachable bytes are left out.
-  ///   - findsWaste: compare all blocks for equal copies, which reads every byte that has a type.
+  /// - Parameter share: places that keep less than this part of the reachable bytes are left out.
   /// - Throws: what the graph throws where memory cannot be read.
-  public mutating func add(_ graph: HeapHolders, share: Double = 0.002, findsWaste: Bool = false) throws {
+  public mutating func add(_ graph: HeapHolders, share: Double = 0.002) throws {
     let report = try graph.holders(cut: share)
     var flat = Self.places(report)
     let fields = try graph.leadingFields(of: flat.unnamed.map(\.address))
@@ -20,7 +18,12 @@ extension HeapFacts {
     holders = flat.places
     caches = report.localCaches
     tasks = Array(try graph.tasks().groups.prefix(Self.mostRows))
-    guard findsWaste else { return }
+  }
+
+  /// Compares all blocks for equal copies and unused room, which reads every byte that has a type; the image must still be readable.
+  ///
+  /// - Throws: what the graph throws where memory cannot be read.
+  public mutating func addWaste(_ graph: HeapHolders) throws {
     var found = try graph.waste()
     found.duplicates = Array(found.duplicates.prefix(20))
     found.spare = Array(found.spare.prefix(20))

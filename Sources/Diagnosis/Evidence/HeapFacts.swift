@@ -171,7 +171,9 @@ public struct HeapFacts: Codable, Sendable, Hashable {
       for room in waste.spare { numbers += [room.entries, room.slots, room.emptyBytes] }
       for views in waste.pinned { numbers += [views.shownBytes, views.pinnedBytes, views.savedBytes] }
     }
-    if let books { numbers += [books.trimmable ?? 0, books.trimmed ?? 0, books.threadTops ?? 0] + books.largestMappings }
+    if let books {
+      numbers += [books.trimmable ?? 0, books.trimmed ?? 0, books.threadTops ?? 0] + books.largestMappings
+    }
     for amount in books?.rows.values.map(\.magnitude) ?? [] { numbers.append(amount) }
     return numbers.count < 1_000_000 && numbers.allSatisfy { $0 < most }
   }
