@@ -48,9 +48,9 @@ struct IncidentTests {
 
   /// Something else in the group, so that a hundredth of its limit is some megabytes: the last command keeps what the first writes.
   private func ballast(_ group: TestGroup) throws -> RunningProgram {
-    let (path, words) = group.command("/bin/sh", ["-c", "(head -c 300M /dev/zero; exec sleep 600) | tail -c 400M"])
+    let (path, words) = group.command("/bin/sh", ["-c", "(head -c 600M /dev/zero; exec sleep 600) | tail -c 700M"])
     let program = try RunningProgram(path, words, ready: nil)
-    #expect(eventually(within: 30) { group.memoryUsage > 300 << 20 })
+    #expect(eventually(within: 30) { group.memoryUsage > 600 << 20 })
     return program
   }
 
@@ -79,8 +79,8 @@ struct IncidentTests {
       let (text, wasRefused) = try look(service, ["retained"])
       let now = try facts(text)
       #expect(Answer(now) == truth, "at \(percent) %")
-      // A word on a stack may hold the one or other entry as well.
-      #expect(abs(Double(now.sharingSaves ?? 0) - saving) < 0.01 * saving, "at \(percent) %")
+      // A stale word on a stack may hold some entries as well.
+      #expect(abs(Double(now.sharingSaves ?? 0) - saving) < 0.05 * saving, "at \(percent) %")
       #expect(service.isRunning && service.entries == entries, "at \(percent) %")
       #expect(group.outOfMemoryKills ?? 0 == 0)
       print("at \(percent) % of \(group.memoryUsage >> 20) MiB: \(wasRefused ? "after a stop" : "from a copy")")
@@ -90,11 +90,11 @@ struct IncidentTests {
 
     // While it grows on, with the limit in sight.
     group.limitMemory(UInt64(Double(group.memoryUsage) / 0.9))
-    let more = try service.load(seconds: 40, rate: 25, ["--seed", "2"])
+    // Some 60 MiB in all, of 70 that there are; it goes on however slow memwhy is here.
+    let more = try service.load(seconds: 45, rate: 50, ["--seed", "2"])
     usleep(500_000)
-    let growing = try JSONReport.parse(look(service, ["diagnose", "--for", "6s", "--load", service.metric]).text)
+    let report = try growth(service, seconds: 6, ["--freeze", "stop"])
     more.stop()
-    let report = try #require(growing.growth)
     #expect(report.cause == .collection, "\(report.sentence)")
     #expect(report.findings.first?.title.contains("StructActivities.cache") == true, "\(report.sentence)")
     #expect(report.forecast?.outcome == .reaches && report.sentence.contains("limit"), "\(report.sentence)")

@@ -1,4 +1,5 @@
 import Foundation
+import ProcessImage
 
 /// Files and folders by name, without exceptions.
 enum Files {
@@ -18,7 +19,8 @@ enum Files {
     return path
   }
 
+  /// All of it; empty where it cannot be read. Foundation takes the first piece of a file of `/proc`, whose size is not known, for the whole.
   static func text(_ path: String) -> String {
-    String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
+    String(decoding: (try? contents(of: path)) ?? [], as: UTF8.self)
   }
 }
