@@ -32,6 +32,22 @@ struct RuleTests {
     sample[.groupLimit] = 512 * mib
   }
 
+  /// A process that grows by less than a hundredth of what its neighbours hold reaches their common limit all the same.
+  @Test func aSmallProcessInALargeGroupReachesTheLimit() {
+    let lives = Self.samples { time, sample in
+      Self.group(&sample)
+      sample[.rss] = (90 + time * 0.1) * Self.mib
+      sample[.anonymous] = (80 + time * 0.1) * Self.mib
+      sample[.groupAnonymous] = (1_500 + time * 0.1) * Self.mib
+      sample[.groupUsage] = (1_520 + time * 0.1) * Self.mib
+      sample[.groupLimit] = 1_600 * Self.mib
+      sample[.groupProcesses] = 3
+    }
+    let evidence = Evidence(lives: [lives])
+    #expect(evidence.rss.pattern == .growing)
+    #expect(evidence.forecast?.outcome == .reaches)
+  }
+
   @Test func pageCacheOfWrittenFiles() throws {
     let report = Weighing.verdict(
       Evidence(lives: [
