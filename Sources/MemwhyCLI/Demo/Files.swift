@@ -19,7 +19,8 @@ enum Files {
     return path
   }
 
-  /// All of it; empty where it cannot be read. Foundation takes the first piece of a file of `/proc`, whose size is not known, for the whole.
+  /// The whole text; empty where it cannot be read. Not by Foundation, which takes a short read for the end, and so reads one page of a
+  /// longer file in `/proc`.
   static func text(_ path: String) -> String {
     String(decoding: (try? contents(of: path)) ?? [], as: UTF8.self)
   }
