@@ -286,7 +286,7 @@ import Testing
     let key = ValueLayout(typeName: "String", size: 16, stride: 16, alignment: 8, slots: [])
     let value = ValueLayout(typeName: "Offer", size: 192, stride: 192, alignment: 8, slots: [])
     let shapes = StorageShapes(key: key, value: value, entries: 50)
-      .shapes(buckets: 128, isShareable: true, differingBytes: 16)
+      .shapes(buckets: 128, isShareable: true, differingBytes: 16, haveAllKeys: true)
     let bytes = Dictionary(uniqueKeysWithValues: shapes.map { ($0.kind, $0.bytesPerContainer) })
     #expect(bytes[.inline] == 26_720)
     #expect(bytes[.boxed] == 14_368)
