@@ -56,6 +56,23 @@ import Testing
     #expect(bytes > 64 && bytes < 400, "\(bytes)")
   }
 
+  /// The verdict on the process shows theirs.
+  @Test func aDiagnosisShowsThem() throws {
+    let program = try start()
+    defer { program.stop() }
+    let page = TemporaryPath("caches.html")
+    let result = try MemwhyBinary.run(["\(program.pid)", "--for", "1s", "--html", page.path, "--json"])
+    #expect(result.status == 0, "\(result.errors)")
+    let report = try JSONDecoder().decode(ReportModel.self, from: Data(result.output.utf8))
+    let caches = try #require(report.localCaches)
+    #expect(caches.contains { $0.name == "unused" && $0.entries == 0 })
+    let text = TextReport().render(report)
+    #expect(text.contains("LOCAL CACHES\n") && text.contains("unused: 0 entries, at most weight 100"), "\(text)")
+    let html = try String(contentsOfFile: page.path, encoding: .utf8)
+    #expect(html.contains("<h2 id=\"caches-title\">Local caches</h2>"))
+    #expect(caches.allSatisfy { html.contains("<td>\($0.name.isEmpty ? "(without a name)" : $0.name): ") }, "\(caches)")
+  }
+
   /// The list of descriptions leads to every cache, but keeps none: a leaked one is a leak.
   @Test func aLeakedCacheIsALeak() throws {
     let program = try start()

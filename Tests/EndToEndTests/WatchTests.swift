@@ -47,6 +47,10 @@ struct WatchTests {
     let verdict = try JSONDecoder().decode(Verdict.self, from: Data(alone.output.utf8))
     #expect(verdict.verb == "history" && verdict.growth.samples >= 20 && !verdict.growth.findings.isEmpty)
     #expect(!verdict.growth.books.isEmpty, "the snapshot is not in the history")
+    let alike = try MemwhyBinary.run([
+      "diagnose", "--history", "--history-file", file, "--json", "--memory-max", "1GiB",
+    ])
+    #expect(alike.output == alone.output, "\(alike.errors)")
     let text = try MemwhyBinary.run(["history", "--history", file, "--verdict"])
     #expect(text.output.contains("OVER TIME") && text.output.contains("CAUSES"), "\(text.output)")
   }
@@ -54,7 +58,8 @@ struct WatchTests {
   @Test func saysWhatIsWrong() throws {
     for arguments in [
       ["watch", "1", "--snapshots", "often"], ["watch", "1", "--snapshots", "1s"],
-      ["history", "--verdict", "--memory-max", "much"],
+      ["history", "--verdict", "--memory-max", "much"], ["diagnose"], ["leaks"],
+      ["diagnose", "--once", "--try-trim", "--core", "core.1"], ["diagnose", "1", "--try-trim", "--freeze", "stop"],
     ] {
       let result = try MemwhyBinary.run(arguments)
       #expect(result.status == 64, "\(arguments): \(result.status) \(result.errors)")

@@ -21,7 +21,7 @@ struct CommandLineTests {
       "--limit", "3", "-v", "--color", "never", "--show-addresses",
     ]
     let verb = try #require(try Memwhy.parseAsRoot(arguments) as? LeaksVerb)
-    let request = verb.target.request(verb: "leaks")
+    let request = try verb.target.request(verb: "leaks")
     #expect(request.target == .core(path: "core.1", root: "/r"))
     #expect(request.debugDirectories == ["/d", "/e"])
     #expect(request.freeze == .stop)

@@ -17,6 +17,24 @@ struct ReaderTests {
     return try body(folder)
   }
 
+  /// As seen of a process whose arena grew while the list was read.
+  @Test func aMappingThatGrewMeanwhileCountsOnce() {
+    let text = """
+      7faa31000000-7faa31001000 rw-p 00000000 00:00 0\u{20}
+      Rss: 4 kB
+      7faa31600000-7faa32d55000 rw-p 00000000 00:00 0\u{20}
+      Rss: 23892 kB
+      7faa31600000-7faa32d76000 rw-p 00000000 00:00 0\u{20}
+      Rss: 24024 kB
+      7faa32d76000-7faa35600000 ---p 00000000 00:00 0\u{20}
+      Rss: 0 kB
+
+      """
+    let mapped = MappedMemory.parse(Array(text.utf8))
+    #expect(mapped.map(\.mapping.start) == [0x7faa_3100_0000, 0x7faa_3160_0000, 0x7faa_32d7_6000])
+    #expect(mapped.map { $0.resident >> 10 } == [4, 24024, 0])
+  }
+
   @Test func memoryKeptFromCopiesIsTheRunningProcesses() throws {
     func smaps(_ rows: [(range: String, path: String, resident: Int, anonymous: Int, flags: String)]) -> [MappedMemory]
     {

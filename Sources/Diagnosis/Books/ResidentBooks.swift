@@ -46,6 +46,8 @@ public struct ResidentBooks: Codable, Sendable, Hashable {
   public var resident: UInt64
   /// Resident pages of the heap that `malloc_trim(0)` would give back. nil where pages were not looked at.
   public var trimmable: UInt64?
+  /// What `malloc_trim(0)` gave back when it was run in the copy. nil where it was not tried.
+  public var trimmed: UInt64?
   /// Resident pages at the ends of threads' arenas: free, and not given back by `malloc_trim`. nil as above.
   public var threadTops: UInt64?
   /// Largest anonymous mappings outside malloc: start address, resident bytes.

@@ -52,6 +52,9 @@ struct RetentionRule: Rule {
     if let trimmable = heap.books?.trimmable {
       lines.append("malloc_trim(0) would give back \(Say.bytes(trimmable)): whole pages in which nothing is live")
     }
+    if let trimmed = heap.books?.trimmed {
+      lines.append("malloc_trim(0), run in a copy of the process, gave back \(Say.bytes(trimmed))")
+    }
     if let tops = heap.books?.threadTops, tops >= negligible / 8 {
       lines.append("\(Say.bytes(tops)) lie at the ends of threads' arenas, which malloc_trim leaves alone")
     }
@@ -73,7 +76,7 @@ struct RetentionAdvice {
 
   var lines: [String] {
     var lines: [String] = []
-    let trimmable = heap.books?.trimmable ?? 0
+    let trimmable = heap.books?.trimmed ?? heap.books?.trimmable ?? 0
     let tops = heap.books?.threadTops ?? 0
     if isMany {
       lines.append(

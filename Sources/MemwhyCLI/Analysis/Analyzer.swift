@@ -19,6 +19,8 @@ struct AnalysisRequest: Sendable {
   var debugDirectories: [String]
   /// Whether the report shows who holds what, in detail.
   var findsHolders = false
+  /// Whether `malloc_trim(0)` is run in the copy when all is read.
+  var triesTrim = false
 }
 
 /// Everything behind the command line: from a target to a report. A protocol, so that verbs are tested without a process.

@@ -1,6 +1,7 @@
 import Malloc
 import Measurement
 import ProcessImage
+import Symbols
 import Timeline
 
 /// An image, and what has to be let go when it is read.
@@ -71,6 +72,24 @@ struct ImageSource {
     return MappedMemory.all(of: pid)
   }
 
+  /// Runs `malloc_trim(0)` in the copy; the image cannot be read afterwards.
+  ///
+  /// - Returns: what it gave back, nil where it was not run; and a sentence on it.
+  func tryTrim(_ symbols: ImageSymbols, isGlibc: Bool) -> (bytes: UInt64?, remark: String) {
+    guard isGlibc else { return (nil, "malloc_trim was not tried: the allocator is not glibc's") }
+    guard let frozen else { return (nil, "malloc_trim was not tried: there is no copy to try it in") }
+    guard let function = symbols.address(of: "malloc_trim") else {
+      return (nil, "malloc_trim was not tried: the process has no such function")
+    }
+    do throws(TrimTrialFailure) {
+      let trial = try frozen.tryTrim(function: function)
+      return (
+        trial.bytes,
+        "malloc_trim(0), run in a copy of the process, gave back \(ByteCount(trial.bytes)) in \(TimeSpan(nanoseconds: trial.duration)); the process itself was not touched"
+      )
+    } catch { return (nil, "\(error)") }
+  }
+
   /// Ends the copy. Safe to call twice.
   ///
   /// - Returns: what did not work, in sentences.
@@ -80,6 +99,12 @@ struct ImageSource {
     Interruption.shared.protect(nil)
     return frozen.release()
   }
+
+  /// The copy went before it was read, because memory was short; the process is there.
+  var wasGivenUp: Bool { frozen?.failure.map { !$0.contains("ended") } ?? false }
+
+  /// Why a part could not be read, in a sentence.
+  func reason(_ error: any Error) -> String { frozen?.failure ?? "\(error)" }
 
   /// The error of an analysis: where the copy was given up, that is the reason and not the read that failed.
   func explain(_ error: any Error) -> CLIError {

@@ -22,11 +22,42 @@ struct Pipeline: Analyzer {
     case waste
   }
 
+  private static let mostAttempts = 3
+  /// Between two attempts: what the copy had charged is free again, and the burst of writes is over.
+  private static let pauseNanoseconds: UInt64 = 250_000_000
+
   /// One snapshot: the report, and the facts by which it is compared with another.
+  ///
+  /// Near the limit of the process's control group the copy is given up as soon as its pages could cost the process its life. That is
+  /// the end of this copy, not of the question: another one is tried, at most `mostAttempts` times.
   func capture(
     _ request: AnalysisRequest, progress: Progress, depth: Depth = .report
   ) throws(CLIError) -> (report: ReportModel, facts: HeapFacts) {
+    var attempt = 1
+    while true {
+      var wasGivenUp = false
+      do throws(CLIError) {
+        let result = try capture(request, progress, depth, wasGivenUp: &wasGivenUp)
+        if depth == .report || result.facts.holders != nil || !wasGivenUp || attempt == Self.mostAttempts {
+          return result
+        }
+      } catch {
+        if !wasGivenUp || attempt == Self.mostAttempts { throw error }
+      }
+      attempt += 1
+      Clocks.sleep(Self.pauseNanoseconds)
+    }
+  }
+
+  /// - Parameter wasGivenUp: set where the copy went before it was read, and the process is there.
+  private func capture(
+    _ request: AnalysisRequest, _ progress: Progress, _ depth: Depth, wasGivenUp: inout Bool
+  ) throws(CLIError) -> (report: ReportModel, facts: HeapFacts) {
     var clock = PhaseClock()
+    let allocations =
+      request.verb == "heap"
+      ? nil : SampledAllocations(of: request.target, debugDirectories: request.debugDirectories, progress: progress)
+    if allocations != nil { clock.finish("allocations") }
     progress.update("taking an image")
     let start = Clocks.monotonic
     let source = try ImageSource.open(request, progress: progress)
@@ -37,9 +68,6 @@ struct Pipeline: Analyzer {
     clock.finish("image")
     progress.update("reading symbols")
     let symbols = ImageSymbols(source.image, debugDirectories: request.debugDirectories)
-    let allocations =
-      request.verb == "heap"
-      ? nil : SampledAllocations.read(source.image, before: start, debugDirectories: request.debugDirectories)
     clock.finish("symbols")
     let analysis: HeapAnalysis
     do {
@@ -47,9 +75,10 @@ struct Pipeline: Analyzer {
         source.image, symbols: symbols,
         options: HeapAnalysis.Options(
           findsLeaks: request.verb != "heap", keepsReferences: depth != .report,
-          allocations: allocations)
+          allocations: allocations?.stacks(before: start))
       ) { phase, share in progress.update(phase.rawValue, share) }
     } catch {
+      wasGivenUp = source.wasGivenUp
       throw source.explain(error)
     }
     let books = mapped.map {
@@ -59,27 +88,43 @@ struct Pipeline: Analyzer {
       analysis, time: time, books: books, threads: source.image.threads.count,
       pause: source.image.freeze?.measuredPause)
     var unheld: [String] = []
-    var tree: ReportModel.Tree?
+    var held: HolderReport?
     if depth != .report {
       do {
         let graph = try HeapHolders(analysis: analysis, image: source.image, symbols: symbols) {
           progress.update("finding holders", $0)
         }
-        try facts.add(graph, findsWaste: depth == .waste)
-        tree = ReportModel.Tree(try graph.holders(cut: request.findsHolders ? 0.001 : 0.005))
+        try facts.add(graph)
+        held = try graph.holders(cut: request.findsHolders ? 0.001 : 0.005)
+        if depth == .waste {
+          do { try facts.addWaste(graph) } catch {
+            unheld = ["equal copies and unused room were not looked for: \(source.reason(error))"]
+          }
+        }
       } catch {
         // Names are read from the copy; where that does not work, types still say what grew.
-        unheld = ["who holds what could not be found: \(error)"]
+        unheld = ["who holds what could not be found: \(source.reason(error))"]
       }
+      wasGivenUp = source.wasGivenUp
     }
     clock.finish("heap and graph")
-    let remarks = source.release()
+    var remarks: [String] = []
+    if request.triesTrim {
+      progress.update("trying a trim in the copy")
+      let trim = source.tryTrim(symbols, isGlibc: !analysis.heap.walk.arenas.isEmpty)
+      facts.books?.trimmed = trim.bytes
+      remarks.append(trim.remark)
+    }
+    remarks += source.release()
     clock.finish("release")
     var report = ReportModel(
       tool: ReportModel.Tool(version: Version.current), verb: request.verb, image: source.image, analysis: analysis,
       corePath: source.corePath, remarks: source.image.remarks + remarks + unheld, phases: clock.phases)
     report.time = time
-    report.holders = tree
+    report.holders = held.map { ReportModel.Tree($0) }
+    report.localCaches = held?.localCaches
+    report.heap.trimmedBytes = facts.books?.trimmed
+    if request.findsHolders { report.profile = allocations?.tree() }
     return (report, facts)
   }
 }

@@ -14,7 +14,9 @@ struct Diagnose: ParsableCommand {
       Example: memwhy 4711
       Example: memwhy 4711 --for 5min --load http_requests_total@http://127.0.0.1:8080/metrics
       Example: memwhy 4711 --html report.html
+      Example: memwhy 4711 --try-trim
       Example: memwhy diagnose --history 4711
+      Example: memwhy diagnose --history
       Example: memwhy diagnose --core core.4711 --root /srv/image
       """)
 
@@ -43,7 +45,9 @@ struct Diagnose: ParsableCommand {
       valueName: "metric@url"), transform: LoadOption.parse)
   var load: LoadSource.Address?
 
-  @Flag(help: "Judge what `memwhy watch` has kept of this process and its earlier lives, too.")
+  @Flag(
+    help:
+      "Judge what `memwhy watch` has kept of this process and its earlier lives, too; without a process id, only that.")
   var history = false
 
   @Option(
@@ -51,22 +55,47 @@ struct Diagnose: ParsableCommand {
     completion: .file())
   var historyFile: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Show where memory was allocated by this heap profile; of a process under the sampler that is shown anyway.",
+      valueName: "file"),
+    completion: .file())
+  var profile: String?
+
+  @Flag(
+    help: "Measure what malloc_trim(0) gives back: it is run in the copy of the process, never in the process itself.")
+  var tryTrim = false
+
+  /// nil where no history is asked for.
+  private var historyPath: String? { history || historyFile != nil ? historyFile ?? History.defaultPath : nil }
+
   func validate() throws {
+    if tryTrim && (target.freeze != .cow || target.pid == nil) {
+      throw ValidationError("--try-trim needs a process and its copy: not --core, not --freeze stop or none")
+    }
     if duration.nanoseconds < 1_000_000_000 {
       throw ValidationError("--for must be at least 1s; use --once for one look")
     }
   }
 
   func run() throws {
+    if target.isMissing, let historyPath { return try judge(historyPath) }
     let isSingle = once || target.core != nil || target.freeze == .none
     try ReportingVerb.run(
-      "diagnose", target: target, output: output, findings: findings, page: page,
+      "diagnose", target: target, output: output, findings: findings, page: page, profile: profile, triesTrim: tryTrim,
       analyzer: isSingle
         ? Pipeline()
         : WholeAnalyzer(
           options: WholeDiagnosis.Options(
-            duration: duration, limit: memoryMax, load: load,
-            history: history || historyFile != nil ? historyFile ?? History.defaultPath : nil)))
+            duration: duration, limit: memoryMax, load: load, history: historyPath)))
+  }
+
+  /// Only what was recorded: no process is touched, and it may be gone.
+  private func judge(_ path: String) throws {
+    let style = Terminal.current().style(output.color)
+    try HistoryVerdict.publish(path, target: nil, limit: memoryMax, loadName: load?.metric, page: page) {
+      output.json ? try JSONReport.render($0) : $0.text(style)
+    }
   }
 }
 

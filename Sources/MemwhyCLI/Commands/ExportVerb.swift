@@ -40,7 +40,7 @@ struct ExportVerb: ParsableCommand {
     let progress = Progress(isEnabled: terminal.errorIsTerminal && !quiet, isQuiet: quiet)
     defer { progress.finish() }
     var bytes: [UInt8] = []
-    _ = try HoldersPipeline.answer(target.request(verb: "export"), progress: progress) { holders, _, _, _ in
+    _ = try HoldersPipeline.answer(try target.request(verb: "export"), progress: progress) { holders, _, _, _ in
       bytes = format.render(try holders.holders(cut: minShare / 100))
     }
     progress.finish()

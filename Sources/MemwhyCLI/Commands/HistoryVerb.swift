@@ -53,15 +53,10 @@ struct HistoryVerb: ParsableCommand {
 
   func run() throws {
     if verdict {
-      try page.check()
-      do {
-        let verdict = try HistoryVerdict(
-          History.reading(history ?? History.defaultPath), target: target, limit: memoryMax, loadName: nil)
-        try page.write { try HTMLReport().render(verdict.growth, name: verdict.name ?? "", tool: verdict.tool) }
-        let style = Terminal.current().style(.auto)
-        Terminal.output(json ? try JSONReport.render(verdict) : verdict.text(style))
-        return
-      } catch let error as TimelineError { throw CLIError(error) }
+      let style = Terminal.current().style(.auto)
+      return try HistoryVerdict.publish(
+        history ?? History.defaultPath, target: target, limit: memoryMax, loadName: nil, page: page
+      ) { json ? try JSONReport.render($0) : $0.text(style) }
     }
     do throws(TimelineError) {
       let history = try History.reading(history ?? History.defaultPath)

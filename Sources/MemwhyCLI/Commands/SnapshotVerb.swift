@@ -33,7 +33,7 @@ struct SnapshotVerb: ParsableCommand {
     let progress = Progress(isEnabled: terminal.errorIsTerminal && !quiet, isQuiet: quiet)
     defer { progress.finish() }
     var snapshot: Snapshot?
-    _ = try HoldersPipeline.answer(target.request(verb: "snapshot"), progress: progress) { holders, image, _, _ in
+    _ = try HoldersPipeline.answer(try target.request(verb: "snapshot"), progress: progress) { holders, image, _, _ in
       snapshot = Snapshot(
         toolVersion: Version.current, process: image.name, pid: image.pid, time: Date().timeIntervalSince1970,
         retained: try holders.holders(cut: Self.cut, showContents: showContents), census: holders.analysis.census,

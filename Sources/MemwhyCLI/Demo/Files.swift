@@ -1,4 +1,5 @@
 import Foundation
+import ProcessImage
 
 /// Files and folders by name, without exceptions.
 enum Files {
@@ -18,7 +19,9 @@ enum Files {
     return path
   }
 
+  /// The whole text; empty where it cannot be read. Not by Foundation, which takes a short read for the end, and so reads one page of a
+  /// longer file in `/proc`.
   static func text(_ path: String) -> String {
-    String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
+    String(decoding: (try? contents(of: path)) ?? [], as: UTF8.self)
   }
 }

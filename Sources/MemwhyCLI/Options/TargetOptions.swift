@@ -40,16 +40,26 @@ struct TargetOptions: ParsableArguments {
   var cowBudget: ByteCount?
 
   func validate() throws {
-    if pid == nil && core == nil { throw ValidationError("give a process id, or a core file with --core FILE") }
     if pid != nil && core != nil { throw ValidationError("give a process id or --core FILE, not both") }
     if let pid, pid <= 0 { throw ValidationError("'\(pid)' is not a process id: they are positive") }
     if root != nil && core == nil { throw ValidationError("--root belongs to --core: a process has its own root") }
   }
 
+  /// Neither a process nor a core file is given; one verb can do without.
+  var isMissing: Bool { pid == nil && core == nil }
+
   /// The request for an analysis.
-  func request(verb: String) -> AnalysisRequest {
-    let target: AnalysisRequest.Target =
-      if let pid { .process(pid) } else { .core(path: core ?? "", root: root) }
+  ///
+  /// - Throws: `ValidationError` where there is nothing to look at.
+  func request(verb: String) throws -> AnalysisRequest {
+    let target: AnalysisRequest.Target
+    if let pid {
+      target = .process(pid)
+    } else if let core {
+      target = .core(path: core, root: root)
+    } else {
+      throw ValidationError("give a process id, or a core file with --core FILE")
+    }
     return AnalysisRequest(
       verb: verb, target: target, freeze: freeze, memoryLimit: memoryLimit, cowBudget: cowBudget,
       debugDirectories: debugDir)

@@ -25,6 +25,20 @@ struct HistoryVerdict: Encodable {
       events: past.events, remarks: past.remarks)
   }
 
+  /// Judges a history, prints the verdict, and writes the page where one is wanted.
+  static func publish(
+    _ path: String, target: String?, limit: ByteCount?, loadName: String?, page: PageOptions,
+    print: (HistoryVerdict) throws -> String
+  ) throws {
+    // First of all: what cannot be written must not cost the reading of a year.
+    try page.check()
+    do {
+      let verdict = try HistoryVerdict(History.reading(path), target: target, limit: limit, loadName: loadName)
+      try page.write { try HTMLReport().render(verdict.growth, name: verdict.name ?? "", tool: verdict.tool) }
+      Terminal.output(try print(verdict))
+    } catch let error as TimelineError { throw CLIError(error) }
+  }
+
   func text(_ style: TextStyle) -> String {
     let text = GrowthText(style: style, options: TextReport.Options())
     return (text.answer(growth) + text.lines(growth)).joined(separator: "\n") + "\n"

@@ -108,8 +108,10 @@ final class SnapshotTaker: Sendable {
 
 extension SnapshotTaker.Result {
   /// Glibc's own numbers, and tasks, as a sample has them.
-  func write(into sample: inout Sample) {
-    guard let facts else { return }
+  @inline(never)  // Swift 6.3.1's optimiser fails on it inside its callers.
+  func write(into tick: inout Recorder.Tick) {
+    guard let facts, var sample = tick.sample else { return }
+    defer { tick.sample = sample }
     sample[.heapLive] = Double(facts.liveBytes)
     sample[.heapFree] = Double(facts.arenas.reduce(0) { $0 + $1.free })
     sample[.heapTop] = Double(facts.arenas.reduce(0) { $0 + $1.top })

@@ -108,10 +108,7 @@ struct WatchSession {
       tick.events.append(result.event(at: time))
       // Of a process that was restarted meanwhile it says nothing.
       if result.pid == current {
-        if var sample = tick.sample {
-          result.write(into: &sample)
-          tick.sample = sample
-        }
+        result.write(into: &tick)
         capture = result.content.map { ($0, result.facts?.time ?? time) }
       }
     }
@@ -122,11 +119,14 @@ struct WatchSession {
     return capture
   }
 
-  /// The snapshot that ended with the watch.
+  /// The snapshot that ended with the watch, with a last sample for its numbers.
   private mutating func keep(_ result: SnapshotTaker.Result) {
     let time = Clocks.milliseconds
-    let tick = Recorder.Tick(run: recorder.run, events: [result.event(at: time)])
-    for event in tick.events { printer.note(event.detail) }
+    var tick = recorder.tick()
+    let event = result.event(at: time)
+    tick.events.append(event)
+    printer.note(event.detail)
+    if result.pid == tick.run?.pid { result.write(into: &tick) }
     sink?.add(tick, capture: result.content.map { ($0, result.facts?.time ?? time) })
   }
 

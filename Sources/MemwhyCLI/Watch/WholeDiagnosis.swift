@@ -29,7 +29,9 @@ struct WholeDiagnosis {
     load?.start()
     defer { load?.stop() }
     let pipeline = Pipeline()
-    let first = try pipeline.capture(request, progress: progress, depth: .holders)
+    var firstRequest = request
+    firstRequest.triesTrim = false
+    let first = try pipeline.capture(firstRequest, progress: progress, depth: .holders)
     let watched = watch(load, start: Clocks.monotonic)
     var last = first
     var remarks: [String] = []

@@ -34,6 +34,13 @@ final class FrozenCopy: Sendable {
   /// Why the copy was given up early, if it was.
   var outcome: CopyWatchdog.Outcome { watchdog?.outcome ?? .none }
 
+  /// Runs `body` on the thread to which the copy answers. `ended` after `release`.
+  func trial<Result>(_ body: @escaping () throws(TrialRun.Failure) -> Result) throws(TrialRun.Failure) -> Result {
+    let outcome = tracer.run { Swift.Result { () throws(TrialRun.Failure) in try body() } }
+    guard let outcome else { throw .ended }
+    return try outcome.get()
+  }
+
   /// Kills the copy and makes the target reap it. Safe to call from any thread, any number of times; the first call does it.
   ///
   /// - Returns: what did not work, in sentences.

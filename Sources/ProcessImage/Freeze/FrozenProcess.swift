@@ -61,6 +61,11 @@ public final class FrozenProcess: Sendable {
     }
   }
 
+  /// Runs `body` where the copy may be traced.
+  func trial<Result>(_ body: @escaping () throws(TrialRun.Failure) -> Result) throws(TrialRun.Failure) -> Result {
+    try copy.trial(body)
+  }
+
   /// Kills the copy and lets the target reap it. Reads throw from then on. Safe to call more than once.
   ///
   /// - Returns: what did not work, in sentences.

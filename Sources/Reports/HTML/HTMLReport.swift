@@ -32,6 +32,7 @@ public struct HTMLReport: Sendable {
       data.trees["holders"] = DrawnTree(holders)
       add("holders-section", "Who holds what", TreeSection.holders(holders).markup)
     }
+    add("caches", "Local caches", LocalCachesSection(caches: report.localCaches ?? []).markup)
     if let profile = report.profile {
       data.trees["profile"] = DrawnTree(profile)
       add("profile-section", "Where it was allocated", TreeSection.profile(profile).markup)
@@ -93,6 +94,8 @@ public struct HTMLReport: Sendable {
       </header>
       """
     var sections = [("holders-section", "Who holds what", TreeSection.holders(tree).markup)]
+    let caches = LocalCachesSection(caches: report.localCaches ?? []).markup
+    if !caches.isEmpty { sections.append(("caches", "Local caches", caches)) }
     if !answer.remarks.isEmpty {
       let lines = answer.remarks.prefix(40).map { "<li>\(Markup.prose($0))</li>" as Markup }
       sections.append(

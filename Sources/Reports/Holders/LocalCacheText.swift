@@ -4,23 +4,25 @@ import Measurement
 /// What the process's LocalCaches say of themselves: contents, traffic, verdict.
 struct LocalCacheText {
   let style: TextStyle
-  let options: HoldersText.Options
+  /// Most caches.
+  let limit: Int
+  let showsAddresses: Bool
 
-  func lines(_ report: HolderReport) -> [String] {
-    let caches = report.localCaches ?? []
-    guard !caches.isEmpty || report.damagedCaches != nil else { return [] }
+  /// - Parameter damaged: descriptions that could not be read.
+  func lines(_ caches: [LocalCacheSummary], damaged: Int? = nil) -> [String] {
+    guard !caches.isEmpty || damaged != nil else { return [] }
     var lines = ["", style.paint("LOCAL CACHES", .heading)]
-    for cache in caches.prefix(options.limit) {
+    for cache in caches.prefix(limit) {
       lines += style.wrap(TextStyle.printable(Self.contents(cache)), first: "  ", rest: "      ")
       for line in [Self.traffic(cache), Self.verdict(cache)] {
         lines += style.wrap(TextStyle.printable(line), first: "    ", rest: "      ")
       }
-      if options.showAddresses { lines.append("    described at \(cache.address)") }
+      if showsAddresses { lines.append("    described at \(cache.address)") }
     }
-    if caches.count > options.limit {
-      lines.append("  and \(Count(caches.count - options.limit).of("more cache")) (--limit shows more)")
+    if caches.count > limit {
+      lines.append("  and \(Count(caches.count - limit).of("more cache")) (--limit shows more)")
     }
-    if let damaged = report.damagedCaches {
+    if let damaged {
       lines.append("  \(Count(damaged).of("description")) of a cache could not be read: damaged, or being written")
     }
     return lines
@@ -70,6 +72,7 @@ struct LocalCacheText {
       guard let smaller = published.smallerSize else { return "shrink it" }
       return "shrink it to \(size(smaller, unit)), which keeps 97 % of the hits"
     case .enlarge: return "enlarge it, more memory brings more hits"
+    case .shareValues: return "let equal values of different keys be one object; many are copies"
     case .shareAcrossProcesses: return "one cache for all processes, outside of them; each alone hits too little"
     case .unknown: return "one that this version does not know"
     }

@@ -22,7 +22,8 @@ struct RetainedText {
       let bytes = hidden.reduce(report.otherBytes) { $0 + $1.retainedBytes }
       lines.append("  and \(Count(count).of("smaller holder")): \(ByteCount(bytes)) (--min-share 0 shows all)")
     }
-    lines += LocalCacheText(style: style, options: options).lines(report)
+    lines += LocalCacheText(style: style, limit: options.limit, showsAddresses: options.showAddresses).lines(
+      report.localCaches ?? [], damaged: report.damagedCaches)
     return lines
   }
 

@@ -13,6 +13,8 @@ extension ReportModel {
     public var typedBlocks: UInt64
     /// Held by the allocator and free: bins, thread caches, tops of arenas. In bytes.
     public var freeBytes: UInt64
+    /// What `malloc_trim(0)` gave back when it was run in the copy; nil where it was not tried.
+    public var trimmedBytes: UInt64?
     public var arenas: [Arena]
     public var checks: [Check]
 

@@ -1,8 +1,9 @@
 import Diagnosis
+import HeapGraph
 
 /// Everything that one look at a process found: what every renderer prints and what `--json` writes.
 ///
-/// Free of other modules' types on purpose, but for `GrowthReport`, which is a format itself: this is the file format of `docs/report-schema.md`. Sizes in bytes, times in
+/// Free of other modules' types on purpose, but for `GrowthReport` and `LocalCacheSummary`, which are formats themselves: this is the file format of `docs/report-schema.md`. Sizes in bytes, times in
 /// nanoseconds, addresses as `0x…` strings (a JSON number loses digits past 2^53 in many readers).
 public struct ReportModel: Codable, Hashable, Sendable {
   /// Raised whenever a reader of the older schema would misread; new optional keys do not raise it.
@@ -34,6 +35,8 @@ public struct ReportModel: Codable, Hashable, Sendable {
   public var holders: Tree?
   /// Where memory was allocated, by stack; nil without a profile.
   public var profile: Tree?
+  /// What the process's LocalCaches say of themselves; nil where there is none, or holders were not looked at.
+  public var localCaches: [LocalCacheSummary]?
 
   /// Puts the verdict and the next steps together from the rest.
   public init(
@@ -141,6 +144,7 @@ extension ReportModel {
     model.growth = growth
     model.time = time
     model.holders = holders
+    model.localCaches = localCaches
     model.profile = profile
     return model
   }

@@ -41,6 +41,8 @@ public struct TextReport: Sendable {
       if report.verb != "leaks" || !report.leaks.isJudged {
         lines += CensusText(style: style, options: options).lines(report)
       }
+      lines += LocalCacheText(style: style, limit: options.limit, showsAddresses: options.showAddresses).lines(
+        report.localCaches ?? [])
       lines += section("WHAT TO DO NEXT", numbered(report.nextSteps))
       if options.verbose { lines += VerboseText(style: style, options: options).lines(report) }
       lines += section(

@@ -56,12 +56,16 @@ public struct MappedMemory: Sendable, Hashable {
   }
 
   /// Documentation/filesystems/proc.rst, smaps: a line as in maps, then `Key: number kB` lines.
+  ///
+  /// The kernel hands the list out in parts: an arena that grew between two of them stands in both, the second time as it is now. Counted
+  /// twice, it would be tens of megabytes that nobody has.
   public static func parse(_ bytes: [UInt8]) -> [MappedMemory] {
     var result: [MappedMemory] = []
     for line in bytes.split(separator: UInt8(ascii: "\n")) {
       // Addresses begin with a lower-case hexadecimal digit, keys with a capital letter.
       if let first = line.first, first < UInt8(ascii: "A") || first >= UInt8(ascii: "a") {
         if let mapping = MapsParser.parse(Array(line)).first {
+          while let last = result.last, last.mapping.end > mapping.start { result.removeLast() }
           result.append(MappedMemory(mapping: mapping, resident: 0, anonymous: 0))
         }
         continue
