@@ -40,11 +40,12 @@ import Testing
         frozen.failure ?? "\(read >> 20) MiB were read in \(frozen.report.measuredPause / 1000) us of pause"
       #expect(frozen.release() == [])
     } catch {
-      guard case .noHeadroom(target.pid, _, let needed, let available) = error else {
-        Issue.record("\(error)")
-        return
+      switch error {
+      case .noHeadroom(target.pid, _, let needed, let available): #expect(needed > available)
+      // The writer was faster than the reading of the copy's maps.
+      case .copyFailed(target.pid, let reason): #expect(given.writes && reason.contains("memory limit came too near"))
+      default: Issue.record("\(error)")
       }
-      #expect(needed > available)
       outcome = "\(error)"
     }
     print(given.testDescription + ":", outcome)
