@@ -131,9 +131,10 @@ struct LocalCacheReader {
         sums[index] &+= min(value, 1 << 50)
       }
     }
-    try addCells(of: block, hits: &sums[0], misses: &sums[1])
+    var (hits, misses) = (sums[0], sums[1])
+    try addCells(of: block, hits: &hits, misses: &misses)
     return Counters(
-      hits: sums[0], misses: sums[1], insertions: sums[2], evictions: sums[3], expired: sums[4], entries: sums[5])
+      hits: hits, misses: misses, insertions: sums[2], evictions: sums[3], expired: sums[4], entries: sums[5])
   }
 
   /// Look-ups that readers counted in cells of their own; older caches have none.
