@@ -173,10 +173,9 @@ package struct EvictionPolicy: ~Copyable {
     } else {
       node.pointee.segment = .window
       window.append(id, stamp: stamp, pool: pool)
-      // In steady state there is nothing to do here; when the window has become smaller, or the cache is nearly full for the first time, it gives
-      // way in small steps.
+      // In steady state there is nothing to do here; when the window has become smaller it gives way in small steps.
       var moves = 0
-      while regime != .queues, isNearlyFull, window.weight > windowMaximum, window.count > 1, moves < 16,
+      while regime != .queues, window.weight > windowMaximum, window.count > 1, moves < 16,
         let oldest = lruFront(of: .window)
       {
         move(oldest, to: .probation, stamp: stamp)
@@ -185,9 +184,6 @@ package struct EvictionPolicy: ~Copyable {
     }
     return id
   }
-
-  /// Whether less than an eighth is free: a cache that never fills need not sort its entries.
-  private var isNearlyFull: Bool { weight >= maximum - maximum / 8 }
 
   /// Takes an entry out; its identifier may be used again.
   @usableFromInline
@@ -272,7 +268,7 @@ package struct EvictionPolicy: ~Copyable {
     shadowedEntries = full
     shadows?.deallocate()
     // A model is searched from end to end, so its size is also what an access costs; a large cache has enough traffic to pay for more.
-    let capacity = min(max(64, min(full / 8, 128), min(full / 128, 1024)), max(full, 8))
+    let capacity = min(max(64, min(full / 8, 128), min(full / 128, 512)), max(full, 8))
     var models = ShadowCaches(capacity: capacity, regime: regime)
     let share = min(Double(capacity) / Double(max(full, 1)), 1)
     sampleThreshold = UInt32(min(Double(UInt32.max) * share, Double(UInt32.max)))
