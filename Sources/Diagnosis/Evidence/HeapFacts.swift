@@ -113,6 +113,8 @@ public struct HeapFacts: Codable, Sendable, Hashable {
   public var tasks: [TaskGroup]?
   /// Equal copies and unused room; nil where that was not looked at.
   public var waste: WasteReport?
+  /// Caches of the module LocalCache, as they describe themselves; nil where there are none or that was not looked at.
+  public var caches: [LocalCacheSummary]?
   public var threads: Int
   /// Nanoseconds for which the process stood still.
   public var pause: UInt64?
@@ -162,6 +164,7 @@ public struct HeapFacts: Codable, Sendable, Hashable {
           group.retainedBytes
         ]
     }
+    for cache in caches ?? [] { numbers += [cache.entries, cache.evictions, cache.published?.weight ?? 0] }
     if let waste {
       numbers += [waste.reachableBytes, waste.duplicateBytes, waste.spareBytes, waste.pinnedBytes]
       for group in waste.duplicates { numbers += [UInt64(group.blocks.magnitude), group.savedBytes] }

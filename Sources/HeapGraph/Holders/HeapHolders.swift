@@ -54,7 +54,9 @@ public final class HeapHolders: @unchecked Sendable {
     for index in 0..<graph.rootCount where tree.vertex(blockCount + index) == nil { unreachedRoots += 1 }
     reachableBlocks = max(0, tree.count - 1 - (graph.rootCount - unreachedRoots))
     caches = try LocalCacheReader.find(image, blocks: heap.blocks, symbols: symbols)
-    labels = EdgeLabels(heap: heap, frames: AsyncFrameTable(references))
+    labels = EdgeLabels(
+      heap: heap, frames: AsyncFrameTable(references), taskLocals: TaskLocalNames(references, named),
+      cases: EnumCases(heap: heap, memory: references.memory))
   }
 
   /// The tree of holders.
@@ -113,6 +115,9 @@ public final class HeapHolders: @unchecked Sendable {
     if !titles.isEmpty { return titles }
     return root(leadingTo: node).map { [$0.title] } ?? []
   }
+
+  /// Actors and what waits for them; made when first asked for.
+  private(set) lazy var actors = Result { try ActorTable(self) }
 
   /// Shortest paths from the roots to all blocks; made when first asked for.
   private(set) lazy var paths = ShortestPaths(graph, roots: roots)
@@ -183,9 +188,7 @@ enum ContainerNames {
       "[\(key.typeName) : \(value.typeName)] storage"
     case (.setStorage, .hashTable(_, let key, _)) where !key.typeName.isEmpty: "Set<\(key.typeName)> storage"
     case (.stringStorage, _): "String storage"
-    // The compiler's name for the queue of jobs that a default actor keeps.
-    case (.class, .fixed(_, let slots)) where slots.contains { $0.path.hasSuffix("$defaultActor") }:
-      "actor \(type.name)"
+    case (.class, _) where type.actor != .none: "actor \(type.name)"
     default: type.name
     }
   }

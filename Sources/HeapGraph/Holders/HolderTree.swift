@@ -57,7 +57,7 @@ struct HolderTreeBuilder {
   }
 
   /// The roots and what several of them share, largest first.
-  mutating func build() throws(MemoryError) -> (roots: [Holder], otherCount: Int, otherBytes: UInt64) {
+  mutating func build() throws -> (roots: [Holder], otherCount: Int, otherBytes: UInt64) {
     let tree = holders.tree
     let (roots, shared) = tops()
     var result: [Holder] = []
@@ -107,7 +107,7 @@ struct HolderTreeBuilder {
 
   private mutating func holder(
     _ key: GroupKey, _ group: Group, field: String, above: [UInt64]
-  ) throws(MemoryError) -> Holder {
+  ) throws -> Holder {
     let block = holders.tree.node(Int(group.members[0]))
     var holder = Holder(
       kind: .blocks, name: holders.name(block), root: nil, field: field, count: group.members.count, ownBytes: 0,
@@ -120,7 +120,7 @@ struct HolderTreeBuilder {
   /// Collects what `members` and blocks of their own type below them dominate directly.
   private mutating func expand(
     _ members: [UInt32], type: UInt64?, into holder: inout Holder, above: [UInt64]
-  ) throws(MemoryError) {
+  ) throws {
     let tree = holders.tree
     let (all, direct) = spread(members, type: type)
     if type != nil {
@@ -132,6 +132,9 @@ struct HolderTreeBuilder {
         references: holders.references, showContents: showContents, caches: holders.caches
       )
       .summary(blocks, behind: holder.retainedBytes - min(holder.ownBytes, holder.retainedBytes))
+      if let first = blocks.first, holders.references.heap.type(Int(first)).actor == .standard {
+        holder.actors = try holders.actors.get().summary(blocks.lazy.map { Int($0) })
+      }
     }
     guard !direct.isEmpty else { return }
     let groups = try groups(direct, below: type == nil ? [] : all)

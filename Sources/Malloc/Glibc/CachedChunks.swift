@@ -9,6 +9,8 @@ struct CachedChunks: Sendable {
   var listed: UInt64 = 0
   var fastbinChunks = 0
   var tcacheChunks = 0
+  /// Of `addresses`: in the hands of threads that are merging them; each is a chunk of its own until the thread gets to it.
+  var detachedChunks = 0
   var encoding = LinkEncoding.protected
   var remarks: [String] = []
 
@@ -82,6 +84,7 @@ struct CachedChunks: Sendable {
       lists, result.encoding, cache: cache, listed: result.addresses, limit: max(budget, 0))
     if !detached.isEmpty {
       result.fastbinChunks += detached.count
+      result.detachedChunks = detached.count
       result.addresses = (result.addresses + detached).sorted()
       result.remarks.append("a thread stood inside malloc: it was merging \(detached.count) chunks of a fastbin")
     }
