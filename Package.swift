@@ -10,6 +10,7 @@ let package = Package(
     .executable(name: "memwhy", targets: ["MemwhyCLI"]),
     .library(name: "memwhysampler", type: .dynamic, targets: ["CMemwhySampler"]),
     .library(name: "LocalCache", targets: ["LocalCache"]),
+    .library(name: "MemwhyService", targets: ["MemwhyService"]),
     .library(name: "LocalCacheRedis", targets: ["LocalCacheRedis"]),
     .library(name: "LocalCacheMetrics", targets: ["LocalCacheMetrics"]),
     .executable(name: "cache-simulator", targets: ["CacheSimulator"]),
@@ -61,6 +62,10 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "Wire", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "LocalCache", swiftSettings: strict),
+    .target(
+      name: "MemwhyService",
+      dependencies: ["CMemwhySampler", "SamplerTable", "Profile", "ProcessImage", "Measurement"],
+      swiftSettings: strict),
     // No pkg-config: it would be asked, and warn, where nobody wants Redis.
     .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
     .target(
@@ -100,13 +105,18 @@ let package = Package(
     .testTarget(
       name: "SamplerTableTests", dependencies: ["SamplerTable", "Profile", "TestSupport"],
       swiftSettings: strict),
+    .executableTarget(
+      name: "sampled-service", dependencies: ["MemwhyService"], path: "Tests/SampledService", swiftSettings: strict),
+    .testTarget(
+      name: "MemwhyServiceTests", dependencies: ["SamplerTable", "Profile", "TestSupport", "sampled-service"],
+      swiftSettings: strict),
     .testTarget(name: "TimelineTests", dependencies: ["Timeline", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis", "Symbols", "TestSupport"], swiftSettings: strict),
     .executableTarget(
       name: "cache-sizes", dependencies: ["LocalCache"], path: "Tests/CacheSizes", swiftSettings: strict),
     .testTarget(
       name: "LocalCacheTests", dependencies: ["LocalCache", "TestSupport", "cache-sizes"], swiftSettings: strict),
-    .testTarget(name: "ReportsTests", dependencies: ["Reports", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "ReportsTests", dependencies: ["Reports", "Profile", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "WebUITests",
       dependencies: ["WebUI", "TestSupport", .product(name: "FlyingFox", package: "FlyingFox")], swiftSettings: strict),

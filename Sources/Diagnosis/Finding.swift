@@ -34,7 +34,7 @@ public enum Cause: String, Codable, Sendable, Hashable, CaseIterable {
     case .mappings: "outside the heap: mappings"
     case .kernel: "outside the heap: kernel memory"
     case .load: "load"
-    case .warmUp: "warm-up that has levelled off"
+    case .warmUp: "warm-up"
     case .steady: "steady"
     case .unexplained: "unexplained"
     }

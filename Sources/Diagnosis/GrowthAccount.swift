@@ -10,7 +10,8 @@ struct GrowthAccount {
     guard let pair = evidence.heapPair, let first = pair.first.books, let last = pair.last.books else { return }
     func change(_ holder: ResidentBooks.Holder) -> Int64 { last[holder] - first[holder] }
     let whole = Int64(clamping: last.resident) - Int64(clamping: first.resident)
-    for finding in findings where !Self.outside.contains(finding.cause) {
+    for finding in findings
+    where !Self.outside.contains(finding.cause) || finding.cause == .warmUp && finding.growth != nil {
       // Of threads and shared memory only what is resident counts here.
       let growth: Int64? =
         switch finding.cause {

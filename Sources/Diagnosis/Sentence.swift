@@ -13,6 +13,9 @@ extension Weighing {
     switch first.cause {
     case .steady: text = "Steady: \(first.title) over \(Say.span(test.span))"
     case .load: text = "\(hedge.isEmpty ? "L" : hedge + "l")oad, no leak: \(first.title)"
+    case .warmUp where first.growth != nil:
+      text =
+        "\(hedge.isEmpty ? "A" : hedge + "a") warm-up, no leak: \(first.title), \(Say.bytes(first.growth ?? 0)) more"
     case .warmUp:
       text =
         "\(hedge.isEmpty ? "A" : hedge + "a") warm-up, no leak: memory rose and has levelled off at \(Say.bytes(test.floor))"

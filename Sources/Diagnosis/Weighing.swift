@@ -26,7 +26,7 @@ public enum Weighing {
     }
     findings.sort { weight($0, grows: grows, evidence) > weight($1, grows: grows, evidence) }
     // What a growing process holds besides is no cause of the growth, and a steady one's patterns are one answer.
-    if grows { findings.removeAll { $0.cause == .steady || $0.cause == .warmUp } }
+    if grows { findings.removeAll { $0.cause == .steady || $0.cause == .warmUp && $0.growth == nil } }
     let forecast = evidence.forecast
     let account = GrowthAccount(findings, evidence).rows
     return GrowthReport(
@@ -87,7 +87,9 @@ public enum Weighing {
     let level = max(evidence.rss.floor, 1)
     switch finding.cause {
     case .load: return grows ? -1 : 2 * level
-    case .warmUp, .steady: return 0.05 * level
+    case .warmUp where grows: return growth * sure * 2
+    // Where it levels off or stays, that is the answer, and what filled up meanwhile stands behind it.
+    case .warmUp, .steady: return (finding.growth == nil ? 0.05 : 0.04) * level
     case .threads, .descriptors:
       // They run out by number before they do by bytes.
       let byNumber: Double = finding.growth == nil ? 0 : 0.1 * level

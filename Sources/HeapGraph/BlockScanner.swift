@@ -14,7 +14,7 @@ struct BlockScanner {
   let taskWords: @Sendable (_ address: UInt64) -> TaskWords
   private let window: MemoryWindow
   /// Side tables are recognised by reading the object they claim to be of: that must not move the main window.
-  private let sideWindow: MemoryWindow
+  let sideWindow: MemoryWindow
   /// Blocks, or parts of them, that the image could not deliver.
   private(set) var unreadableBlocks = 0
 
@@ -90,6 +90,7 @@ struct BlockScanner {
       try scanWords(block, address, from: 0, to: size, into: &sink)
     case .fixed:
       try scanFixed(block, address, size, plan, into: &sink)
+      if plan.isActor { try scanJobs(block, address, into: &sink) }
     case .array:
       try scanArray(block, address, size, plan, into: &sink)
     case .ring:
@@ -125,7 +126,7 @@ struct BlockScanner {
   /// Reports the target of a word that may be a reference. A frame of a task is none: only a whole piece of its memory is, or a task
   /// that lies in one.
   @inline(__always)
-  private func reportAmbiguous(
+  func reportAmbiguous(
     _ block: Int, _ offset: UInt64, _ word: UInt64, _ sink: inout some ReferenceSink
   ) throws(MemoryError) {
     let target = resolver.target(word, .ambiguous)

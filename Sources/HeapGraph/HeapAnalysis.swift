@@ -136,6 +136,8 @@ public struct HeapAnalysis: Sendable {
     var finder = RootFinder(
       image: image, heap: heap, resolver: resolver, idle: context.idleWorkers)
     try finder.find()
+    let threadLocals = ThreadLocalStorage(image)
+    let threadBlocks = try finder.find(threadLocals)
     let roots = finder.roots
     let spare = try DispatchCaches(
       threads: image.threads, roots: roots, heap: heap, window: MemoryWindow(image.memory)
@@ -143,6 +145,10 @@ public struct HeapAnalysis: Sendable {
     if !spare.isEmpty {
       let type = heap.addType(ObjectType(kind: .native, name: "spare dispatch continuation", layout: .none))
       for block in spare { heap.retype(block, type) }
+    }
+    if !threadBlocks.isEmpty {
+      let type = heap.addType(ObjectType(kind: .native, name: "thread-local variables", layout: .none))
+      for block in threadBlocks { heap.retype(block, type) }
     }
     let plans = ScanPlans(heap.types)
     var marker = Marker(
@@ -169,7 +175,7 @@ public struct HeapAnalysis: Sendable {
       references = HeapReferences(
         heap: heap, resolver: resolver, plans: plans, memory: image.memory, context: context, roots: roots,
         allocatorBlocks: internals + inFlight + finder.slabsInFlight, spareBlocks: spare,
-        marked: marked, workerCount: options.workerCount, allocations: options.allocations)
+        marked: marked, workerCount: options.workerCount, allocations: options.allocations, threadLocals: threadLocals)
     }
     guard walk.isExact else {
       census = Census.rows(heap) { marked.contains($0) }

@@ -53,7 +53,17 @@ struct Marker {
     }
     level.sort()
     var total = level.count
+    var reported = 0
     while !level.isEmpty {
+      if level.count <= Self.tinyLevel {
+        try scanTiny(&level, workers[0])
+        total += level.count
+        if total - reported > Self.reportInterval {
+          reported = total
+          progress?(total)
+        }
+        continue
+      }
       try scan(level, workers)
       let isLarge = workers.reduce(0) { $0 + $1.sink.targets.count } > heap.blocks.count / 64
       level = isLarge ? mergeByBitmap(workers) : mergeByList(workers)
@@ -63,6 +73,23 @@ struct Marker {
     try markDeinitialised(workers)
     referenceCount = workers.reduce(0) { $0 + $1.sink.referenceCount }
     unreadableBlocks = workers.reduce(0) { $0 + $1.scanner.unreadableBlocks }
+  }
+
+  /// Levels up to this size come by the million: a chain has one block in each.
+  private static let tinyLevel = 16
+  private static let reportInterval = 1 << 16
+
+  /// Scans a tiny level and makes it the next one, with no allocation and no other thread.
+  private func scanTiny(_ level: inout [UInt32], _ worker: Worker) throws(MemoryError) {
+    try worker.scan(level, 0..<level.count)
+    level.removeAll(keepingCapacity: true)
+    if !worker.sink.sideTables.isEmpty { retypeSideTables([worker]) }
+    for target in worker.sink.targets {
+      worker.sink.found[word: Int(target) >> 6] = 0
+      if marked.insertIfAbsent(Int(target)), !plans.plans[heap.typeIndex(Int(target))].isLeaf { level.append(target) }
+    }
+    worker.sink.targets.removeAll(keepingCapacity: true)
+    if level.count > 1 { level.sort() }
   }
 
   private func scan(_ level: [UInt32], _ workers: [Worker]) throws(MemoryError) {

@@ -71,6 +71,9 @@ struct ReferenceResolver: Sendable {
     return try window.load(address..<address + 8) && taskHeads.contains(window.word(address))
   }
 
+  /// The first word of tasks.
+  func isTaskHead(_ word: UInt64) -> Bool { taskHeads.contains(word) }
+
   /// The side table that an object's reference count word names, or -1. Marks are the two top bits; the rest is the address
   /// divided by eight (RefCount.h, `RefCountBitOffsets<8>`).
   @inline(__always)

@@ -17,6 +17,8 @@ public struct Root: Sendable, Hashable {
     /// What glibc keeps for a thread that does not run: the dynamic thread vector on a stack that waits for the next thread, the
     /// argument of a thread that is being created, the result of one that has ended and is not joined yet.
     case cachedThread
+    /// A thread's variables in a block of `malloc`: those of modules that were loaded later, and of keys past the 32nd.
+    case threadLocal
   }
 
   public var kind: Kind
@@ -95,6 +97,20 @@ struct RootFinder {
         }
       }
     }
+  }
+
+  /// Blocks of `malloc` that hold threads' variables: their words are roots of their own name, and lead nowhere else.
+  ///
+  /// - Returns: the blocks.
+  mutating func find(_ storage: ThreadLocalStorage) throws(MemoryError) -> [Int] {
+    var blocks: [Int] = []
+    for area in storage.areas {
+      let block = heap.blocks.index(containing: area.range.lowerBound)
+      guard block >= 0, heap.blocks.address(block) + heap.blocks.size(block) >= area.range.upperBound else { continue }
+      try scanWords((area.range.lowerBound + 7) & ~7..<area.range.upperBound, .threadLocal)
+      blocks.append(block)
+    }
+    return blocks
   }
 
   /// Private memory that the program writes, or has written and then protected.

@@ -9,6 +9,8 @@ struct ScanPlan: BitwiseCopyable {
   var kind: Kind = .conservative
   /// The block starts with isa and reference counts: word 8 may name a side table.
   var hasRefCounts = false
+  /// Jobs wait in the object's queue.
+  var isActor = false
   /// `fixed`: bytes from the start that slots may lie in. `array`: offset of the first element. `hashTable`: offset of the bitmap.
   var extent: UInt32 = 0
   var slots = SlotRange()
@@ -96,6 +98,7 @@ struct ScanPlans: Sendable {
       case .class, .task, .closureContext: plan.hasRefCounts = true
       default: break
       }
+      plan.isActor = type.actor == .standard && plan.kind == .fixed
       plans[index] = plan
     }
     self.plans = plans

@@ -63,7 +63,7 @@ public enum ModuleDiscovery {
 
 extension Array {
   /// Number of leading elements for which `isBefore` holds, in an array sorted that way. O(log n).
-  func partitionIndex(_ isBefore: (Element) -> Bool) -> Int {
+  package func partitionIndex(_ isBefore: (Element) -> Bool) -> Int {
     var low = 0
     var high = count
     while low < high {

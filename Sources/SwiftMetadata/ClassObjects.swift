@@ -26,11 +26,20 @@ extension MetadataDecoder {
     }
     let layout: ObjectLayout =
       instanceSlots(chain).map { .fixed(size: metadata.instanceSize, slots: $0) } ?? .conservative
-    let type = ObjectType(kind: .class, name: name, layout: layout)
+    let type = ObjectType(kind: .class, name: name, layout: layout, actor: actor(chain, layout))
     let alignmentSlack = metadata.alignmentMask > 15 ? UInt64(metadata.alignmentMask) : 0
     let maximum = Self.largestBlock(for: minimum) &+ alignmentSlack
     return Self.tailAllocatingModules.contains(qualified.module)
       ? .typeWithTail(type, minimum: minimum, maximum: maximum) : .type(type, minimum: minimum, maximum: maximum)
+  }
+
+  /// The compiler's name for the storage of a default actor is a field's name.
+  private func actor(_ chain: [ClassMetadata], _ layout: ObjectLayout) -> ObjectType.Actor {
+    guard chain.contains(where: { descriptor(at: $0.descriptor)?.isActor ?? false }) else { return .none }
+    guard case .fixed(let size, let slots) = layout, UInt64(size) >= DefaultActor.storage.upperBound,
+      slots.contains(where: { $0.offset == DefaultActor.incomingWord && $0.path == "$defaultActor" })
+    else { return .custom }
+    return .standard
   }
 
   /// The class and its superclasses, outermost last; nil where the chain breaks or does not end.

@@ -35,11 +35,35 @@ extension MetadataDecoder {
     case 1: return singlePayload(payloads[0], emptyCases: emptyCases)
     default:
       // Only where a payload's size depends on a generic parameter does the run time lay it out, without spare bits.
-      guard records.contains(where: { !$0.isIndirect && $0.type.map { Self.dependsOnParameter($0) } ?? false }) else {
-        return nil
+      guard isLaidOutAtRunTime(records) else {
+        return masks[descriptor.address].flatMap {
+          multiPayload(payloads, emptyCases: emptyCases, name: descriptor.name, mask: $0)
+        }
       }
       return multiPayload(payloads, emptyCases: emptyCases, name: descriptor.name)
     }
+  }
+
+  /// The size of a payload depends on a generic parameter.
+  private func isLaidOutAtRunTime(_ records: [FieldRecord]) -> Bool {
+    records.contains { !$0.isIndirect && $0.type.map { Self.dependsOnParameter($0) } ?? false }
+  }
+
+  /// How a value of an enum with several payloads says which case it is; nil where that cannot be told, or is nobody's business.
+  func tag(of descriptor: ContextDescriptor, _ payloads: [Layout], size: Int) -> EnumTag? {
+    guard payloads.count > 1, let records = fields(descriptor) else { return nil }
+    // Representations of Foundation's types are its own.
+    guard qualifiedName(descriptor)?.module.hasPrefix("Foundation") != true else { return nil }
+    let isRunTime = isLaidOutAtRunTime(records)
+    // Payloads without bytes count as empty cases, and would shift the numbers; whoever has them is not decoded.
+    guard isRunTime || payloads.allSatisfy({ $0.size > 0 }) else { return nil }
+    guard let mask = isRunTime ? [] : masks[descriptor.address], let largest = payloads.map(\.size).max() else {
+      return nil
+    }
+    let tag = EnumTag(
+      mask: mask, payloadSize: largest, payloads: payloads.count, emptyCases: records.count - payloads.count)
+    // What the compiler laid out differently is not believed.
+    return tag.extra.upperBound == size ? tag : nil
   }
 
   private static func withoutPayload(cases: Int) -> Layout {
@@ -62,12 +86,26 @@ extension MetadataDecoder {
     return result
   }
 
+  /// As the compiler lays it out, of which only the free bits are written down.
+  private func multiPayload(_ payloads: [Layout], emptyCases: Int, name: String, mask: [UInt8]) -> Layout? {
+    guard payloads.allSatisfy({ $0.size > 0 }), let size = payloads.map(\.size).max() else { return nil }
+    let tag = EnumTag(mask: mask, payloadSize: size, payloads: payloads.count, emptyCases: emptyCases)
+    let free = min(20, mask.reduce(8 * tag.extra.count) { $0 + $1.nonzeroBitCount })
+    return Layout(
+      size: tag.extra.upperBound, alignment: payloads.map(\.alignment).max() ?? 1,
+      extraInhabitants: max(0, 1 << free - payloads.count - emptyCases),
+      slots: Layout.union(payloads, name: name, tag: tag))
+  }
+
   private func multiPayload(_ payloads: [Layout], emptyCases: Int, name: String) -> Layout {
     let size = payloads.map(\.size).max() ?? 0
     let tag = Self.tagBytes(payloadSize: size, emptyCases: emptyCases, tags: payloads.count)
     let total = size + tag
     let alignment = payloads.map(\.alignment).max() ?? 1
-    return Layout(size: total, alignment: alignment, slots: Layout.union(payloads, name: name))
+    let choice = EnumTag(mask: [], payloadSize: size, payloads: payloads.count, emptyCases: emptyCases)
+    return Layout(
+      size: total, alignment: alignment,
+      slots: Layout.union(payloads, name: name, tag: choice.extra.count == tag ? choice : nil))
   }
 
   /// Bytes behind the payload that tell the cases apart.

@@ -49,8 +49,7 @@ struct Layout: Sendable {
   func slots(at offset: Int, path: String) -> [ReferenceSlot] {
     slots.map { slot in
       var slot = slot
-      slot.offset += offset
-      if !path.isEmpty { slot.path = slot.path.isEmpty ? path : "\(path).\(slot.path)" }
+      slot.move(by: offset, under: path)
       return slot
     }
   }
@@ -75,8 +74,8 @@ struct Layout: Sendable {
   /// What can be said of slots when one of several payloads lies in the same memory.
   ///
   /// A word keeps its strength where every payload that reaches it has the same kind of reference there. `name` stands for
-  /// the type of a word that differs by case.
-  static func union(_ payloads: [Layout], name: String) -> [ReferenceSlot] {
+  /// the type of a word that differs by case; `tag` tells the cases apart, in the order of the payloads.
+  static func union(_ payloads: [Layout], name: String, tag: EnumTag? = nil) -> [ReferenceSlot] {
     if payloads.count == 1 { return payloads[0].slots }
     var result: [Int: ReferenceSlot] = [:]
     for payload in payloads {
@@ -97,6 +96,16 @@ struct Layout: Sendable {
       }
       if !isReferenceInAll { result[offset]?.strength = .ambiguous }
     }
+    guard let tag, payloads.count <= mostChoices else { return result.values.sorted { $0.offset < $1.offset } }
+    for offset in result.keys {
+      let cases = payloads.enumerated().flatMap { number, payload in
+        payload.slots.filter { $0.offset == offset }.map { EnumChoice.Case(number: number, slot: $0) }
+      }
+      result[offset]?.choice = EnumChoice(tag: tag, cases: cases)
+    }
     return result.values.sorted { $0.offset < $1.offset }
   }
+
+  /// Cases of an enum that are told apart.
+  private static let mostChoices = 48
 }

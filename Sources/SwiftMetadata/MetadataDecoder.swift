@@ -11,6 +11,9 @@ public final class MetadataDecoder: ObjectTypeDecoder {
   let memory: TargetMemory
   let symbols: any SymbolSource
   let modules: [Module]
+  /// Read when the first enum with several payloads is met.
+  private(set) lazy var masks = EnumMasks(modules: modules, files: files, memory: memory)
+  private let files: any ModuleFiles
   /// Module whose name is left out of type names, or nil.
   let omittedModule: String?
 
@@ -36,6 +39,7 @@ public final class MetadataDecoder: ObjectTypeDecoder {
   public init(image: ProcessImage, symbols: any SymbolSource, omittingModule: String? = nil) {
     memory = TargetMemory(reader: PagedMemory(image.memory, pageCount: 2048))
     modules = image.modules
+    files = image.files
     omittedModule = omittingModule
     self.symbols = symbols
   }

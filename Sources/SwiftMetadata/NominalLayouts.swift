@@ -198,7 +198,8 @@ extension MetadataDecoder {
     guard let payloads = payloads(descriptor, environment, depth: depth + 1) else {
       return Layout.ambiguousSlots(0..<size)
     }
-    return Layout.union(payloads, name: descriptor.name).filter { $0.offset + 8 <= size }
+    return Layout.union(payloads, name: descriptor.name, tag: tag(of: descriptor, payloads, size: size))
+      .filter { $0.offset + 8 <= size }
   }
 
   /// A field whose offset is known, inside something whose size is known.

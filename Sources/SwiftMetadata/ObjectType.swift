@@ -25,11 +25,22 @@ public struct ObjectType: Sendable, Hashable {
   public var name: String
   /// Where in the block references are.
   public var layout: ObjectLayout
+  /// Of classes: how far an actor.
+  public var actor: Actor
 
-  public init(kind: Kind, name: String, layout: ObjectLayout) {
+  public enum Actor: Sendable, Hashable {
+    case none
+    /// Runs on an executor of its own choice.
+    case custom
+    /// Keeps a queue of jobs in its first bytes: see `DefaultActor`.
+    case standard
+  }
+
+  public init(kind: Kind, name: String, layout: ObjectLayout, actor: Actor = .none) {
     self.kind = kind
     self.name = name
     self.layout = layout
+    self.actor = actor
   }
 }
 
@@ -97,6 +108,8 @@ public struct ReferenceSlot: Sendable, Hashable {
   public var path: String
   /// Declared type of the field where it is known.
   public var typeName: String
+  /// Of a word that is something else in another case of an enum; nil where there is no choice, or no telling.
+  public var choice: EnumChoice?
 
   public init(offset: Int, strength: Strength, path: String = "", typeName: String = "") {
     self.offset = offset

@@ -60,6 +60,10 @@ public final class ImageSymbols: SymbolSource {
     return symbol(found.entry, table, module)
   }
 
+  public func threadLocal(at offset: UInt64, in module: Module) -> (name: String, offset: UInt64)? {
+    modules.firstIndex(of: module).flatMap { table($0) }?.threadLocal(covering: offset)
+  }
+
   /// The module that holds `address`. O(log modules).
   public func module(containing address: UInt64) -> Module? { moduleIndex(containing: address).map { modules[$0] } }
 

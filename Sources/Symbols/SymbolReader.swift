@@ -72,7 +72,8 @@ enum SymbolReader {
     case 0: break  // STT_NOTYPE
     case 1, 5: flags.formUnion([.data, .typed])  // STT_OBJECT, STT_COMMON
     case 2, 10: flags.insert(.typed)  // STT_FUNC, STT_GNU_IFUNC
-    // Section and file entries name no address, and a thread-local's value is an offset.
+    case 6: flags.formUnion([.data, .typed, .threadLocal])  // STT_TLS: the value is an offset in the thread's block
+    // Section and file entries name no address.
     default: return nil
     }
     if size == 0 { flags.insert(.unsized) }

@@ -1,3 +1,5 @@
+import ProcessImage
+
 /// Names of addresses and addresses of names, over all modules of an image.
 ///
 /// A stripped target answers nil: it loses names, nothing else.
@@ -6,6 +8,12 @@ public protocol SymbolSource: Sendable {
   func symbol(at address: UInt64) -> Symbol?
   /// Run-time address of a symbol by its mangled name; exported and local ones alike.
   func address(of mangledName: String) -> UInt64?
+  /// Mangled name of the thread-local variable that covers an offset in a thread's block of a module's variables, and its own offset.
+  func threadLocal(at offset: UInt64, in module: Module) -> (name: String, offset: UInt64)?
+}
+
+extension SymbolSource {
+  public func threadLocal(at offset: UInt64, in module: Module) -> (name: String, offset: UInt64)? { nil }
 }
 
 /// One entry of a symbol table.

@@ -17,6 +17,8 @@ public final class SymbolTable: Sendable {
     /// The name is in `.dynstr`, not in `.strtab`.
     static let dynamic = Flags(rawValue: 8)
     static let typed = Flags(rawValue: 16)
+    /// The value is an offset in a thread's block of the module's variables, not an address.
+    static let threadLocal = Flags(rawValue: 32)
   }
 
   let addresses: [UInt64]
@@ -25,6 +27,8 @@ public final class SymbolTable: Sendable {
   let nameOffsets: [UInt32]
   let flags: [UInt8]
   private let names: [NameSection]
+  /// Thread-local variables by their offset, ascending.
+  private let threadLocals: [RawSymbol]
   private let nameIndex = Mutex<NameIndex?>(nil)
 
   /// The file has `.symtab`: local and hidden symbols too.
@@ -47,8 +51,9 @@ public final class SymbolTable: Sendable {
     let (exported, exportedNames) = SymbolReader.read(kind: .exported, file: file, sections: sections)
     isFull = !full.isEmpty
     names = [fullNames, exportedNames]
-    var symbols = full.sorted()
-    let extra = exported.filter { !Self.contains(symbols, $0.address) }
+    threadLocals = (isFull ? full : exported).filter { $0.flags.contains(.threadLocal) }.sorted()
+    var symbols = full.filter { !$0.flags.contains(.threadLocal) }.sorted()
+    let extra = exported.filter { !$0.flags.contains(.threadLocal) && !Self.contains(symbols, $0.address) }
     if !extra.isEmpty {
       symbols += extra
       symbols.sort()
@@ -136,6 +141,15 @@ public final class SymbolTable: Sendable {
     guard flags.indices.contains(entry.index) else { return "" }
     let section = names[Flags(rawValue: flags[entry.index]).contains(.dynamic) ? 1 : 0]
     return String(decoding: section.name(at: nameOffsets[entry.index]), as: UTF8.self)
+  }
+
+  /// The thread-local variable that covers an offset in a thread's block, with its own offset. O(log n).
+  public func threadLocal(covering offset: UInt64) -> (name: String, offset: UInt64)? {
+    let index = threadLocals.partitionIndex { $0.address <= offset } - 1
+    guard index >= 0, offset - threadLocals[index].address < max(1, threadLocals[index].size) else { return nil }
+    let symbol = threadLocals[index]
+    let section = names[symbol.flags.contains(.dynamic) ? 1 : 0]
+    return (String(decoding: section.name(at: symbol.nameOffset), as: UTF8.self), symbol.address)
   }
 
   /// The symbol of this mangled name; a global one before a local one. O(1) after the index is built, which reads all names once.

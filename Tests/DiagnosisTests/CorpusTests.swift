@@ -67,7 +67,8 @@ struct CorpusTests {
     let analysis = holders.analysis
     let books = ResidentBooks(image: image, heap: analysis.heap, mapped: mapped, present: process.presentPages.ranges)
     var facts = HeapFacts(analysis, time: time, books: books, threads: image.threads.count, pause: nil)
-    try facts.add(holders, findsWaste: findsWaste)
+    try facts.add(holders)
+    if findsWaste { try facts.addWaste(holders) }
     return facts
   }
 

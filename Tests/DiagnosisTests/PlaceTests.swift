@@ -42,6 +42,24 @@ struct PlaceTests {
     #expect(place.growth == 1_000_000)
   }
 
+  /// The other way round: what was shared with a stack before hangs on its variable alone now, with all that it kept before.
+  @Test func aPlaceThatCameBackIsTheSame() throws {
+    let before = heap(0, [(["app : App"], 1, 100, nil), (["[Int : Page] storage"], 1, 50_000_000, "App.cache")])
+    let after = heap(
+      1,
+      [
+        (["app : App"], 1, 54_000_200, nil), (["app : App", "App"], 1, 54_000_100, nil),
+        (["app : App", "App", ".cache"], 1, 54_000_000, "App.cache"),
+      ])
+    let place = try #require(GrowingPlace.find([before, after]).first)
+    #expect(place.name == "app.cache" && place.growth == 4_000_000, "\(place)")
+  }
+
+  @Test func namesOfContainersAreWhole() {
+    #expect(GrowingPlace.title(["[Int : Page] storage"], nil, nil, "app : App") == "app -> [Int : Page] storage")
+    #expect(GrowingPlace.title(["cache : [Int : Page]", ".pages"], .global, nil) == "cache.pages")
+  }
+
   @Test func twoPlacesBelowOneObjectAreBothNamed() {
     func level(_ size: UInt64) -> [(path: [String], count: UInt64, retained: UInt64, owner: String?)] {
       [

@@ -37,7 +37,8 @@ enum RuleFixtures {
   }
 
   static let all: [(rule: any Rule.Type, evidence: Evidence)] = [
-    (LeakRule.self, leak), (CollectionRule.self, collection), (BuffersRule.self, buffers), (TasksRule.self, tasks),
+    (LeakRule.self, leak), (CollectionRule.self, collection), (CacheFillingRule.self, BoundedCacheTests.filling),
+    (BuffersRule.self, buffers), (TasksRule.self, tasks),
     (LiveObjectsRule.self, liveObjects), (NativeRule.self, native), (DuplicatesRule.self, duplicates),
     (CapacityRule.self, capacity), (RetentionRule.self, retention), (ThreadsRule.self, threads),
     (DescriptorsRule.self, descriptors), (PageCacheRule.self, pageCache), (SharedMemoryRule.self, sharedMemory),
@@ -136,9 +137,14 @@ enum RuleFixtures {
   }
 
   static var liveObjects: Evidence {
-    Evidence(
+    let heaps = [heap(0, [row("Node", "class", 1000, 1)]), heap(1, [row("Node", "class", 40_000, 41)])]
+    return Evidence(
       lives: [rising],
-      heaps: [heap(0, [row("Node", "class", 1000, 1)]), heap(1, [row("Node", "class", 40_000, 41)])])
+      heaps: heaps.map { heap in
+        var heap = heap
+        heap.holders = []
+        return heap
+      })
   }
 
   static var native: Evidence {

@@ -32,6 +32,22 @@ struct RuleTests {
     sample[.groupLimit] = 512 * mib
   }
 
+  /// A process that grows by less than a hundredth of what its neighbours hold reaches their common limit all the same.
+  @Test func aSmallProcessInALargeGroupReachesTheLimit() {
+    let lives = Self.samples { time, sample in
+      Self.group(&sample)
+      sample[.rss] = (90 + time * 0.1) * Self.mib
+      sample[.anonymous] = (80 + time * 0.1) * Self.mib
+      sample[.groupAnonymous] = (1_500 + time * 0.1) * Self.mib
+      sample[.groupUsage] = (1_520 + time * 0.1) * Self.mib
+      sample[.groupLimit] = 1_600 * Self.mib
+      sample[.groupProcesses] = 3
+    }
+    let evidence = Evidence(lives: [lives])
+    #expect(evidence.rss.pattern == .growing)
+    #expect(evidence.forecast?.outcome == .reaches)
+  }
+
   @Test func pageCacheOfWrittenFiles() throws {
     let report = Weighing.verdict(
       Evidence(lives: [
@@ -44,6 +60,29 @@ struct RuleTests {
     #expect(report.cause == .pageCache, "\(report.findings.map(\.cause))")
     #expect(report.groupBooks.reduce(0) { $0 + $1.bytes } == Int64(try #require(report.groupUsage)))
     #expect(report.groupBooks.last?.bytes == 0)
+  }
+
+  /// Objects come before the storage they lie in, but not where they are a trifle; and nobody is cleared who was not looked for.
+  @Test func liveObjectsAreNamedByWhatGrew() throws {
+    func heap(_ minute: Int64, _ storage: UInt64, _ nodes: UInt64, _ holders: [HeapFacts.Holder]?) -> HeapFacts {
+      var facts = HeapFacts(
+        time: 1_700_000_000_000 + minute * 60_000,
+        census: [
+          .init(type: "_DictionaryStorage<Int, Row>", kind: "dictionaryStorage", count: storage, bytes: storage << 10),
+          .init(type: "Node", kind: "class", count: nodes, bytes: nodes * 64),
+        ])
+      facts.holders = holders
+      return facts
+    }
+    func finding(_ nodes: UInt64, _ holders: [HeapFacts.Holder]?) throws -> Finding {
+      let lives = [Self.samples { time, sample in sample[.rss] = (60 + time) * Self.mib }]
+      let evidence = Evidence(lives: lives, heaps: [heap(0, 1_000, 10, holders), heap(1, 9_000, nodes, holders)])
+      return try #require(LiveObjectsRule.findings(evidence).first)
+    }
+    #expect(try finding(20, []).title == "_DictionaryStorage<Int, Row>")
+    #expect(try finding(90_000, []).title == "Node")
+    #expect(try finding(20, []).evidence[0].contains("no single place keeps"))
+    #expect(try finding(20, nil).evidence[0].contains("who holds them is not known"))
   }
 
   @Test func kernelMemoryAndTmpfs() {

@@ -199,6 +199,67 @@ struct HolderTests {
     }
   }
 
+  /// Payloads whose word other cases use as well: the path names the case that the program put them in.
+  @Test(arguments: [false, true]) func casesOfEnums(stripped: Bool) throws {
+    let zoo = try start(["enums", "60"], strip: stripped)
+    defer { zoo.program.stop() }
+    let paths = try #require(try answer(["path", "Payload", "\(zoo.program.pid)"]).paths)
+    let cases = zoo.program.output.split(separator: "\n").filter { $0.hasPrefix("CASE ") }
+      .map { $0.split(separator: " ") }
+    #expect(cases.count == 22)
+    for line in cases {
+      // Variables of a stripped program have no names.
+      let place = stripped ? String(line[2].drop { $0 != "." && $0 != "[" }) : String(line[2])
+      let suffix = place.replacing("states[", with: "[").replacing("byNumber[", with: "[") + " -> main.Payload"
+      let variable = place.prefix { $0.isLetter }
+      let found = paths.groups.filter {
+        $0.text.hasSuffix(suffix) && (stripped || !place.contains("[") || $0.text.contains("main.\(variable) "))
+      }
+      let objects = found.reduce(0) { $0 + $1.objects }
+      // A word of the stack may lead to one as well.
+      #expect(abs(objects - (Int(line[1]) ?? -9)) <= 1, "\(line): \(paths.groups.map(\.text))")
+    }
+    #expect(!paths.groups.contains { $0.text.contains(".number") }, "\(paths.groups.map(\.text))")
+  }
+
+  /// An actor that does not come to an end with a job: what it does, who waits for it, and that it alone keeps them.
+  @Test func jobsThatWaitForAnActor() throws {
+    let (sorted, incoming) = (120, 30)
+    let zoo = try start(["actors", "\(sorted)", "\(incoming)"])
+    defer { zoo.program.stop() }
+    let pid = "\(zoo.program.pid)"
+    let report = try #require(try answer(["tasks", pid]).tasks)
+    let actors = try #require(report.actors, "\(report)")
+    #expect(actors.count == 1, "\(actors)")
+    let mailbox = try #require(actors.first)
+    #expect(mailbox.type.hasSuffix("Mailbox") && mailbox.heldBy?.hasPrefix("main.mailbox") ?? false, "\(mailbox)")
+    #expect(mailbox.summary.jobs == sorted + incoming && mailbox.summary.running == 1, "\(mailbox)")
+    #expect(mailbox.summary.longestWaiting?.contains("deliver") ?? false, "\(mailbox)")
+    #expect(mailbox.summary.waiting.map(\.jobs) == [sorted, incoming], "\(mailbox)")
+    for (function, count) in [("deliver", sorted), ("collect", incoming)] {
+      let group = try #require(report.groups.first { $0.functions.first?.contains(function) ?? false })
+      #expect(group.tasks == count && group.queuedOn == mailbox.type && group.lost == 0, "\(group)")
+      // Each its own, however long the queue.
+      #expect(group.holds.contains { $0.type == "[Int] storage" && $0.blocks == count }, "\(group)")
+    }
+    let text = try MemwhyBinary.run(["tasks", pid]).output.replacing("\n       ", with: " ")
+    #expect(text.contains("Mailbox: running; \(sorted + incoming) jobs wait, the longest in"), "\(text)")
+
+    let retained = try #require(try answer(["retained", pid]).retained)
+    func all(_ holder: Holder) -> [Holder] { [holder] + holder.children.flatMap(all) }
+    let holder = try #require(retained.holders.flatMap(all).first { $0.actors?.jobs ?? 0 > 0 }, "\(retained)")
+    #expect(holder.name.hasPrefix("actor ") && holder.name.hasSuffix("Mailbox"), "\(holder.name)")
+    let waiting = holder.children.filter { $0.field == "[queued]" && $0.name.hasPrefix("task suspended in") }
+    // A word of a stack may lead to the one or other as well.
+    #expect(waiting.reduce(0) { $0 + $1.count } >= sorted + incoming - 6, "\(holder.children.map(\.name))")
+
+    let idle = try answer(["path", "0x" + String(zoo.number("unused"), radix: 16), pid]).paths
+    #expect(
+      idle?.actors?.actors == 1 && idle?.actors?.jobs == 0 && idle?.actors?.running == 0, "\(String(describing: idle))")
+    let shown = try MemwhyBinary.run(["path", "Mailbox", pid])
+    #expect(shown.output.contains("2 actors, 1 running; 150 jobs wait"), "\(shown.output)\(shown.errors)")
+  }
+
   /// Of one object alone: the element, the integer key, the field.
   @Test func pathsWithPositions() throws {
     let zoo = try start(["incident", "40", "10", "boxed"])

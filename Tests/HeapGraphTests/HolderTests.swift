@@ -43,6 +43,48 @@ import Testing
     for child in holder.children { check(child) }
   }
 
+  /// Whatever a report prints as a way to a holder finds it again, with the same bytes; names may be shortened.
+  @Test func pathsFindTheirHolders() throws {
+    let heap = SyntheticHeap()
+    let store = heap.classType("Store", fields: ["users", "offers", "spare"])
+    let user = heap.classType("User", fields: ["name", "friend"])
+    let offer = heap.classType("Offer", fields: ["title", "seller"])
+    let text = heap.type(.stringStorage, "__StringStorage", .string)
+    func string() -> UInt64 { heap.block([text, 3, 16, 5, 0, 0]) }
+    let friend = heap.block([user, 3, string(), 0])
+    let first = heap.block([user, 3, string(), friend])
+    let deal = heap.block([offer, 3, string(), heap.block([user, 3, string(), 0])])
+    heap.root(heap.block([store, 3, first, deal, 0]))
+    let holders = try holders(heap)
+    let report = try holders.holders(cut: 0)
+    var looked = 0
+    func check(_ holder: Holder, _ way: String) throws {
+      let path = way + holder.name
+      #expect(try holders.held(by: path).bytes == holder.retainedBytes, "\(path)")
+      looked += 1
+      for child in holder.children { try check(child, path + child.field + " -> ") }
+    }
+    for holder in report.holders { try check(holder, "global ") }
+    #expect(looked > 6)
+    let offers = try holders.held(by: "cache->Store.offers")
+    #expect(try offers.bytes == holders.held(by: "Offer").bytes && offers.blocks == 4)
+    #expect(try holders.held(by: "cache.offers").bytes == offers.bytes)
+    #expect(offers.title.hasSuffix(" -> Store.offers -> Offer"), "\(offers.title)")
+    // Two users hang on the store, one on an offer; the friend goes with its user.
+    #expect(try holders.held(by: "3 x User").blocks == 6)
+    #expect(offers.keeps(address: deal, size: 32) && !offers.keeps(address: first, size: 32))
+    #expect(!offers.keeps(address: deal + 8, size: 24) && !offers.keeps(address: deal, size: 4096))
+    for (path, near) in [
+      ("ofer", "Offer"), ("cache -> Shop", "Store"), ("Store.ofers", "offers"), ("cache.ofers", "offers"),
+      ("", "cache"), (" -> ", "cache"),
+    ] {
+      do {
+        _ = try holders.held(by: path)
+        Issue.record("'\(path)' was found")
+      } catch let error as HoldersError { #expect("\(error)".contains(near), "\(error)") }
+    }
+  }
+
   @Test func aListIsOneHolder() throws {
     let heap = SyntheticHeap()
     let list = heap.classType("Link", fields: ["next", "text"])
@@ -126,6 +168,88 @@ import Testing
     #expect(try self.holders(torn).analysis.unreachable.isEmpty)
   }
 
+  /// Two types that refer to each other in turn, a hundred thousand times: one shape each, not one a link.
+  @Test func alternatingTypesAreFewPaths() throws {
+    let heap = SyntheticHeap()
+    let odd = heap.classType("Odd", fields: ["next"])
+    let even = heap.classType("Even", fields: ["next"])
+    var next: UInt64 = 0
+    for number in 0..<100_000 { next = heap.block([number % 2 == 0 ? even : odd, 3, next]) }
+    heap.root(next)
+    let holders = try holders(heap)
+    let (_, image) = try heap.keepingReferences()
+    for (type, text) in [
+      ("Odd", "cache : Link -> Odd"), ("Even", "cache : Link -> Odd.next -> Even"),
+    ] {
+      let paths = try holders.paths(to: .type(type), image: image)
+      #expect(paths.groups.map(\.text) == [text] && paths.groups.first?.objects == 50_000)
+      #expect(paths.otherGroups == 0)
+    }
+  }
+
+  /// More paths than anyone reads: the rest is counted.
+  @Test func manyPathsAreCounted() throws {
+    let heap = SyntheticHeap()
+    let count = 1500
+    let wide = heap.classType("Wide", fields: (0..<count).map { "field\($0)" })
+    let leaf = heap.classType("Leaf", fields: [])
+    heap.root(heap.block([wide, 3] + (0..<count).map { _ in heap.block([leaf, 3]) }))
+    let holders = try holders(heap)
+    let (_, image) = try heap.keepingReferences()
+    let paths = try holders.paths(to: .type("Leaf"), image: image)
+    #expect(paths.objects == count && paths.groups.count == 1000)
+    #expect(paths.otherGroups == 500 && paths.otherObjects == 500)
+  }
+
+  /// Chains through memory in either direction, and one without any order, are marked whole: small pieces are read ahead.
+  @Test(arguments: ["forward", "backward", "scattered"]) func chainsInAnyOrder(order: String) throws {
+    var generator = SeededGenerator(seed: 3)
+    let heap = SyntheticHeap()
+    let link = heap.classType("Link", fields: ["next"])
+    let pad = heap.type(.arrayStorage, "_ContiguousArrayStorage<UInt8>", .none)
+    var blocks: [UInt64] = []
+    for number in 0..<20_000 {
+      blocks.append(heap.block([link, 3, 0]))
+      if number % 1000 == 999 { heap.block([pad, 3] + [UInt64](repeating: 1, count: 10_000)) }
+    }
+    switch order {
+    case "backward": blocks.reverse()
+    case "scattered": blocks.shuffle(using: &generator)
+    default: break
+    }
+    for (from, to) in zip(blocks, blocks.dropFirst()) { heap.store(to, in: from, at: 16) }
+    heap.root(blocks.first ?? 0)
+    let analysis = try heap.analysis()
+    #expect(analysis.unreachable.count == 20 && analysis.referenceCount == 19_999)
+  }
+
+  /// Slices of Data past 2 GiB keep their bounds in an object; torn ones are no views.
+  @Test func sizesPastFourGiB() {
+    let bounds: UInt64 = 0x7000_0000_1000
+    func view(_ words: [UInt64], _ memory: [UInt64: UInt64]) -> BufferView? {
+      BufferView(.data, stride: 1, word: { words[Int($0)] }, memory: { memory[$0] })
+    }
+    let tag: UInt64 = 2 << 62 | 0x7000_0000_2000
+    let large = view([bounds, tag], [bounds + 16: 3 << 30, bounds + 24: 7 << 30])
+    #expect(large?.lower == 3 << 30 && large?.length == 4 << 30)
+    #expect(view([bounds, tag], [:]) == nil)
+    #expect(view([bounds, tag], [bounds + 16: 5, bounds + 24: 4]) == nil)
+    #expect(view([bounds, tag], [bounds + 16: 5, bounds + 24: .max]) == nil)
+    #expect(view([UInt64.max, 3 << 62], [:]) == nil)
+    let small = view([20 << 32 | 10, 1 << 62 | 0x7000_0000_2000], [:])
+    #expect(small?.lower == 10 && small?.upper == 20)
+    func slice(_ start: UInt64, _ end: UInt64, _ stride: UInt64) -> BufferView? {
+      BufferView(.arraySlice, stride: stride, word: { [0, 0, start, end << 1][Int($0)] })
+    }
+    #expect(slice(1 << 30, 1 << 33, 8)?.length == (1 << 36) - (1 << 33))
+    #expect(slice(0, 1 << 41, 8) == nil && slice(0, 10, 1 << 21) == nil)
+    // A table of four billion buckets, and storage behind it: nothing overflows.
+    let key = ValueLayout(typeName: "Int", size: 8, stride: 8, alignment: 8, slots: [])
+    let table = HashTableShape(bitmap: 64, key: key, value: key, size: 72 << 30)
+    #expect(table?.buckets == 1 << 32)
+    #expect(HashTableShape(bitmap: 64, key: key, value: key, size: .max)?.buckets ?? 0 > 1 << 32)
+  }
+
   @Test func namesThatMatchNothing() throws {
     let heap = SyntheticHeap()
     let session = heap.classType("Session", fields: [])
@@ -162,7 +286,7 @@ import Testing
     let key = ValueLayout(typeName: "String", size: 16, stride: 16, alignment: 8, slots: [])
     let value = ValueLayout(typeName: "Offer", size: 192, stride: 192, alignment: 8, slots: [])
     let shapes = StorageShapes(key: key, value: value, entries: 50)
-      .shapes(buckets: 128, isShareable: true, differingBytes: 16)
+      .shapes(buckets: 128, isShareable: true, differingBytes: 16, haveAllKeys: true)
     let bytes = Dictionary(uniqueKeysWithValues: shapes.map { ($0.kind, $0.bytesPerContainer) })
     #expect(bytes[.inline] == 26_720)
     #expect(bytes[.boxed] == 14_368)

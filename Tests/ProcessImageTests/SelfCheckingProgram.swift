@@ -94,16 +94,6 @@ final class SelfCheckingProgram {
   }
 }
 
-/// Waits until `condition` holds.
-func eventually(within seconds: TimeInterval, _ condition: () -> Bool) -> Bool {
-  let deadline = Date().addingTimeInterval(seconds)
-  while true {
-    if condition() { return true }
-    if Date() >= deadline { return false }
-    usleep(2_000)
-  }
-}
-
 func children(of pid: Int32) -> [(pid: Int32, state: Character)] {
   ((try? folderEntries("/proc")) ?? []).compactMap { Int32($0) }.compactMap { child in
     guard let stat = try? Procfs.stat(of: child), stat.parent == pid else { return nil }

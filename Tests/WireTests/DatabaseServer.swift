@@ -38,13 +38,20 @@ final class DatabaseServer {
   /// Root may see packets; so may whoever was given the right, but a test cannot know.
   static var maySeePackets: Bool { getuid() == 0 }
 
-  static func postgresql() throws -> DatabaseServer {
+  /// - Parameter tls: with a certificate of its own; clients that want to may encrypt.
+  static func postgresql(tls: Bool = false) throws -> DatabaseServer {
     guard let binaries = postgresBinaries else { throw TestFailure("PostgreSQL is not installed") }
     return try start("postgresql", probe: [binaries + "/pg_isready", "-h", "127.0.0.1", "-p"]) { folder, port in
       try run([binaries + "/initdb", "-D", folder + "/data", "-A", "trust", "-U", "app"])
+      if tls {
+        try run([
+          "/usr/bin/openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", folder + "/data/server.key",
+          "-out", folder + "/data/server.crt", "-days", "1", "-subj", "/CN=localhost",
+        ])
+      }
       return [
         binaries + "/postgres", "-D", folder + "/data", "-p", "\(port)", "-c", "listen_addresses=127.0.0.1", "-c",
-        "unix_socket_directories=\(folder)", "-c", "fsync=off",
+        "unix_socket_directories=\(folder)", "-c", "fsync=off", "-c", "ssl=\(tls ? "on" : "off")",
       ]
     }
   }
@@ -86,7 +93,7 @@ final class DatabaseServer {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     if getuid() == 0 { chown(folder, 65_534, 65_534) }
     do {
-      let port = try freePort()
+      let port = try LoopbackPort.free()
       let command = try asNobody(prepare(folder, port))
       let program = try RunningProgram(command[0], Array(command.dropFirst()), ready: nil, mergeErrors: true)
       let server = DatabaseServer(port: port, folder: folder, program: program)
@@ -114,23 +121,5 @@ final class DatabaseServer {
     let command = asNobody(command)
     let result = try Command.run(command[0], Array(command.dropFirst()))
     guard result.status == 0 else { throw TestFailure("\(command) failed: \(result.errors)") }
-  }
-
-  /// A port that nobody listens on now.
-  private static func freePort() throws -> UInt16 {
-    let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(socket) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let port = withUnsafeMutablePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { rebound -> UInt16 in
-        guard bind(socket, rebound, size) == 0, getsockname(socket, rebound, &size) == 0 else { return 0 }
-        return UInt16(bigEndian: pointer.pointee.sin_port)
-      }
-    }
-    guard port > 0 else { throw TestFailure("no free port on 127.0.0.1") }
-    return port
   }
 }

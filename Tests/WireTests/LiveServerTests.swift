@@ -59,6 +59,29 @@ struct LiveServerTests {
     expectList(report, .postgresql)
   }
 
+  /// The client asks for encryption, the server agrees: seen from the first bytes, and said.
+  @Test(
+    .enabled(if: DatabaseServer.postgresBinaries != nil, "PostgreSQL is not installed"),
+    .enabled(if: DatabaseServer.tool(["/usr/bin/openssl"]) != nil, "openssl is not installed"),
+    .enabled(if: DatabaseServer.maySeePackets, "needs CAP_NET_RAW"))
+  func postgresqlWithTLS() throws {
+    let server = try DatabaseServer.postgresql(tls: true)
+    defer { server.stop() }
+    func query(_ mode: String) throws {
+      try run([
+        "/usr/bin/psql", "host=127.0.0.1 port=\(server.port) user=app dbname=postgres sslmode=\(mode)", "-qc",
+        "SELECT 1",
+      ])
+    }
+    let report = try listen(server.port) {
+      try query("require")
+      try query("disable")
+    }
+    #expect(report.connections == 2 && report.encryptedConnections == 1, "\(report)")
+    #expect(report.statements.map(\.statement) == ["SELECT ?"] && report.statements.first?.calls == 1, "\(report)")
+    #expect(report.remarks.contains { $0.contains("1 of 2 connections are encrypted") }, "\(report.remarks)")
+  }
+
   @Test(
     .enabled(if: DatabaseServer.mariadb != nil, "MariaDB is not installed"),
     .enabled(if: DatabaseServer.maySeePackets, "needs CAP_NET_RAW"))

@@ -9,7 +9,7 @@ struct VariantMeasurements {
   /// The built program of `Benchmarks/go-cache`; nil where there is no Go.
   var goCache: String?
 
-  private static let variants = ["struct", "class", "shared", "delta", "none"]
+  private static let variants = ["struct", "class", "shared", "delta", "localcache", "none"]
   private static let requests = 100_000
 
   /// The parts of `memwhy retained --json` that are needed (docs/holders.md).
@@ -53,7 +53,8 @@ struct VariantMeasurements {
     }
     var go: [String: [String: String]] = [:]
     if let goCache {
-      for variant in Self.variants {
+      // go-cache has no bound.
+      for variant in Self.variants where variant != "localcache" {
         go[variant] = Self.fields(try Child.run([goCache, variant, "\(Self.requests)"]).output)
       }
     } else {
@@ -81,10 +82,16 @@ struct VariantMeasurements {
       throw Failure("memwhy retained did not find the cache's dictionaries")
     }
     func bytes(_ kind: String) -> Int? { shapes.first { $0.kind == kind }?.bytesPerContainer }
-    guard let now = bytes("inline"), let boxed = bytes("boxed"), let shared = bytes("shared") else {
+    guard let now = bytes("inline"), let boxed = bytes("boxed"), let shared = bytes("shared"),
+      let difference = bytes("differenceOnly"),
+      let whole = answer.retained.holders.map(\.retainedBytes).max()
+    else {
       throw Failure("memwhy retained did not compare shapes")
     }
-    return ["class": (now - boxed) * container.containers, "shared": (now - shared) * container.containers]
+    return [
+      "class": (now - boxed) * container.containers, "shared": (now - shared) * container.containers,
+      "delta": (now - difference) * container.containers, "none": whole,
+    ]
   }
 
   private static func fields(_ line: String) -> [String: String] {

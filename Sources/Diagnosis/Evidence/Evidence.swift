@@ -79,6 +79,9 @@ public struct Evidence: Sendable {
     return (first, last)
   }
 
+  /// Who holds what is known of both snapshots.
+  var knowsHolders: Bool { heapPair.map { $0.first.holders != nil && $0.last.holders != nil } ?? false }
+
   /// What the service says it has done between the snapshots; nil where it does not count, or nothing was done.
   var workDone: (name: String, amount: Double)? {
     guard let (first, last) = heapPair, let loadName else { return nil }
@@ -133,7 +136,9 @@ public struct Evidence: Sendable {
       let series = lives.map { life in
         Series(life.compactMap { sample in Self.charged(sample).map { (Double(sample.time) / 1000, $0) } })
       }
-      return Forecast(GrowthTest(series, material: Self.material(now)), limit: limit)
+      // What counts as growth of the process counts in its group, however much the others there hold.
+      let level = decisive.pattern == .growing ? Self.level(sample).1 : now
+      return Forecast(GrowthTest(series, material: Self.material(level)), limit: limit)
     }
     // Load is known of the process only: what else is charged counts as it is now.
     return Forecast(decisive, limit: limit, besides: now - Self.level(sample).1)

@@ -80,12 +80,19 @@ struct GrowingPlace: Sendable, Hashable {
     let old: [[String]: HeapFacts.Holder]
     let oldByOwner: [String: HeapFacts.Holder]
     let children: [[String]: [HeapFacts.Holder]]
+    /// By path: bytes that what is there now kept before.
+    private var kept: [[String]: UInt64] = [:]
     var found: [GrowingPlace] = []
 
     init(_ before: [HeapFacts.Holder], _ after: [HeapFacts.Holder]) {
       old = Dictionary(before.map { ($0.path, $0) }) { first, _ in first }
       oldByOwner = Dictionary(before.compactMap { place in place.owner.map { ($0, place) } }) { first, _ in first }
       children = Dictionary(grouping: after.filter { $0.path.count > 1 }) { Array($0.path.dropLast()) }
+      // Deepest first: what hung elsewhere before, because a stack word had a part in it, was there all the same.
+      for place in after.sorted(by: { $0.path.count > $1.path.count }) {
+        let below = (children[place.path] ?? []).reduce(UInt64(0)) { $0 &+ (kept[$1.path] ?? 0) }
+        kept[place.path] = max(earlier(place)?.retained ?? 0, min(below, place.retained))
+      }
     }
 
     /// The same place before: by its path, else by the field that leads to it.
@@ -93,7 +100,7 @@ struct GrowingPlace: Sendable, Hashable {
       old[place.path] ?? place.owner.flatMap { oldByOwner[$0] }
     }
 
-    func delta(_ place: HeapFacts.Holder) -> Int64 { Int64(place.retained) - Int64(earlier(place)?.retained ?? 0) }
+    func delta(_ place: HeapFacts.Holder) -> Int64 { Int64(place.retained) - Int64(kept[place.path] ?? 0) }
     func more(_ place: HeapFacts.Holder) -> Int64 { Int64(place.count) - Int64(earlier(place)?.count ?? 0) }
 
     mutating func descend(_ start: HeapFacts.Holder, types: [String]) {
@@ -154,6 +161,8 @@ struct GrowingPlace: Sendable, Hashable {
 
   /// `cache : [Int64 : Cached]` without what follows the colon, `static Store.shared` without what comes before.
   private static func withoutType(_ root: String) -> String {
+    // The type of a dictionary has a colon of its own.
+    guard !root.hasPrefix("[") else { return root }
     let name = root.firstRange(of: " : ").map { root[..<$0.lowerBound] } ?? root[...]
     return String(name.hasPrefix("static ") ? name.dropFirst(7) : name)
   }

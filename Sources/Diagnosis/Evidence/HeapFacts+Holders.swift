@@ -1,14 +1,13 @@
 import HeapGraph
 
 extension HeapFacts {
-  /// Takes over what the graph knows of holders, tasks and waste; the image must still be readable.
+  /// Takes over what the graph knows of holders and tasks; the image must still be readable.
   ///
-  /// - Parameters:
-  ///   - share: places that keep less than this part of the reachable bytes are left out.
-  ///   - findsWaste: compare all blocks for equal copies, which reads every byte that has a type.
+  /// - Parameter share: places that keep less than this part of the reachable bytes are left out.
   /// - Throws: what the graph throws where memory cannot be read.
-  public mutating func add(_ graph: HeapHolders, share: Double = 0.002, findsWaste: Bool = false) throws {
-    var flat = Self.places(try graph.holders(cut: share))
+  public mutating func add(_ graph: HeapHolders, share: Double = 0.002) throws {
+    let report = try graph.holders(cut: share)
+    var flat = Self.places(report)
     let fields = try graph.leadingFields(of: flat.unnamed.map(\.address))
     for (index, address) in flat.unnamed {
       guard let field = fields[address] else { continue }
@@ -17,12 +16,18 @@ extension HeapFacts {
       if flat.places[index].heldBy == nil { flat.places[index].heldBy = field.roots.first { !Self.isFrame($0) } }
     }
     holders = flat.places
+    caches = report.localCaches
     tasks = Array(try graph.tasks().groups.prefix(Self.mostRows))
-    guard findsWaste else { return }
-    var report = try graph.waste()
-    report.duplicates = Array(report.duplicates.prefix(20))
-    report.spare = Array(report.spare.prefix(20))
-    waste = report
+  }
+
+  /// Compares all blocks for equal copies and unused room, which reads every byte that has a type; the image must still be readable.
+  ///
+  /// - Throws: what the graph throws where memory cannot be read.
+  public mutating func addWaste(_ graph: HeapHolders) throws {
+    var found = try graph.waste()
+    found.duplicates = Array(found.duplicates.prefix(20))
+    found.spare = Array(found.spare.prefix(20))
+    waste = found
   }
 
   /// Small enough to be kept by the hundred: the largest places, and no comparison of blocks.

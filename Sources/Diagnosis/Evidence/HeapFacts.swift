@@ -113,6 +113,8 @@ public struct HeapFacts: Codable, Sendable, Hashable {
   public var tasks: [TaskGroup]?
   /// Equal copies and unused room; nil where that was not looked at.
   public var waste: WasteReport?
+  /// Caches of the module LocalCache, as they describe themselves; nil where there are none or that was not looked at.
+  public var caches: [LocalCacheSummary]?
   public var threads: Int
   /// Nanoseconds for which the process stood still.
   public var pause: UInt64?
@@ -162,13 +164,16 @@ public struct HeapFacts: Codable, Sendable, Hashable {
           group.retainedBytes
         ]
     }
+    for cache in caches ?? [] { numbers += [cache.entries, cache.evictions, cache.published?.weight ?? 0] }
     if let waste {
       numbers += [waste.reachableBytes, waste.duplicateBytes, waste.spareBytes, waste.pinnedBytes]
       for group in waste.duplicates { numbers += [UInt64(group.blocks.magnitude), group.savedBytes] }
       for room in waste.spare { numbers += [room.entries, room.slots, room.emptyBytes] }
       for views in waste.pinned { numbers += [views.shownBytes, views.pinnedBytes, views.savedBytes] }
     }
-    if let books { numbers += [books.trimmable ?? 0, books.trimmed ?? 0, books.threadTops ?? 0] + books.largestMappings }
+    if let books {
+      numbers += [books.trimmable ?? 0, books.trimmed ?? 0, books.threadTops ?? 0] + books.largestMappings
+    }
     for amount in books?.rows.values.map(\.magnitude) ?? [] { numbers.append(amount) }
     return numbers.count < 1_000_000 && numbers.allSatisfy { $0 < most }
   }

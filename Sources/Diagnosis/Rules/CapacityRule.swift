@@ -12,17 +12,20 @@ struct CapacityRule: Rule {
     guard let heap = evidence.heaps.last, let waste = heap.waste, waste.spareBytes >= negligible,
       Double(waste.spareBytes) >= 0.1 * Double(waste.reachableBytes), let first = waste.spare.first
     else { return [] }
-    let isMuch = Double(waste.spareBytes) >= 0.3 * Double(waste.reachableBytes)
+    let caches = BoundedCaches(heap)
+    let inCaches = min(
+      caches?.refilled(waste.spare.map { ($0.type, $0.containers, $0.emptyBytes) }) ?? 0, waste.spareBytes)
+    let isMuch = Double(waste.spareBytes - inCaches) >= 0.3 * Double(waste.reachableBytes)
     return [
       Finding(
         .capacity, title: "unused room in \(first.type)", site: first.type,
-        confidence: isMuch ? .likely : .possible, holds: waste.spareBytes,
+        confidence: isMuch ? .likely : .possible, holds: waste.spareBytes - inCaches,
         evidence: [
           "\(Say.bytes(waste.spareBytes)) of \(Say.bytes(waste.reachableBytes)) in use are empty buckets and spare capacity"
         ]
           + waste.spare.prefix(3).map {
             "\(Say.count(Double($0.containers))) \($0.type): \(Say.count(Double($0.entries))) entries in room for \(Say.count(Double($0.slots))), \(Say.bytes($0.emptyBytes)) empty"
-          },
+          } + BoundedCaches.note(inCaches, caches),
         advice: [
           "a Dictionary keeps a large value in every bucket, used or not: store values beyond some 64 bytes as references, or small maps as an array of pairs",
           "reserve what is needed and no more; `removeAll(keepingCapacity: false)`, or build a new container from what is left, gives room back",

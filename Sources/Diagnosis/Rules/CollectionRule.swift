@@ -11,9 +11,11 @@ struct CollectionRule: Rule {
 
   static func findings(_ evidence: Evidence) -> [Finding] {
     guard let growth = evidence.heapGrowth else { return [] }
-    return growth.places.filter { $0.growth >= negligible && !BuffersRule.isBuffer($0) }.prefix(most).map {
-      finding($0, growth, evidence)
-    }
+    // What has a bound of its own is filled, not grown: `CacheFillingRule`.
+    let bounded = evidence.heaps.last.flatMap(BoundedCaches.init)
+    return growth.places.filter {
+      $0.growth >= negligible && !BuffersRule.isBuffer($0) && bounded?.contain($0.path) != true
+    }.prefix(most).map { finding($0, growth, evidence) }
   }
 
   private static func finding(_ place: GrowingPlace, _ growth: HeapGrowth, _ evidence: Evidence) -> Finding {

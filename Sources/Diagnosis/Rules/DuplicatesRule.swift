@@ -1,3 +1,4 @@
+import HeapGraph
 import Measurement
 
 /// Equal values stored more than once: what sharing them would give back.
@@ -13,18 +14,25 @@ struct DuplicatesRule: Rule {
       Double(waste.duplicateBytes) >= 0.1 * Double(waste.reachableBytes), let first = waste.duplicates.first
     else { return [] }
     // Buffers of plain bytes are often equal because they are empty, and are written to later.
-    let values = waste.duplicates.filter { !isBuffer($0.type) }.reduce(UInt64(0)) { $0 &+ $1.savedBytes }
-    let isMuch = Double(values) >= 0.25 * Double(waste.reachableBytes)
+    let values = waste.duplicates.filter { !isBuffer($0.type) }
+    let caches = BoundedCaches(heap)
+    func refilled(_ groups: [DuplicateGroup]) -> UInt64 {
+      caches?.refilled(groups.map { ($0.type, $0.blocks, $0.savedBytes) }) ?? 0
+    }
+    let inCaches = min(refilled(waste.duplicates), waste.duplicateBytes)
+    let isMuch =
+      Double(values.reduce(UInt64(0)) { $0 &+ $1.savedBytes }) - Double(refilled(values))
+      >= 0.25 * Double(waste.reachableBytes)
     return [
       Finding(
         .duplicates, title: "equal copies of \(first.type)", site: first.type,
-        confidence: isMuch ? .likely : .possible, holds: waste.duplicateBytes,
+        confidence: isMuch ? .likely : .possible, holds: waste.duplicateBytes - inCaches,
         evidence: [
           "\(Say.bytes(waste.duplicateBytes)) of \(Say.bytes(waste.reachableBytes)) in use are copies of something that is there as well"
         ]
           + waste.duplicates.prefix(3).map {
             "\(Say.count(Double($0.blocks))) \($0.type), \(Say.count(Double($0.distinct))) different: sharing saves \(Say.bytes($0.savedBytes))"
-          },
+          } + BoundedCaches.note(inCaches, caches),
         advice: [
           "make one of each and hand out references: a table of shared immutable values, interned strings, a value computed once instead of once a request",
           "`memwhy retained PID` shows who holds them",

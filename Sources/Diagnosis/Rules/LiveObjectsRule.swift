@@ -7,14 +7,15 @@ struct LiveObjectsRule: Rule {
   static func findings(_ evidence: Evidence) -> [Finding] {
     guard let growth = evidence.heapGrowth, growth.swiftRest >= negligible else { return [] }
     let rising = growth.rising(HeapGrowth.swiftKinds)
-    // Storage says how, a class says what.
-    let name = (rising.first { $0.kind == "class" } ?? rising.first)?.type ?? "live objects"
+    // Storage says how, a class says what, unless it has hardly a part in it.
+    let most = rising.first?.bytes ?? 0
+    let name = (rising.first { $0.kind == "class" && $0.bytes >= most / 10 } ?? rising.first)?.type ?? "live objects"
     return [
       Finding(
         .liveObjects, title: name, site: name, confidence: evidence.growthConfidence, growth: growth.swiftRest,
         holds: evidence.heaps.last?.bytes { HeapGrowth.swiftKinds.contains($0.kind) } ?? 0,
         evidence: [
-          "live Swift objects that no single place keeps grew by \(Say.bytes(growth.swiftRest)), \(Say.rate(Double(growth.swiftRest), hours: growth.hours))"
+          "live Swift objects \(evidence.knowsHolders ? "that no single place keeps" : "(who holds them is not known)") grew by \(Say.bytes(growth.swiftRest)), \(Say.rate(Double(growth.swiftRest), hours: growth.hours))"
         ]
           + rising.map { "\($0.type): +\(Say.count(Double(max($0.count, 0)))), +\(Say.bytes($0.bytes))" },
         advice: [

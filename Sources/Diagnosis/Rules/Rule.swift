@@ -11,7 +11,8 @@ public protocol Rule: Sendable {
 /// The rules: one row each.
 public enum Rules {
   public static let all: [any Rule.Type] = [
-    LeakRule.self, CollectionRule.self, BuffersRule.self, TasksRule.self, LiveObjectsRule.self, NativeRule.self,
+    LeakRule.self, CollectionRule.self, CacheFillingRule.self, BuffersRule.self, TasksRule.self, LiveObjectsRule.self,
+    NativeRule.self,
     DuplicatesRule.self, CapacityRule.self, RetentionRule.self, ThreadsRule.self, DescriptorsRule.self,
     PageCacheRule.self, SharedMemoryRule.self, MappingsRule.self, KernelRule.self, LoadRule.self, WarmUpRule.self,
     SteadyRule.self,

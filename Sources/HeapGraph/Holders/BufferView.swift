@@ -64,9 +64,12 @@ struct BufferView {
 
   /// - Parameters:
   ///   - word: the view's words by number.
+  ///   - memory: a word anywhere, for bounds that have an object of their own; nil where there is none.
   ///   - stride: bytes an element, for array slices.
   /// - Returns: nil where the words are no such view, or one that shows all there is.
-  init?(_ kind: BufferViewKind, stride: UInt64, word: (UInt64) -> UInt64) {
+  init?(
+    _ kind: BufferViewKind, stride: UInt64, word: (UInt64) -> UInt64, memory: (UInt64) -> UInt64? = { _ in nil }
+  ) {
     switch kind {
     case .substring:
       // Two indices, each with its offset in code units above sixteen bits of flags, then the string
@@ -83,9 +86,18 @@ struct BufferView {
     case .data:
       // The two top bits of the second word: 0 in the value itself, 1 a slice with 32-bit bounds, 2 bounds in an object of their own
       // (swiftlang/swift-foundation Sources/FoundationEssentials/Data/Data.swift, `_Representation`).
-      guard word(1) >> 62 == 1 else { return nil }
-      lower = word(0) & 0xffff_ffff
-      upper = word(0) >> 32
+      switch word(1) >> 62 {
+      case 1:
+        lower = word(0) & 0xffff_ffff
+        upper = word(0) >> 32
+      case 2:
+        // RangeReference, from 2 GiB on: {isa, reference counts, lower, upper}.
+        let bounds = word(0) & ReferenceResolver.addressMask
+        guard let first = memory(bounds &+ 16), let last = memory(bounds &+ 24), last < 1 << 47 else { return nil }
+        lower = first
+        upper = last
+      default: return nil
+      }
     case .byteBuffer:
       // {storage, reader u32, writer u32, slice's end u32, slice's start u24} (apple/swift-nio Sources/NIOCore/ByteBuffer-core.swift).
       // What lies behind the writer's position is room that nothing was written to.

@@ -10,24 +10,53 @@ struct EdgeLabel: Hashable, Sendable {
     case value = 3
   }
 
-  /// Place in the two top bits, offset in the object or the element below.
+  /// Place in the two top bits, the alternative of the word counted from 1 in the next six, offset in the object or the element below.
   var raw: UInt32
 
+  private static let offsetBits: UInt32 = 24
+  private static let largestOffset: UInt64 = 1 << 24 - 1
+  private static let mostAlternatives = 63
+
   init(raw: UInt32) { self.raw = raw }
-  init(_ place: Place, _ offset: UInt64) { raw = place.rawValue << 30 | UInt32(min(offset, 1 << 29)) }
+  init(_ place: Place, _ offset: UInt64) {
+    raw = place.rawValue << 30 | UInt32(min(offset, Self.largestOffset))
+  }
 
   var place: Place { Place(rawValue: raw >> 30) ?? .field }
-  var offset: Int { Int(raw & 0x3fff_ffff) }
+  var offset: Int { Int(raw & UInt32(Self.largestOffset)) }
+
+  /// Which of the slot's alternatives it is; nil where there is no choice or no telling.
+  var alternative: Int? {
+    get {
+      let number = Int(raw >> Self.offsetBits & UInt32(Self.mostAlternatives))
+      return number == 0 ? nil : number - 1
+    }
+    set {
+      raw &= ~(UInt32(Self.mostAlternatives) << Self.offsetBits)
+      if let newValue, newValue < Self.mostAlternatives { raw |= UInt32(newValue + 1) << Self.offsetBits }
+    }
+  }
 }
 
 /// Labels of references and what they are called.
 struct EdgeLabels: Sendable {
   let heap: TypedHeap
   let frames: AsyncFrameTable
+  let taskLocals: TaskLocalNames
+  let cases: EnumCases
   /// Offsets up to here tell references in an object of unknown layout apart.
   private static let describedBytes: UInt64 = 256
 
   func label(_ block: Int, _ offset: UInt64) -> EdgeLabel {
+    var label = place(block, offset)
+    guard cases.hasChoice(heap.typeIndex(block)), let slot = declared(block, label), slot.choice != nil else {
+      return label
+    }
+    label.alternative = cases.alternative(slot, valueAt: offset &- UInt64(label.offset), in: block)
+    return label
+  }
+
+  private func place(_ block: Int, _ offset: UInt64) -> EdgeLabel {
     let type = heap.types[heap.typeIndex(block)]
     switch type.layout {
     case .array(let elements, let element), .ring(let elements, let element):
@@ -44,6 +73,9 @@ struct EdgeLabels: Sendable {
       return EdgeLabel(value == nil ? .element : .key, (offset - UInt64(table.keys)) % UInt64(key.stride))
     case .taskSlab, .task:
       let start = heap.blocks.address(block)
+      if let number = taskLocals.number(ofValueAt: start &+ offset, from: start) {
+        return EdgeLabel(.field, UInt64(frames.functions.count + number + 1))
+      }
       // The function whose frame it is, counted from 1.
       return EdgeLabel(.field, UInt64((frames.number(owning: start &+ offset, in: start) ?? -1) + 1))
     case .conservative where type.kind == .native: return EdgeLabel(.field, 0)
@@ -53,8 +85,18 @@ struct EdgeLabels: Sendable {
     }
   }
 
-  /// The word's slot, where the type lists some.
+  /// The word's slot, where the type lists some; in the case that its enum is in.
   func slot(_ block: Int, _ label: EdgeLabel) -> ReferenceSlot? {
+    declared(block, label).map { Self.chosen($0, label) }
+  }
+
+  private static func chosen(_ slot: ReferenceSlot, _ label: EdgeLabel) -> ReferenceSlot {
+    guard slot.choice != nil, let number = label.alternative else { return slot }
+    let alternatives = slot.alternatives
+    return alternatives.indices.contains(number) ? alternatives[number] : slot
+  }
+
+  private func declared(_ block: Int, _ label: EdgeLabel) -> ReferenceSlot? {
     let slots: [ReferenceSlot] =
       switch (label.place, heap.types[heap.typeIndex(block)].layout) {
       case (.element, .array(_, let element)), (.element, .ring(_, let element)): element.slots
@@ -70,7 +112,9 @@ struct EdgeLabels: Sendable {
   func text(_ block: Int, _ label: EdgeLabel) -> String {
     let type = heap.types[heap.typeIndex(block)]
     func path(_ slots: [ReferenceSlot]) -> String {
-      guard let slot = slots.first(where: { $0.offset == label.offset }) else { return "" }
+      guard let slot = slots.first(where: { $0.offset == label.offset }).map({ Self.chosen($0, label) }) else {
+        return ""
+      }
       let path = BufferViewKind(slot)?.fieldPath(slot.path) ?? slot.path
       return path.isEmpty ? "" : path.hasPrefix("[") ? path : "." + path
     }
@@ -82,9 +126,13 @@ struct EdgeLabels: Sendable {
     case (.value, .hashTable(_, _, let value)): return "[value]" + path(value?.slots ?? [])
     case (.field, .fixed(_, let slots)):
       if label.offset == 8 { return " (weak reference count)" }
+      if type.actor == .standard, DefaultActor.storage.contains(UInt64(label.offset)) { return "[queued]" }
       return path(slots)
     case (.field, .taskSlab), (.field, .task):
-      guard label.offset > 0, label.offset <= frames.functions.count else { return "" }
+      guard label.offset > 0 else { return "" }
+      let local = label.offset - frames.functions.count - 1
+      if taskLocals.names.indices.contains(local) { return " (task-local \(taskLocals.names[local]))" }
+      guard label.offset <= frames.functions.count else { return "" }
       let function = frames.functions[label.offset - 1]
       return function.isEmpty ? "" : " (frame of \(function))"
     default: return ""

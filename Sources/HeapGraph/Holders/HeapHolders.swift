@@ -54,7 +54,9 @@ public final class HeapHolders: @unchecked Sendable {
     for index in 0..<graph.rootCount where tree.vertex(blockCount + index) == nil { unreachedRoots += 1 }
     reachableBlocks = max(0, tree.count - 1 - (graph.rootCount - unreachedRoots))
     caches = try LocalCacheReader.find(image, blocks: heap.blocks, symbols: symbols)
-    labels = EdgeLabels(heap: heap, frames: AsyncFrameTable(references))
+    labels = EdgeLabels(
+      heap: heap, frames: AsyncFrameTable(references), taskLocals: TaskLocalNames(references, named),
+      cases: EnumCases(heap: heap, memory: references.memory))
   }
 
   /// The tree of holders.
@@ -114,6 +116,9 @@ public final class HeapHolders: @unchecked Sendable {
     return root(leadingTo: node).map { [$0.title] } ?? []
   }
 
+  /// Actors and what waits for them; made when first asked for.
+  private(set) lazy var actors = Result { try ActorTable(self) }
+
   /// Shortest paths from the roots to all blocks; made when first asked for.
   private(set) lazy var paths = ShortestPaths(graph, roots: roots)
   private lazy var pathRoots = paths.roots(graph)
@@ -147,6 +152,10 @@ public enum HoldersError: Error, Hashable, Sendable, CustomStringConvertible {
   case noSuchType(String, near: [String])
   /// The address is in no live block, and why.
   case noBlock(address: UInt64, reason: String)
+  /// Nothing that holds memory is called so; names that look like it, or else those of the largest holders.
+  case noSuchHolder(String, near: [String], areSimilar: Bool)
+  /// Several holders are called so.
+  case severalHolders(String, [String])
 
   public var description: String {
     switch self {
@@ -158,6 +167,13 @@ public enum HoldersError: Error, Hashable, Sendable, CustomStringConvertible {
       return "no live object has a type named '\(name)'; \(hint)"
     case .noBlock(let address, let reason):
       return "0x\(String(address, radix: 16)) is in no live block: \(reason)"
+    case .noSuchHolder(let path, let near, let areSimilar):
+      let names = near.map { "'\($0)'" }.joined(separator: ", ")
+      let hint = near.isEmpty ? "" : areSimilar ? "near are \(names); " : "the largest are \(names); "
+      return "no holder is called '\(path)'; \(hint)`memwhy retained` lists them"
+    case .severalHolders(let path, let names):
+      return
+        "several holders are called '\(path)': \(names.map { "'\($0)'" }.joined(separator: ", ")); give the whole name of one"
     }
   }
 }
@@ -172,9 +188,7 @@ enum ContainerNames {
       "[\(key.typeName) : \(value.typeName)] storage"
     case (.setStorage, .hashTable(_, let key, _)) where !key.typeName.isEmpty: "Set<\(key.typeName)> storage"
     case (.stringStorage, _): "String storage"
-    // The compiler's name for the queue of jobs that a default actor keeps.
-    case (.class, .fixed(_, let slots)) where slots.contains { $0.path.hasSuffix("$defaultActor") }:
-      "actor \(type.name)"
+    case (.class, _) where type.actor != .none: "actor \(type.name)"
     default: type.name
     }
   }

@@ -17,6 +17,7 @@ public struct HeapReferences: Sendable {
   let marked: Bitmap
   let workerCount: Int
   let allocations: AllocationStacks?
+  let threadLocals: ThreadLocalStorage
 
   /// A scanner of its own; one a thread.
   func scanner() -> BlockScanner {

@@ -23,6 +23,8 @@ public struct Holder: Sendable, Hashable, Codable {
   /// For `shared`: the roots that lead here, up to three.
   public var heldBy: [String] = []
   public var container: ContainerSummary?
+  /// Of actors that keep a queue of jobs.
+  public var actors: ActorSummary?
   /// Of these blocks' sampled ones, the most frequent stacks; nil where none was sampled.
   public var allocatedIn: [AllocatedIn]?
   /// Largest first; those below the cut are only counted.

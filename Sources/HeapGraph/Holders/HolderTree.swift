@@ -26,15 +26,21 @@ struct HolderTreeBuilder {
 
   private static let unlabelled = UInt32.max
 
-  fileprivate struct Group {
+  /// Blocks of one type that hang on their parent by one field.
+  struct Group {
     /// Preorder numbers.
     var members: [UInt32] = []
     var retained: UInt64 = 0
     var label: UInt32
   }
 
-  /// The roots and what several of them share, largest first.
-  mutating func build() throws(MemoryError) -> (roots: [Holder], otherCount: Int, otherBytes: UInt64) {
+  struct GroupKey: Hashable {
+    var type: UInt64
+    var label: UInt32
+  }
+
+  /// The roots, and the blocks to which several of them lead by type.
+  func tops() -> (roots: [UInt32], shared: [GroupKey: Group]) {
     let tree = holders.tree
     var roots: [UInt32] = []
     var shared: [GroupKey: Group] = [:]
@@ -47,6 +53,13 @@ struct HolderTreeBuilder {
           .add(vertex, tree)
       }
     }
+    return (roots, shared)
+  }
+
+  /// The roots and what several of them share, largest first.
+  mutating func build() throws -> (roots: [Holder], otherCount: Int, otherBytes: UInt64) {
+    let tree = holders.tree
+    let (roots, shared) = tops()
     var result: [Holder] = []
     var otherCount = 0
     var otherBytes: UInt64 = 0
@@ -92,14 +105,9 @@ struct HolderTreeBuilder {
     return bytes.sorted { ($0.value, $1.key) > ($1.value, $0.key) }.prefix(3).map(\.key)
   }
 
-  private struct GroupKey: Hashable {
-    var type: UInt64
-    var label: UInt32
-  }
-
   private mutating func holder(
     _ key: GroupKey, _ group: Group, field: String, above: [UInt64]
-  ) throws(MemoryError) -> Holder {
+  ) throws -> Holder {
     let block = holders.tree.node(Int(group.members[0]))
     var holder = Holder(
       kind: .blocks, name: holders.name(block), root: nil, field: field, count: group.members.count, ownBytes: 0,
@@ -112,9 +120,40 @@ struct HolderTreeBuilder {
   /// Collects what `members` and blocks of their own type below them dominate directly.
   private mutating func expand(
     _ members: [UInt32], type: UInt64?, into holder: inout Holder, above: [UInt64]
-  ) throws(MemoryError) {
+  ) throws {
     let tree = holders.tree
-    let blockCount = holders.graph.blockCount
+    let (all, direct) = spread(members, type: type)
+    if type != nil {
+      holder.count = all.count
+      for vertex in all { holder.ownBytes += holders.references.heap.blocks.size(tree.node(Int(vertex))) }
+      let blocks = all.map { UInt32(tree.node(Int($0))) }
+      holder.allocatedIn = allocatedIn(blocks)
+      holder.container = try ContainerReader(
+        references: holders.references, showContents: showContents, caches: holders.caches
+      )
+      .summary(blocks, behind: holder.retainedBytes - min(holder.ownBytes, holder.retainedBytes))
+      if let first = blocks.first, holders.references.heap.type(Int(first)).actor == .standard {
+        holder.actors = try holders.actors.get().summary(blocks.lazy.map { Int($0) })
+      }
+    }
+    guard !direct.isEmpty else { return }
+    let groups = try groups(direct, below: type == nil ? [] : all)
+    let isDeepest = above.count >= Self.deepest
+    for (key, group) in groups.sorted(by: {
+      ($0.value.retained, $1.key.type, $1.key.label) > ($1.value.retained, $0.key.type, $0.key.label)
+    }) {
+      guard group.retained >= cut, !isDeepest, !above.contains(key.type) else {
+        holder.otherCount += group.members.count
+        holder.otherBytes += group.retained
+        continue
+      }
+      holder.children.append(try self.holder(key, group, field: field(of: group), above: above))
+    }
+  }
+
+  /// `members` with the blocks of their own type below them, and what hangs directly on these.
+  func spread(_ members: [UInt32], type: UInt64?) -> (all: [UInt32], direct: [UInt32]) {
+    let tree = holders.tree
     var all = members
     var direct: [UInt32] = []
     var position = 0
@@ -129,39 +168,27 @@ struct HolderTreeBuilder {
         }
       }
     }
-    if type != nil {
-      holder.count = all.count
-      for vertex in all { holder.ownBytes += holders.references.heap.blocks.size(tree.node(Int(vertex))) }
-      let blocks = all.map { UInt32(tree.node(Int($0))) }
-      holder.allocatedIn = allocatedIn(blocks)
-      holder.container = try ContainerReader(
-        references: holders.references, showContents: showContents, caches: holders.caches
-      )
-      .summary(blocks, behind: holder.retainedBytes - min(holder.ownBytes, holder.retainedBytes))
-    }
-    guard !direct.isEmpty else { return }
-    if type != nil { try label(all) }
+    return (all, direct)
+  }
+
+  /// `direct` by type and by the field of `parents`, which are empty for a root, that leads there.
+  mutating func groups(
+    _ direct: [UInt32], below parents: [UInt32]
+  ) throws(MemoryError) -> [GroupKey: Group] {
+    if !parents.isEmpty { try label(parents) }
     var groups: [GroupKey: Group] = [:]
     for vertex in direct {
-      let key = GroupKey(type: holders.typeKey(tree.node(Int(vertex))), label: labels[Int(vertex)])
-      groups[key, default: Group(label: labels[Int(vertex)])].add(Int(vertex), tree)
+      let key = GroupKey(type: holders.typeKey(holders.tree.node(Int(vertex))), label: labels[Int(vertex)])
+      groups[key, default: Group(label: labels[Int(vertex)])].add(Int(vertex), holders.tree)
     }
-    let isDeepest = above.count >= Self.deepest
-    for (key, group) in groups.sorted(by: {
-      ($0.value.retained, $1.key.type, $1.key.label) > ($1.value.retained, $0.key.type, $0.key.label)
-    }) {
-      guard group.retained >= cut, !isDeepest, !above.contains(key.type) else {
-        holder.otherCount += group.members.count
-        holder.otherBytes += group.retained
-        continue
-      }
-      var field = ""
-      let parent = tree.node(Int(tree.dominators.immediate[Int(group.members[0])]))
-      if group.label != Self.unlabelled, parent < blockCount {
-        field = holders.labels.text(parent, EdgeLabel(raw: group.label))
-      }
-      holder.children.append(try self.holder(key, group, field: field, above: above))
-    }
+    return groups
+  }
+
+  /// The field that leads to a group; empty where it has no name.
+  func field(of group: Group) -> String {
+    let parent = holders.tree.node(Int(holders.tree.dominators.immediate[Int(group.members[0])]))
+    guard group.label != Self.unlabelled, parent < holders.graph.blockCount else { return "" }
+    return holders.labels.text(parent, EdgeLabel(raw: group.label))
   }
 
   private func allocatedIn(_ blocks: [UInt32]) -> [AllocatedIn]? {
@@ -201,7 +228,7 @@ struct HolderTreeBuilder {
 }
 
 extension HolderTreeBuilder.Group {
-  fileprivate mutating func add(_ vertex: Int, _ tree: DominatorTree) {
+  mutating func add(_ vertex: Int, _ tree: DominatorTree) {
     members.append(UInt32(vertex))
     retained += tree.retained[vertex]
   }

@@ -46,8 +46,13 @@ public struct PathReport: Sendable, Hashable, Codable {
   public var bytes: UInt64
   /// Objects that no root leads to.
   public var unreachable: Int
+  /// Of actors that keep a queue of jobs.
+  public var actors: ActorSummary?
   /// Most objects first.
   public var groups: [PathGroup]
+  /// Further paths, where there are more than anyone reads, and the objects that these lead to.
+  public var otherGroups = 0
+  public var otherObjects = 0
 }
 
 extension HeapHolders {
@@ -106,15 +111,23 @@ extension HeapHolders {
       reason: "it lies outside the heap, in \(mapping.path.isEmpty ? "anonymous memory" : mapping.path)")
   }
 
+  private func actorSummary(_ blocks: [UInt32]) throws -> ActorSummary? {
+    guard let first = blocks.first, references.heap.type(Int(first)).actor == .standard else { return nil }
+    return try actors.get().summary(blocks.lazy.map { Int($0) })
+  }
+
   private func report(_ blocks: [UInt32], subject: String, positions: ElementPositions?) throws -> PathReport {
     let search = paths
     let heap = references.heap
     let reached = blocks.filter { search.parent(Int($0)) != nil }
     var shapes = PathShapes(self, search: search, positions: positions)
     let groups = try shapes.groups(reached)
-    return PathReport(
+    var report = PathReport(
       subject: subject, objects: blocks.count, bytes: blocks.reduce(0) { $0 + heap.blocks.size(Int($1)) },
-      unreachable: blocks.count - reached.count, groups: groups)
+      unreachable: blocks.count - reached.count, actors: try actorSummary(reached), groups: groups)
+    report.otherGroups = shapes.otherGroups
+    report.otherObjects = shapes.otherObjects
+    return report
   }
 }
 
@@ -135,6 +148,15 @@ private struct PathShapes {
 
   /// Longer paths are shown by their ends.
   private static let shownSteps = 24
+  /// Types that alternate along a list give every link a path of its own: up to this many steps back they are known as the same again.
+  private static let foldedSteps = 64
+  /// More shapes than these are not told apart but by their root and type.
+  private static let mostShapes = 1 << 17
+  /// Paths that are put into words.
+  private static let mostGroups = 1000
+
+  private(set) var otherGroups = 0
+  private(set) var otherObjects = 0
 
   init(_ holders: HeapHolders, search: ShortestPaths, positions: ElementPositions?) {
     self.holders = holders
@@ -172,20 +194,20 @@ private struct PathShapes {
       let parent = search.parent(node) ?? holders.graph.top
       let parentShape = isRoot ? 0 : shape[parent]
       let key = Key(parent: parentShape, type: holders.typeKey(node), label: isRoot ? 0 : labels[node])
-      if !isRoot, parentShape > 0 {
-        // A link of a list or a tree: the same step again.
-        if list[Int(parentShape) - 1].key.type == key.type {
-          shape[node] = parentShape
-          continue
-        }
-      }
       if let number = known[key] {
+        shape[node] = number
+        continue
+      }
+      let number =
+        isRoot
+        ? nil : Self.repeated(key, list) ?? (list.count < Self.mostShapes ? nil : overflow(key, &known, &list, node))
+      if let number {
         shape[node] = number
       } else {
         list.append((key, node))
-        known[key] = UInt32(list.count)
         shape[node] = UInt32(list.count)
       }
+      known[key] = shape[node]
     }
     var collected: [UInt32: (objects: Int, bytes: UInt64, retained: UInt64, example: Int)] = [:]
     for target in targets {
@@ -196,7 +218,12 @@ private struct PathShapes {
       collected[shape[Int(target)]] = entry
     }
     var result: [PathGroup] = []
-    for (number, entry) in collected {
+    let most = collected.sorted { ($0.value.objects, $1.key) > ($1.value.objects, $0.key) }
+    for (_, entry) in most.dropFirst(Self.mostGroups) {
+      otherGroups += 1
+      otherObjects += entry.objects
+    }
+    for (number, entry) in most.prefix(Self.mostGroups) {
       var steps: [PathGroup.Step] = []
       var current = number
       var root = NamedRoot(kind: .anonymous, title: "unknown root")
@@ -236,6 +263,30 @@ private struct PathShapes {
           example: "0x" + String(heap.blocks.address(entry.example), radix: 16)))
     }
     return result.sorted { ($0.objects, $0.bytes, $1.text) > ($1.objects, $1.bytes, $0.text) }
+  }
+
+  /// The shape of a step before with the same type: a link of a list or a tree, or of types that refer to each other in turn.
+  private static func repeated(_ key: Key, _ list: [(key: Key, block: Int)]) -> UInt32? {
+    var current = key.parent
+    for _ in 0..<foldedSteps where current > 0 {
+      let step = list[Int(current) - 1].key
+      if step.type == key.type { return current }
+      current = step.parent
+    }
+    return nil
+  }
+
+  /// One shape for all of a root and a type.
+  private func overflow(
+    _ key: Key, _ known: inout [Key: UInt32], _ list: inout [(key: Key, block: Int)], _ node: Int
+  ) -> UInt32 {
+    var root = key.parent
+    while root > 0, list[Int(root) - 1].key.parent > 0 { root = list[Int(root) - 1].key.parent }
+    let short = Key(parent: root, type: key.type, label: .max)
+    if let number = known[short] { return number }
+    list.append((short, node))
+    known[short] = UInt32(list.count)
+    return UInt32(list.count)
   }
 
   private struct LabelSink: ReferenceSink {

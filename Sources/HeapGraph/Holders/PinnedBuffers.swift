@@ -49,7 +49,10 @@ extension HeapHolders {
       let storage = heap.type(target)
       var stride: UInt64 = 1
       if case .array(_, let element) = storage.layout { stride = UInt64(max(1, element.stride)) }
-      guard let read = BufferView(view.kind, stride: stride, word: { window.word(address &+ 8 &* $0) }) else {
+      let read = BufferView(
+        view.kind, stride: stride, word: { window.word(address &+ 8 &* $0) },
+        memory: { try? references.memory.load(UInt64.self, at: $0) })
+      guard let read else {
         // Not understood: as good as a reference to the whole.
         sink.heldWhole.insert(target)
         continue

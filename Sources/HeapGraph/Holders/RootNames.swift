@@ -59,6 +59,7 @@ struct RootNames {
 
   private let image: ProcessImage
   private let symbols: any SymbolSource
+  private let threadLocals: ThreadLocalStorage
   private let demangler: Demangler
   private var frames: [Int32: StackFrames] = [:]
 
@@ -80,6 +81,7 @@ struct RootNames {
   init(_ references: HeapReferences, image: ProcessImage, symbols: any SymbolSource) {
     self.image = image
     self.symbols = symbols
+    threadLocals = references.threadLocals
     demangler = Demangler(mainModule: MainModule.name(image))
     for thread in image.threads { frames[thread.tid] = StackFrames(thread: thread, image: image) }
     var byName: [NamedRoot: [UInt32]] = [:]
@@ -112,13 +114,18 @@ struct RootNames {
 
   private func name(_ root: Root, end: inout UInt64) -> NamedRoot {
     switch root.kind {
+    case .stack, .anonymous, .threadLocal:
+      if let area = threadLocals.area(containing: root.address) { return threadLocal(root.address, area) }
+    case .global, .register, .cachedThread: break
+    }
+    switch root.kind {
     case .global: return variable(root.address, end: &end)
     case .stack: return stackWord(root.address)
     case .register:
       let thread = image.threads.first { UInt64(UInt32(bitPattern: $0.tid)) == root.address }
       let function = thread.map { code($0.instructionPointer) } ?? "unknown function"
       return NamedRoot(kind: .stack, title: "\(function) (a register of \(label(thread)))")
-    case .anonymous:
+    case .anonymous, .threadLocal:
       if let thread = threadOwningStatic(root.address) {
         return NamedRoot(kind: .threadLocal, title: "thread-local variable of \(label(thread))")
       }
@@ -159,12 +166,39 @@ struct RootNames {
     return NamedRoot(kind: .stack, title: "\(code(frames.function(owning: address))) on \(label(thread))")
   }
 
+  /// `thread-local current in thread 4711 (worker)`, `value of pthread key 3 in the main thread`.
+  private func threadLocal(_ address: UInt64, _ area: ThreadLocalStorage.Area) -> NamedRoot {
+    let thread = image.threads.indices.contains(area.thread) ? image.threads[area.thread] : nil
+    switch area.content {
+    case .keys(let first):
+      let key = first + Int((address - area.range.lowerBound) / 16)
+      return NamedRoot(kind: .threadLocal, title: "value of pthread key \(key) in \(label(thread))")
+    case .variables(let index):
+      let module = image.modules.indices.contains(index) ? image.modules[index] : nil
+      let moduleName = module?.name ?? ""
+      let offset = address - area.range.lowerBound
+      let symbol = module.flatMap { symbols.threadLocal(at: offset, in: $0) }
+      let name =
+        symbol.map { demangler.displayName($0.name) } ?? "\(moduleName)+0x" + String(offset, radix: 16)
+      let isRuntime = Self.runtimeModules.contains { moduleName.hasPrefix($0) }
+      return NamedRoot(
+        kind: isRuntime ? .runtime : .threadLocal, title: "thread-local \(name) in \(label(thread))",
+        module: moduleName)
+    }
+  }
+
   /// The thread whose static thread-local storage or control block holds `address`.
   private func threadOwningStatic(_ address: UInt64) -> ThreadState? {
-    image.threads.first { thread in
+    // Stacks may lie right below each other: the nearest thread pointer, in the same mapping.
+    let near = image.threads.filter { thread in
       thread.threadPointer != 0 && address >= thread.threadPointer &- Self.staticTLS
         && address < thread.threadPointer &+ 4096
     }
+    func distance(_ thread: ThreadState) -> UInt64 {
+      max(address, thread.threadPointer) - min(address, thread.threadPointer)
+    }
+    guard let nearest = near.min(by: { distance($0) < distance($1) }) else { return nil }
+    return image.mappings.containing(address)?.contains(nearest.threadPointer) ?? false ? nearest : nil
   }
 
   private func label(_ thread: ThreadState?) -> String {

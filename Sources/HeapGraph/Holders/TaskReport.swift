@@ -36,6 +36,8 @@ public struct TaskGroup: Sendable, Hashable, Codable {
   public var locations: [String]
   /// For each function whether it is the program's or a library's own, not one of the standard library.
   public var isOwn: [Bool] = []
+  /// Of tasks that are ready to run: the type of the actor whose turn they wait for.
+  public var queuedOn: String?
   public var relation: Relation
   /// Of children: the async function that made them.
   public var parent: String?
@@ -63,6 +65,8 @@ public struct TaskReport: Sendable, Hashable, Codable {
   public var groups: [TaskGroup]
   /// Streams with elements that nobody has taken yet, most bytes first.
   public var streams: [StreamBuffer] = []
+  /// Actors on which jobs wait, by type, most jobs first; nil without any.
+  public var actors: [BusyActors]?
 }
 
 extension HeapHolders {
@@ -72,6 +76,7 @@ extension HeapHolders {
   public func tasks(locate: (([UInt64]) -> [UInt64: String])? = nil) throws -> TaskReport {
     let tasks = try TaskFinder(self).tasks()
     let resumable = try ResumableTasks(self)
+    let actors = try self.actors.get()
     var groups: [TaskGroupKey: TaskGroupBuilder] = [:]
     for task in tasks {
       var frames = frames(of: task.info.address)
@@ -79,7 +84,8 @@ extension HeapHolders {
       if task.info.isComplete { frames = (frames.last { !$0.isStandard } ?? frames.last).map { [$0] } ?? [] }
       let key = TaskGroupKey(
         state: state(task), functions: frames.map(\.function), relation: TaskGroup.Relation(task.info),
-        parent: task.info.parent == 0 ? nil : parentFunction(task.info))
+        parent: task.info.parent == 0 ? nil : parentFunction(task.info),
+        queuedOn: task.info.isEnqueued ? actors.actorName(of: task.info) : nil)
       var group = groups[key] ?? TaskGroupBuilder(address: task.info.address, frames: frames)
       group.tasks += 1
       if task.info.isCancelled { group.cancelled += 1 }
@@ -100,14 +106,15 @@ extension HeapHolders {
     let list = groups.map { key, group in
       TaskGroup(
         state: key.state, functions: key.functions, locations: group.codes.map { lines[$0] ?? "" },
-        isOwn: group.isOwn,
-        relation: key.relation, parent: key.parent, tasks: group.tasks, lost: group.lost, handleOnly: group.handleOnly,
+        isOwn: group.isOwn, queuedOn: key.queuedOn, relation: key.relation, parent: key.parent, tasks: group.tasks,
+        lost: group.lost, handleOnly: group.handleOnly,
         cancelled: group.cancelled, retainedBytes: group.retained, holds: group.largest(3) { name($0) },
         heldBy: group.heldBy, example: "0x" + String(group.address, radix: 16))
     }.sorted { ($0.retainedBytes, $0.tasks, $1.example) > ($1.retainedBytes, $1.tasks, $0.example) }
+    let busy = actors.busy()
     return TaskReport(
       tasks: tasks.count, retainedBytes: outermostBytes(tasks.compactMap(\.block)), groups: list,
-      streams: try streamBuffers())
+      streams: try streamBuffers(), actors: busy.isEmpty ? nil : busy)
   }
 
   /// Frames of functions that a developer knows, innermost first; recursion is one frame.
@@ -187,6 +194,7 @@ private struct TaskGroupKey: Hashable {
   var functions: [String]
   var relation: TaskGroup.Relation
   var parent: String?
+  var queuedOn: String?
 }
 
 private struct TaskGroupBuilder {

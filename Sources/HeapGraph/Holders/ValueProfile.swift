@@ -28,7 +28,7 @@ public struct ValueSummary: Sendable, Hashable, Codable {
       case exactArray
       /// References to objects that all containers share.
       case shared
-      /// An array of what differs; the rest is read from one shared table.
+      /// An array of what differs, and of which keys are there where not all are; the rest is read from one shared table.
       case differenceOnly
     }
 
@@ -120,13 +120,16 @@ struct ValueProfile {
     let differing = differs.indices.filter { differs[$0] }
     let differingBytes = differing.reduce(0) { $0 + min(8, layout.size - $1 * 8) }
     let average = max(1, (entries + containers / 2) / containers)
+    let (all, isTooMany) = containers.multipliedReportingOverflow(by: firstSeen.count)
+    let haveAllKeys = !isTooMany && firstSeen.count < Self.keyLimit && entries == all
     return ValueSummary(
       looked: looked, repeatedKeys: repeated.count, valueBytes: layout.size,
       equalBytes: repeated.isEmpty ? 0 : layout.size - differingBytes,
       differingOffsets: repeated.isEmpty ? [] : differing.map { $0 * 8 },
       differingFields: repeated.isEmpty ? [] : Self.names(differing, fields),
       shapes: StorageShapes(key: keyLayout, value: layout, entries: average).shapes(
-        buckets: buckets, isShareable: !repeated.isEmpty, differingBytes: repeated.isEmpty ? nil : differingBytes))
+        buckets: buckets, isShareable: !repeated.isEmpty, differingBytes: repeated.isEmpty ? nil : differingBytes,
+        haveAllKeys: haveAllKeys))
   }
 }
 
@@ -154,7 +157,12 @@ struct StorageShapes {
     return Self.chunk(HashTableShape(bitmap: 64, key: key, value: stored, buckets: buckets).size)
   }
 
-  func shapes(buckets: Int, isShareable: Bool, differingBytes: Int?) -> [ValueSummary.Shape] {
+  /// - Parameters:
+  ///   - differingBytes: of a value; nil where that is not known.
+  ///   - haveAllKeys: every container has the same keys; else a container has to say which of them it has.
+  func shapes(
+    buckets: Int, isShareable: Bool, differingBytes: Int?, haveAllKeys: Bool
+  ) -> [ValueSummary.Shape] {
     let needed = Self.buckets(for: entries)
     let pairAlignment = max(key.alignment, value.alignment, 1)
     let pairSize = (key.size + value.alignment - 1) / max(1, value.alignment) * max(1, value.alignment) + value.size
@@ -170,11 +178,10 @@ struct StorageShapes {
     ]
     if isShareable { shapes.append(ValueSummary.Shape(kind: .shared, bytesPerContainer: references)) }
     if let differingBytes {
-      let stride = (differingBytes + 7) & ~7
+      let stride = (differingBytes + 7) & ~7 + (haveAllKeys ? 0 : 8)
       shapes.append(
         ValueSummary.Shape(
-          kind: .differenceOnly,
-          bytesPerContainer: differingBytes == 0 ? 0 : Self.chunk(32 + entries * stride)))
+          kind: .differenceOnly, bytesPerContainer: stride == 0 ? 0 : Self.chunk(32 + entries * stride)))
     }
     return shapes
   }

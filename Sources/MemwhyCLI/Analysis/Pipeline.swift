@@ -22,11 +22,42 @@ struct Pipeline: Analyzer {
     case waste
   }
 
+  private static let mostAttempts = 3
+  /// Between two attempts: what the copy had charged is free again, and the burst of writes is over.
+  private static let pauseNanoseconds: UInt64 = 250_000_000
+
   /// One snapshot: the report, and the facts by which it is compared with another.
+  ///
+  /// Near the limit of the process's control group the copy is given up as soon as its pages could cost the process its life. That is
+  /// the end of this copy, not of the question: another one is tried, at most `mostAttempts` times.
   func capture(
     _ request: AnalysisRequest, progress: Progress, depth: Depth = .report
   ) throws(CLIError) -> (report: ReportModel, facts: HeapFacts) {
+    var attempt = 1
+    while true {
+      var wasGivenUp = false
+      do throws(CLIError) {
+        let result = try capture(request, progress, depth, wasGivenUp: &wasGivenUp)
+        if depth == .report || result.facts.holders != nil || !wasGivenUp || attempt == Self.mostAttempts {
+          return result
+        }
+      } catch {
+        if !wasGivenUp || attempt == Self.mostAttempts { throw error }
+      }
+      attempt += 1
+      Clocks.sleep(Self.pauseNanoseconds)
+    }
+  }
+
+  /// - Parameter wasGivenUp: set where the copy went before it was read, and the process is there.
+  private func capture(
+    _ request: AnalysisRequest, _ progress: Progress, _ depth: Depth, wasGivenUp: inout Bool
+  ) throws(CLIError) -> (report: ReportModel, facts: HeapFacts) {
     var clock = PhaseClock()
+    let allocations =
+      request.verb == "heap"
+      ? nil : SampledAllocations(of: request.target, debugDirectories: request.debugDirectories, progress: progress)
+    if allocations != nil { clock.finish("allocations") }
     progress.update("taking an image")
     let start = Clocks.monotonic
     let source = try ImageSource.open(request, progress: progress)
@@ -37,9 +68,6 @@ struct Pipeline: Analyzer {
     clock.finish("image")
     progress.update("reading symbols")
     let symbols = ImageSymbols(source.image, debugDirectories: request.debugDirectories)
-    let allocations =
-      request.verb == "heap"
-      ? nil : SampledAllocations.read(source.image, before: start, debugDirectories: request.debugDirectories)
     clock.finish("symbols")
     let analysis: HeapAnalysis
     do {
@@ -47,9 +75,10 @@ struct Pipeline: Analyzer {
         source.image, symbols: symbols,
         options: HeapAnalysis.Options(
           findsLeaks: request.verb != "heap", keepsReferences: depth != .report,
-          allocations: allocations)
+          allocations: allocations?.stacks(before: start))
       ) { phase, share in progress.update(phase.rawValue, share) }
     } catch {
+      wasGivenUp = source.wasGivenUp
       throw source.explain(error)
     }
     let books = mapped.map {
@@ -65,12 +94,18 @@ struct Pipeline: Analyzer {
         let graph = try HeapHolders(analysis: analysis, image: source.image, symbols: symbols) {
           progress.update("finding holders", $0)
         }
-        try facts.add(graph, findsWaste: depth == .waste)
+        try facts.add(graph)
         held = try graph.holders(cut: request.findsHolders ? 0.001 : 0.005)
+        if depth == .waste {
+          do { try facts.addWaste(graph) } catch {
+            unheld = ["equal copies and unused room were not looked for: \(source.reason(error))"]
+          }
+        }
       } catch {
         // Names are read from the copy; where that does not work, types still say what grew.
-        unheld = ["who holds what could not be found: \(error)"]
+        unheld = ["who holds what could not be found: \(source.reason(error))"]
       }
+      wasGivenUp = source.wasGivenUp
     }
     clock.finish("heap and graph")
     var remarks: [String] = []
@@ -89,6 +124,7 @@ struct Pipeline: Analyzer {
     report.holders = held.map { ReportModel.Tree($0) }
     report.localCaches = held?.localCaches
     report.heap.trimmedBytes = facts.books?.trimmed
+    if request.findsHolders { report.profile = allocations?.tree() }
     return (report, facts)
   }
 }

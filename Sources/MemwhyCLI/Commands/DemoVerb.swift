@@ -42,7 +42,7 @@ struct DemoVerb: ParsableCommand {
   var color: ColorMode = .auto
 
   func validate() throws {
-    if !(20...3_600).contains(seconds) { throw ValidationError("--seconds must be from 20 to 3600") }
+    if !(10...3_600).contains(seconds) { throw ValidationError("--seconds must be from 10 to 3600") }
     if !(10...5_000).contains(peak) { throw ValidationError("--peak must be from 10 to 5000") }
   }
 

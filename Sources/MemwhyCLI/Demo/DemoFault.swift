@@ -23,8 +23,8 @@ enum DemoFault: String, CaseIterable, ExpressibleByArgument, Codable, Sendable {
     switch self {
     case .retainCycle: ["leak"]
     case .lostContinuation: ["lostTasks"]
-    case .stream: ["buffers", "collection", "liveObjects"]
-    case .cLeak: ["leak", "nativeGrowth"]
+    case .stream: ["buffers"]
+    case .cLeak: ["leak"]
     case .threads: ["threads"]
     case .fragmentation: ["pinnedArena", "manyArenas"]
     }

@@ -43,6 +43,17 @@ struct DemoService {
     return (user + kernel) / Double(max(sysconf(Int32(_SC_CLK_TCK)), 1))
   }
 
+  /// Waits until its cache stays as it is: what its consumer had still to do when the last request was answered is done.
+  func settle() {
+    var last = ledger()["entries"]
+    for _ in 0..<40 {
+      usleep(250_000)
+      let now = ledger()["entries"]
+      if now != nil, now == last { return }
+      last = now
+    }
+  }
+
   /// What it counts itself: `entries=… hits=… misses=… fault=…`; empty where it does not answer.
   func ledger() -> [String: Int] {
     guard let text = try? HTTPGet.body(host: "127.0.0.1", port: port, path: "/ledger") else { return [:] }

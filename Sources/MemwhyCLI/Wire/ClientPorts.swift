@@ -1,5 +1,5 @@
-import Foundation
 import Glibc
+import ProcessImage
 
 /// Local ports from which a process is connected to a server's port.
 enum ClientPorts {
@@ -11,14 +11,12 @@ enum ClientPorts {
     guard Files.exists("/proc/\(pid)") else {
       throw .noInput("there is no process \(pid); `ps` lists them")
     }
-    guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
+    guard let names = try? folderEntries(folder) else {
       throw .notPermitted("not permitted to see the connections of process \(pid); run as the same user or as root")
     }
     var inodes: Set<Substring> = []
     for name in names {
-      guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: folder + "/" + name),
-        target.hasPrefix("socket:[")
-      else { continue }
+      guard let target = linkTarget(folder + "/" + name), target.hasPrefix("socket:[") else { continue }
       inodes.insert(target.dropFirst(8).dropLast())
     }
     var ports: Set<UInt16> = []

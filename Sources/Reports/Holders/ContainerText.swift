@@ -74,7 +74,8 @@ enum ContainerText {
       case .exactArray: lines.append("  an array of exact size: \(size), saves \(saved)")
       case .shared: lines.append("  references to shared values: \(size), saves \(saved)")
       case .differenceOnly where shape.bytesPerContainer > 0:
-        lines.append("  only what differs, the rest from one shared table: \(size), saves \(saved)")
+        let kept = values.differingOffsets.isEmpty ? "only which keys it has" : "only what differs"
+        lines.append("  \(kept), the rest from one shared table: \(size), saves \(saved)")
       case .differenceOnly: lines.append("  one shared dictionary: saves \(saved)")
       case .inline: break
       }

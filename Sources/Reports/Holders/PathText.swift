@@ -8,10 +8,11 @@ struct PathText {
 
   func lines(_ report: PathReport) -> [String] {
     var head = "\(report.subject): \(Count(report.objects).of("object")), \(ByteCount(report.bytes))"
-    head += ", held by \(Count(report.groups.count).of("path"))"
+    head += ", held by \(Count(report.groups.count + report.otherGroups).of("path"))"
     if report.unreachable > 0 {
       head += "; no pointer leads to \(Count(report.unreachable)) of them (memwhy leaks)"
     }
+    if let actors = report.actors { head += "; " + ActorText.line(actors) }
     var lines = style.wrap(TextStyle.printable(head + "."))
     guard !options.quiet, !report.groups.isEmpty else { return lines }
     lines += ["", style.paint("PATHS FROM ROOTS", .heading)]
@@ -27,9 +28,10 @@ struct PathText {
       if options.showAddresses { lines.append(indent + "for instance at \(group.example)") }
     }
     let rest = report.groups.dropFirst(options.limit)
-    if !rest.isEmpty {
+    if !rest.isEmpty || report.otherGroups > 0 {
+      let objects = rest.reduce(report.otherObjects) { $0 + $1.objects }
       lines.append(
-        "  and \(Count(rest.count).of("more path")) to \(Count(rest.reduce(0) { $0 + $1.objects }).of("object")) "
+        "  and \(Count(rest.count + report.otherGroups).of("more path")) to \(Count(objects).of("object")) "
           + "(--limit shows more)")
     }
     return lines

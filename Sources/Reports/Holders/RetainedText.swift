@@ -93,7 +93,8 @@ struct RetainedText {
       if options.showAddresses, let example = step.example, step.count == 1 {
         lines.append(rest + "\(step.name) at \(example)")
       }
-      for line in (step.container.map(ContainerText.lines) ?? []) + (step.allocatedIn ?? []).map(\.text) {
+      let facts = (step.container.map(ContainerText.lines) ?? []) + (step.actors.map { [ActorText.line($0)] } ?? [])
+      for line in facts + (step.allocatedIn ?? []).map(\.text) {
         lines += style.wrap(TextStyle.printable(line), first: rest, rest: rest + "  ")
       }
     }

@@ -18,6 +18,14 @@ struct TaskText {
     if !rest.isEmpty {
       lines.append("  and \(Count(rest.reduce(0) { $0 + $1.tasks }).of("more task")) (--limit shows more)")
     }
+    if let actors = report.actors, !actors.isEmpty {
+      lines += ["", style.paint("ACTORS ON WHICH JOBS WAIT", .heading)]
+      for (index, actor) in actors.prefix(options.limit).enumerated() { lines += self.lines(actor, index + 1) }
+      let rest = actors.dropFirst(options.limit)
+      if !rest.isEmpty {
+        lines.append("  and \(Count(rest.count).of("more type")) of actors (--limit shows more)")
+      }
+    }
     if !report.streams.isEmpty {
       lines += ["", style.paint("STREAMS WITH ELEMENTS THAT NOBODY HAS TAKEN", .heading)]
       for (index, stream) in report.streams.prefix(options.limit).enumerated() {
@@ -49,6 +57,19 @@ struct TaskText {
     }
     if let root = group.heldBy { add("reached from \(root)") }
     if options.showAddresses { lines.append(indent + "for instance at \(group.example)") }
+    return lines
+  }
+
+  private func lines(_ actor: BusyActors, _ position: Int) -> [String] {
+    let number = "  \(position). "
+    let indent = String(repeating: " ", count: number.count)
+    var lines = style.wrap(
+      TextStyle.printable("\(actor.type): \(ActorText.line(actor.summary))"), first: number, rest: indent + "  ")
+    func add(_ text: String) { lines += style.wrap(TextStyle.printable(text), first: indent, rest: indent + "  ") }
+    if let waiting = ActorText.waiting(actor.summary) { add(waiting) }
+    let which = actor.summary.actors > 1 ? "the busiest keeps" : "keeping"
+    add("\(which) \(ByteCount(actor.retainedBytes))" + (actor.heldBy.map { ", reached from \($0)" } ?? ""))
+    if options.showAddresses { lines.append(indent + "for instance at \(actor.example)") }
     return lines
   }
 
@@ -93,8 +114,8 @@ struct TaskText {
     if own > 0, own <= group.functions.count { place += ", in \(group.functions[own - 1])" }
     return switch group.state {
     case .running: "running\(place)"
-    case .enqueued: "ready to run\(place)"
-    case .unstarted: "not started yet\(place)"
+    case .enqueued: (group.queuedOn.map { "queued on \($0)" } ?? "ready to run") + place
+    case .unstarted: "not started yet" + (group.queuedOn.map { ", queued on \($0)" } ?? "") + place
     case .timer: "that \(group.tasks == 1 ? "is a timer" : "are timers") of Task.sleep"
     case .complete where group.relation == .groupChild: "complete, in a group\(place)"
     case .complete: "complete; a handle keeps the result\(place.isEmpty ? "" : " of" + place.dropFirst(3))"

@@ -47,6 +47,12 @@ enum Decoders {
   /// What the first bytes of one side look like; nil where they fit nothing.
   static func guess(_ bytes: ArraySlice<UInt8>, isClient: Bool) throws(Opaque) -> WireProtocol? {
     let head = Array(bytes.prefix(8))
+    // Some clients send a request in pieces, line by line: `*2` alone tells enough.
+    if isClient, (3...4).contains(head.count), head[0] == UInt8(ascii: "*"),
+      (UInt8(ascii: "1")...UInt8(ascii: "9")).contains(head[1])
+    {
+      return .redis
+    }
     guard head.count >= 5 else { return nil }
     // A TLS record: handshake or application data, version 3.x (RFC 8446, 5.1).
     if (head[0] == 0x16 || head[0] == 0x17) && head[1] == 3 && head[2] <= 4 { throw .encrypted }

@@ -1,13 +1,12 @@
 import Foundation
-import TestSupport
 
 /// A control group of a test's own, version 1 or 2. Says aloud where there is none and the test is skipped.
-final class TestGroup: Sendable {
-  let path: String
-  let isUnified: Bool
+public final class TestGroup: Sendable {
+  public let path: String
+  public let isUnified: Bool
 
   /// Nil without root or without the controller.
-  init?(controller: String) {
+  public init?(controller: String) {
     guard geteuid() == 0 else {
       print("skipped: control groups need root")
       return nil
@@ -33,8 +32,8 @@ final class TestGroup: Sendable {
     }
   }
 
-  /// For `SelfCheckingProgram`: runs a program inside the group.
-  var command: (String, [String]) -> (String, [String]) {
+  /// The command line that runs a program inside the group.
+  public var command: (String, [String]) -> (String, [String]) {
     { [path] program, arguments in
       (
         "/bin/sh",
@@ -45,35 +44,60 @@ final class TestGroup: Sendable {
   }
 
   @discardableResult
-  func write(_ file: String, _ text: String) -> Bool {
+  public func write(_ file: String, _ text: String) -> Bool {
     let descriptor = open("\(path)/\(file)", O_WRONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return false }
     defer { close(descriptor) }
     return text.withCString { Glibc.write(descriptor, $0, strlen($0)) } > 0
   }
 
-  func number(_ file: String) -> UInt64? {
+  public func number(_ file: String) -> UInt64? {
     (try? String(contentsOfFile: "\(path)/\(file)", encoding: .utf8)).flatMap {
       UInt64($0.trimmingCharacters(in: .whitespacesAndNewlines))
     }
   }
 
-  var memoryUsage: UInt64 { number(isUnified ? "memory.current" : "memory.usage_in_bytes") ?? 0 }
-  var memoryPeak: UInt64 { number(isUnified ? "memory.peak" : "memory.max_usage_in_bytes") ?? 0 }
-  func limitMemory(_ bytes: UInt64?) {
+  public var memoryUsage: UInt64 { number(isUnified ? "memory.current" : "memory.usage_in_bytes") ?? 0 }
+  public var memoryPeak: UInt64 { number(isUnified ? "memory.peak" : "memory.max_usage_in_bytes") ?? 0 }
+  public func limitMemory(_ bytes: UInt64?) {
     write(isUnified ? "memory.max" : "memory.limit_in_bytes", bytes.map { "\($0)" } ?? (isUnified ? "max" : "-1"))
   }
 
+  /// Whether the kernel has ended a process for going beyond the limit; nil where it does not say.
+  public var outOfMemoryKills: UInt64? {
+    let file = isUnified ? "memory.events" : "memory.oom_control"
+    let text = (try? String(contentsOfFile: "\(path)/\(file)", encoding: .utf8)) ?? ""
+    return text.split(separator: "\n").first { $0.hasPrefix("oom_kill ") }.flatMap { UInt64($0.dropFirst(9)) }
+  }
+
+  /// SIGKILL to everything in it: what a shell has started there has no other handle.
+  public func endAll() {
+    let text = (try? String(contentsOfFile: "\(path)/cgroup.procs", encoding: .utf8)) ?? ""
+    for pid in text.split(separator: "\n").compactMap({ Int32($0) }) where pid > 1 { kill(pid, SIGKILL) }
+  }
+
   /// Once everything in it has ended.
-  func remove() {
+  public func remove() {
     if !eventually(within: 5, { rmdir(path) == 0 }) { print("cannot remove \(path)") }
   }
 }
 
 extension Command {
-  static func exists(_ tool: String) -> Bool {
+  public static func exists(_ tool: String) -> Bool {
     (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").contains {
       FileManager.default.isExecutableFile(atPath: "\($0)/\(tool)")
     }
   }
+}
+
+/// Waits until something holds.
+///
+/// - Returns: whether it did within the time.
+public func eventually(within seconds: TimeInterval, _ condition: () -> Bool) -> Bool {
+  let deadline = Date().addingTimeInterval(seconds)
+  while !condition() {
+    if Date() > deadline { return false }
+    usleep(2_000)
+  }
+  return true
 }

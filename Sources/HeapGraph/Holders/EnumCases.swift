@@ -1,0 +1,43 @@
+import Malloc
+import ProcessImage
+import SwiftMetadata
+
+/// Reads which case of its enum a word lies in. For who asks for labels, one at a time.
+struct EnumCases: @unchecked Sendable {
+  private let heap: TypedHeap
+  private let window: MemoryWindow
+  /// By type: some word's meaning depends on a case.
+  private let choices: FlatArray<Bool>
+
+  init(heap: TypedHeap, memory: any MemoryReader) {
+    self.heap = heap
+    window = MemoryWindow(memory)
+    choices = FlatArray(repeating: false, count: heap.types.count)
+    for (index, type) in heap.types.enumerated() {
+      let slots: [ReferenceSlot] =
+        switch type.layout {
+        case .fixed(_, let slots): slots
+        case .array(_, let element), .ring(_, let element): element.slots
+        case .hashTable(_, let key, let value): key.slots + (value?.slots ?? [])
+        default: []
+        }
+      choices[index] = slots.contains { $0.choice != nil }
+    }
+  }
+
+  @inline(__always)
+  func hasChoice(_ type: Int) -> Bool { choices[type] }
+
+  /// Which of the slot's alternatives the value is that starts at an offset of the block; nil where that cannot be read.
+  func alternative(_ slot: ReferenceSlot, valueAt offset: UInt64, in block: Int) -> Int? {
+    let start = heap.blocks.address(block)
+    let end = start &+ heap.blocks.size(block)
+    let value = start &+ offset
+    return slot.alternative { byte in
+      let address = value &+ UInt64(byte)
+      let word = address & ~7
+      guard word >= start, word + 8 <= end, (try? window.load(word..<word + 8)) == true else { return nil }
+      return UInt8(truncatingIfNeeded: window.word(word) >> (8 * (address & 7)))
+    }
+  }
+}
