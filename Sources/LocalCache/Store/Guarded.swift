@@ -13,10 +13,12 @@
 @usableFromInline
 final class Guarded<Value>: @unchecked Sendable {
   private let lock: UnsafeMutablePointer<pthread_mutex_t>
-  private var value: Value
+  /// Memory of its own: a value of no size would have the address of the lock's pointer, and each access to it would look like one to that.
+  private let value: UnsafeMutablePointer<Value>
 
   init(_ value: sending Value) {
-    self.value = value
+    self.value = .allocate(capacity: 1)
+    self.value.initialize(to: value)
     lock = .allocate(capacity: 1)
     lock.initialize(to: pthread_mutex_t())
     pthread_mutex_init(lock, nil)
@@ -25,6 +27,8 @@ final class Guarded<Value>: @unchecked Sendable {
   deinit {
     pthread_mutex_destroy(lock)
     lock.deallocate()
+    value.deinitialize(count: 1)
+    value.deallocate()
   }
 
   func withLock<Result, Failure: Error>(_ body: (inout Value) throws(Failure) -> Result)
@@ -32,6 +36,6 @@ final class Guarded<Value>: @unchecked Sendable {
   {
     pthread_mutex_lock(lock)
     defer { pthread_mutex_unlock(lock) }
-    return try body(&value)
+    return try body(&value.pointee)
   }
 }
