@@ -133,7 +133,8 @@ struct LocalCacheReader {
     }
     let cells = try cells(of: block)
     return Counters(
-      hits: sums[0] &+ cells.hits, misses: sums[1] &+ cells.misses, insertions: sums[2], evictions: sums[3], expired: sums[4], entries: sums[5])
+      hits: sums[0] &+ cells.hits, misses: sums[1] &+ cells.misses, insertions: sums[2], evictions: sums[3],
+      expired: sums[4], entries: sums[5])
   }
 
   /// Look-ups that readers counted in cells of their own; older caches have none.
