@@ -79,6 +79,29 @@ struct HolderTests {
     #expect(paths.groups.first?.root.title == holder.name)
   }
 
+  /// On programs of several kinds: every holder above 1 % bears the name of a variable, a frame, a task, a thread's variable or a runtime's table.
+  @Test(arguments: [
+    ["incident", "300", "20", "inline"], ["documents", "500", "equal"], ["views", "200", "view"],
+    ["concurrency", "40"],
+    ["tasks", "40"], ["actors", "60", "10"], ["enums", "100"],
+  ]) func everyHolderHasAName(arguments: [String]) throws {
+    let zoo = try start(arguments)
+    defer { zoo.program.stop() }
+    let retained = try #require(try answer(["retained", "\(zoo.program.pid)"]).retained)
+    #expect(!retained.holders.isEmpty)
+    for holder in retained.holders where Double(holder.retainedBytes) >= 0.01 * Double(retained.reachableBytes) {
+      switch holder.kind {
+      case .root:
+        #expect(holder.root?.kind != .anonymous && !holder.name.isEmpty, "\(holder.name)")
+        #expect(!holder.name.contains("unknown function"), "\(holder.name)")
+      case .shared:
+        let named = holder.heldBy.filter { !$0.contains("no module and no thread") }
+        #expect(!named.isEmpty, "\(holder.name) \(holder.heldBy)")
+      case .blocks: Issue.record("\(holder.name) has no root")
+      }
+    }
+  }
+
   /// Without symbols the module, the offset and the type of the first object are left.
   @Test func strippedProgram() throws {
     let zoo = try start(["incident", "200", "10", "inline"], strip: true)
@@ -315,7 +338,9 @@ struct HolderTests {
     defer { zoo.program.stop() }
     for (arguments, status, words) in [
       (["path", "Offr"], Int32(66), ["Offr", "[String : main.Offer]"]), (["path", "0x10"], 66, ["nothing is mapped"]),
-      (["path", "0xzz"], 64, ["not an address"]), (["retained", "--min-share", "200"], 64, ["--min-share"]),
+      (["path", "0xzz"], 64, ["not an address"]),
+      (["path", "0x" + String(try zoo.number("freed"), radix: 16)], 66, ["free or the allocator's own"]),
+      (["retained", "--min-share", "200"], 64, ["--min-share"]),
     ] {
       let result = try MemwhyBinary.run(arguments + ["\(zoo.program.pid)"])
       #expect(result.status == status, "\(arguments): \(result.errors)")

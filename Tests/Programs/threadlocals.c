@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static void *block(size_t bytes) {
+// Not inlined, so that no register of a caller keeps what it returned.
+__attribute__((noinline)) static void *block(size_t bytes) {
   void *result = malloc(bytes);
   memset(result, 1, bytes);
   return result;
@@ -34,7 +35,7 @@ static pthread_key_t keys[40];
 
 static void (*plug)(size_t);
 
-static void fill(size_t bytes) {
+__attribute__((noinline)) static void fill(size_t bytes) {
   counter++;
   current = block(bytes);
   session.text = block(bytes + 1000);

@@ -209,12 +209,16 @@ private struct PathShapes {
       }
       known[key] = shape[node]
     }
+    let wanted = Bitmap(count: blockCount)
+    for target in targets { wanted.insert(Int(target)) }
     var collected: [UInt32: (objects: Int, bytes: UInt64, retained: UInt64, example: Int)] = [:]
     for target in targets {
       var entry = collected[shape[Int(target)]] ?? (0, 0, 0, Int(target))
       entry.objects += 1
       entry.bytes += heap.blocks.size(Int(target))
-      entry.retained += holders.tree.retainedBytes(ofNode: Int(target))
+      if !hangsOnAnother(Int(target), wanted, shape) {
+        entry.retained &+= holders.tree.retainedBytes(ofNode: Int(target))
+      }
       collected[shape[Int(target)]] = entry
     }
     var result: [PathGroup] = []
@@ -263,6 +267,18 @@ private struct PathShapes {
           example: "0x" + String(heap.blocks.address(entry.example), radix: 16)))
     }
     return result.sorted { ($0.objects, $0.bytes, $1.text) > ($1.objects, $1.bytes, $0.text) }
+  }
+
+  /// Another object of the same path keeps this one, a link of a list: its bytes count with that one.
+  private func hangsOnAnother(_ target: Int, _ wanted: Bitmap, _ shape: FlatArray<UInt32>) -> Bool {
+    let tree = holders.tree
+    guard var vertex = tree.vertex(target) else { return false }
+    for _ in 0..<Self.foldedSteps where vertex > 0 {
+      vertex = Int(tree.dominators.immediate[vertex])
+      let node = tree.node(vertex)
+      if node < holders.graph.blockCount, wanted.contains(node), shape[node] == shape[target] { return true }
+    }
+    return false
   }
 
   /// The shape of a step before with the same type: a link of a list or a tree, or of types that refer to each other in turn.

@@ -157,7 +157,10 @@ struct RootNames {
   private func stackWord(_ address: UInt64) -> NamedRoot {
     // The thread whose stack pointer is the nearest below.
     let thread = image.threads.filter { $0.stackPointer &- 128 <= address }.max { $0.stackPointer < $1.stackPointer }
-    if let local = threadOwningStatic(address), address > frames[local.tid]?.end ?? 0 {
+    // Where its variables are known, what else lies below the control block is the stack.
+    if let local = threadOwningStatic(address), address > frames[local.tid]?.end ?? 0,
+      address >= local.threadPointer || threadLocals.areas.isEmpty
+    {
       return NamedRoot(kind: .threadLocal, title: "thread-local variable of \(label(local))")
     }
     guard let thread, let frames = frames[thread.tid] else {

@@ -78,6 +78,7 @@ extension HeapHolders {
     let resumable = try ResumableTasks(self)
     let actors = try self.actors.get()
     var groups: [TaskGroupKey: TaskGroupBuilder] = [:]
+    var keys: [Int: TaskGroupKey] = [:]
     for task in tasks {
       var frames = frames(of: task.info.address)
       // Of a task that is done only its outermost function still means something: what the task was for.
@@ -91,7 +92,7 @@ extension HeapHolders {
       if task.info.isCancelled { group.cancelled += 1 }
       if let block = task.block {
         if references.marked.contains(block) {
-          group.retained &+= tree.retainedBytes(ofNode: block)
+          keys[block] = key
           if key.state == .waitsForContinuation, resumable.isHeldByHandlesOnly(block) { group.handleOnly += 1 }
           addHeld(block, to: &group)
           if group.heldBy == nil { group.heldBy = root(leadingTo: block)?.title }
@@ -101,6 +102,9 @@ extension HeapHolders {
         }
       }
       groups[key] = group
+    }
+    for (block, key) in keys where !hangs(block, on: key, keys) {
+      groups[key]?.retained &+= tree.retainedBytes(ofNode: block)
     }
     let lines = locate?(Array(Set(groups.values.flatMap(\.codes))).sorted()) ?? [:]
     let list = groups.map { key, group in
@@ -115,6 +119,19 @@ extension HeapHolders {
     return TaskReport(
       tasks: tasks.count, retainedBytes: outermostBytes(tasks.compactMap(\.block)), groups: list,
       streams: try streamBuffers(), actors: busy.isEmpty ? nil : busy)
+  }
+
+  /// Steps up the tree in which another task is looked for.
+  private static let nestingLimit = 64
+
+  /// Another task of the same group keeps this one: links of a queue. Its bytes count with that one.
+  private func hangs(_ block: Int, on key: TaskGroupKey, _ keys: [Int: TaskGroupKey]) -> Bool {
+    guard var vertex = tree.vertex(block) else { return false }
+    for _ in 0..<Self.nestingLimit where vertex > 0 {
+      vertex = Int(tree.dominators.immediate[vertex])
+      if keys[tree.node(vertex)] == key { return true }
+    }
+    return false
   }
 
   /// Frames of functions that a developer knows, innermost first; recursion is one frame.

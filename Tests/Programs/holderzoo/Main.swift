@@ -110,6 +110,10 @@ func offer(_ id: Int64, _ index: Int) -> Offer {
 }
 
 func ready() {
+  // Freed, and by now in a list of the allocator.
+  let freed = malloc(3000)
+  print("freed \(UInt(bitPattern: freed))")
+  free(freed)
   print("live \(liveBytes())")
   print("READY")
   fflush(nil)
