@@ -68,9 +68,17 @@
       try await write([["DEL"].words + names.map(Self.lease) + names.words])
     }
 
-    public func takeLease(of name: String, token: String, lifetime: Duration) async throws -> Bool {
-      let words = ["SET"].words + [Self.lease(name)] + [token, "NX", "PX", Self.milliseconds(lifetime)].words
-      return try await write([words]).first == .status("OK")
+    public func takeLease(of name: String, token: String, lifetime: Duration) async throws -> RemoteLease {
+      let take = ["SET"].words + [Self.lease(name)] + [token, "NX", "PX", Self.milliseconds(lifetime)].words
+      let replies = try await writer.run([take, ["GET", name].words])
+      guard let taken = replies.first, let contents = replies.last else {
+        throw RemoteTierError.unavailable("no answer")
+      }
+      if case .error(let reason) = taken { throw RemoteTierError.refused(reason) }
+      guard taken == .status("OK") else { return .held }
+      // An error: something of another kind lies there.
+      if case .bytes(let bytes) = contents { return .taken(contents: bytes) }
+      return .taken(contents: nil)
     }
 
     public func fill(_ entry: RemoteEntry, token: String) async throws -> Bool {

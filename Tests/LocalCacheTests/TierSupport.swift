@@ -38,6 +38,8 @@ final class MemoryTier: RemoteTier {
   let process: Int
   let fault = Locked(Fault.none)
   let calls = Locked(0)
+  /// Happens between a look-up and the lease.
+  let beforeLease = Locked<@Sendable () -> Void>({})
   private let stuck = Locked<[CheckedContinuation<Void, Never>]>([])
 
   init(_ store: MemoryStore, process: Int = 0) {
@@ -96,12 +98,13 @@ final class MemoryTier: RemoteTier {
     store.tell(names, from: process)
   }
 
-  func takeLease(of name: String, token: String, lifetime: Duration) async throws -> Bool {
+  func takeLease(of name: String, token: String, lifetime: Duration) async throws -> RemoteLease {
     try await suffer(needsMemory: true)
+    beforeLease.current()
     return store.state.with { state in
-      guard state.leases[name] == nil else { return false }
+      guard state.leases[name] == nil else { return .held }
       state.leases[name] = token
-      return true
+      return .taken(contents: state.contents[name])
     }
   }
 

@@ -67,6 +67,19 @@ import Testing
     #expect(caches.reduce(0) { $0 + $1.statistics.waits } == 7)
   }
 
+  /// The value is stored after a process has found nothing and before it has the lease.
+  @Test func aValueThatWasJustStoredIsNotLoadedAgain() async throws {
+    let (first, second) = (words(MemoryTier(store, process: 1)), MemoryTier(store, process: 2))
+    #expect(await first.set("stored", for: 1))
+    let bytes = try #require(store.contents["words:1"])
+    store.state.with { $0.contents = [:] }
+    let late = words(second)
+    second.beforeLease.with { [store] in $0 = { store.put(bytes, "words:1") } }
+    #expect(try await late.value(for: 1) { _ in "loaded" } == "stored")
+    #expect(late.statistics.loads == 0 && late.statistics.remoteMisses == 1)
+    #expect(await eventually { store.state.current.leases.isEmpty })
+  }
+
   @Test func aLeaseThatIsNeverGivenBackHoldsNobodyForLong() async throws {
     let tier = MemoryTier(store)
     store.state.with { $0.leases["words:1"] = "somebody who died" }

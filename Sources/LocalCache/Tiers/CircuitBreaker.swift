@@ -1,5 +1,3 @@
-import Synchronization
-
 /// When to stop asking a tier that does not answer.
 public struct BreakerSettings: Sendable, Hashable {
   /// So many calls without an answer open the breaker. Five answers make up for one such call, so that a tier which fails one call of six, or
@@ -35,7 +33,7 @@ final class CircuitBreaker: Sendable {
   }
 
   private let settings: BreakerSettings
-  private let state = Mutex(State())
+  private let state = Guarded(State())
 
   init(_ settings: BreakerSettings) { self.settings = settings }
 

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// Counts the changes of keys, so that a load knows when it has finished whether what it brings is out of date already.
 ///
 /// Keys share counters: a load that meets a change of another key in its counter is not kept, which costs a miss and no more.
@@ -16,9 +14,9 @@ final class InvalidationStamps: Sendable {
     var changes: [UInt16]
     var gaps: UInt16 = 0
   }
-  private let state: Mutex<State>
+  private let state: Guarded<State>
 
-  init(count: Int = 1024) { state = Mutex(State(changes: Array(repeating: 0, count: max(1, count)))) }
+  init(count: Int = 1024) { state = Guarded(State(changes: Array(repeating: 0, count: max(1, count)))) }
 
   func stamp(of hash: Int) -> Stamp {
     state.withLock { state in

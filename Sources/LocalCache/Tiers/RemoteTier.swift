@@ -15,11 +15,12 @@ public protocol RemoteTier: Sendable {
   /// Removes names, whether there is something or not, and ends their leases.
   func delete(_ names: [String]) async throws
 
-  /// Takes the right to load a name, unless another process has it: true if it is ours now. It ends by itself after `lifetime`.
+  /// Takes the right to load a name, unless another process has it, and then looks what the name contains: the last holder may just have stored it.
+  /// The lease ends by itself after `lifetime`.
   ///
   /// The lease of Nishtala et al., Scaling Memcache at Facebook (NSDI 2013): it keeps processes from loading the same name at the same time, and
   /// keeps a slow load from overwriting what was written meanwhile.
-  func takeLease(of name: String, token: String, lifetime: Duration) async throws -> Bool
+  func takeLease(of name: String, token: String, lifetime: Duration) async throws -> RemoteLease
 
   /// Stores an entry only if the lease of this token still stands, and ends the lease. Returns whether it was stored.
   func fill(_ entry: RemoteEntry, token: String) async throws -> Bool
@@ -36,7 +37,9 @@ public protocol RemoteTier: Sendable {
 
 /// A tier without leases and messages of its own: every load may store its value.
 extension RemoteTier {
-  public func takeLease(of name: String, token: String, lifetime: Duration) async throws -> Bool { true }
+  public func takeLease(of name: String, token: String, lifetime: Duration) async throws -> RemoteLease {
+    .taken(contents: nil)
+  }
 
   public func fill(_ entry: RemoteEntry, token: String) async throws -> Bool {
     try await set([entry])
@@ -48,6 +51,14 @@ extension RemoteTier {
   public func subscribe(prefix: String, _ handler: @escaping @Sendable (RemoteChange) -> Void) -> RemoteSubscription? {
     nil
   }
+}
+
+/// The answer to somebody who wants to load a name.
+public enum RemoteLease: Sendable, Hashable {
+  /// The lease is his; this is what the name contains now that nobody else loads it.
+  case taken(contents: [UInt8]?)
+  /// Another process loads it.
+  case held
 }
 
 /// What a remote tier is to keep.

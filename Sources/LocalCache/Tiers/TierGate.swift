@@ -1,5 +1,3 @@
-import Synchronization
-
 /// The way to a remote tier: limits every call in time, stops asking while the tier does not answer, and never throws.
 final class TierGate: Sendable {
   enum Outcome<Value: Sendable>: Sendable {
@@ -18,7 +16,7 @@ final class TierGate: Sendable {
   private let limit: Duration
   private let counters: TieredCounters
   private let probe: @Sendable () async throws -> Void
-  private let recovered: Mutex<@Sendable () -> Void> = Mutex({})
+  private let recovered: Guarded<@Sendable () -> Void> = Guarded({})
 
   init(
     limit: Duration, breaker: BreakerSettings, counters: TieredCounters,
@@ -104,10 +102,10 @@ private final class FirstResult<Value: Sendable>: Sendable {
     var continuation: CheckedContinuation<Result<Value, any Error>, Never>?
     var done: (@Sendable () -> Void)?
   }
-  private let state: Mutex<State>
+  private let state: Guarded<State>
 
   init(_ continuation: CheckedContinuation<Result<Value, any Error>, Never>) {
-    state = Mutex(State(continuation: continuation))
+    state = Guarded(State(continuation: continuation))
   }
 
   /// Whether it was the first.

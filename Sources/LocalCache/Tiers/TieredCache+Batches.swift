@@ -60,7 +60,7 @@ extension TieredCache {
         counters.count(\.remoteMisses)
         continue
       }
-      guard let entry = open(bytes, stamp) else { continue }
+      guard let entry = openCounting(bytes, stamp) else { continue }
       known[key] = entry
       keep(entry, key)
     }

@@ -13,9 +13,15 @@ extension TieredCache {
     var hasWaited = false
     while true {
       switch await takeLease(key, token) {
-      case .answered(true): return try await loadUnderLease(key, load, stamp, token)
+      case .answered(.taken(let contents)):
+        // Between the look before and the lease another process may have stored it.
+        if let entry = open(contents, stamp) {
+          releaseLease(key, token)
+          return entry
+        }
+        return try await loadUnderLease(key, load, stamp, token)
       case .refused, .unavailable: return try await loadAlone(key, load, stamp)
-      case .answered(false): break
+      case .answered(.held): break
       }
       guard ContinuousClock.now < deadline else { break }
       if !hasWaited { counters.count(\.waits) }
@@ -41,10 +47,14 @@ extension TieredCache {
     if case .unavailable = present { return try await loadAlone(key, load, stamp) }
     let token = Self.newToken()
     switch (await takeLease(key, token), present) {
-    case (.answered(true), _):
+    case (.answered(.taken(let contents)), _):
+      if let entry = open(contents, stamp), entry.deadline > old?.deadline ?? .max {
+        releaseLease(key, token)
+        return entry
+      }
       counters.count(\.earlyRefreshes)
       return try await loadUnderLease(key, load, stamp, token)
-    case (.answered(false), .found(let entry)): return entry
+    case (.answered(.held), .found(let entry)): return entry
     default: return try await loadAlone(key, load, stamp)
     }
   }
@@ -71,7 +81,7 @@ extension TieredCache {
     }
   }
 
-  private func takeLease(_ key: Key, _ token: String) async -> TierGate.Outcome<Bool> {
+  private func takeLease(_ key: Key, _ token: String) async -> TierGate.Outcome<RemoteLease> {
     let (name, lifetime) = (remoteName(key), configuration.stampede.leaseLifetime)
     return await gate.run { [remote] in try await remote.takeLease(of: name, token: token, lifetime: lifetime) }
   }

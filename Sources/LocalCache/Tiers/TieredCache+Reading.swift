@@ -67,31 +67,43 @@ extension TieredCache {
       counters.count(\.remoteMisses)
       return .absent
     }
-    return open(bytes, stamp).map { .found($0) } ?? .absent
+    return openCounting(bytes, stamp).map { .found($0) } ?? .absent
   }
 
   /// The entry that these bytes are, or nil for what is none. Counts the hit or the miss.
-  func open(_ bytes: [UInt8], _ stamp: InvalidationStamps.Stamp) -> TieredEntry<Value>? {
-    switch RemoteEnvelope.read(bytes, version: configuration.values.version) {
-    case .garbage: counters.count(\.garbage)
-    case .otherVersion: counters.count(\.otherVersions)
-    case .value(let envelope):
-      guard envelope.deadline > configuration.wallClock() else { break }
-      guard let payload = envelope.payload else {
-        counters.count(\.remoteHits)
-        counters.count(\.negativeHits)
-        return TieredEntry(
-          value: nil, deadline: envelope.deadline, loadMicroseconds: envelope.loadMicroseconds, stamp: stamp)
-      }
-      guard let value = try? configuration.values.decode(payload) else {
-        counters.count(\.garbage)
-        break
-      }
+  func openCounting(_ bytes: [UInt8], _ stamp: InvalidationStamps.Stamp) -> TieredEntry<Value>? {
+    let entry = open(bytes, stamp) { counters.count($0) }
+    if let entry {
       counters.count(\.remoteHits)
+      if entry.value == nil { counters.count(\.negativeHits) }
+    } else {
+      counters.count(\.remoteMisses)
+    }
+    return entry
+  }
+
+  /// The same for bytes of which it has been counted already that they were no value a moment ago.
+  func open(
+    _ bytes: [UInt8]?, _ stamp: InvalidationStamps.Stamp,
+    because reason: (WritableKeyPath<TieredStatistics, UInt64>) -> Void = { _ in }
+  ) -> TieredEntry<Value>? {
+    guard let bytes else { return nil }
+    switch RemoteEnvelope.read(bytes, version: configuration.values.version) {
+    case .garbage: reason(\.garbage)
+    case .otherVersion: reason(\.otherVersions)
+    case .value(let envelope):
+      guard envelope.deadline > configuration.wallClock() else { return nil }
+      var value: Value?
+      if let payload = envelope.payload {
+        value = try? configuration.values.decode(payload)
+        guard value != nil else {
+          reason(\.garbage)
+          return nil
+        }
+      }
       return TieredEntry(
         value: value, deadline: envelope.deadline, loadMicroseconds: envelope.loadMicroseconds, stamp: stamp)
     }
-    counters.count(\.remoteMisses)
     return nil
   }
 

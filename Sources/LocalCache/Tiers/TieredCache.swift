@@ -28,7 +28,7 @@ public final class TieredCache<Key: Hashable & Sendable, Value: Sendable>: Senda
   let order = WriteOrder<Key>()
   let pendingWrites = Atomic<Int>(0)
   let pendingRemovals = PendingRemovals<Key>()
-  private let subscription = Mutex<RemoteSubscription?>(nil)
+  private let subscription = Guarded<RemoteSubscription?>(nil)
 
   /// A cache with this local limit in front of a remote tier.
   public init(
@@ -113,7 +113,7 @@ extension TieredCache where Key: LosslessStringConvertible, Value: Codable {
 
 /// Keys whose removal the remote tier has not heard of: what lies there is not to be believed.
 final class PendingRemovals<Key: Hashable & Sendable>: Sendable {
-  private let keys = Mutex<Set<Key>>([])
+  private let keys = Guarded<Set<Key>>([])
   private static var maximum: Int { 4096 }
 
   var count: Int { keys.withLock { $0.count } }

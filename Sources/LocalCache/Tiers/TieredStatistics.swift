@@ -1,5 +1,3 @@
-import Synchronization
-
 /// What a tiered cache has done with its remote tier since it was made. Hits and misses of the local tier are in `local.statistics`.
 public struct TieredStatistics: Sendable, Hashable {
   /// Look-ups in the remote tier that found a value, or that there is none.
@@ -56,7 +54,7 @@ public struct TieredStatistics: Sendable, Hashable {
 
 /// The counters behind it.
 final class TieredCounters: Sendable {
-  private let values = Mutex(TieredStatistics())
+  private let values = Guarded(TieredStatistics())
 
   func count(_ path: WritableKeyPath<TieredStatistics, UInt64>, _ amount: Int = 1) {
     values.withLock { $0[keyPath: path] &+= UInt64(max(0, amount)) }

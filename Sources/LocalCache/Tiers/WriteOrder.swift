@@ -1,5 +1,3 @@
-import Synchronization
-
 /// Lets the writes of one key happen one after the other, in the order in which they came: what was written last is what stays, in both tiers.
 final class WriteOrder<Key: Hashable & Sendable>: Sendable {
   private struct Tail {
@@ -10,7 +8,7 @@ final class WriteOrder<Key: Hashable & Sendable>: Sendable {
     var tails: [Key: Tail] = [:]
     var next: UInt64 = 0
   }
-  private let state = Mutex(State())
+  private let state = Guarded(State())
 
   /// Runs the write after those of the same key that came before. Goes on when the caller is cancelled: a write is not left half done.
   func run<Result: Sendable>(_ key: Key, _ write: @escaping @Sendable () async -> Result) async -> Result {

@@ -33,8 +33,8 @@ struct RedisTierTests {
     let (first, second) = (
       RedisTier(RedisConfiguration(port: server.port)), RedisTier(RedisConfiguration(port: server.port))
     )
-    #expect(try await first.takeLease(of: "a", token: "1", lifetime: .seconds(60)))
-    #expect(try await !second.takeLease(of: "a", token: "2", lifetime: .seconds(60)))
+    #expect(try await first.takeLease(of: "a", token: "1", lifetime: .seconds(60)) == .taken(contents: nil))
+    #expect(try await second.takeLease(of: "a", token: "2", lifetime: .seconds(60)) == .held)
     #expect(try await !second.fill(RemoteEntry(name: "a", bytes: [2], lifetime: nil), token: "2"))
     try await second.releaseLease(of: "a", token: "2")
     #expect(try await first.fill(RemoteEntry(name: "a", bytes: [1], lifetime: .seconds(60)), token: "1"))
@@ -42,14 +42,17 @@ struct RedisTierTests {
     #expect(try await !first.fill(RemoteEntry(name: "a", bytes: [3], lifetime: nil), token: "1"), "once is enough")
 
     // A write ends the lease of a load that began before.
-    #expect(try await first.takeLease(of: "a", token: "4", lifetime: .seconds(60)))
+    #expect(try await first.takeLease(of: "a", token: "4", lifetime: .seconds(60)) == .taken(contents: [1]))
     try await second.set([RemoteEntry(name: "a", bytes: [9], lifetime: nil)])
     #expect(try await !first.fill(RemoteEntry(name: "a", bytes: [4], lifetime: nil), token: "4"))
     #expect(try await first.get(["a"]) == [[9]])
-    #expect(try await first.takeLease(of: "a", token: "5", lifetime: .milliseconds(20)))
-    #expect(await eventually { (try? await second.takeLease(of: "a", token: "6", lifetime: .seconds(60))) == true })
+    #expect(try await first.takeLease(of: "a", token: "5", lifetime: .milliseconds(20)) != .held)
+    let isTaken = await eventually {
+      (try? await second.takeLease(of: "a", token: "6", lifetime: .seconds(60))) == .taken(contents: [9])
+    }
+    #expect(isTaken)
     try await second.releaseLease(of: "a", token: "6")
-    #expect(try await first.takeLease(of: "a", token: "7", lifetime: .seconds(60)))
+    #expect(try await first.takeLease(of: "a", token: "7", lifetime: .seconds(60)) != .held)
   }
 
   /// Fills share transactions; each gets its own answer.
@@ -62,7 +65,8 @@ struct RedisTierTests {
           let name = "n\(number)"
           // Each third has no lease.
           if number % 3 != 0 {
-            guard try await tier.takeLease(of: name, token: "t", lifetime: .seconds(60)) else { return nil }
+            let lease = try await tier.takeLease(of: name, token: "t", lifetime: .seconds(60))
+            guard lease == .taken(contents: nil) else { return nil }
           }
           return try await tier.fill(RemoteEntry(name: name, bytes: [UInt8(number % 250)], lifetime: nil), token: "t")
             ? number : nil
