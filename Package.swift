@@ -10,12 +10,20 @@ let package = Package(
     .executable(name: "memwhy", targets: ["MemwhyCLI"]),
     .library(name: "memwhysampler", type: .dynamic, targets: ["CMemwhySampler"]),
     .library(name: "LocalCache", targets: ["LocalCache"]),
+    .library(name: "MemwhyService", targets: ["MemwhyService"]),
+    .library(name: "LocalCacheRedis", targets: ["LocalCacheRedis"]),
+    .library(name: "LocalCacheMetrics", targets: ["LocalCacheMetrics"]),
     .executable(name: "cache-simulator", targets: ["CacheSimulator"]),
+  ],
+  traits: [
+    .trait(name: "Redis", description: "LocalCacheRedis: Redis or Valkey as remote tier; needs hiredis"),
+    .trait(name: "Metrics", description: "LocalCacheMetrics: a cache's numbers through swift-metrics"),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
   ],
   targets: [
     .target(name: "CLinux"),
@@ -54,6 +62,23 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "Wire", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "LocalCache", swiftSettings: strict),
+    .target(
+      name: "MemwhyService",
+      dependencies: ["CMemwhySampler", "SamplerTable", "Profile", "ProcessImage", "Measurement"],
+      swiftSettings: strict),
+    // No pkg-config: it would be asked, and warn, where nobody wants Redis.
+    .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+    .target(
+      name: "LocalCacheRedis",
+      dependencies: ["LocalCache", .target(name: "CHiredis", condition: .when(traits: ["Redis"]))],
+      swiftSettings: strict),
+    .target(
+      name: "LocalCacheMetrics",
+      dependencies: [
+        "LocalCache",
+        .product(name: "CoreMetrics", package: "swift-metrics", condition: .when(traits: ["Metrics"])),
+      ],
+      swiftSettings: strict),
     .executableTarget(name: "CacheSimulator", dependencies: ["LocalCache"], swiftSettings: strict),
     .executableTarget(
       name: "MemwhyCLI",
@@ -80,13 +105,18 @@ let package = Package(
     .testTarget(
       name: "SamplerTableTests", dependencies: ["SamplerTable", "Profile", "TestSupport"],
       swiftSettings: strict),
+    .executableTarget(
+      name: "sampled-service", dependencies: ["MemwhyService"], path: "Tests/SampledService", swiftSettings: strict),
+    .testTarget(
+      name: "MemwhyServiceTests", dependencies: ["SamplerTable", "Profile", "TestSupport", "sampled-service"],
+      swiftSettings: strict),
     .testTarget(name: "TimelineTests", dependencies: ["Timeline", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis", "Symbols", "TestSupport"], swiftSettings: strict),
     .executableTarget(
       name: "cache-sizes", dependencies: ["LocalCache"], path: "Tests/CacheSizes", swiftSettings: strict),
     .testTarget(
       name: "LocalCacheTests", dependencies: ["LocalCache", "TestSupport", "cache-sizes"], swiftSettings: strict),
-    .testTarget(name: "ReportsTests", dependencies: ["Reports", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "ReportsTests", dependencies: ["Reports", "Profile", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "WebUITests",
       dependencies: ["WebUI", "TestSupport", .product(name: "FlyingFox", package: "FlyingFox")], swiftSettings: strict),

@@ -9,6 +9,8 @@ let package = Package(
   dependencies: [.package(name: "memwhy", path: "../..")],
   targets: [
     .executableTarget(
-      name: "cache-benchmark", dependencies: [.product(name: "LocalCache", package: "memwhy")], swiftSettings: strict)
+      name: "cache-benchmark", dependencies: [.product(name: "LocalCache", package: "memwhy")], swiftSettings: strict),
+    .executableTarget(
+      name: "cache-churn", dependencies: [.product(name: "LocalCache", package: "memwhy")], swiftSettings: strict),
   ]
 )

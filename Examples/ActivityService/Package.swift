@@ -24,6 +24,7 @@ let package = Package(
       dependencies: [
         "CActivity",
         .product(name: "LocalCache", package: "memwhy"),
+        .product(name: "MemwhyService", package: "memwhy"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -8,6 +8,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -16,13 +17,29 @@
 struct async_rule memwhy_async;
 
 // swift::runJobInEstablishedExecutorContext(swift::Job *): it calls a task's function and nothing else does.
-static const char job_loop[] = "_ZN5swift35runJobInEstablishedExecutorContextEPNS_3JobE";
+static const char job_loop[] = "_ZN5swift34runJobInEstablishedExecutorContextEPNS_3JobE";
 
-/// What a symbol table says of the runtime. Addresses are the file's.
+/// What a symbol table says of the runtime. Addresses are the file's, 0 where there is no such symbol.
 struct runtime {
   uint64_t loop_start, loop_end;
-  uint64_t start, end;  // of all its functions: one archive's code lies together in an executable that holds the runtime
+  uint64_t start, end;  // of its functions around the loop: an archive's code lies together in an executable that holds the runtime
+  uint64_t current_task, task_name, task_size, layout_version;
 };
+
+/// Functions and variables of the runtime that are exported from its library, and only in the symbol table of an executable that holds it.
+static const struct {
+  const char *name;
+  size_t place;  // in struct runtime
+} exports[] = {
+  {"swift_task_getCurrent", offsetof(struct runtime, current_task)},
+  {"swift_task_getCurrentTaskName", offsetof(struct runtime, task_name)},
+  {"_swift_concurrency_debug_asyncTaskSize", offsetof(struct runtime, task_size)},
+  {"_swift_concurrency_debug_internal_layout_version", offsetof(struct runtime, layout_version)},
+};
+// What hardly ever runs is kept apart by the compiler and does not count.
+#define NEAR_THE_LOOP (UINT64_C(1) << 20)
+#define EXPORTS (sizeof exports / sizeof *exports)
+#define PLACE(runtime, index) ((uint64_t *)((char *)(runtime) + exports[index].place))
 
 static bool is_of_runtime(const char *name) {
   return !strncmp(name, "swift_task", 10) || !strncmp(name, "swift_job", 9) || !strncmp(name, "swift_asyncLet", 14) ||
@@ -30,11 +47,16 @@ static bool is_of_runtime(const char *name) {
 }
 
 static void note(struct runtime *runtime, const char *name, const ElfW(Sym) * symbol) {
+  if (symbol->st_shndx == SHN_UNDEF) return;
+  for (size_t index = 0; index < EXPORTS; index++) {
+    if (!strcmp(name, exports[index].name)) *PLACE(runtime, index) = symbol->st_value;
+  }
   if (ELF64_ST_TYPE(symbol->st_info) != STT_FUNC || symbol->st_size == 0) return;
   if (!strcmp(name, job_loop)) {
     runtime->loop_start = symbol->st_value;
     runtime->loop_end = symbol->st_value + symbol->st_size;
-  } else if (!is_of_runtime(name)) {
+  } else if (!is_of_runtime(name) || symbol->st_value + NEAR_THE_LOOP < runtime->loop_start ||
+             symbol->st_value > runtime->loop_end + NEAR_THE_LOOP) {
     return;
   }
   if (symbol->st_value < runtime->start) runtime->start = symbol->st_value;
@@ -67,6 +89,14 @@ static bool find_runtime(const unsigned char *file, uint64_t size, struct runtim
   return runtime->loop_end > runtime->loop_start;
 }
 
+/// First where the loop is, then what lies around it.
+static bool find_all(const unsigned char *file, uint64_t size, struct runtime *runtime) {
+  if (!find_runtime(file, size, runtime)) return false;
+  runtime->start = runtime->loop_start;
+  runtime->end = runtime->loop_end;
+  return find_runtime(file, size, runtime);
+}
+
 static bool find_in_file(const char *path, struct runtime *runtime) {
   int descriptor = open(path, O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return false;
@@ -75,7 +105,7 @@ static bool find_in_file(const char *path, struct runtime *runtime) {
   if (fstat(descriptor, &status) == 0 && status.st_size > 0) {
     void *file = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
     if (file != MAP_FAILED) {
-      found = find_runtime(file, (uint64_t)status.st_size, runtime);
+      found = find_all(file, (uint64_t)status.st_size, runtime);
       munmap(file, (size_t)status.st_size);
     }
   }
@@ -83,32 +113,41 @@ static bool find_in_file(const char *path, struct runtime *runtime) {
   return found;
 }
 
-void memwhy_async_prepare(void) {
-  void *(*current)(void) = (void *(*)(void))dlsym(RTLD_DEFAULT, "swift_task_getCurrent");
-  if (!current) return;
-  // The runtime is a library, or part of the executable: the table of modules knows its text and its file.
+/// The module that has `address` in its code; without one, the executable.
+static const struct memwhy_module *module_of(uintptr_t address) {
   uint64_t used = memwhy_load(&memwhy.header->modules_used);
   for (uint64_t index = 0; index < used && index < MEMWHY_MODULES; index++) {
     const struct memwhy_module *module = &memwhy.modules[index];
-    if ((uintptr_t)current < module->text_start || (uintptr_t)current >= module->text_end) continue;
-    bool is_executable = module->flags & MEMWHY_MODULE_IS_EXECUTABLE;
-    struct runtime runtime = {.start = UINT64_MAX};
-    if (find_in_file(is_executable ? "/proc/self/exe" : module->path, &runtime)) {
-      memwhy_async.start = module->bias + runtime.loop_start;
-      memwhy_async.end = module->bias + runtime.loop_end;
-      memwhy.header->flags |= MEMWHY_FLAG_ASYNC_EXACT;
-    } else if (!is_executable) {
-      memwhy_async.start = module->text_start;
-      memwhy_async.end = module->text_end;
-      memwhy.header->flags |= MEMWHY_FLAG_ASYNC_MODULE;
-    } else {
-      return;
-    }
-    memwhy_async.module_start = is_executable ? module->bias + runtime.start : module->text_start;
-    memwhy_async.module_end = is_executable ? module->bias + runtime.end : module->text_end;
-    memwhy_async.current_task = current;
-    return;
+    bool is_wanted = address ? address >= module->text_start && address < module->text_end
+                             : module->flags & MEMWHY_MODULE_IS_EXECUTABLE;
+    if (is_wanted) return module;
   }
+  return NULL;
+}
+
+void memwhy_async_prepare(void) {
+  // The runtime is a library, or part of the executable, which need not export it: then its symbol table knows.
+  uintptr_t found = (uintptr_t)dlsym(RTLD_DEFAULT, "swift_task_getCurrent");
+  const struct memwhy_module *module = module_of(found);
+  if (!module) return;
+  bool is_executable = module->flags & MEMWHY_MODULE_IS_EXECUTABLE;
+  struct runtime runtime = {.start = 0};
+  bool is_exact = find_in_file(is_executable ? "/proc/self/exe" : module->path, &runtime);
+  for (size_t index = 0; index < EXPORTS; index++) {
+    uint64_t *place = PLACE(&runtime, index);
+    uintptr_t exported = (uintptr_t)dlsym(RTLD_DEFAULT, exports[index].name);
+    *place = exported ? exported : *place ? module->bias + *place : 0;
+  }
+  if (!runtime.current_task || (is_executable && !is_exact)) return;
+  memwhy_async.start = is_exact ? module->bias + runtime.loop_start : module->text_start;
+  memwhy_async.end = is_exact ? module->bias + runtime.loop_end : module->text_end;
+  memwhy.header->flags |= is_exact ? MEMWHY_FLAG_ASYNC_EXACT : MEMWHY_FLAG_ASYNC_MODULE;
+  memwhy_async.module_start = is_executable ? module->bias + runtime.start : module->text_start;
+  memwhy_async.module_end = is_executable ? module->bias + runtime.end : module->text_end;
+  memwhy_async.has_task_names = runtime.task_name != 0;
+  memwhy_async.task_size = (const size_t *)runtime.task_size;
+  memwhy_async.layout_version = (const uint32_t *)runtime.layout_version;
+  memwhy_async.current_task = (void *(*)(void))runtime.current_task;
 }
 
 /// Whether a word can be an async context at all: aligned, in the half of addresses that programs have.

@@ -68,6 +68,7 @@ static bool insert_into(uint64_t bucket, uint64_t address, const struct memwhy_b
     memwhy_store(&target->interval, content->interval);
     target->site = content->site;
     target->thread = content->thread;
+    target->task = content->task;
     atomic_store_explicit(
       &memwhy.keys[place], address << MEMWHY_KEY_GENERATION_BITS | generation, memory_order_release);
     return true;
@@ -95,6 +96,7 @@ static bool take(uint64_t place, uint64_t key, struct memwhy_block *content) {
   content->interval = memwhy_load(&source->interval);
   content->site = source->site;
   content->thread = source->thread;
+  content->task = source->task;
   if (!atomic_compare_exchange_strong(&memwhy.keys[place], &key, key & GENERATION_MASK)) return false;
   filter_unmark((const void *)(uintptr_t)(address_of(key) << 3));
   return true;

@@ -69,12 +69,13 @@ struct sampler {
   struct memwhy_header *header;
   struct memwhy_module *modules;
   struct memwhy_thread *threads;
+  struct memwhy_task_name *task_names;
   struct memwhy_growth *growths;
   struct memwhy_site *sites;
   _Atomic uint64_t *keys;
   struct memwhy_block *blocks;
   _Atomic uint64_t *frames;
-  uint64_t site_mask, bucket_mask, frame_count;
+  uint64_t site_mask, bucket_mask, frame_count, task_name_mask;
   uint64_t live_limit;
   /// A page that the kernel clears in a forked child: 0 there, 1 in the owner of the table.
   _Atomic uint64_t *ownership;
@@ -127,6 +128,7 @@ struct stack {
   uint32_t async_from;
   uint32_t flags;
   uint64_t hash;
+  const void *task;  // that was current, NULL for none
   uintptr_t frames[MOST_FRAMES + MOST_ASYNC_FRAMES];
 };
 void memwhy_stack_prepare(void);
@@ -149,11 +151,20 @@ struct async_rule {
   uintptr_t start, end;  // of the function, or else the module, under which an async function's frame lies
   uintptr_t module_start, module_end;  // of the runtime's own code
   void *(*current_task)(void);
+  // What the runtime says of its tasks, for debuggers; NULL where it does not.
+  bool has_task_names;
+  const size_t *task_size;
+  const uint32_t *layout_version;
 };
 extern struct async_rule memwhy_async;
 void memwhy_async_prepare(void);
 /// The resume functions of the callers that wait, from the frame of an async function outwards; how many.
 uint32_t memwhy_async_chain(uintptr_t frame, uintptr_t *functions, uint32_t most);
+
+// tasknames.c
+void memwhy_task_names_prepare(void);
+/// Index of the name of the current task, which is `task`; 0 for none.
+uint16_t memwhy_task_name(const void *task);
 
 // modules.c
 /// Reads the list of modules again if the loader has changed it. Takes the loader's lock for a moment.
@@ -178,7 +189,7 @@ int memwhy_frame_pointer_share(const void *frame_header, uintptr_t text_start, u
 
 // sites.c
 uint32_t memwhy_site_find(const struct stack *stack);
-void memwhy_site_allocated(uint32_t site, uint64_t size, uint64_t interval, uint16_t thread);
+void memwhy_site_allocated(uint32_t site, const struct memwhy_block *content);
 void memwhy_site_freed(uint32_t site, uint64_t size, uint64_t interval, uint64_t age);
 
 // blocks.c: sampled blocks that live, found exactly.

@@ -82,6 +82,7 @@ static void take(void *block, uint64_t size, uint64_t interval, uintptr_t frame)
   struct memwhy_header *header = memwhy.header;
   struct memwhy_block content = {.time = now, .size = size, .interval = interval, .thread = thread_index(now)};
   content.site = memwhy_site_find(&stack);
+  if (stack.task) content.task = memwhy_task_name(stack.task);
   // A block that still stands here was freed behind our back.
   struct memwhy_block stale;
   if (memwhy_may_be_sampled(block) && memwhy_take_out(block, &stale)) memwhy_count(&header->stale_blocks, 1);
@@ -90,7 +91,7 @@ static void take(void *block, uint64_t size, uint64_t interval, uintptr_t frame)
   if (stack.flags & MEMWHY_SITE_FLAG_UNWINDER) memwhy_count(&header->slow_stacks, 1);
   if (stack.async_from < stack.depth) memwhy_count(&header->async_stacks, 1);
   // First the site, then the block: whoever reads in the other order sees no block that the site does not count.
-  memwhy_site_allocated(content.site, size, interval, content.thread);
+  memwhy_site_allocated(content.site, &content);
   if (memwhy_block_insert(block, &content)) {
     uint64_t live = memwhy_count(&header->live_blocks, 1) + 1;
     if (live > memwhy_load(&header->most_live_blocks)) memwhy_store(&header->most_live_blocks, live);

@@ -16,8 +16,8 @@ static bool fill(struct memwhy_site *site, const struct stack *stack) {
       atomic_store_explicit(&memwhy.frames[first + frame], stack->frames[frame], memory_order_relaxed);
     }
     site->frames = (uint32_t)first;
-    site->depth = (uint16_t)stack->depth;
-    site->async_from = (uint16_t)stack->async_from;
+    site->depth = (uint8_t)stack->depth;
+    site->async_from = (uint8_t)stack->async_from;
     site->flags = (uint16_t)stack->flags;
   }
   atomic_store_explicit((_Atomic uint32_t *)&site->state, 1, memory_order_release);
@@ -69,16 +69,21 @@ static void end(struct memwhy_site *site) {
   atomic_fetch_add_explicit((_Atomic uint64_t *)&site->ended, 1, memory_order_release);
 }
 
-void memwhy_site_allocated(uint32_t index, uint64_t size, uint64_t interval, uint16_t thread) {
-  struct memwhy_site *site = &memwhy.sites[index];
-  double chance = memwhy_chance(size, interval), weight = 1 / chance, bytes = (double)size;
-  _Atomic uint16_t *only = (_Atomic uint16_t *)&site->thread;
-  begin(site);
+/// Keeps the value that all samples of a site have, or that they have several.
+static void keep_only(uint16_t *place, uint16_t value, bool is_first) {
+  _Atomic uint16_t *only = (_Atomic uint16_t *)place;
   uint16_t seen = atomic_load_explicit(only, memory_order_relaxed);
-  if (seen != thread && seen != MEMWHY_SEVERAL_THREADS) {
-    bool is_first = site->samples == 0;
-    atomic_store_explicit(only, is_first ? thread : MEMWHY_SEVERAL_THREADS, memory_order_relaxed);
-  }
+  if (seen == value || seen == MEMWHY_SEVERAL) return;
+  atomic_store_explicit(only, is_first ? value : MEMWHY_SEVERAL, memory_order_relaxed);
+}
+
+void memwhy_site_allocated(uint32_t index, const struct memwhy_block *content) {
+  struct memwhy_site *site = &memwhy.sites[index];
+  double chance = memwhy_chance(content->size, content->interval), weight = 1 / chance, bytes = (double)content->size;
+  begin(site);
+  bool is_first = site->samples == 0;
+  keep_only(&site->thread, content->thread, is_first);
+  keep_only(&site->task, content->task, is_first);
   memwhy_add(&site->allocated_count, weight);
   memwhy_add(&site->allocated_bytes, weight * bytes);
   if (chance < 1) {

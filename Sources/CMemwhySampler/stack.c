@@ -87,11 +87,13 @@ static void unwind(struct walk *walk) {
 void memwhy_stack_take(struct stack *stack, uintptr_t frame) {
   stack->depth = 0;
   stack->flags = 0;
+  stack->task = NULL;
   struct walk walk = {.stack = stack, .frame = frame, .end = memwhy_stack_end(frame)};
   walk_frames(&walk);
   if (unlikely(walk.needs_unwinder || memwhy_unwinder_only || has_gap(&walk))) unwind(&walk);
   stack->async_from = stack->depth;
-  if (memwhy_async.current_task && memwhy_async.current_task()) {
+  if (memwhy_async.current_task) stack->task = memwhy_async.current_task();
+  if (stack->task) {
     stack->flags |= MEMWHY_SITE_FLAG_IN_TASK;
     if (walk.async_frame) {
       stack->depth += memwhy_async_chain(walk.async_frame, stack->frames + stack->depth, MOST_ASYNC_FRAMES);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -52,6 +53,16 @@ static int make_file(const char *path, uint64_t size) {
   return descriptor;
 }
 
+/// A table for this process, beside the one that was named. A program that this process was before an exec has left one: the new one takes
+/// its place.
+static int make_own_file(const char *path, uint64_t size) {
+  char own[sizeof follow_path + 16];
+  snprintf(own, sizeof own, "%s.%d", path, getpid());
+  int descriptor = make_file(own, size);
+  if (descriptor < 0 && errno == EEXIST && unlink(own) == 0) descriptor = make_file(own, size);
+  return descriptor;
+}
+
 /// Sampling begins with the return of this function.
 static enum memwhy_start_result begin(int descriptor, uint64_t size, uint64_t interval) {
   struct stat status;
@@ -81,6 +92,7 @@ static enum memwhy_start_result begin(int descriptor, uint64_t size, uint64_t in
   }
   memwhy_unwinder_prepare(needs_unwinder || memwhy_unwinder_only);
   memwhy_async_prepare();
+  memwhy_task_names_prepare();
   atomic_store(memwhy.ownership, 1);
   atomic_store((_Atomic uint32_t *)&memwhy.header->state, MEMWHY_STATE_RUNNING);
   atomic_store_explicit(&memwhy.is_active, true, memory_order_release);
@@ -88,10 +100,18 @@ static enum memwhy_start_result begin(int descriptor, uint64_t size, uint64_t in
   return MEMWHY_STARTED;
 }
 
-static bool malloc_is_ours(void) {
+/// Whether the program's allocations come to this sampler: because its malloc is the one that is found, or because the one that is found
+/// hands on to it, as another sampler does that is linked into the program.
+static bool is_called(void) {
   void *(*found)(size_t) = (void *(*)(size_t))dlsym(RTLD_DEFAULT, "malloc");
   // An executable need not export what it defines; then nobody else's was found either.
-  return !found || found == memwhy_own_malloc() || found == memwhy_real.malloc;
+  if (!found || found == memwhy_own_malloc() || found == memwhy_real.malloc) return true;
+  enum { size = 100 };
+  int64_t before = memwhy_countdown = 1000;
+  void *block = found(size);
+  bool has_counted = memwhy_countdown <= before - size;
+  free(block);
+  return has_counted;
 }
 
 // MARK: forks
@@ -109,9 +129,7 @@ static void after_fork_in_child(void) {
   // It may start a table of its own.
   atomic_store(&was_started, false);
   if (!follow_path[0]) return;
-  char path[sizeof follow_path + 16];
-  snprintf(path, sizeof path, "%s.%d", follow_path, getpid());
-  int descriptor = make_file(path, follow_size);
+  int descriptor = make_own_file(follow_path, follow_size);
   if (descriptor < 0) return;
   begin(descriptor, follow_size, interval);
   close(descriptor);
@@ -128,7 +146,7 @@ static void watch_forks(void) {
 
 enum memwhy_start_result memwhy_sampler_start(int descriptor, uint64_t table_size, uint64_t interval) {
   memwhy_find_allocator();
-  if (!malloc_is_ours()) return MEMWHY_NOT_CALLED;
+  if (!is_called()) return MEMWHY_NOT_CALLED;
   if (atomic_load(&memwhy.is_active) || atomic_exchange(&was_started, true)) return MEMWHY_ALREADY_RUNNING;
   if (table_size == 0) table_size = MEMWHY_TABLE_DEFAULT_SIZE;
   enum memwhy_start_result result = MEMWHY_BAD_TABLE;
@@ -191,15 +209,13 @@ __attribute__((constructor)) static void preloaded(void) {
   int descriptor = wishes.descriptor, made = -1;
   struct stat status;
   uint64_t size = wishes.table_size;
-  char path[sizeof follow_path + 16];
   if (wishes.follow && strlen(wishes.follow) < sizeof follow_path) strcpy(follow_path, wishes.follow);
   if (descriptor >= 0 && fstat(descriptor, &status) == 0) {
     size = (uint64_t)status.st_size;
     uint64_t first = 0;
     if (pread(descriptor, &first, sizeof first, 0) == sizeof first && first != 0 && follow_path[0]) {
       // The first process has this one already.
-      snprintf(path, sizeof path, "%s.%d", follow_path, getpid());
-      descriptor = made = make_file(path, size);
+      descriptor = made = make_own_file(follow_path, size);
     }
   } else if (wishes.table) {
     descriptor = made = make_file(wishes.table, size);

@@ -26,6 +26,8 @@ void memwhy_table_lay_out(unsigned char *base, uint64_t size, uint64_t interval)
   uint64_t sites = power_of_two_up_to(size / 512), places = power_of_two_up_to(size / 128);
   header->modules = reserve(&used, size < UINT64_C(4) << 20 ? 128 : MEMWHY_MODULES, sizeof(struct memwhy_module));
   header->threads = reserve(&used, MEMWHY_THREADS, sizeof(struct memwhy_thread));
+  uint64_t task_names = size < UINT64_C(4) << 20 ? 128 : MEMWHY_TASK_NAMES;
+  header->task_names = reserve(&used, task_names, sizeof(struct memwhy_task_name));
   header->growths = reserve(&used, MEMWHY_GROWTHS, sizeof(struct memwhy_growth));
   header->points = reserve(&used, MEMWHY_POINTS, sizeof(struct memwhy_point));
   header->sites = reserve(&used, sites, sizeof(struct memwhy_site));
@@ -39,6 +41,7 @@ void memwhy_table_lay_out(unsigned char *base, uint64_t size, uint64_t interval)
   memwhy.header = header;
   memwhy.modules = (struct memwhy_module *)(base + header->modules.offset);
   memwhy.threads = (struct memwhy_thread *)(base + header->threads.offset);
+  memwhy.task_names = (struct memwhy_task_name *)(base + header->task_names.offset);
   memwhy.growths = (struct memwhy_growth *)(base + header->growths.offset);
   memwhy.sites = (struct memwhy_site *)(base + header->sites.offset);
   memwhy.keys = (_Atomic uint64_t *)(base + header->block_keys.offset);
@@ -47,6 +50,7 @@ void memwhy_table_lay_out(unsigned char *base, uint64_t size, uint64_t interval)
   memwhy.site_mask = sites - 1;
   memwhy.bucket_mask = places / MEMWHY_BLOCK_BUCKET - 1;
   memwhy.frame_count = frames;
+  memwhy.task_name_mask = task_names - 1;
   memwhy.live_limit = places / 4 * 3;
 
   header->version = MEMWHY_TABLE_VERSION;

@@ -13,6 +13,7 @@ struct Simulator {
       --format FORMAT  arc, lirs, corda or cache2k (default: by the file's name)
       --json           one JSON object a trace and size
       --svg FILE       draws the curves of the last trace
+      --summary        ends with the means over all traces and sizes, and where LocalCache is behind
       --help           this text
 
     Traces may be packed (.gz, .xz). Public ones: github.com/maypok86/otter, benchmarks/simulator/trace, and github.com/ben-manes/caffeine,
@@ -43,14 +44,17 @@ struct Simulator {
 
   private static func run(_ options: SimulatorOptions) throws {
     var last: SimulationTable?
+    var summary = SimulationSummary()
     for path in options.traces {
       let trace = try TraceFormat.load(path, format: options.format)
       let table = SimulationTable(trace: trace, sizes: try options.sizes(for: trace)) { policy, size in
         FileHandle.standardError.write(Data("\(trace.name): \(policy), \(size) entries\n".utf8))
       }
       print(options.isJSON ? table.json : table.text)
+      summary.add(table)
       last = table
     }
+    if options.wantsSummary { print(summary.text) }
     if let path = options.svgPath, let last {
       do { try last.svg.write(toFile: path, atomically: true, encoding: .utf8) } catch {
         throw SimulatorError.unwritable(path: path, reason: error.localizedDescription)
@@ -66,6 +70,7 @@ struct SimulatorOptions {
   var isJSON = false
   var svgPath: String?
   var wantsHelp = false
+  var wantsSummary = false
   private var sizeTexts = ["1%", "5%", "10%", "20%", "40%"]
 
   init(_ arguments: [String]) throws {
@@ -78,6 +83,7 @@ struct SimulatorOptions {
       switch argument {
       case "--help", "-h": wantsHelp = true
       case "--json": isJSON = true
+      case "--summary": wantsSummary = true
       case "--svg": svgPath = try value(argument)
       case "--sizes": sizeTexts = try value(argument).split(separator: ",").map(String.init)
       case "--format":

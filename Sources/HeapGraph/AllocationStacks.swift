@@ -25,9 +25,15 @@ public struct AllocationStacks: Sendable {
   /// The stack of a live block; nil where it was not sampled, or is not the block that was: another one may have its address by now.
   @inline(__always)
   func stack(address: UInt64, usableBytes: UInt64) -> Int? {
-    guard let block = blocks[address], block.size <= usableBytes else { return nil }
+    guard let block = blocks[address], Self.mayBe(size: block.size, usableBytes: usableBytes) else { return nil }
+    return block.stack
+  }
+
+  /// Whether a block of `usableBytes` may be the one for which `size` bytes were asked.
+  @inline(__always)
+  static func mayBe(size: UInt64, usableBytes: UInt64) -> Bool {
     // malloc rounds up to 16 bytes, large blocks to pages; freed neighbours may stay with a large one.
-    return usableBytes - block.size < (block.size < 65_536 ? 64 : 8192) ? block.stack : nil
+    size <= usableBytes && usableBytes - size < (size < 65_536 ? 64 : 8192)
   }
 
   /// Blocks by stack, for one group of blocks.

@@ -29,7 +29,8 @@ extension LocalCache {
   /// A check for values that change while they are in the cache.
   ///
   /// Values of a cache are read-only: whoever wants to change one copies it first. A class that is not immutable, or unsafe memory, can break
-  /// that. With a check set, the cache keeps a fingerprint of every value, and compares it when the entry leaves and at `checkForMutations()`.
+  /// that. With a check set, the cache keeps a fingerprint of every value, and compares it at every hit by `get`, when the entry leaves, and at
+  /// `checkForMutations()`. That makes look-ups slow.
   public struct MutationCheck: Sendable {
     /// A number that changes with the value, such as a hash of its parts.
     public var fingerprint: @Sendable (Value) -> Int

@@ -1,8 +1,6 @@
-import Synchronization
-
 /// Fingerprints of stored values, for `Configuration.mutationCheck`.
 final class Fingerprints<Key: Hashable & Sendable>: Sendable {
-  private let known = Mutex<[Key: Int]>([:])
+  private let known = Guarded<[Key: Int]>([:])
   func set(_ fingerprint: Int, for key: Key) { known.withLock { $0[key] = fingerprint } }
   func fingerprint(of key: Key) -> Int? { known.withLock { $0[key] } }
   func forget(_ key: Key) { known.withLock { $0[key] = nil } }
@@ -31,6 +29,15 @@ extension LocalCache {
       }
     }
     return changed
+  }
+
+  /// A hit: reports a value that is not what was stored.
+  @usableFromInline @inline(never)
+  func checkFingerprint(_ key: Key, _ value: Value) {
+    guard let check = configuration.mutationCheck, let stored = fingerprints.fingerprint(of: key),
+      stored != check.fingerprint(value)
+    else { return }
+    check.report(key)
   }
 
   @usableFromInline

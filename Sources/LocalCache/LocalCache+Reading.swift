@@ -1,24 +1,47 @@
+import Synchronization
+
 extension LocalCache {
   /// The value of a key, or nil. Counts as a hit or a miss, and as a use of the entry.
   ///
   /// Constant time.
   @inlinable
   public func get(_ key: Key) -> Value? {
+    expires ? get(key, expires: true) : get(key, expires: false)
+  }
+
+  /// Two copies of the code, one without a look at the clock, because that is what most caches need.
+  @inlinable @inline(__always)
+  func get(_ key: Key, expires: Bool) -> Value? {
     let hash = hash(key)
     let shard = shard(for: hash)
     let now = expires ? time.now : 0
+    guard let cell = shard.pointee.lock.enter() else { return getExclusively(key, hash, now) }
+    let id = shard.pointee.find(key, hash: Self.high(hash))
+    guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
+      return missed(key, hash, now, cell, isOver: id != 0)
+    }
+    let value = shard.pointee.table[id].pointee.value
+    shard.pointee.policy.noteHit(id, hash: Self.high(hash))
+    if observer.observes(hash) { observeHit(id, hash) }
+    cell.pointee.countHit()
+    cell.pointee.leave()
+    return value
+  }
+
+  /// The same under the shard's lock, while the shard is not open to readers.
+  @inlinable @inline(never)
+  func getExclusively(_ key: Key, _ hash: UInt64, _ now: UInt64) -> Value? {
+    let shard = shard(for: hash)
     shard.pointee.lock.lock()
     let id = shard.pointee.find(key, hash: Self.high(hash))
     guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
-      return missed(hash, shard, id, now)
+      return missed(hash, shard, id)
     }
     shard.pointee.policy.recordHit(id)
     let value = shard.pointee.table[id].pointee.value
-    if observer.observes(hash) {
-      observer.hit(
-        hash, weight: shard.pointee.policy.weight(of: id), age: shard.pointee.age(id, time))
-    }
-    shard.pointee.lock.unlock()
+    if observer.observes(hash) { observeHit(id, hash) }
+    shard.pointee.lock.unlockAfterReading()
+    if checksMutations { checkFingerprint(key, value) }
     return value
   }
 
@@ -33,23 +56,51 @@ extension LocalCache {
     let hash = hash(key)
     let shard = shard(for: hash)
     let now = expires ? time.now : 0
+    guard let cell = shard.pointee.lock.enter() else {
+      return try withValueExclusively(key, hash, now, body)
+    }
+    let id = shard.pointee.find(key, hash: Self.high(hash))
+    guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
+      _ = missed(key, hash, now, cell, isOver: id != 0)
+      return nil
+    }
+    cell.pointee.countHit()
+    shard.pointee.policy.noteHit(id, hash: Self.high(hash))
+    if observer.observes(hash) { observeHit(id, hash) }
+    cell.pointee.borrower.store(ThisThread.number, ordering: .relaxed)
+    defer {
+      cell.pointee.borrower.store(0, ordering: .relaxed)
+      cell.pointee.leave()
+    }
+    return try body(shard.pointee.table[id].pointee.value)
+  }
+
+  @inlinable @inline(never)
+  func withValueExclusively<Result, Failure: Error>(
+    _ key: Key, _ hash: UInt64, _ now: UInt64, _ body: (borrowing Value) throws(Failure) -> Result
+  ) throws(Failure) -> Result? {
+    let shard = shard(for: hash)
     shard.pointee.lock.lock()
     let id = shard.pointee.find(key, hash: Self.high(hash))
     guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
-      _ = missed(hash, shard, id, now)
+      _ = missed(hash, shard, id)
       return nil
     }
     shard.pointee.policy.recordHit(id)
-    if observer.observes(hash) {
-      observer.hit(
-        hash, weight: shard.pointee.policy.weight(of: id), age: shard.pointee.age(id, time))
-    }
-    shard.pointee.lock.beginBorrow()
+    if observer.observes(hash) { observeHit(id, hash) }
+    shard.pointee.lock.borrower.store(ThisThread.number, ordering: .relaxed)
     defer {
-      shard.pointee.lock.endBorrow()
-      shard.pointee.lock.unlock()
+      shard.pointee.lock.borrower.store(0, ordering: .relaxed)
+      shard.pointee.lock.unlockAfterReading()
     }
     return try body(shard.pointee.table[id].pointee.value)
+  }
+
+  /// A note for the statistics, for about one key in a hundred.
+  @inlinable @inline(never)
+  func observeHit(_ id: UInt32, _ hash: UInt64) {
+    let shard = shard(for: hash)
+    observer.hit(hash, weight: shard.pointee.policy.weight(of: id), age: shard.pointee.age(id, time))
   }
 
   /// Whether a key has a value. Counts neither as a hit nor as a use.
@@ -58,8 +109,11 @@ extension LocalCache {
     let hash = hash(key)
     let shard = shard(for: hash)
     let now = expires ? time.now : 0
-    shard.pointee.lock.lock()
-    defer { shard.pointee.lock.unlock() }
+    let cell = shard.pointee.lock.enter()
+    if cell == nil { shard.pointee.lock.lock() }
+    defer {
+      if let cell { cell.pointee.leave() } else { shard.pointee.lock.unlockAfterReading() }
+    }
     let id = shard.pointee.find(key, hash: Self.high(hash))
     return id != 0 && (!expires || !shard.pointee.isOver(id, now: now))
   }
@@ -83,11 +137,25 @@ extension LocalCache {
     }
   }
 
-  /// The end of a look-up that found nothing, or something that is over. Expects the lock and frees it.
+  /// The end of a look-up under a cell that found nothing, or something that is over. Leaves the cell.
   @usableFromInline @inline(never)
   func missed(
-    _ hash: UInt64, _ shard: UnsafeMutablePointer<Shard<Key, Value>>, _ id: UInt32, _ now: UInt64
+    _ key: Key, _ hash: UInt64, _ now: UInt64, _ cell: UnsafeMutablePointer<ReaderCell>, isOver: Bool
   ) -> Value? {
+    // What is over can only be removed exclusively; it may have been replaced until then.
+    guard !isOver else {
+      cell.pointee.leave()
+      return getExclusively(key, hash, now)
+    }
+    cell.pointee.countMiss()
+    cell.pointee.leave()
+    observer.missed(hash)
+    return nil
+  }
+
+  /// The same under the lock, which it frees.
+  @usableFromInline @inline(never)
+  func missed(_ hash: UInt64, _ shard: UnsafeMutablePointer<Shard<Key, Value>>, _ id: UInt32) -> Value? {
     shard.pointee.policy.recordMiss()
     var removals = Removals<Key, Value>()
     if id != 0 { shard.pointee.remove(id, .expired, &removals) }
@@ -99,13 +167,17 @@ extension LocalCache {
 }
 
 extension Shard {
-  /// Whether an entry may still be used; if so, its life goes on.
+  /// Whether an entry may still be used; if so, its life goes on. Threads that read together may call this at the same time.
   @inlinable @inline(__always)
   func isAlive(_ id: UInt32, now: UInt64) -> Bool {
-    guard let lifetime = table.lifetime(id) else { return true }
-    let deadline = lifetime.pointee.deadline
-    if deadline != CacheTime.never && expiry.relative(now) >= deadline { return false }
-    expiry.access(id, now: now, table: table)
+    guard let shared = table.sharedDeadline(id) else { return true }
+    let deadline = shared.pointee.load(ordering: .relaxed)
+    let time = expiry.relative(now)
+    if deadline != CacheTime.never && time >= deadline { return false }
+    if expiry.afterAccess != 0, deadline & ShardExpiry.fixedBit == 0 {
+      let later = expiry.combined(now: time, written: table.written(id).pointee)
+      if later != deadline { shared.pointee.store(later, ordering: .relaxed) }
+    }
     return true
   }
 
@@ -116,7 +188,7 @@ extension Shard {
   }
 
   /// Ticks since the entry was written.
-  @usableFromInline
+  @inlinable
   func age(_ id: UInt32, _ time: CacheTime) -> UInt32 {
     let now = expiry.relative(time.now)
     let written = table.written(id).pointee

@@ -27,6 +27,7 @@ extension LocalCache {
       &removals)
     shard.pointee.lock.unlock()
     observer.stored(hash, weight: weight)
+    if observer.observes(hash) { noteValue(value, hash) }
     if expires { startSweeping() }
     if removals.first != nil { report(removals) }
     if case .stored = result { return true }
@@ -95,6 +96,12 @@ extension LocalCache {
     guard id != 0 else { return false }
     shard.pointee.policy.setPinned(pinned, id)
     return true
+  }
+
+  /// For about one key in a hundred.
+  @usableFromInline @inline(never)
+  func noteValue(_ value: Value, _ hash: UInt64) {
+    equalValues.note(value, key: UInt32(truncatingIfNeeded: hash))
   }
 
   @inlinable @inline(__always)

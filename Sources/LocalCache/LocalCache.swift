@@ -1,5 +1,3 @@
-import Synchronization
-
 /// A cache in the memory of a service: bounded by what its entries really take, and able to say whether it is worth it.
 ///
 /// ```swift
@@ -23,6 +21,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   @usableFromInline let shards: UnsafeMutableRawPointer
   @usableFromInline let shardStride: Int
   @usableFromInline let shardMask: Int
+  let cells = ReaderCells()
   @usableFromInline let seed: Int
   @usableFromInline let time: CacheTime
   @usableFromInline let expires: Bool
@@ -36,6 +35,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   let sweeper = Sweeper()
   let block: CacheBlock
   let fingerprints = Fingerprints<Key>()
+  let equalValues: EqualValues<Value>
   @usableFromInline let checksMutations: Bool
   let publishing = RateLimit(seconds: 30)
 
@@ -58,6 +58,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     observer = AccessObserver(
       isOn: configuration.isObserved,
       entries: limit.unit == .bytes ? limit.amount / 512 : limit.amount)
+    equalValues = EqualValues(isOn: configuration.isObserved)
     seed = Int.random(in: .min ... .max)
     let count = SharedBound.shardCount(limit, wanted: configuration.shards)
     shardMask = count - 1
@@ -74,6 +75,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
       let shard = (shards + index * shardStride).bindMemory(to: Shard<Key, Value>.self, capacity: 1)
       shard.initialize(
         to: Shard(
+          lock: ShardLock(cells: cells, tag: UInt(index + 1), opens: !checksMutations),
           maximum: bound.initialShare(of: index, count), policy: policy, expiry: template.seeded(),
           reportsRemovals: !isTrivial || listener != nil))
     }
@@ -109,6 +111,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
       shard(at: index).deinitialize(count: 1)
     }
     shards.deallocate()
+    cells.deallocate()
   }
 
   // MARK: Finding the shard

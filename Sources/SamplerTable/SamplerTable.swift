@@ -5,6 +5,8 @@ public struct SamplerTable: Sendable {
   public var modules: [Module]
   /// By index; 0 stands for all that found no room in the table.
   public var threads: [Thread]
+  /// Names of tasks by index; 0 stands for none.
+  public var taskNames: [String]
   /// Stacks with samples, by their index in the table.
   public var sites: [Site]
   /// Sampled blocks that live, sorted by address.
@@ -31,7 +33,8 @@ public struct SamplerTable: Sendable {
     public var startRealtime: UInt64
     public var samples, freedSamples, liveBlocks, mostLiveBlocks: UInt64
     public var allocatedBytes, freedBytes: Double
-    public var lostBlocks, lostSites, lostModules, interrupted, thinnings, staleBlocks, moduleChanges: UInt64
+    public var lostBlocks, lostSites, lostTaskNames, lostModules, interrupted, thinnings, staleBlocks,
+      moduleChanges: UInt64
     public var slowStacks, asyncStacks: UInt64
     public var flags: Flags
     /// As wait(2) gives it, from `memwhy run`; nil while it runs or where nobody waited.
@@ -49,6 +52,8 @@ public struct SamplerTable: Sendable {
     public static let asyncByModule = Flags(rawValue: 8)
     /// The program brings its own malloc: nothing can be sampled.
     public static let notCalled = Flags(rawValue: 16)
+    /// Names of tasks are read.
+    public static let taskNames = Flags(rawValue: 32)
   }
 
   public struct Module: Sendable, Hashable {
@@ -70,7 +75,7 @@ public struct SamplerTable: Sendable {
 
   public struct Thread: Sendable, Hashable {
     public var id: Int32
-    /// Empty if `memwhy run` has not seen it.
+    /// Empty if nobody has seen it.
     public var name: String
   }
 
@@ -92,6 +97,8 @@ public struct SamplerTable: Sendable {
     public var isCut, isFromUnwinder, isInTask: Bool
     /// Index of the only thread that was seen here.
     public var thread: Int?
+    /// Index of the only task name that was seen here, 0 for none; nil for several.
+    public var task: Int?
     public var samples, freedSamples, liveSamples: Int
     public var allocatedCount = Estimate(), allocatedBytes = Estimate()
     /// Of blocks that live.
@@ -120,6 +127,8 @@ public struct SamplerTable: Sendable {
     /// Index of its site in the table.
     public var site: Int
     public var thread: Int
+    /// Index of its task's name, 0 for none.
+    public var task: Int
     /// Allocations that it stands for.
     public var weight: Double { 1 / Sampling.chance(size: size, interval: interval) }
   }

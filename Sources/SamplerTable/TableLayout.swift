@@ -1,8 +1,8 @@
-/// Where things are in the sampler's table, version 1. The source is `Sources/CMemwhySampler/include/memwhy_table.h`; a test compares
+/// Where things are in the sampler's table, version 2. The source is `Sources/CMemwhySampler/include/memwhy_table.h`; a test compares
 /// the two.
 enum TableLayout {
   static let magic: UInt64 = 0x3165_6c62_6154_6d4d
-  static let version: UInt32 = 1
+  static let version: UInt32 = 2
   static let sizes = (1 << 20)...(1 << 30)
 
   enum Header {
@@ -16,8 +16,9 @@ enum TableLayout {
     static let lostBlocks = 288, lostSites = 296, lostModules = 304, interrupted = 312, thinnings = 320
     static let staleBlocks = 328, moduleChanges = 336, slowStacks = 344, asyncStacks = 352, flags = 360
     static let exitStatus = 368, program = 376
-    static let size = 632
     static let programSize = 256
+    static let taskNames = 632, taskNamesUsed = 648, lostTaskNames = 656
+    static let size = 664
   }
 
   enum Module {
@@ -33,6 +34,12 @@ enum TableLayout {
     static let id = 0, name = 8, first = 24
     static let size = 32, nameSize = 16
     static let most = 2048
+  }
+
+  enum TaskName {
+    static let hash = 0, state = 8, length = 12, name = 16
+    static let size = 64, nameSize = 48
+    static let most = 1024
   }
 
   enum Growth {
@@ -51,20 +58,21 @@ enum TableLayout {
   }
 
   enum Site {
-    static let hash = 0, state = 8, frames = 12, depth = 16, asyncFrom = 18, flags = 20, thread = 22
+    static let hash = 0, state = 8, frames = 12, depth = 16, asyncFrom = 17, task = 18, flags = 20, thread = 22
     static let begun = 24, ended = 32
     static let allocatedCount = 40, allocatedBytes = 48, countVariance = 56, bytesVariance = 64
     static let freedCount = 72, freedBytes = 80, freedAge = 88, samples = 96, freedSamples = 100, ages = 104
     static let size = 128
     static let most = 1 << 21
     static let ageClasses = 6
-    static let severalThreads: UInt16 = 0xffff
+    /// Instead of the only thread or task name.
+    static let several: UInt16 = 0xffff
     /// Deeper stacks than this are never written.
     static let deepest = 128
   }
 
   enum Block {
-    static let time = 0, size = 8, interval = 16, site = 24, thread = 28
+    static let time = 0, size = 8, interval = 16, site = 24, thread = 28, task = 30
     static let recordSize = 32
     static let most = 1 << 23
     static let generationBits: UInt64 = 11

@@ -72,6 +72,7 @@ extension TableReader {
       address: (key >> TableLayout.Block.generationBits) << 3, size: size,
       time: bytes.word(offset + TableLayout.Block.time), interval: interval,
       site: Int(bytes.half(offset + TableLayout.Block.site)),
-      thread: Int(bytes.quarter(offset + TableLayout.Block.thread)))
+      thread: Int(bytes.quarter(offset + TableLayout.Block.thread)),
+      task: Int(bytes.quarter(offset + TableLayout.Block.task)))
   }
 }

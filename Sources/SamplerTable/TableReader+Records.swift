@@ -20,6 +20,7 @@ extension TableReader {
       liveBlocks: bytes.word(At.liveBlocks), mostLiveBlocks: bytes.word(At.mostLiveBlocks),
       allocatedBytes: bytes.sum(At.allocatedBytes) ?? 0, freedBytes: bytes.sum(At.freedBytes) ?? 0,
       lostBlocks: bytes.word(At.lostBlocks), lostSites: bytes.word(At.lostSites),
+      lostTaskNames: bytes.word(At.lostTaskNames),
       lostModules: bytes.word(At.lostModules), interrupted: bytes.word(At.interrupted),
       thinnings: bytes.word(At.thinnings), staleBlocks: bytes.word(At.staleBlocks),
       moduleChanges: bytes.word(At.moduleChanges), slowStacks: bytes.word(At.slowStacks),
@@ -72,6 +73,17 @@ extension TableReader {
       SamplerTable.Thread(
         id: Int32(truncatingIfNeeded: bytes.half(index * At.size + At.id)),
         name: bytes.text(index * At.size + At.name, At.nameSize))
+    }
+  }
+
+  /// By index; empty where there is none, or where it is being written.
+  func readTaskNames() -> [String] {
+    typealias At = TableLayout.TaskName
+    let bytes = source.file.bytes(at: areas.taskNames.offset, count: areas.taskNames.count * At.size)
+    return (0..<bytes.count / At.size).map { index in
+      let record = index * At.size
+      guard index > 0, bytes.half(record + At.state) == 1 else { return "" }
+      return bytes.text(record + At.name, min(Int(bytes.half(record + At.length)), At.nameSize))
     }
   }
 

@@ -80,11 +80,13 @@ extension TableReader {
     else { return nil }
     let flags = record.quarter(TableLayout.Site.flags)
     let thread = record.quarter(TableLayout.Site.thread)
+    let task = record.quarter(TableLayout.Site.task)
     return SamplerTable.Site(
       index: index, addresses: addresses,
-      asyncFrom: min(Int(record.quarter(TableLayout.Site.asyncFrom)), addresses.count),
+      asyncFrom: min(Int(record.byte(TableLayout.Site.asyncFrom)), addresses.count),
       isCut: flags & 1 != 0, isFromUnwinder: flags & 2 != 0, isInTask: flags & 4 != 0,
-      thread: thread == TableLayout.Site.severalThreads || Int(thread) >= areas.threads.count ? nil : Int(thread),
+      thread: thread == TableLayout.Site.several || Int(thread) >= areas.threads.count ? nil : Int(thread),
+      task: task == TableLayout.Site.several || Int(task) >= areas.taskNames.count ? nil : Int(task),
       samples: Int(record.half(TableLayout.Site.samples)),
       freedSamples: Int(record.half(TableLayout.Site.freedSamples)), liveSamples: 0,
       allocatedCount: Estimate(allocatedCount, variance: countVariance),
@@ -96,7 +98,7 @@ extension TableReader {
   /// Empty for a site without one, or whose writer died before it was written.
   private func stack(_ record: [UInt8]) -> [UInt64]? {
     guard record.half(TableLayout.Site.state) != 0 else { return [] }
-    let depth = Int(record.quarter(TableLayout.Site.depth))
+    let depth = Int(record.byte(TableLayout.Site.depth))
     let first = Int(record.half(TableLayout.Site.frames))
     guard depth <= TableLayout.Site.deepest, first <= areas.frames.count, depth <= areas.frames.count - first else {
       return nil

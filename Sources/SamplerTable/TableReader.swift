@@ -15,7 +15,7 @@ public struct TableReader: Sendable {
       var offset: Int
       var count: Int
     }
-    var modules, threads, growths, points, sites, blockKeys, blocks, frames: Area
+    var modules, threads, taskNames, growths, points, sites, blockKeys, blocks, frames: Area
   }
 
   /// How often a record that changes is read again before it is left out.
@@ -50,6 +50,8 @@ public struct TableReader: Sendable {
         TableLayout.Header.modules, record: TableLayout.Module.size, most: TableLayout.Module.most),
       threads: try area(
         TableLayout.Header.threads, record: TableLayout.Thread.size, most: TableLayout.Thread.most),
+      taskNames: try area(
+        TableLayout.Header.taskNames, record: TableLayout.TaskName.size, most: TableLayout.TaskName.most),
       growths: try area(
         TableLayout.Header.growths, record: TableLayout.Growth.size, most: TableLayout.Growth.most),
       points: try area(TableLayout.Header.points, record: TableLayout.Point.size, most: TableLayout.Point.most),
@@ -77,7 +79,8 @@ public struct TableReader: Sendable {
     let end = now ?? max(header.lastNanoseconds, points.last?.monotonic ?? 0)
     let known = Self.addLive(blocks, to: &sites, end: end, &damage)
     return SamplerTable(
-      header: header, modules: readModules(&damage), threads: readThreads(), sites: sites, blocks: known,
+      header: header, modules: readModules(&damage), threads: readThreads(), taskNames: readTaskNames(),
+      sites: sites, blocks: known,
       growths: growths, points: points, damage: damage)
   }
 
@@ -113,6 +116,7 @@ extension [UInt8] {
   }
 
   func word(_ at: Int) -> UInt64 { little(at: at) ?? 0 }
+  func byte(_ at: Int) -> UInt8 { little(at: at) ?? 0 }
   func half(_ at: Int) -> UInt32 { little(at: at) ?? 0 }
   func quarter(_ at: Int) -> UInt16 { little(at: at) ?? 0 }
 

@@ -29,6 +29,13 @@ public struct TableSource: Sendable {
     pid = nil
   }
 
+  /// The table of this process, where it is mapped. It must stay mapped as long as this value is used.
+  public init(mapped table: UnsafeRawBufferPointer, path: String = "this process's table") {
+    file = OwnTable(table: table)
+    self.path = path
+    pid = nil
+  }
+
   /// The table that a running process has mapped. It is not stopped; its memory is read with the rights of a debugger.
   public init(pid: Int32) throws(SamplerTableError) {
     do throws(ProcessImageError) {
@@ -48,6 +55,16 @@ public struct TableSource: Sendable {
     throw .notSampled(pid: pid)
   }
 
+  /// Whether the file begins as a table does, of whatever version.
+  public static func isTable(path: String) -> Bool {
+    let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard file >= 0 else { return false }
+    defer { close(file) }
+    var magic: UInt64 = 0
+    // A pipe cannot be looked at without taking from it, and pread does not.
+    return pread(file, &magic, 8, 0) == 8 && UInt64(littleEndian: magic) == TableLayout.magic
+  }
+
   private static func mayBeTable(_ mapping: Mapping) -> Bool {
     mapping.permissions.isSuperset(of: [.read, .write, .shared]) && mapping.fileOffset == 0
       && TableLayout.sizes.contains(Int(clamping: mapping.size))
@@ -63,6 +80,18 @@ private struct MappedTable: FileBytes {
   func bytes(at offset: Int, count: Int) -> [UInt8] {
     guard offset >= 0, count > 0, offset < self.count else { return [] }
     return (try? memory.bytes(at: start + UInt64(offset), count: min(count, self.count - offset))) ?? []
+  }
+}
+
+/// A table in the memory of this process.
+private struct OwnTable: FileBytes, @unchecked Sendable {
+  // Read only, and never past its end; what others write meanwhile is what readers of tables are made for.
+  let table: UnsafeRawBufferPointer
+  var count: Int { table.count }
+
+  func bytes(at offset: Int, count: Int) -> [UInt8] {
+    guard offset >= 0, count > 0, offset < table.count else { return [] }
+    return Array(table[offset..<offset + min(count, table.count - offset)])
   }
 }
 

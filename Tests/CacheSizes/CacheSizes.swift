@@ -62,7 +62,33 @@
     print("\(name)\t\(counted)\t\(after - before)")
   }
 
+  /// What a cache of integers takes of malloc, a line for each number of entries: entries, whether they expire, bytes an entry beside the 16 of
+  /// key and value.
+  private static func overhead(expires: Bool) {
+    var configuration = LocalCache<Int, Int>.Configuration()
+    if expires { configuration.expiry = CacheExpiry(afterWrite: .seconds(3600), afterAccess: .seconds(600)) }
+    guard let before = mallocInUse() else { return print("mallinfo2 is missing") }
+    let cache = LocalCache<Int, Int>(name: "overhead", limit: .entries(200_000), configuration: configuration)
+    var key = 0
+    for entries in [10_000, 20_000, 40_000, 75_000, 100_000, 131_072, 160_000, 190_000] {
+      while cache.count < entries, key < 400_000 {
+        for _ in 0..<min(1000, entries) {
+          cache.set(key, for: key)
+          key += 1
+        }
+      }
+      guard let after = mallocInUse() else { return }
+      let bytes = Double(after - before) / Double(max(cache.count, 1)) - 16
+      print("\(cache.count)\t\(expires ? "expiring" : "lasting")\t\(bytes)")
+    }
+  }
+
   static func main() {
+    guard CommandLine.arguments.dropFirst().first != "overhead" else {
+      overhead(expires: false)
+      overhead(expires: true)
+      return
+    }
     compare("strings") { String(repeating: "x", count: 20 + $0 % 200) }
     compare("arrays of integers") { Array(0..<10 + $0 % 100) }
     compare("arrays of strings") { index in (0..<20).map { "string number \($0) of \(index) values" } }

@@ -43,6 +43,48 @@ import Testing
     for child in holder.children { check(child) }
   }
 
+  /// Whatever a report prints as a way to a holder finds it again, with the same bytes; names may be shortened.
+  @Test func pathsFindTheirHolders() throws {
+    let heap = SyntheticHeap()
+    let store = heap.classType("Store", fields: ["users", "offers", "spare"])
+    let user = heap.classType("User", fields: ["name", "friend"])
+    let offer = heap.classType("Offer", fields: ["title", "seller"])
+    let text = heap.type(.stringStorage, "__StringStorage", .string)
+    func string() -> UInt64 { heap.block([text, 3, 16, 5, 0, 0]) }
+    let friend = heap.block([user, 3, string(), 0])
+    let first = heap.block([user, 3, string(), friend])
+    let deal = heap.block([offer, 3, string(), heap.block([user, 3, string(), 0])])
+    heap.root(heap.block([store, 3, first, deal, 0]))
+    let holders = try holders(heap)
+    let report = try holders.holders(cut: 0)
+    var looked = 0
+    func check(_ holder: Holder, _ way: String) throws {
+      let path = way + holder.name
+      #expect(try holders.held(by: path).bytes == holder.retainedBytes, "\(path)")
+      looked += 1
+      for child in holder.children { try check(child, path + child.field + " -> ") }
+    }
+    for holder in report.holders { try check(holder, "global ") }
+    #expect(looked > 6)
+    let offers = try holders.held(by: "cache->Store.offers")
+    #expect(try offers.bytes == holders.held(by: "Offer").bytes && offers.blocks == 4)
+    #expect(try holders.held(by: "cache.offers").bytes == offers.bytes)
+    #expect(offers.title.hasSuffix(" -> Store.offers -> Offer"), "\(offers.title)")
+    // Two users hang on the store, one on an offer; the friend goes with its user.
+    #expect(try holders.held(by: "3 x User").blocks == 6)
+    #expect(offers.keeps(address: deal, size: 32) && !offers.keeps(address: first, size: 32))
+    #expect(!offers.keeps(address: deal + 8, size: 24) && !offers.keeps(address: deal, size: 4096))
+    for (path, near) in [
+      ("ofer", "Offer"), ("cache -> Shop", "Store"), ("Store.ofers", "offers"), ("cache.ofers", "offers"),
+      ("", "cache"), (" -> ", "cache"),
+    ] {
+      do {
+        _ = try holders.held(by: path)
+        Issue.record("'\(path)' was found")
+      } catch let error as HoldersError { #expect("\(error)".contains(near), "\(error)") }
+    }
+  }
+
   @Test func aListIsOneHolder() throws {
     let heap = SyntheticHeap()
     let list = heap.classType("Link", fields: ["next", "text"])

@@ -99,6 +99,26 @@ import Testing
     #expect(found.byShards[Self.shards + UInt64(2 * Self.shardCount * Self.stride)] == 2)
   }
 
+  /// Look-ups that were counted beside the shards.
+  @Test func readersCells() throws {
+    var layout = layout(1)
+    let cells: UInt64 = 0x7200_0000_0000
+    Self.put(cells, &layout.blocks, 176)
+    Self.put(UInt32(2), &layout.blocks, 184)
+    var bytes = [UInt8](repeating: 0, count: 256)
+    for cell in 0..<2 {
+      Self.put(UInt64(1000 + cell), &bytes, cell * 128 + 16)
+      Self.put(UInt64(200 + cell), &bytes, cell * 128 + 24)
+    }
+    var memory = layout.memory
+    memory.add(bytes, at: cells)
+    var reader = LocalCacheReader(memory)
+    let cache = try #require(try reader.read(anchor: Self.anchor, candidates: []).caches.first)
+    #expect(cache.hits == 6 + 2001 && cache.misses == 10 + 401)
+    // Cells that are not there: the shards still count.
+    #expect(try read(layout).caches.first?.hits == 6)
+  }
+
   @Test func byMagicAlone() throws {
     let addresses = (0..<3).map { Self.block($0, of: 3) }
     let found = try read(layout(3), anchor: nil, candidates: addresses)

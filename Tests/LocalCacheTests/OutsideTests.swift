@@ -36,8 +36,15 @@ import Testing
         $0 + Int(shards.load(fromByteOffset: $1 * stride + offset, as: Number.self))
       }
     }
-    #expect(sum(Field.hitsOffset, UInt64.self) == 5000)
-    #expect(sum(Field.missesOffset, UInt64.self) == 3000)
+    let cells = try #require(UnsafeRawPointer(bitPattern: address.load(fromByteOffset: Field.cells, as: UInt.self)))
+    func sumOfCells(_ offset: Int) -> Int {
+      (0..<Int(address.load(fromByteOffset: Field.cellCount, as: UInt32.self))).reduce(0) {
+        $0 + Int(cells.load(fromByteOffset: $1 * 128 + offset, as: UInt64.self))
+      }
+    }
+    #expect(sum(Field.hitsOffset, UInt64.self) + sumOfCells(16) == 5000)
+    #expect(sum(Field.missesOffset, UInt64.self) + sumOfCells(24) == 3000)
+    #expect(sumOfCells(16) > 0, "after some hundred reads the shards are open to readers")
     #expect(sum(Field.insertionsOffset, UInt64.self) == 5000)
     #expect(sum(Field.entriesOffset, UInt32.self) == 5000)
     #expect(address.load(fromByteOffset: Field.entries, as: UInt64.self) == 5000)

@@ -31,6 +31,22 @@ import Testing
     }
   }
 
+  /// At most 48 bytes an entry beside key and value. What a cache takes once, some 90 KiB with this limit, is in that too; it is what weighs on
+  /// a cache whose entries expire and that is less than a third full.
+  @Test func overheadOfAnEntry() throws {
+    let result = try Command.run(
+      TestProgram.built("cache-sizes"), ["overhead"],
+      environment: ["GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"], timeout: 60)
+    let lines = result.output.split(separator: "\n").map { $0.split(separator: "\t") }
+    #expect(lines.count == 16, "\(result.output)\(result.errors)")
+    for line in lines {
+      let bytes = try #require(line.count == 3 ? Double(line[2]) : nil, "\(line)")
+      let entries = try #require(Int(line[0]))
+      let most = line[1] == "expiring" && entries < 75_000 ? 56.0 : 48
+      #expect(bytes <= most, "\(line[0]) \(line[1]) entries: \(bytes) bytes each")
+    }
+  }
+
   @Test func baselineIsNotPaidFor() {
     let shared = (0..<50).map { "a shared string that is long enough, number \($0)" }
     let baseline = SizeBaseline()

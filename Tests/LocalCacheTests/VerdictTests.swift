@@ -63,6 +63,21 @@ import Testing
     #expect(actual >= verdict.hitRatio * 0.93, "\(actual) of \(verdict.hitRatio) at \(smaller.size)")
   }
 
+  /// Values that every key has a copy of, beside values that share their storage already.
+  @Test func copiesOfValuesAreFound() throws {
+    func filled(_ make: (Int) -> [Int]) -> CacheVerdict {
+      let cache = LocalCache<Int, [Int]>(name: "copies", limit: .entries(50_000))
+      for key in 0..<20_000 { cache.set(make(key), for: key) }
+      for key in 0..<20_000 { _ = cache.get(key) }
+      return cache.verdict
+    }
+    let copies = filled { key in Array(repeating: key % 5, count: 40) }
+    #expect(copies.advice == .shareValues && (copies.equalValues ?? 0) > 0.9, "\(copies)")
+    let shared = Array(repeating: 1, count: 40)
+    #expect(filled { _ in shared }.equalValues == 0)
+    #expect(try #require(filled { key in Array(repeating: key, count: 40) }.equalValues) < 0.01)
+  }
+
   @Test func fewLookUpsSayNothing() {
     let cache = LocalCache<Int, Int>(name: "early", limit: .entries(10))
     for key in 0..<100 { _ = cache.get(key) }

@@ -44,6 +44,56 @@ import Testing
     #expect(program.output.contains("got it"))
   }
 
+  /// Each program that the command starts has a table of its own, `FILE.PID`, whatever starts it: fork and exec, here by a shell.
+  @Test func childrenAreFollowed() throws {
+    defer { unlink(table) }
+    let program = try known()
+    let script = "'\(program)' totals 1; '\(program)' totals 2; true"
+    let result = try memwhy([
+      "run", "-q", "--follow", "--interval", "1", "--table", table, "--", "/bin/sh", "-c", script,
+    ])
+    #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
+    let name = URL(fileURLWithPath: table).lastPathComponent
+    let files = try FileManager.default.contentsOfDirectory(atPath: NSTemporaryDirectory()).filter {
+      $0.hasPrefix(name + ".")
+    }
+    defer { for file in files { unlink(NSTemporaryDirectory() + file) } }
+    #expect(files.count == 2, "\(files)")
+    // 4,000 allocations of 48 bytes a scale, of which half stay.
+    let kept = try files.map { file -> Int in
+      let json = try memwhy(["top", "--json", "--no-trim", "--inuse-objects", "-q", NSTemporaryDirectory() + file])
+      let object = try #require(try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
+      let rows = object["rows"] as? [[String: Any]] ?? []
+      return rows.first { $0["name"] as? String == "small" }?["flat"] as? Int ?? 0
+    }
+    #expect(Set(kept) == [2000, 4000], "\(kept)")
+    // The shell's own table is the one that was named.
+    let shell = try memwhy(["postmortem", table])
+    #expect(shell.status == 0 && shell.output.contains("sh (pid "), "\(shell.output)\(shell.errors)")
+  }
+
+  /// A wrapper starts the program that is meant; the wrapper itself is not sampled, nor what else it starts.
+  @Test func aTargetBehindAWrapperIsSampled() throws {
+    defer { unlink(table) }
+    let program = try known()
+    let script = "ls / >/dev/null; '\(program)' totals 1"
+    for target in [URL(fileURLWithPath: program).lastPathComponent, program] {
+      unlink(table)
+      let result = try memwhy(
+        ["run", "-q", "--target", target, "--interval", "1", "--table", table, "--", "/bin/sh", "-c", script])
+      #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
+      let top = try memwhy(["top", "--no-trim", "--inuse-objects", "-q", table])
+      #expect(
+        top.output.contains("File: \(URL(fileURLWithPath: program).lastPathComponent)"), "\(top.output)\(top.errors)")
+      #expect(top.output.contains(#/2000 .* small\n/#), "\(top.output)")
+    }
+    unlink(table)
+    let missing = try memwhy(["run", "--target", "no-such-program", "--table", table, "--", "/bin/sh", "-c", "true"])
+    #expect(
+      missing.status == 0 && missing.errors.contains("no program 'no-such-program' was started"), "\(missing.errors)")
+    #expect(access(table, F_OK) != 0)
+  }
+
   @Test func whatCannotBeSampledIsRefused() throws {
     let missing = try memwhy(["run", "--", "no-such-program-anywhere"])
     #expect(missing.status == 66)
@@ -55,6 +105,7 @@ import Testing
     #expect(try memwhy(["run", "--interval", "0B", "--", "true"]).status == 64)
     #expect(try memwhy(["postmortem", "/bin/true"]).status == 66)
     #expect(try memwhy(["profile", "999999999"]).status == 66)
+    #expect(try memwhy(["top", "999999999"]).status == 66)
   }
 
   @Test(.enabled(if: geteuid() == 0, "changing the owner of a file needs root"))

@@ -153,6 +153,54 @@ import Testing
     #expect(try TopReport(session, ProfileOptions()).rows.first?.name == "<unknown>")
   }
 
+  /// Ids that lead in a circle do not exist in the format; what comes nearest is a stack that repeats itself, and one location for all.
+  @Test func stacksThatRepeatThemselvesCountOnce() throws {
+    var builder = ProfileBuilder(sampleTypes: [.init("space", "bytes")])
+    let function = builder.function(name: "recursive")
+    let place = builder.location(address: 16, lines: [.init(function: function), .init(function: function)])
+    builder.add(stack: [Int](repeating: place, count: 20_000), values: [7])
+    let session = try ProfileSession([builder.profile])
+    let top = try TopReport(session, ProfileOptions())
+    #expect(top.rows.map(\.cum) == [7] && top.total == 7)
+    #expect(try StackTree(session, ProfileOptions(), minimumShare: 0).nodes.count <= 513)
+    _ = try TreeReport(session, ProfileOptions()).text()
+  }
+
+  /// Mappings of files that are not here, are no ELF files, or have no name: addresses stay, and a sentence says why.
+  @Test func mappingsWithoutFilesKeepTheirAddresses() throws {
+    var builder = ProfileBuilder(sampleTypes: [.init("space", "bytes")])
+    for (index, file) in ["/nowhere/shop", "/etc/hostname", "", "[vdso]", "/dev/null", "relative"].enumerated() {
+      let start = UInt64(index + 1) << 20
+      let mapping = builder.mapping(start: start, limit: start + 4096, file: file)
+      builder.add(stack: [builder.location(address: start + 16, mapping: mapping)], values: [1])
+    }
+    builder.add(stack: [builder.location(address: 1 << 30, mapping: nil)], values: [1])
+    let session = try ProfileSession([builder.profile], symbolizer: FileSymbolizer())
+    #expect(
+      session.remarks.count == 1 && session.remarks[0].contains("no names of /nowhere/shop"), "\(session.remarks)")
+    let top = try TopReport(session, ProfileOptions())
+    #expect(top.total == 7 && top.rows.reduce(0) { $0 + $1.flat } == 7)
+    #expect(top.rows.contains { $0.name == "[shop]" }, "\(top.rows)")
+  }
+
+  /// A source file that is not where it was, or is another version: the lines are listed all the same, and it is said.
+  @Test func sourcesThatMovedAreSaid() throws {
+    let file = FileManager.default.temporaryDirectory.appendingPathComponent("memwhy-\(UUID().uuidString).swift")
+    try "one line\n".write(to: file, atomically: true, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(at: file) }
+    for (path, problem) in [
+      ("/nowhere/Store.swift", "Store.swift"), (file.path, "it is not the version that was profiled"),
+    ] {
+      var builder = ProfileBuilder(sampleTypes: [.init("space", "bytes")])
+      let function = builder.function(name: "load", file: path)
+      builder.add(stack: [builder.location(address: 16, lines: [.init(function: function, number: 40)])], values: [7])
+      let report = try ListReport(ProfileSession([builder.profile]), ProfileOptions(), matching: "load")
+      let routine = try #require(report.routines.first)
+      #expect(routine.flat == 7 && routine.problem?.contains(problem) == true, "\(routine)")
+      #expect(report.text().contains("Error: "))
+    }
+  }
+
   /// Damage of all formats: an error or a profile, and every report of what is read works.
   @Test func fuzz() throws {
     let folder = PprofCommand.folder

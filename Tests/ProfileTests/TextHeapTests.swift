@@ -1,4 +1,5 @@
 import Foundation
+import ProcessImage
 import Symbols
 import TestSupport
 import Testing
@@ -67,11 +68,38 @@ import Testing
 
   @Test func sitesAreThePrograms() throws {
     let sites = try AllocationSites(try read("heaptrack.txt"))
-    #expect(sites.site(ofSample: 0) == "Store.__allocating_init(count:) Store.swift:6")
+    #expect(sites.site(ofSample: 0) == "Store.__allocating_init(count:) (Store.swift:6)")
     #expect(sites.stack(ofSample: 0).count == 3 && !sites.stack(ofSample: 0).contains { $0.contains("slowAlloc") })
     #expect(sites.site(ofSample: 99) == nil)
     // Without names there is nothing to say.
     #expect(try AllocationSites(try read("jemalloc.heap")).site(ofSample: 0) == nil)
+  }
+
+  /// What the crate jemalloc_pprof (0.8: `to_pprof` of pprof_util) serves from Rust programs: jemalloc's stacks in pprof's format, with one
+  /// kind of value, a period type without a period, mappings with build ids, and no functions.
+  @Test func rustsJemallocProfilesGetNames() throws {
+    let program = try TestProgram.path(
+      "profiled.swift", .swift(["-O", "-parse-as-library", "-Xcc", "-fno-omit-frame-pointer"]))
+    let elf = try ELFFile(DiskFile(path: program))
+    let code = try #require(elf.segments.first { $0.isLoad && $0.isExecutable })
+    // `ADDRESS SIZE t NAME`
+    let lines = try TestProgram.run("nm", ["-S", program]).split(separator: "\n").map { $0.split(separator: " ") }
+    let line = try #require(lines.first { $0.count == 4 && $0[3].contains("Store") && "tT".contains($0[2]) })
+    let symbol = try #require(UInt64(line[0], radix: 16))
+    let bias: UInt64 = 0x5555_0000_0000
+    var builder = ProfileBuilder(sampleTypes: [.init("inuse_space", "bytes")])
+    builder.profile.periodType = .init("space", "bytes")
+    builder.profile.timeNanoseconds = 1_700_000_000_000_000_000
+    let mapping = builder.mapping(
+      start: bias + code.virtualAddress, limit: bias + code.virtualAddress + code.fileSize, fileOffset: code.fileOffset,
+      file: program, buildID: elf.buildID ?? "")
+    let leaf = builder.location(address: bias + symbol + 4, mapping: mapping)
+    builder.add(stack: [leaf, builder.location(address: 0x10)], values: [524_288])
+    let read = try ProfileReader().decode(PprofEncoder.gzip(builder.profile), path: "rust.pb.gz")
+    #expect(read.sampleTypes == builder.profile.sampleTypes && read.functions.isEmpty && read.period == 0)
+    let session = try ProfileSession([read], symbolizer: FileSymbolizer(wantsLines: false))
+    let rows = try TopReport(session, ProfileOptions()).rows
+    #expect(rows.first?.name.contains("Store") == true && rows.first?.flat == 524_288, "\(rows)")
   }
 
   // MARK: What the tools write

@@ -1,4 +1,5 @@
 import Foundation
+import Profile
 import Testing
 
 @testable import Reports
@@ -109,6 +110,34 @@ struct HTMLReportTests {
     #expect(running.contains("Leaks cannot be judged"))
     let healthy = HTMLChecker(try HTMLReport().render(ReportFixtures.healthy)).text
     #expect(healthy.contains("None: a pointer leads to every") && !healthy.contains("Over time"))
+  }
+
+  /// A heap profile as the page's tree: in use, runtime folded, callers above callees, sizes that add up.
+  @Test func aProfileIsATree() throws {
+    var builder = ProfileBuilder(sampleTypes: Profile.heapSampleTypes)
+    builder.profile.defaultSampleType = "inuse_space"
+    builder.profile.dropFrames = RuntimeFunctions.dropFrames
+    builder.profile.periodType = .init("space", "bytes")
+    builder.profile.period = 524_288
+    func place(_ address: UInt64, _ name: String) -> Int {
+      let function = builder.function(name: name, systemName: name)
+      return builder.location(address: address, lines: [.init(function: function, number: 1)])
+    }
+    let main = place(1, "main")
+    let load = place(2, "load")
+    let swift = place(3, "swift_allocObject")
+    builder.add(stack: [swift, load, main], values: [9, 9000, 3, 3000])
+    builder.add(stack: [swift, place(4, "drop"), main], values: [50, 50_000, 0, 0])
+    builder.add(stack: [main], values: [1, 1000, 1, 1000])
+    let tree = try ReportModel.Tree(builder.profile)
+    #expect(tree.unit == "bytes" && tree.root.name == "in use" && tree.root.value == 4000)
+    #expect(tree.root.note == "estimated from one sample in 512.0 KiB")
+    #expect(tree.root.children.map(\.name) == ["main"] && tree.root.children[0].value == 4000)
+    #expect(tree.root.children[0].children.map(\.name) == ["load"] && tree.root.children[0].children[0].value == 3000)
+    #expect(tree.root.children[0].children[0].children.isEmpty)
+    let all = try ReportModel.Tree(builder.profile, sampleType: "alloc_objects")
+    #expect(all.unit == "objects" && all.root.name == "allocated" && all.root.value == 60)
+    #expect(throws: ProfileError.self) { try ReportModel.Tree(builder.profile, sampleType: "nope") }
   }
 
   /// Folding keeps every size and takes the smallest parts first.

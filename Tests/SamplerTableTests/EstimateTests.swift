@@ -88,7 +88,7 @@ import Testing
 
   @Test func errorBarsAreOfTheSamplingDesign() {
     // A block of R - 1 bytes at interval R is taken with the chance 1 - 1/e.
-    let block = SamplerTable.Block(address: 8, size: 999, time: 0, interval: 1000, site: 2, thread: 1)
+    let block = SamplerTable.Block(address: 8, size: 999, time: 0, interval: 1000, site: 2, thread: 1, task: 0)
     #expect(abs(1 / block.weight - 0.632_120_558) < 1e-8)
   }
 }

@@ -19,7 +19,7 @@ import Testing
     typealias B = TableLayout.Block
     let read: [String: Int] = [
       "header": H.size, "module": M.size, "thread": TableLayout.Thread.size, "growth": TableLayout.Growth.size,
-      "point": P.size, "site": S.size, "block": B.recordSize,
+      "task_name": TableLayout.TaskName.size, "point": P.size, "site": S.size, "block": B.recordSize,
       "header.version": H.version, "header.table_size": H.tableSize, "header.state": H.state, "header.pid": H.pid,
       "header.interval": H.interval, "header.start_nanoseconds": H.startNanoseconds,
       "header.start_realtime": H.startRealtime, "header.last_nanoseconds": H.lastNanoseconds,
@@ -33,7 +33,10 @@ import Testing
       "header.lost_modules": H.lostModules, "header.interrupted": H.interrupted, "header.thinnings": H.thinnings,
       "header.stale_blocks": H.staleBlocks, "header.module_changes": H.moduleChanges,
       "header.slow_stacks": H.slowStacks, "header.async_stacks": H.asyncStacks, "header.flags": H.flags,
-      "header.exit_status": H.exitStatus, "header.program": H.program,
+      "header.exit_status": H.exitStatus, "header.program": H.program, "header.task_names": H.taskNames,
+      "header.task_names_used": H.taskNamesUsed, "header.lost_task_names": H.lostTaskNames,
+      "task_name.hash": TableLayout.TaskName.hash, "task_name.state": TableLayout.TaskName.state,
+      "task_name.length": TableLayout.TaskName.length, "task_name.name": TableLayout.TaskName.name,
       "module.start": M.start, "module.end": M.end, "module.bias": M.bias, "module.text_start": M.textStart,
       "module.text_end": M.textEnd, "module.text_offset": M.textOffset, "module.loaded": M.loaded,
       "module.unloaded": M.unloaded, "module.build_id_size": M.buildIDSize, "module.flags": M.flags,
@@ -48,13 +51,14 @@ import Testing
       "point.samples": P.samples, "point.live_blocks": P.liveBlocks, "point.interval": P.interval,
       "point.threads": P.threads, "point.swap": P.swap, "point.anonymous": P.anonymous,
       "site.hash": S.hash, "site.state": S.state, "site.frames": S.frames, "site.depth": S.depth,
-      "site.async_from": S.asyncFrom, "site.flags": S.flags, "site.thread": S.thread, "site.begun": S.begun,
+      "site.async_from": S.asyncFrom, "site.task": S.task, "site.flags": S.flags, "site.thread": S.thread,
+      "site.begun": S.begun,
       "site.ended": S.ended, "site.allocated_count": S.allocatedCount, "site.allocated_bytes": S.allocatedBytes,
       "site.count_variance": S.countVariance, "site.bytes_variance": S.bytesVariance, "site.freed_count": S.freedCount,
       "site.freed_bytes": S.freedBytes, "site.freed_age": S.freedAge, "site.samples": S.samples,
       "site.freed_samples": S.freedSamples, "site.ages": S.ages,
       "block.time": B.time, "block.size": B.size, "block.interval": B.interval, "block.site": B.site,
-      "block.thread": B.thread,
+      "block.thread": B.thread, "block.task": B.task,
     ]
     for (name, offset) in written { #expect(read[name] == offset, "\(name) is at \(offset)") }
     #expect(written.count == read.count)
@@ -112,6 +116,32 @@ import Testing
       _ = table.churn()
     }
     #expect(rounds >= 60)
+  }
+
+  /// What a writer that died in the middle leaves: a site that was begun and not ended, one without its stack, a block that is being written.
+  @Test func halfWrittenRecordsAreCountedAndLeftOut() throws {
+    let run = try SamplerRun(interval: 1, tableSize: 1 << 20)
+    _ = try run.run(try KnownProgram.path(), ["totals", "1"])
+    var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: run.table)))
+    let reader = try TableReader(TableSource(bytes: bytes))
+    let whole = try reader.read()
+    func put(_ value: UInt64, _ at: Int) {
+      withUnsafeBytes(of: value.littleEndian) { for (index, byte) in $0.enumerated() { bytes[at + index] = byte } }
+    }
+    let site = try #require(whole.sites.last)
+    let record = reader.areas.sites.offset + site.index * TableLayout.Site.size
+    put(bytes.word(record + TableLayout.Site.begun) + 1, record + TableLayout.Site.begun)
+    let other = try #require(whole.sites.dropLast().last)
+    let second = reader.areas.sites.offset + other.index * TableLayout.Site.size
+    for index in 0..<4 { bytes[second + TableLayout.Site.state + index] = 0 }
+    let place = try #require(
+      (0..<reader.areas.blockKeys.count).first { bytes.word(reader.areas.blockKeys.offset + $0 * 8) >> 11 != 0 })
+    put(TableLayout.Block.writing << TableLayout.Block.generationBits, reader.areas.blockKeys.offset + place * 8)
+    let half = try TableReader(TableSource(bytes: bytes)).read()
+    #expect(half.damage.unfinishedSites == 1 && half.damage.unfinishedBlocks == 1, "\(half.damage)")
+    #expect(half.sites.count == whole.sites.count && half.blocks.count == whole.blocks.count - 1)
+    #expect(half.site(at: other.index)?.addresses.isEmpty == true)
+    #expect(half.site(at: site.index)?.samples == site.samples)
   }
 
   @Test func whatIsNoTableIsRefused() throws {

@@ -74,7 +74,8 @@ import Testing
         #expect(table.module(containing: frame.address) != nil)
       }
     }
-    #expect(table.header.flags.contains(.asyncExact) || table.header.flags.contains(.asyncByModule))
+    // The toolchain's runtime has its symbols.
+    #expect(table.header.flags.contains(.asyncExact))
   }
 
   @Test func programsWithoutFramePointersAreSaidAndUnwound() throws {
@@ -85,5 +86,29 @@ import Testing
     #expect(table.header.flags.contains(.noFramePointers))
     let unwound = table.sites.filter(\.isFromUnwinder).reduce(0) { $0 + $1.samples }
     #expect(Double(unwound) > 0.9 * Double(table.header.samples))
+  }
+
+  /// With the runtime in the executable itself: where async functions begin is known by its symbol table, and without one nothing is guessed.
+  @Test func theStaticRuntimeIsKnownByItsSymbols() throws {
+    let flags = ["-O", "-parse-as-library", "-static-stdlib", "-Xcc", "-fno-omit-frame-pointer"]
+    func table(strip: Bool) throws -> (SamplerTable, output: String) {
+      let program = try TestProgram.path("sampler/tasknames.swift", .swift(flags), strip: strip)
+      let run = try SamplerRun(interval: 1)
+      let running = try RunningProgram(program, environment: run.environment)
+      defer { running.stop() }
+      return (try run.read(), running.output)
+    }
+    let (known, output) = try table(strip: false)
+    #expect(known.header.flags.isSuperset(of: [.asyncExact, .taskNames]))
+    let inTask = known.sites.filter(\.isInTask)
+    let all = inTask.reduce(0) { $0 + $1.samples }
+    let withCallers = inTask.filter { $0.asyncFrom < $0.addresses.count }.reduce(0) { $0 + $1.samples }
+    // The runtime's own allocations when a task begins have no callers yet; the program does little else.
+    #expect(Double(withCallers) / Double(all) >= 0.9, "\(withCallers) of \(all)")
+    let (bare, same) = try table(strip: true)
+    #expect(same == output)
+    #expect(bare.header.samples > 100 && bare.damage.isEmpty)
+    #expect(!bare.header.flags.contains(.asyncExact) && !bare.header.flags.contains(.asyncByModule))
+    #expect(bare.sites.allSatisfy { $0.asyncFrom == $0.addresses.count })
   }
 }

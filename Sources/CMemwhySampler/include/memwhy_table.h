@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define MEMWHY_TABLE_MAGIC UINT64_C(0x31656c6261546d4d)  // "MmTable1"
-#define MEMWHY_TABLE_VERSION 1u
+#define MEMWHY_TABLE_VERSION 2u
 #define MEMWHY_TABLE_DEFAULT_SIZE (UINT64_C(16) << 20)
 #define MEMWHY_TABLE_LEAST_SIZE (UINT64_C(1) << 20)
 #define MEMWHY_TABLE_LARGEST_SIZE (UINT64_C(1) << 30)
@@ -17,6 +17,8 @@
 #define MEMWHY_MODULE_PATH 408u
 #define MEMWHY_THREADS 2048u
 #define MEMWHY_THREAD_NAME 16u
+#define MEMWHY_TASK_NAMES 1024u
+#define MEMWHY_TASK_NAME 48u
 #define MEMWHY_GROWTHS 256u
 #define MEMWHY_POINTS 1024u
 #define MEMWHY_AGE_CLASSES 6u
@@ -73,6 +75,9 @@ struct memwhy_header {
   uint64_t flags;            // MEMWHY_FLAG_…
   uint64_t exit_status;      // written by `memwhy run`: the wait status + 1, 0 while it runs
   char program[256];         // path of the executable
+  struct memwhy_area task_names;
+  uint64_t task_names_used;
+  uint64_t lost_task_names;  // samples of named tasks whose name found no room
 };
 
 enum memwhy_flag {
@@ -81,6 +86,7 @@ enum memwhy_flag {
   MEMWHY_FLAG_ASYNC_EXACT = 1 << 2,        // the frame under which async functions run is known exactly
   MEMWHY_FLAG_ASYNC_MODULE = 1 << 3,       // only by its module
   MEMWHY_FLAG_NOT_CALLED = 1 << 4,         // the program brings its own malloc: nothing can be sampled
+  MEMWHY_FLAG_TASK_NAMES = 1 << 5,         // the layout of the runtime's tasks is known: names are read
 };
 
 struct memwhy_module {
@@ -107,6 +113,14 @@ struct memwhy_thread {
   uint32_t reserved;
   char name[MEMWHY_THREAD_NAME];  // written by `memwhy run`
   uint64_t first;  // sample, when
+};
+
+/// A name that was given to tasks. Found by its hash; index 0 stays free and stands for none.
+struct memwhy_task_name {
+  uint64_t hash;   // 0: free
+  uint32_t state;  // 0 claimed, 1 whole
+  uint32_t length;
+  char name[MEMWHY_TASK_NAME];  // its beginning, where it is longer
 };
 
 /// The heap became larger by a step; `sequence` is index + 1 once the record is whole.
@@ -143,10 +157,11 @@ struct memwhy_site {
   uint64_t hash;  // 0: free
   uint32_t state; // 0 claimed, 1 whole
   uint32_t frames;  // index of its first frame
-  uint16_t depth;
-  uint16_t async_from;  // frames from here on are resume functions, not return addresses; depth where there are none
-  uint16_t flags;       // MEMWHY_SITE_FLAG_…
-  uint16_t thread;      // index of the only thread seen here; MEMWHY_SEVERAL_THREADS
+  uint8_t depth;
+  uint8_t async_from;  // frames from here on are resume functions, not return addresses; depth where there are none
+  uint16_t task;       // index of the only task name seen here; MEMWHY_SEVERAL
+  uint16_t flags;      // MEMWHY_SITE_FLAG_…
+  uint16_t thread;     // index of the only thread seen here; MEMWHY_SEVERAL
   uint64_t begun, ended;  // updates begun and ended: equal while nobody writes
   uint64_t allocated_count, allocated_bytes, count_variance, bytes_variance;
   uint64_t freed_count, freed_bytes, freed_age;  // age: nanoseconds times weight
@@ -154,7 +169,7 @@ struct memwhy_site {
   uint32_t ages[MEMWHY_AGE_CLASSES];  // freed samples by age: below 10 ms, 100 ms, 1 s, 10 s, 100 s, above
 };
 
-#define MEMWHY_SEVERAL_THREADS 0xffffu
+#define MEMWHY_SEVERAL 0xffffu
 
 enum memwhy_site_flag {
   MEMWHY_SITE_FLAG_CUT = 1 << 0,       // deeper than what is kept
@@ -170,7 +185,7 @@ struct memwhy_block {
   uint64_t interval;  // that it was sampled at, or was thinned to since
   uint32_t site;
   uint16_t thread;
-  uint16_t reserved;
+  uint16_t task;  // index of the task's name, 0 for none
 };
 
 #define MEMWHY_KEY_GENERATION_BITS 11
@@ -179,6 +194,7 @@ struct memwhy_block {
 _Static_assert(sizeof(struct memwhy_header) <= 1024, "the header has its own KiB");
 _Static_assert(sizeof(struct memwhy_module) == 512, "documented size");
 _Static_assert(sizeof(struct memwhy_thread) == 32, "documented size");
+_Static_assert(sizeof(struct memwhy_task_name) == 64, "documented size");
 _Static_assert(sizeof(struct memwhy_growth) == 64, "documented size");
 _Static_assert(sizeof(struct memwhy_point) == 128, "documented size");
 _Static_assert(sizeof(struct memwhy_site) == 128, "documented size");

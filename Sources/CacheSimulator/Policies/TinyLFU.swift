@@ -9,7 +9,7 @@ struct TinyLFU<Setting: TinyLFUSetting>: SimulatedPolicy {
 
   private final class Core {
     var policy: EvictionPolicy
-    init(_ policy: EvictionPolicy) { self.policy = policy }
+    init(_ policy: consuming EvictionPolicy) { self.policy = policy }
     deinit { policy.deallocate() }
   }
 
@@ -54,7 +54,7 @@ enum OnePercent: TinyLFUSetting {
   static var configuration: EvictionPolicy.Configuration {
     var configuration = EvictionPolicy.Configuration()
     configuration.isAdaptive = false
-    configuration.windowShare = 0.01
+    configuration.regime = .window(0.01)
     return configuration
   }
 }
@@ -65,7 +65,7 @@ enum TwentyPercent: TinyLFUSetting {
   static var configuration: EvictionPolicy.Configuration {
     var configuration = EvictionPolicy.Configuration()
     configuration.isAdaptive = false
-    configuration.windowShare = 0.2
+    configuration.regime = .window(0.2)
     return configuration
   }
 }

@@ -26,15 +26,21 @@ struct HolderTreeBuilder {
 
   private static let unlabelled = UInt32.max
 
-  fileprivate struct Group {
+  /// Blocks of one type that hang on their parent by one field.
+  struct Group {
     /// Preorder numbers.
     var members: [UInt32] = []
     var retained: UInt64 = 0
     var label: UInt32
   }
 
-  /// The roots and what several of them share, largest first.
-  mutating func build() throws -> (roots: [Holder], otherCount: Int, otherBytes: UInt64) {
+  struct GroupKey: Hashable {
+    var type: UInt64
+    var label: UInt32
+  }
+
+  /// The roots, and the blocks to which several of them lead by type.
+  func tops() -> (roots: [UInt32], shared: [GroupKey: Group]) {
     let tree = holders.tree
     var roots: [UInt32] = []
     var shared: [GroupKey: Group] = [:]
@@ -47,6 +53,13 @@ struct HolderTreeBuilder {
           .add(vertex, tree)
       }
     }
+    return (roots, shared)
+  }
+
+  /// The roots and what several of them share, largest first.
+  mutating func build() throws -> (roots: [Holder], otherCount: Int, otherBytes: UInt64) {
+    let tree = holders.tree
+    let (roots, shared) = tops()
     var result: [Holder] = []
     var otherCount = 0
     var otherBytes: UInt64 = 0
@@ -92,11 +105,6 @@ struct HolderTreeBuilder {
     return bytes.sorted { ($0.value, $1.key) > ($1.value, $0.key) }.prefix(3).map(\.key)
   }
 
-  private struct GroupKey: Hashable {
-    var type: UInt64
-    var label: UInt32
-  }
-
   private mutating func holder(
     _ key: GroupKey, _ group: Group, field: String, above: [UInt64]
   ) throws -> Holder {
@@ -114,21 +122,7 @@ struct HolderTreeBuilder {
     _ members: [UInt32], type: UInt64?, into holder: inout Holder, above: [UInt64]
   ) throws {
     let tree = holders.tree
-    let blockCount = holders.graph.blockCount
-    var all = members
-    var direct: [UInt32] = []
-    var position = 0
-    while position < all.count {
-      let vertex = Int(all[position])
-      position += 1
-      tree.forEachChild(of: vertex) { child in
-        if let type, holders.typeKey(tree.node(child)) == type {
-          all.append(UInt32(child))
-        } else {
-          direct.append(UInt32(child))
-        }
-      }
-    }
+    let (all, direct) = spread(members, type: type)
     if type != nil {
       holder.count = all.count
       for vertex in all { holder.ownBytes += holders.references.heap.blocks.size(tree.node(Int(vertex))) }
@@ -143,12 +137,7 @@ struct HolderTreeBuilder {
       }
     }
     guard !direct.isEmpty else { return }
-    if type != nil { try label(all) }
-    var groups: [GroupKey: Group] = [:]
-    for vertex in direct {
-      let key = GroupKey(type: holders.typeKey(tree.node(Int(vertex))), label: labels[Int(vertex)])
-      groups[key, default: Group(label: labels[Int(vertex)])].add(Int(vertex), tree)
-    }
+    let groups = try groups(direct, below: type == nil ? [] : all)
     let isDeepest = above.count >= Self.deepest
     for (key, group) in groups.sorted(by: {
       ($0.value.retained, $1.key.type, $1.key.label) > ($1.value.retained, $0.key.type, $0.key.label)
@@ -158,13 +147,48 @@ struct HolderTreeBuilder {
         holder.otherBytes += group.retained
         continue
       }
-      var field = ""
-      let parent = tree.node(Int(tree.dominators.immediate[Int(group.members[0])]))
-      if group.label != Self.unlabelled, parent < blockCount {
-        field = holders.labels.text(parent, EdgeLabel(raw: group.label))
-      }
-      holder.children.append(try self.holder(key, group, field: field, above: above))
+      holder.children.append(try self.holder(key, group, field: field(of: group), above: above))
     }
+  }
+
+  /// `members` with the blocks of their own type below them, and what hangs directly on these.
+  func spread(_ members: [UInt32], type: UInt64?) -> (all: [UInt32], direct: [UInt32]) {
+    let tree = holders.tree
+    var all = members
+    var direct: [UInt32] = []
+    var position = 0
+    while position < all.count {
+      let vertex = Int(all[position])
+      position += 1
+      tree.forEachChild(of: vertex) { child in
+        if let type, holders.typeKey(tree.node(child)) == type {
+          all.append(UInt32(child))
+        } else {
+          direct.append(UInt32(child))
+        }
+      }
+    }
+    return (all, direct)
+  }
+
+  /// `direct` by type and by the field of `parents`, which are empty for a root, that leads there.
+  mutating func groups(
+    _ direct: [UInt32], below parents: [UInt32]
+  ) throws(MemoryError) -> [GroupKey: Group] {
+    if !parents.isEmpty { try label(parents) }
+    var groups: [GroupKey: Group] = [:]
+    for vertex in direct {
+      let key = GroupKey(type: holders.typeKey(holders.tree.node(Int(vertex))), label: labels[Int(vertex)])
+      groups[key, default: Group(label: labels[Int(vertex)])].add(Int(vertex), holders.tree)
+    }
+    return groups
+  }
+
+  /// The field that leads to a group; empty where it has no name.
+  func field(of group: Group) -> String {
+    let parent = holders.tree.node(Int(holders.tree.dominators.immediate[Int(group.members[0])]))
+    guard group.label != Self.unlabelled, parent < holders.graph.blockCount else { return "" }
+    return holders.labels.text(parent, EdgeLabel(raw: group.label))
   }
 
   private func allocatedIn(_ blocks: [UInt32]) -> [AllocatedIn]? {
@@ -204,7 +228,7 @@ struct HolderTreeBuilder {
 }
 
 extension HolderTreeBuilder.Group {
-  fileprivate mutating func add(_ vertex: Int, _ tree: DominatorTree) {
+  mutating func add(_ vertex: Int, _ tree: DominatorTree) {
     members.append(UInt32(vertex))
     retained += tree.retained[vertex]
   }

@@ -15,6 +15,10 @@ struct LocalCacheReader {
   /// Of one cache; today's have at most 256.
   private static let mostShards: UInt64 = 4096
   private static let largestShard: UInt64 = 1 << 20
+  /// Of one cache, and what lies where in them.
+  private static let mostCells: UInt64 = 4096
+  private static let cellStride: UInt64 = 128
+  private static let cellHits = 16, cellMisses = 24
 
   /// What is known after reading.
   struct Found: Sendable {
@@ -127,8 +131,23 @@ struct LocalCacheReader {
         sums[index] &+= min(value, 1 << 50)
       }
     }
+    try addCells(of: block, hits: &sums[0], misses: &sums[1])
     return Counters(
       hits: sums[0], misses: sums[1], insertions: sums[2], evictions: sums[3], expired: sums[4], entries: sums[5])
+  }
+
+  /// Look-ups that readers counted in cells of their own; older caches have none.
+  private func addCells(of block: [UInt8], hits: inout UInt64, misses: inout UInt64) throws(MemoryError) {
+    let start = block.word(176)
+    let count = UInt64(block.half(184))
+    guard start != 0, start & 7 == 0, count <= Self.mostCells,
+      !start.addingReportingOverflow(count * Self.cellStride).overflow
+    else { return }
+    for cell in 0..<count {
+      guard let bytes = try bytes(start + cell * Self.cellStride, 32) else { return }
+      hits &+= min(bytes.word(Self.cellHits), 1 << 50)
+      misses &+= min(bytes.word(Self.cellMisses), 1 << 50)
+    }
   }
 
   private func published(_ block: [UInt8]) -> LocalCacheSummary.Published? {
@@ -167,7 +186,7 @@ struct LocalCacheReader {
 
   private static func advice(_ raw: UInt32) -> LocalCacheSummary.Advice {
     let known: [LocalCacheSummary.Advice] = [
-      .tooEarly, .keep, .remove, .shrink, .enlarge, .shareAcrossProcesses,
+      .tooEarly, .keep, .remove, .shrink, .enlarge, .shareAcrossProcesses, .shareValues,
     ]
     return raw < UInt32(known.count) ? known[Int(raw)] : .unknown
   }

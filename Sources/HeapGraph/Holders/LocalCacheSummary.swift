@@ -7,7 +7,7 @@ public struct LocalCacheSummary: Sendable, Hashable, Codable {
 
   /// What the cache advises of itself.
   public enum Advice: String, Sendable, Hashable, Codable {
-    case tooEarly, keep, remove, shrink, enlarge, shareAcrossProcesses
+    case tooEarly, keep, remove, shrink, enlarge, shareAcrossProcesses, shareValues
     /// A later version's, unknown here.
     case unknown
   }

@@ -1,5 +1,4 @@
 @_spi(Reflection) import Swift
-import Synchronization
 
 /// Bytes on the heap of any value, found by walking it along its type.
 ///
@@ -42,8 +41,8 @@ final class TypePlan: @unchecked Sendable {
     let type: ObjectIdentifier
     let isInstance: Bool
   }
-  private static let lock = Mutex(())
-  private static let cache = Mutex<[Key: TypePlan]>([:])
+  private static let lock = Guarded(())
+  private static let cache = Guarded<[Key: TypePlan]>([:])
 
   /// The plan for values of a type as they are stored.
   static func of(_ type: Any.Type) -> TypePlan {

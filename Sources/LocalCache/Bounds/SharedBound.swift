@@ -8,7 +8,7 @@ final class SharedBound: Sendable {
   /// Bytes, entries or weight in one unit of the policy.
   let unit: UInt64
   /// Guards changes of shares.
-  let transfers = Mutex(())
+  let transfers = Guarded(())
   private let current: Atomic<UInt64>
 
   /// In units.
@@ -65,10 +65,9 @@ extension LocalCache {
       while have < need, other != index {
         let source = shard(at: other)
         let given = locked(source) { source in
-          let policy = source.pointee.policy
-          let available = policy.maximum - min(policy.maximum, policy.pinnedWeight)
-          let given = min(available, need - have)
-          source.pointee.setMaximum(policy.maximum - given, &all)
+          let maximum = source.pointee.policy.maximum
+          let given = min(maximum - min(maximum, source.pointee.policy.pinnedWeight), need - have)
+          source.pointee.setMaximum(maximum - given, &all)
           return given
         }
         locked(target) { $0.pointee.setMaximum($0.pointee.policy.maximum + given, &all) }
@@ -91,10 +90,10 @@ extension LocalCache {
       for index in 0...shardMask {
         let fair = SharedBound.share(bound.maximum, of: index, shardMask + 1)
         locked(shard(at: index)) { shard in
-          let policy = shard.pointee.policy
-          if policy.maximum < fair { missing.append((index, fair - policy.maximum)) }
-          if policy.maximum > fair, policy.weight <= fair {
-            spare += policy.maximum - fair
+          let maximum = shard.pointee.policy.maximum
+          if maximum < fair { missing.append((index, fair - maximum)) }
+          if maximum > fair, shard.pointee.policy.weight <= fair {
+            spare += maximum - fair
             shard.pointee.setMaximum(fair, &all)
           }
         }

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// How bytes are counted, with a limit in bytes.
 ///
 /// Every value is walked by its type: the storage of strings, arrays, sets and dictionaries, the objects that fields refer to, and what those
@@ -30,7 +28,7 @@ public struct CacheSizing: Sendable {
 /// ```
 /// The data has to live as long as the baseline is used.
 public final class SizeBaseline: Sendable {
-  private let addresses = Mutex<Set<UInt>>([])
+  private let addresses = Guarded<Set<UInt>>([])
 
   /// Nothing is shared yet.
   public init() {}
@@ -51,7 +49,7 @@ final class SizeEstimator<Key, Value>: Sendable {
   /// Neither keys nor values refer to anything, so there is nothing to measure.
   let isTrivial: Bool
   private let sizing: CacheSizing
-  private let running = Mutex(RunningMean())
+  private let running = Guarded(RunningMean())
 
   init(sizing: CacheSizing) {
     isTrivial = _isPOD(Key.self) && _isPOD(Value.self)

@@ -6,7 +6,7 @@
 struct ShardExpiry {
   @usableFromInline let isActive: Bool
   /// Lifetimes in ticks; 0 for none.
-  private let afterWrite: UInt32
+  @usableFromInline let afterWrite: UInt32
   @usableFromInline let afterAccess: UInt32
   /// Share of the lifetime by which an entry may end earlier.
   private let jitter: Double
@@ -41,20 +41,9 @@ struct ShardExpiry {
     deadline != CacheTime.never && relative(now) >= deadline
   }
 
-  /// A hit: moves the end where entries live on by being used.
+  /// When an entry ends that was used now.
   @inlinable @inline(__always)
-  func access<Key, Value>(_ id: UInt32, now: UInt64, table: EntryTable<Key, Value>) {
-    guard afterAccess != 0, let lifetime = table.lifetime(id) else { return }
-    prolong(table.written(id).pointee, &lifetime.pointee.deadline, now)
-  }
-
-  @usableFromInline
-  func prolong(_ written: UInt32, _ deadline: inout UInt32, _ now: UInt64) {
-    guard deadline & Self.fixedBit == 0 else { return }
-    deadline = combined(now: relative(now), written: written)
-  }
-
-  private func combined(now: UInt32, written: UInt32) -> UInt32 {
+  func combined(now: UInt32, written: UInt32) -> UInt32 {
     var end = UInt64(UInt32.max)
     if afterAccess != 0 { end = min(end, UInt64(now) + UInt64(afterAccess)) }
     if afterWrite != 0 { end = min(end, UInt64(written) + UInt64(afterWrite)) }

@@ -7,7 +7,7 @@ import Synchronization
 @usableFromInline
 final class Sweeper: Sendable {
   private let running = Atomic<Bool>(false)
-  private let task = Mutex<Task<Void, Never>?>(nil)
+  private let task = Guarded<Task<Void, Never>?>(nil)
 
   var isRunning: Bool { running.load(ordering: .relaxed) }
 

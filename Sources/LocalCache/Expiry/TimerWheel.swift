@@ -8,7 +8,8 @@ struct TimerWheel {
   private static let slots: UInt64 = 64
   /// Widths of a slot, as powers of two of a tick: 1 s, 69 s, 73 min for ticks of 2^20 ns.
   private static let shifts: [UInt64] = [10, 16, 22]
-  private static let headBit: UInt32 = 1 << 31
+  /// Marks a list's number where the identifier of an entry would stand.
+  private static let headBit: UInt32 = PolicyNode.identifierLimit
 
   private var heads: [UInt32]
   /// Ticks up to which everything has been looked at.
@@ -36,27 +37,31 @@ struct TimerWheel {
   mutating func schedule<Key, Value>(
     _ id: UInt32, deadline: UInt64, in table: EntryTable<Key, Value>
   ) {
-    guard let links = table.lifetime(id) else { return }
     let slot = slot(deadline)
     let first = heads[slot]
-    links.pointee.previous = Self.headBit | UInt32(slot)
-    links.pointee.next = first
-    if first != 0 { table.lifetime(first)?.pointee.previous = id }
+    table.setTimerLinks(id, .init(previous: Self.headBit | UInt32(slot), next: first))
+    if first != 0 { setPrevious(of: first, to: id, in: table) }
     heads[slot] = id
     count += 1
   }
 
+  private func setPrevious<Key, Value>(
+    of id: UInt32, to previous: UInt32, in table: EntryTable<Key, Value>
+  ) {
+    table.setTimerLinks(id, .init(previous: previous, next: table.timerLinks(id).next))
+  }
+
   mutating func cancel<Key, Value>(_ id: UInt32, in table: EntryTable<Key, Value>) {
-    guard let links = table.lifetime(id), links.pointee.previous != 0 else { return }
-    let (previous, next) = (links.pointee.previous, links.pointee.next)
-    if previous & Self.headBit != 0 {
-      heads[Int(previous & ~Self.headBit)] = next
+    let links = table.timerLinks(id)
+    guard links.previous != 0 else { return }
+    if links.previous & Self.headBit != 0 {
+      heads[Int(links.previous & ~Self.headBit)] = links.next
     } else {
-      table.lifetime(previous)?.pointee.next = next
+      let before = table.timerLinks(links.previous)
+      table.setTimerLinks(links.previous, .init(previous: before.previous, next: links.next))
     }
-    if next != 0 { table.lifetime(next)?.pointee.previous = previous }
-    links.pointee.previous = 0
-    links.pointee.next = 0
+    if links.next != 0 { setPrevious(of: links.next, to: links.previous, in: table) }
+    table.setTimerLinks(id, .init(previous: 0, next: 0))
     count -= 1
   }
 
@@ -91,11 +96,11 @@ struct TimerWheel {
   ) {
     var id = heads[slot]
     heads[slot] = 0
-    while id != 0, let links = table.lifetime(id) {
+    while id != 0 {
       due.append(id)
-      id = links.pointee.next
-      links.pointee.previous = 0
-      links.pointee.next = 0
+      let next = table.timerLinks(id).next
+      table.setTimerLinks(id, .init(previous: 0, next: 0))
+      id = next
       count -= 1
     }
   }

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// Loads in flight: at most one for each key, shared by all who ask.
 ///
 /// The load runs in a task of its own, so that the cancellation of one who waits does not touch the others. It is cancelled when nobody waits
@@ -29,7 +27,7 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
   private let cache: String
   private let settings: CacheLoading
-  private let state = Mutex(State())
+  private let state = Guarded(State())
 
   init(cache: String, settings: CacheLoading) {
     self.cache = cache

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// Where the list of all caches of the process begins: a symbol that a reader outside finds by name, or in the data segment by its magic number.
 /// docs/local-cache-layout.md is the contract.
 public struct LocalCacheAnchor: Sendable {
@@ -19,10 +17,10 @@ final class CacheBlock: @unchecked Sendable {
   static let size = 320
   /// "LCACHE01" in memory.
   static let magic: UInt64 = 0x3130_4548_4341_434C
-  private static let list = Mutex(())
+  private static let list = Guarded(())
   private let memory: UnsafeMutableRawPointer
   /// One publication after the other: an older one that takes longer must not overwrite parts of a newer one.
-  let publication = Mutex(())
+  let publication = Guarded(())
 
   /// Offsets of the fields in bytes; see docs/local-cache-layout.md.
   enum Field {
@@ -34,7 +32,7 @@ final class CacheBlock: @unchecked Sendable {
     static let hitsOffset = 144, missesOffset = 148, insertionsOffset = 152, evictedOffset = 156,
       expiredOffset = 160
     static let entriesOffset = 164
-    static let lookups = 168
+    static let lookups = 168, cells = 176, cellCount = 184
     static let nameLength = 188, name = 192, nameCapacity = 128
   }
 
@@ -113,6 +111,8 @@ extension LocalCache {
       withUnsafePointer(to: &first.pointee.counters.expired) { offset($0) }, Field.expiredOffset)
     block.store(
       withUnsafePointer(to: &first.pointee.index.count) { offset($0) }, Field.entriesOffset)
+    block.store(UInt(bitPattern: cells.base), Field.cells)
+    block.store(UInt32(cells.count), Field.cellCount)
     block.store(UInt32(sizer.limitUnit.rawValue), Field.unit)
     block.store(UInt64(limit.amount), Field.limit)
   }

@@ -1,54 +1,58 @@
-/// Which entry goes when there is no room: adaptive W-TinyLFU over lazily ordered segments.
+import Synchronization
+
+/// Which entry goes when there is no room: the regime that suits the traffic, over lazily ordered segments.
 ///
-/// New entries pass through a small window ordered by recency. What falls out of it competes with the victim of the main part: the one that
-/// was asked for more often lately stays (Einziger, Friedman, Manes, "TinyLFU", 2017). The main part is a segmented LRU: entries that were hit
-/// are protected. The size of the window follows the traffic (`ShadowCaches`).
+/// New entries come into the window, or the small queue; what earns it stays in the main part. How it is earned depends on the `Regime`:
+/// W-TinyLFU with windows of several sizes, of which the largest is LRU, or S3-FIFO. Miniatures of the cache say which hits most (`ShadowCaches`).
 ///
 /// The policy knows neither keys nor values nor locks. Its owner reports hits by `recordHit`, calls `nextVictim` until there is room, and
-/// removes what it names. Every operation takes constant time on average.
+/// removes what it names. Every operation takes constant time on average. Not copyable: it is part of a shard, and a copy for each call would be
+/// dear.
 @usableFromInline
-package struct EvictionPolicy {
+package struct EvictionPolicy: ~Copyable {
   @usableFromInline var pool: NodePool
   /// Stamp and hit in one word: what a hit adds to and stores in a node.
   @usableFromInline var stampWord: UInt32 = 0
   @usableFromInline package var hits: UInt64 = 0
   @usableFromInline package var misses: UInt64 = 0
 
-  private var sketch: FrequencySketch
-  private var window: RecencyQueue
-  private var probation: RecencyQueue
-  private var protected: RecencyQueue
+  var sketch: FrequencySketch
+  var ghosts: GhostTable
+  var window: RecencyQueue
+  var probation: RecencyQueue
+  var protected: RecencyQueue
   private var shadows: ShadowCaches?
   /// Entries of a full cache that the shadows were made for.
   private var shadowedEntries = 0
-  /// Hashes of sampled accesses that the shadows have not seen yet. Full, it takes no more: the next insertion empties it.
-  @usableFromInline let ring: UnsafeMutablePointer<UInt32>
-  @usableFromInline var ringCount: UInt32 = 0
+  /// Hashes of sampled accesses that the shadows have not seen yet.
+  @usableFromInline let ring: SampleRing
   /// Hashes below this are sampled.
   @usableFromInline var sampleThreshold: UInt32 = 0
-  private var configuration: Configuration
+  let configuration: Configuration
 
   /// Greatest total weight.
   @usableFromInline package private(set) var maximum: UInt64
-  package private(set) var pinnedWeight: UInt64 = 0
-  package private(set) var pinnedCount: Int = 0
-  private var windowShare: Double
-  private var windowMaximum: UInt64 = 0
-  private var protectedMaximum: UInt64 = 0
+  package internal(set) var pinnedWeight: UInt64 = 0
+  package internal(set) var pinnedCount: Int = 0
+  package private(set) var regime: Regime
+  var windowMaximum: UInt64 = 0
+  var protectedMaximum: UInt64 = 0
 
   private var insertions: UInt64 = 0
   private var fittedEntries = 0
-  private var agedAt: UInt64 = 0
+  /// Accesses that went into the sketch since it aged.
+  var counted: UInt64 = 0
 
   package struct Configuration: Sendable {
-    /// Share of the cache that the window has at first.
-    package var windowShare = 0.2
+    /// How it decides at first.
+    package var regime = Regime.window(0.2)
+    /// Whether the traffic chooses the regime.
     package var isAdaptive = true
     /// Whether newcomers have to be more popular than the victim.
     package var hasAdmission = true
     /// Share of the main part for entries that were hit.
     package var protectedShare = 0.8
-    /// Accesses after which the sketch ages, in cache sizes.
+    /// Counted accesses after which the sketch ages, in cache sizes.
     package var samplePeriod: UInt64 = 10
     package init() {}
   }
@@ -65,13 +69,14 @@ package struct EvictionPolicy {
   init(maximum: UInt64, configuration: Configuration, stride: Int, alignment: Int) {
     pool = NodePool(stride: stride, alignment: alignment)
     sketch = FrequencySketch(entries: 64)
-    ring = .allocate(capacity: Int(ShadowCaches.ringCapacity))
+    ghosts = GhostTable(entries: 64)
+    ring = SampleRing()
     window = RecencyQueue(base: 0, pool: pool)
     probation = RecencyQueue(base: RecencyQueue.epochs, pool: pool)
     protected = RecencyQueue(base: RecencyQueue.epochs * 2, pool: pool)
     self.maximum = maximum
     self.configuration = configuration
-    windowShare = configuration.windowShare
+    regime = configuration.regime
     resizeSegments()
   }
 
@@ -79,6 +84,7 @@ package struct EvictionPolicy {
   package func deallocate() {
     pool.deallocate()
     sketch.deallocate()
+    ghosts.deallocate()
     ring.deallocate()
     shadows?.deallocate()
   }
@@ -86,13 +92,12 @@ package struct EvictionPolicy {
   package var weight: UInt64 { window.weight + probation.weight + protected.weight + pinnedWeight }
   package var count: Int { window.count + probation.count + protected.count + pinnedCount }
   /// Share of the cache that new entries may fill, now.
-  package var currentWindowShare: Double { windowShare }
+  package var currentWindowShare: Double { regime.windowShare }
 
-  private var stamp: UInt32 { stampWord >> 8 }
+  var stamp: UInt32 { stampWord >> 8 }
 
   private mutating func resizeSegments() {
-    let share = min(max(windowShare, 0), 1)
-    windowMaximum = min(maximum, max(1, UInt64(Double(maximum) * share)))
+    windowMaximum = min(maximum, max(1, UInt64(Double(maximum) * regime.windowShare)))
     protectedMaximum = UInt64(Double(maximum - windowMaximum) * configuration.protectedShare)
   }
 
@@ -108,18 +113,19 @@ package struct EvictionPolicy {
   @inlinable @inline(__always)
   package mutating func recordHit(_ id: UInt32) {
     hits &+= 1
-    let node = pool.entry(id)
-    let seen = node.pointee.access & 255
-    node.pointee.access = stampWord | (seen < 15 ? seen &+ 1 : 15)
-    let hash = node.pointee.hash
-    if hash < sampleThreshold { sample(hash) }
+    noteHit(id, hash: pool.entry(id).pointee.hash)
   }
 
+  /// The same without counting. Threads that read together may call this at the same time: a hit may get lost, and a popular entry is not
+  /// written at all as long as nothing new comes in.
   @inlinable @inline(__always)
-  mutating func sample(_ hash: UInt32) {
-    guard ringCount < ShadowCaches.ringCapacity else { return }
-    ring[Int(ringCount)] = hash
-    ringCount &+= 1
+  func noteHit(_ id: UInt32, hash: UInt32) {
+    let access = pool.sharedAccess(id)
+    let old = access.pointee.load(ordering: .relaxed)
+    let seen = old & 255
+    let new = stampWord | (seen < 15 ? seen &+ 1 : 15)
+    if new != old { access.pointee.store(new, ordering: .relaxed) }
+    if hash < sampleThreshold { ring.add(hash) }
   }
 
   /// A look-up that found nothing.
@@ -144,7 +150,7 @@ package struct EvictionPolicy {
   }
 
   @usableFromInline
-  package func hasRoom(for weight: UInt64) -> Bool { self.weight + weight <= maximum }
+  package func hasRoom(for weight: UInt64) -> Bool { self.weight + weight <= maximum && pool.hasRoom }
 
   /// A new entry. There has to be room: see `nextVictim`. Returns its identifier.
   @usableFromInline
@@ -152,21 +158,25 @@ package struct EvictionPolicy {
     let id = pool.allocate()
     let node = pool[id]
     node.pointee.hash = hash
-    node.pointee.weightAndSegment = 0
+    node.pointee.weightAndSegment = PolicyNode.usedBit
     node.pointee.setWeight(weight)
     sketch.add(hash)
-    if hash < sampleThreshold { sample(hash) }
+    if hash < sampleThreshold { ring.add(hash) }
     tick()
     node.pointee.access = stampWord
     if pinned {
       pinnedWeight += node.pointee.weight
       pinnedCount += 1
+    } else if regime == .queues, ghosts.remove(hash) {
+      node.pointee.segment = .protected
+      protected.append(id, stamp: stamp, pool: pool)
     } else {
       node.pointee.segment = .window
       window.append(id, stamp: stamp, pool: pool)
-      // In steady state there is nothing to do here; when the window has become smaller it gives way in small steps.
+      // In steady state there is nothing to do here; when the window has become smaller, or the cache is nearly full for the first time, it gives
+      // way in small steps.
       var moves = 0
-      while window.weight > windowMaximum, window.count > 1, moves < 16,
+      while regime != .queues, isNearlyFull, window.weight > windowMaximum, window.count > 1, moves < 16,
         let oldest = lruFront(of: .window)
       {
         move(oldest, to: .probation, stamp: stamp)
@@ -175,6 +185,9 @@ package struct EvictionPolicy {
     }
     return id
   }
+
+  /// Whether less than an eighth is free: a cache that never fills need not sort its entries.
+  private var isNearlyFull: Bool { weight >= maximum - maximum / 8 }
 
   /// Takes an entry out; its identifier may be used again.
   @usableFromInline
@@ -232,150 +245,56 @@ package struct EvictionPolicy {
     }
   }
 
-  // MARK: Victims
-
-  /// The entry to remove so that one of this weight fits, or nil if it fits, or if there is nothing that may go.
-  @usableFromInline
-  package mutating func nextVictim(for incoming: UInt64) -> UInt32? {
-    guard weight + incoming > maximum else { return nil }
-    if window.count > 0,
-      window.weight + incoming > windowMaximum || probation.count + protected.count == 0
-    {
-      guard let candidate = lruFront(of: .window) else { return mainVictim() }
-      guard let victim = mainVictim() else { return candidate }
-      if admits(candidate, over: victim) {
-        move(candidate, to: .probation, stamp: stamp)
-        return victim
-      }
-      return candidate
-    }
-    return mainVictim() ?? lruFront(of: .window)
-  }
-
-  private func admits(_ candidate: UInt32, over victim: UInt32) -> Bool {
-    guard configuration.hasAdmission else { return true }
-    let newcomer = sketch.estimate(pool[candidate].pointee.hash)
-    let resident = sketch.estimate(pool[victim].pointee.hash)
-    return newcomer > resident
-  }
-
-  /// The least recently used entry of a segment: lists are put in order as far as needed.
-  private mutating func lruFront(of segment: Segment) -> UInt32? {
-    while let id = front(of: segment) {
-      let access = pool[id].pointee.access
-      guard access & 255 != 0 else { return id }
-      flushHits(id)
-      guard isLaterThanFront(access >> 8, of: segment) else { return id }
-      move(id, to: segment, stamp: access >> 8)
-    }
-    return nil
-  }
-
-  /// The victim of the main part. Entries of probation that were hit since are protected first.
-  private mutating func mainVictim() -> UInt32? {
-    while let id = probation.front(pool: pool) {
-      let access = pool[id].pointee.access
-      guard access & 255 != 0 else { return id }
-      flushHits(id)
-      move(id, to: .protected, stamp: access >> 8)
-      while protected.weight > protectedMaximum, protected.count > 1,
-        let demoted = lruFront(of: .protected)
-      {
-        move(demoted, to: .probation, stamp: stamp)
-      }
-    }
-    return lruFront(of: .protected)
-  }
-
-  /// What the entry's hits were goes to the sketch.
-  private mutating func flushHits(_ id: UInt32) {
-    let node = pool[id]
-    sketch.add(node.pointee.hash, times: node.pointee.hits)
-    node.pointee.access &= ~255
-  }
-
-  private mutating func front(of segment: Segment) -> UInt32? {
-    switch segment {
-    case .window: window.front(pool: pool)
-    case .probation: probation.front(pool: pool)
-    case .protected: protected.front(pool: pool)
-    case .none: nil
-    }
-  }
-
-  private func isLaterThanFront(_ stamp: UInt32, of segment: Segment) -> Bool {
-    switch segment {
-    case .window: window.isLaterThanFront(stamp)
-    case .probation: probation.isLaterThanFront(stamp)
-    case .protected: protected.isLaterThanFront(stamp)
-    case .none: false
-    }
-  }
-
-  private mutating func unlink(_ id: UInt32) {
-    switch pool[id].pointee.segment {
-    case .none:
-      pinnedWeight -= pool[id].pointee.weight
-      pinnedCount -= 1
-    case .window: window.unlink(id, pool: pool)
-    case .probation: probation.unlink(id, pool: pool)
-    case .protected: protected.unlink(id, pool: pool)
-    }
-  }
-
-  private mutating func move(_ id: UInt32, to segment: Segment, stamp: UInt32) {
-    unlink(id)
-    pool[id].pointee.segment = segment
-    switch segment {
-    case .none: break
-    case .window: window.append(id, stamp: stamp, pool: pool)
-    case .probation: probation.append(id, stamp: stamp, pool: pool)
-    case .protected: protected.append(id, stamp: stamp, pool: pool)
-    }
-  }
-
   // MARK: Time
 
   /// One insertion: time goes on, and now and then the sketch ages and the window is reconsidered.
   private mutating func tick() {
     insertions &+= 1
+    counted &+= 1
     stampWord = UInt32(truncatingIfNeeded: insertions) << 8
     window.advance(to: stamp, pool: pool)
     probation.advance(to: stamp, pool: pool)
     protected.advance(to: stamp, pool: pool)
     let entries = count
     if entries > fittedEntries + fittedEntries / 4 + 4 { fit(entries: entries) }
-    let accesses = hits &+ misses
-    if accesses &- agedAt >= UInt64(max(entries, 16)) * configuration.samplePeriod {
-      agedAt = accesses
+    if counted >= UInt64(max(entries, 16)) * configuration.samplePeriod {
+      counted = 0
       sketch.age()
     }
-    if ringCount > 0 { feedShadows() }
+    if !ring.isEmpty { feedShadows() }
   }
 
-  /// Makes the shadows when the cache is half full, and anew when it holds far more or fewer entries than they were made for.
+  /// Makes the shadows when the cache begins to fill, and anew when it holds far more or fewer entries than they were made for.
   private mutating func fitShadows() {
-    guard configuration.isAdaptive, weight > maximum / 2 else { return }
+    guard configuration.isAdaptive, weight > maximum / 8 else { return }
     let full = Int(min(Double(count) * Double(maximum) / Double(max(weight, 1)), 1e12))
     guard full > shadowedEntries + shadowedEntries / 2 || full < shadowedEntries / 2 else { return }
     shadowedEntries = full
     shadows?.deallocate()
     // A model is searched from end to end, so its size is also what an access costs; a large cache has enough traffic to pay for more.
-    let capacity = max(16, min(full / 8, 128), min(full / 128, 512))
-    shadows = ShadowCaches(capacity: capacity, share: windowShare)
+    let capacity = min(max(64, min(full / 8, 128), min(full / 128, 1024)), max(full, 8))
+    var models = ShadowCaches(capacity: capacity, regime: regime)
     let share = min(Double(capacity) / Double(max(full, 1)), 1)
     sampleThreshold = UInt32(min(Double(UInt32.max) * share, Double(UInt32.max)))
-    ringCount = 0
+    ring.removeAll()
+    // What is there already, in its order.
+    for queue in [probation, protected, window] {
+      queue.visit(pool: pool) { id in
+        let hash = pool.entry(id).pointee.hash
+        if hash < sampleThreshold { models.seed(hash) }
+      }
+    }
+    shadows = models
   }
 
   private mutating func feedShadows() {
-    var share: Double?
-    for index in 0..<Int(ringCount) {
-      if let choice = shadows?.access(ring[index]) { share = choice }
+    var choice: Regime?
+    for index in 0..<ring.count {
+      if let better = shadows?.access(ring[index]) { choice = better }
     }
-    ringCount = 0
-    if let share, share != windowShare {
-      windowShare = share
+    ring.removeAll()
+    if let choice, choice != regime {
+      regime = choice
       resizeSegments()
       fitQueues()
     }
@@ -383,7 +302,9 @@ package struct EvictionPolicy {
 
   private mutating func fit(entries: Int) {
     fittedEntries = entries
-    sketch.reserve(entries: entries)
+    // Few entries see many keys pass: a sketch for them alone would be full of those.
+    sketch.reserve(entries: max(entries, min(entries * 8, 512)))
+    ghosts.reserve(entries: entries)
     fitQueues()
     fitShadows()
   }

@@ -10,8 +10,8 @@ package struct FrequencySketch {
   var wordCount: Int { Int(blocks) * 8 }
 
   static let maximumCount: UInt32 = 15
-  /// A block of 128 counters serves this many entries: 5.3 to 6.7 bytes an entry.
-  private static let entriesPerBlock = 12
+  /// A block of 128 counters serves this many entries: 4 to 5 bytes an entry.
+  private static let entriesPerBlock = 16
 
   init(entries: Int) {
     blocks = UInt32(max(1, min(entries, 1 << 30) / Self.entriesPerBlock))
@@ -56,14 +56,24 @@ package struct FrequencySketch {
 
   /// Counts `times` accesses.
   mutating func add(_ hash: UInt32, times: UInt32 = 1) {
-    let target = min(estimate(hash) + times, Self.maximumCount)
     let spread = Self.spread(hash)
     let block = block(hash)
-    for row in 0..<4 {
-      let (word, shift) = Self.position(spread, row)
-      let current = UInt32(truncatingIfNeeded: block[word] >> shift) & 15
-      if current < target { block[word] += UInt64(target - current) << shift }
+    let places = (
+      Self.position(spread, 0), Self.position(spread, 1), Self.position(spread, 2), Self.position(spread, 3)
+    )
+    func count(_ place: (word: Int, shift: UInt64)) -> UInt32 {
+      UInt32(truncatingIfNeeded: block[place.word] &>> place.shift) & 15
     }
+    let counts = (count(places.0), count(places.1), count(places.2), count(places.3))
+    let smallest = min(min(counts.0, counts.1), min(counts.2, counts.3))
+    let target = min(smallest &+ times, Self.maximumCount)
+    func raise(_ place: (word: Int, shift: UInt64), from count: UInt32) {
+      if count < target { block[place.word] &+= UInt64(target &- count) &<< place.shift }
+    }
+    raise(places.0, from: counts.0)
+    raise(places.1, from: counts.1)
+    raise(places.2, from: counts.2)
+    raise(places.3, from: counts.3)
   }
 
   /// Halves every counter: what was popular long ago must not stay for ever. Linear in the size of the sketch.

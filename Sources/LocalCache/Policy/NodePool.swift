@@ -1,29 +1,65 @@
-/// The policy's view of one entry: 20 bytes, linked into the list of its segment.
+import Synchronization
+
+/// The policy's view of one entry: 24 bytes, linked into the list of its segment.
 ///
 /// Keys and values are elsewhere: the policy works on hashes and weights alone, so that a simulator can drive it without a store.
 @usableFromInline
 package struct PolicyNode {
   /// Upper half of the key's seeded hash: rebuilds the index without hashing again, and feeds the frequency sketch.
   @usableFromInline var hash: UInt32
-  @usableFromInline var previous: UInt32
-  @usableFromInline var next: UInt32
-  /// 28 bits of weight, 4 bits of flags (the segment).
-  @usableFromInline var weightAndSegment: UInt32
   /// 24 bits: the epoch of the last access. 8 bits: hits since the policy last looked.
   @usableFromInline var access: UInt32
+  /// 28 bits of weight, 1 bit for a node in use, 3 bits for the segment.
+  @usableFromInline var weightAndSegment: UInt32
+  /// Not the policy's: when the entry was written.
+  @usableFromInline var written: UInt32 = 0
+  /// 24 bits each for the neighbours in the list, 16 bits that are not the policy's: see `EntryTable.timerLinks`.
+  private var links: UInt64
 
+  init(hash: UInt32, previous: UInt32, next: UInt32, weightAndSegment: UInt32, access: UInt32) {
+    self.hash = hash
+    self.access = access
+    self.weightAndSegment = weightAndSegment
+    links = UInt64(previous) | UInt64(next) << 24
+  }
+
+  /// Identifiers are smaller than this.
+  static let identifierLimit: UInt32 = 1 << 23
+  private static let linkMask: UInt64 = 1 << 24 - 1
+
+  var previous: UInt32 {
+    get { UInt32(truncatingIfNeeded: links & Self.linkMask) }
+    set { links = links & ~Self.linkMask | UInt64(newValue) }
+  }
+
+  var next: UInt32 {
+    get { UInt32(truncatingIfNeeded: links >> 24 & Self.linkMask) }
+    set { links = links & ~(Self.linkMask << 24) | UInt64(newValue) << 24 }
+  }
+
+  /// 16 bits for the pool's user.
+  var spare: UInt16 {
+    get { UInt16(truncatingIfNeeded: links >> 48) }
+    set { links = links & (1 << 48 - 1) | UInt64(newValue) << 48 }
+  }
+
+  /// Where `access` lies; the fields before it are 32-bit numbers.
+  @usableFromInline static let accessOffset = 4
   @usableFromInline static let maximumWeight: UInt64 = (1 << 28) - 1
 
   var weight: UInt64 { UInt64(weightAndSegment >> 4) }
 
   var segment: Segment {
-    get { Segment(rawValue: UInt8(truncatingIfNeeded: weightAndSegment & 15)) ?? .none }
-    set { weightAndSegment = weightAndSegment & ~15 | UInt32(newValue.rawValue) }
+    get { Segment(rawValue: UInt8(truncatingIfNeeded: weightAndSegment & 7)) ?? .none }
+    set { weightAndSegment = weightAndSegment & ~7 | UInt32(newValue.rawValue) }
   }
 
   mutating func setWeight(_ weight: UInt64) {
     weightAndSegment = UInt32(min(weight, Self.maximumWeight)) << 4 | weightAndSegment & 15
   }
+
+  static let usedBit: UInt32 = 8
+  var isInUse: Bool { weightAndSegment & Self.usedBit != 0 }
 
   var hits: UInt32 { access & 255 }
   var accessEpoch: UInt32 { access >> 8 }
@@ -94,6 +130,16 @@ struct NodePool {
       .assumingMemoryBound(to: PolicyNode.self)
   }
 
+  /// The word of an entry that readers write together: see `PolicyNode.access`.
+  @inlinable @inline(__always)
+  func sharedAccess(_ id: UInt32) -> UnsafeMutablePointer<Atomic<UInt32>> {
+    let slot = chunks[Int(id &>> Self.chunkShift)] + Int(id & (Self.chunkSize &- 1)) &* stride
+    return (slot + PolicyNode.accessOffset).assumingMemoryBound(to: Atomic<UInt32>.self)
+  }
+
+  /// Whether there are identifiers left.
+  var hasRoom: Bool { free != 0 || highWater < PolicyNode.identifierLimit }
+
   mutating func allocate() -> UInt32 {
     if free != 0 {
       let id = free
@@ -104,6 +150,14 @@ struct NodePool {
     if Int(id >> Self.chunkShift) == chunkCount { addChunk() }
     highWater += 1
     return id
+  }
+
+  /// All entries, in the order of their memory.
+  func visitInUse(_ body: (UInt32, UInt32) -> Void) {
+    for id in Self.reserved..<max(highWater, Self.reserved) {
+      let node = entry(id)
+      if node.pointee.isInUse { body(id, node.pointee.hash) }
+    }
   }
 
   mutating func release(_ id: UInt32) {

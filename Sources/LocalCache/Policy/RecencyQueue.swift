@@ -137,6 +137,19 @@ package struct RecencyQueue {
     }
   }
 
+  /// All entries, oldest first.
+  func visit(pool: NodePool, _ body: (UInt32) -> Void) {
+    guard count > 0 else { return }
+    for step in 0..<Self.epochs {
+      let headID = head(oldest &+ step)
+      var id = pool[headID].pointee.next
+      while id != headID {
+        body(id)
+        id = pool[id].pointee.next
+      }
+    }
+  }
+
   /// Whether an access at `stamp` is later than what stands at the front now.
   func isLaterThanFront(_ stamp: UInt32) -> Bool { difference(stamp >> shift, oldest) > 0 }
 }

@@ -11,14 +11,14 @@ final class AccessObserver: Sendable {
   @usableFromInline let threshold: Atomic<UInt32>
   private let isOn: Bool
   let distinctKeys = HyperLogLog()
-  private let log: Mutex<AccessLog>
+  private let log: Guarded<AccessLog>
 
   /// `entries` is how many may be expected: decides how many keys are sampled until that is known.
   init(isOn: Bool, entries: Int) {
     self.isOn = isOn
     entryEstimate = Atomic(entries)
     threshold = Atomic(isOn ? AccessLog.threshold(entries: entries) : 0)
-    log = Mutex(AccessLog())
+    log = Guarded(AccessLog())
   }
 
   @inlinable @inline(__always)
@@ -62,7 +62,7 @@ final class AccessObserver: Sendable {
   }
 
   /// Called after every few thousand notes, under locks of the cache.
-  let onTurn = Mutex<(@Sendable () -> Void)?>(nil)
+  let onTurn = Guarded<(@Sendable () -> Void)?>(nil)
 
   /// Entries in the cache, as of the last look: decides how many keys to sample.
   let entryEstimate: Atomic<Int>

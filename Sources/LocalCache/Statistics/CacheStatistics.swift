@@ -83,6 +83,7 @@ extension LocalCache {
   /// Counters and contents as of now. Takes every shard's lock for a moment, one after the other.
   public var statistics: CacheStatistics {
     var result = CacheStatistics()
+    (result.hits, result.misses) = cells.counts
     for index in 0...shardMask {
       locked(shard(at: index)) { shard in
         result.hits += shard.pointee.policy.hits

@@ -14,6 +14,8 @@ public struct CacheVerdict: Sendable, CustomStringConvertible {
     case enlarge = 4
     /// Each process alone hits too little, all together would hit enough: one cache for all of them, outside the process.
     case shareAcrossProcesses = 5
+    /// Many values are copies of values of other keys: let equal ones be one object.
+    case shareValues = 6
   }
 
   /// What to do.
@@ -34,6 +36,8 @@ public struct CacheVerdict: Sendable, CustomStringConvertible {
   public let largerSize: (size: Int, hitRatio: Double)?
   /// Hit ratio of one cache of unlimited size for eight processes with the same kind of traffic: an extrapolation.
   public let pooledHitRatio: Double
+  /// Share of the values, 0 to 1, that are copies of values of other keys; nil where that cannot be told: values are no `Hashable`, or trivial.
+  public let equalValues: Double?
   /// The reasons, one sentence each.
   public let reasons: [String]
 
@@ -47,6 +51,8 @@ struct VerdictModel {
   var loadTime: Duration?
   /// Exponent with which distinct keys grow with requests, 0 to 1.
   var growthOfKeys: Double
+  /// Share of the values that are copies of others; nil where it is not known.
+  var equalValues: Double?
 
   /// A hit: hash, lock, memory. Measured in docs/performance.md with cold caches.
   static let hitSeconds = 100e-9
@@ -54,6 +60,8 @@ struct VerdictModel {
   static let missSeconds = 150e-9
   static let missSecondsPerByte = 0.7e-9
   private static let fewestRequests: UInt64 = 2000
+  /// From this share of copies on it is worth a change of the program.
+  private static let manyEqualValues = 0.3
 
   func verdict() -> CacheVerdict {
     let hit = statistics.hitRatio
@@ -81,7 +89,7 @@ struct VerdictModel {
       advice: advice, hitRatio: hit, neededHitRatio: needed, repeatRatio: statistics.repeatRatio,
       loadTime: loadTime,
       missOverhead: .nanoseconds(Int64(overhead * 1e9)), smallerSize: smaller, largerSize: growth,
-      pooledHitRatio: pooled,
+      pooledHitRatio: pooled, equalValues: equalValues,
       reasons: reasons(advice, hit, needed, smaller, growth, pooled))
   }
 
@@ -96,6 +104,8 @@ struct VerdictModel {
       if let larger, larger.1 >= threshold { return .enlarge }
       return pooled >= max(threshold, 0.5) ? .shareAcrossProcesses : .remove
     }
+    // First: with its values shared the cache needs less memory for what it holds now.
+    if let equalValues, equalValues >= Self.manyEqualValues { return .shareValues }
     if larger != nil { return .enlarge }
     if let smaller, smaller.0 * 2 <= used { return .shrink }
     return .keep
@@ -136,6 +146,12 @@ struct VerdictModel {
       reasons.append("\(size(smaller.0)) would hit \(percent(smaller.1)).")
     }
     if let larger { reasons.append("\(size(larger.0)) would hit \(percent(larger.1)).") }
+    if let equalValues, equalValues >= Self.manyEqualValues {
+      let bytes = ByteSize(Int(Double(statistics.weight) * equalValues))
+      let saved = statistics.limit.unit == .bytes ? ", up to \(bytes)" : ""
+      reasons.append(
+        "\(percent(equalValues)) of the values are copies of others: sharing equal ones saves as much\(saved).")
+    }
     if advice == .shareAcrossProcesses {
       reasons.append("Eight processes with one cache would hit about \(percent(pooled)).")
     }
@@ -153,7 +169,7 @@ extension LocalCache {
       statistics: statistics,
       curve: MissRatioCurve(
         sample: sample, limit: bound.maximum, unit: bound.unit, hitRatio: statistics.hitRatio),
-      loadTime: loadTime, growthOfKeys: sample.growthOfKeys
+      loadTime: loadTime, growthOfKeys: sample.growthOfKeys, equalValues: equalValues.share
     ).verdict()
   }
 }

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Keys and values: a typed view of the policy's memory.
 ///
 /// One slot holds all of an entry, so that a hit touches one or two cache lines and nothing else: the policy's node, the time of writing, key
@@ -17,12 +19,11 @@ struct EntryTable<Key, Value> {
     }
   }
 
-  /// When an entry ends, in ticks of the cache's time (`CacheTime`), and its neighbours in a list of the timer wheel; 0 where there is none.
+  /// When an entry ends, in ticks of the cache's time (`CacheTime`), and the greater part of its neighbours in a list of the timer wheel.
   @usableFromInline
   struct Lifetime {
     @usableFromInline var deadline: UInt32
-    var previous: UInt32
-    var next: UInt32
+    var links: UInt32
   }
 
   @usableFromInline let chunks: UnsafeMutablePointer<UnsafeMutableRawPointer>
@@ -36,7 +37,7 @@ struct EntryTable<Key, Value> {
     self.hasLifetimes = hasLifetimes
   }
 
-  /// The node takes 20 bytes, the time of writing 4.
+  /// The node takes 24 bytes.
   @inlinable @inline(__always)
   static var recordOffset: Int {
     let alignment = MemoryLayout<Record>.alignment
@@ -67,12 +68,43 @@ struct EntryTable<Key, Value> {
   /// When an entry was written.
   @inlinable @inline(__always)
   func written(_ id: UInt32) -> UnsafeMutablePointer<UInt32> {
-    (slot(id) + 20).assumingMemoryBound(to: UInt32.self)
+    (slot(id) + 12).assumingMemoryBound(to: UInt32.self)
   }
 
   /// Nil where entries cannot expire.
   @inlinable @inline(__always)
   func lifetime(_ id: UInt32) -> UnsafeMutablePointer<Lifetime>? {
     hasLifetimes ? (slot(id) + Self.lifetimeOffset).assumingMemoryBound(to: Lifetime.self) : nil
+  }
+
+  /// The deadline as threads that read together prolong it.
+  @inlinable @inline(__always)
+  func sharedDeadline(_ id: UInt32) -> UnsafeMutablePointer<Atomic<UInt32>>? {
+    hasLifetimes
+      ? (slot(id) + Self.lifetimeOffset).assumingMemoryBound(to: Atomic<UInt32>.self) : nil
+  }
+
+  /// Neighbours of an entry in a list of the timer wheel, 24 bits each; 0 where there is none. They share the space that is left in the
+  /// node and in the lifetime.
+  struct TimerLinks {
+    var previous: UInt32
+    var next: UInt32
+  }
+
+  func timerLinks(_ id: UInt32) -> TimerLinks {
+    let low = lifetime(id)?.pointee.links ?? 0
+    let both = UInt64(node(id).pointee.spare) << 32 | UInt64(low)
+    return TimerLinks(
+      previous: UInt32(both & 0xFF_FFFF), next: UInt32(truncatingIfNeeded: both >> 24 & 0xFF_FFFF))
+  }
+
+  func setTimerLinks(_ id: UInt32, _ links: TimerLinks) {
+    let both = UInt64(links.previous & 0xFF_FFFF) | UInt64(links.next & 0xFF_FFFF) << 24
+    lifetime(id)?.pointee.links = UInt32(truncatingIfNeeded: both)
+    node(id).pointee.spare = UInt16(truncatingIfNeeded: both >> 32)
+  }
+
+  private func node(_ id: UInt32) -> UnsafeMutablePointer<PolicyNode> {
+    slot(id).assumingMemoryBound(to: PolicyNode.self)
   }
 }

@@ -4,8 +4,9 @@
 /// Every method but the lock's own expects the lock to be held.
 @usableFromInline
 struct Shard<Key: Hashable, Value>: ~Copyable {
-  @usableFromInline let lock = ShardLock()
   @usableFromInline var index = SlotIndex()
+  /// Not at the beginning: a change of the shard counts as a write there for the thread sanitizer, and others touch the lock meanwhile.
+  @usableFromInline let lock: ShardLock
   @usableFromInline var policy: EvictionPolicy
   @usableFromInline var expiry: ShardExpiry
   @usableFromInline var counters = ShardCounters()
@@ -14,9 +15,10 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @usableFromInline let reportsRemovals: Bool
 
   init(
-    maximum: UInt64, policy configuration: EvictionPolicy.Configuration, expiry: ShardExpiry,
+    lock: consuming ShardLock, maximum: UInt64, policy configuration: EvictionPolicy.Configuration, expiry: ShardExpiry,
     reportsRemovals: Bool
   ) {
+    self.lock = lock
     policy = EvictionPolicy(
       maximum: maximum, configuration: configuration,
       stride: EntryTable<Key, Value>.stride(hasLifetimes: expiry.isActive),
@@ -28,7 +30,9 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   /// Ends the entries and frees the memory.
   mutating func deallocate() {
-    visitEntries { id in table[id].deinitialize(count: 1) }
+    if !_isPOD(Key.self) || !_isPOD(Value.self) {
+      visitEntries { id in table[id].deinitialize(count: 1) }
+    }
     index.deallocate()
     policy.deallocate()
   }
@@ -79,7 +83,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
       if policy.fits(weight, insteadOf: existing) {
         replace(existing, by: value, weight: weight, &removals)
         if let pinned { policy.setPinned(pinned, existing) }
-        expiry.write(existing, times, table: table, wheel: &wheel)
+        noteWritten(existing, times)
         return .stored
       }
       isPinned = pinned ?? policy.isPinned(existing)
@@ -91,9 +95,18 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     let id = policy.insert(hash: hash, weight: weight, pinned: isPinned)
     table[id].initialize(to: .init(key: key, value: value))
     index.add(id, hash: hash, pool: policy.pool)
-    expiry.write(id, times, table: table, wheel: &wheel)
+    noteWritten(id, times)
     counters.insertions &+= 1
     return .stored
+  }
+
+  @inlinable @inline(__always)
+  mutating func noteWritten(_ id: UInt32, _ times: (now: UInt64, lifetime: UInt32?)) {
+    if expiry.isActive {
+      expiry.write(id, times, table: table, wheel: &wheel)
+    } else {
+      table.written(id).pointee = expiry.relative(times.now)
+    }
   }
 
   @inlinable

@@ -8,29 +8,91 @@ import Synchronization
   import Darwin
 #endif
 
-/// A lock for sections of some ten nanoseconds: one atomic exchange to enter, one plain store to leave.
+/// A lock for sections of some ten nanoseconds, with readers that do not disturb each other.
 ///
-/// `Synchronization.Mutex` pays two exchanges and, on Linux, hands over through the kernel's priority-inheritance queue, which makes two threads
-/// slower than one. Here a waiter spins for a short while, then yields, then sleeps in growing steps, so a holder that lost its processor gets
-/// it back. Nothing that can block happens under the lock but `withValue`'s closure.
+/// Exclusively: one atomic exchange to enter, one plain store to leave. A waiter spins for a short while, then yields, then sleeps in growing
+/// steps, so a holder that lost its processor gets it back.
+///
+/// Together: after some reads a shard becomes open to readers, who then only mark a `ReaderCell` of their own. Who wants it exclusively closes
+/// it first and waits until no cell is marked with it (BRAVO, see there). Closing costs a look at every cell, which the reads before it pay for;
+/// a shard that is written often is closed most of the time.
 @usableFromInline
 struct ShardLock: ~Copyable {
   @usableFromInline let state = Atomic<UInt32>(0)
-  /// The thread that runs a `withValue` closure, or 0: finds a closure that calls its own cache, which would wait for itself for ever.
+  /// 1 while readers may enter together.
+  @usableFromInline let isOpen = Atomic<UInt32>(0)
+  /// Exclusive reads since the shard was closed, and how many of them open it. The former only under the lock.
+  @usableFromInline let reads = Atomic<UInt32>(0)
+  @usableFromInline let readsToOpen: UInt32
+  /// The thread that runs a `withValue` closure exclusively, or 0: finds a closure that calls its own cache, which would wait for itself for ever.
   @usableFromInline let borrower = Atomic<UInt>(0)
+  @usableFromInline let cells: ReaderCells
+  /// What marks a cell; not 0.
+  @usableFromInline let tag: UInt
 
-  @usableFromInline init() {}
+  /// - Parameter opens: whether readers may ever enter together.
+  init(cells: ReaderCells, tag: UInt, opens: Bool) {
+    self.cells = cells
+    self.tag = tag
+    readsToOpen = opens ? UInt32(cells.count * 4) : .max
+  }
+
+  // MARK: Together
+
+  /// Begins to read together with others. Nil if that is not possible now. The caller leaves by the cell.
+  @inlinable @inline(__always)
+  func enter() -> UnsafeMutablePointer<ReaderCell>? {
+    guard isOpen.load(ordering: .relaxed) != 0 else { return nil }
+    let cell = cells[cells.own]
+    guard
+      cell.pointee.owner.compareExchange(
+        expected: 0, desired: tag, ordering: .sequentiallyConsistent
+      ).exchanged
+    else { return nil }
+    // Either this load sees that the shard was closed, or whoever closes it sees the cell.
+    if isOpen.load(ordering: .sequentiallyConsistent) != 0 { return cell }
+    cell.pointee.leave()
+    return nil
+  }
+
+  // MARK: Exclusively
 
   @inlinable @inline(__always)
   func lock() {
     if !state.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged {
       lockSlowly()
     }
+    if isOpen.load(ordering: .relaxed) != 0 { close() }
   }
 
   @inlinable @inline(__always)
   func unlock() {
     state.store(0, ordering: .releasing)
+  }
+
+  /// The same after a read: some of these open the shard.
+  @inlinable @inline(__always)
+  func unlockAfterReading() {
+    let count = reads.load(ordering: .relaxed) &+ 1
+    reads.store(count, ordering: .relaxed)
+    if count == readsToOpen { isOpen.store(1, ordering: .releasing) }
+    state.store(0, ordering: .releasing)
+  }
+
+  /// Lets no more readers in and waits for those that are inside.
+  @usableFromInline @inline(never)
+  func close() {
+    reads.store(0, ordering: .relaxed)
+    isOpen.store(0, ordering: .sequentiallyConsistent)
+    for index in 0..<cells.count {
+      var rounds: UInt32 = 0
+      while cells[index].pointee.owner.load(ordering: .sequentiallyConsistent) == tag {
+        rounds += 1
+        if rounds < 64 { continue }
+        checkNotMine(cells[index].pointee.borrower.load(ordering: .relaxed))
+        pause(rounds)
+      }
+    }
   }
 
   @usableFromInline @inline(never)
@@ -45,29 +107,23 @@ struct ShardLock: ~Copyable {
       }
       rounds += 1
       if rounds < 64 { continue }
-      let borrowing = borrower.load(ordering: .relaxed)
-      precondition(
-        borrowing == 0 || borrowing != Self.currentThread,
-        "LocalCache: the closure of withValue uses the same cache; take what it needs out of the closure first"
-      )
-      if rounds < 96 {
-        sched_yield()
-      } else {
-        usleep(rounds < 128 ? 20 : 200)
-      }
+      checkNotMine(borrower.load(ordering: .relaxed))
+      pause(rounds)
     }
   }
 
-  /// Around a closure of the caller.
-  @inlinable
-  func beginBorrow() { borrower.store(Self.currentThread, ordering: .relaxed) }
+  private func pause(_ rounds: UInt32) {
+    if rounds < 96 {
+      sched_yield()
+    } else {
+      usleep(rounds < 128 ? 20 : 200)
+    }
+  }
 
-  @inlinable
-  func endBorrow() { borrower.store(0, ordering: .relaxed) }
-
-  @usableFromInline
-  static var currentThread: UInt {
-    let thread = pthread_self()
-    return withUnsafeBytes(of: thread) { $0.loadUnaligned(as: UInt.self) }
+  private func checkNotMine(_ borrower: UInt) {
+    precondition(
+      borrower == 0 || borrower != ThisThread.number,
+      "LocalCache: the closure of withValue uses the same cache; take what it needs out of the closure first"
+    )
   }
 }

@@ -58,8 +58,8 @@ struct SlotIndex {
   /// Adds an entry's identifier, with a larger table if need be.
   @usableFromInline
   mutating func add(_ id: UInt32, hash: UInt32, pool: NodePool) {
-    if needsGrowth(for: id) { grow(pool: pool) }
-    insert(id, hash: hash)
+    // The new one is among the pool's nodes already.
+    if needsGrowth(for: id) { grow(pool: pool) } else { insert(id, hash: hash) }
   }
 
   /// Adds an identifier that is not there yet.
@@ -114,18 +114,14 @@ struct SlotIndex {
   }
 
   private mutating func rebuild(capacity larger: UInt32, pool: NodePool) {
-    let idMask = (1 as UInt32) &<< idBits &- 1
     let old = slots
-    let oldCapacity = capacity
     capacity = larger
     idBits = Self.bits(for: larger)
     slots = .allocate(capacity: Int(larger))
     slots.initialize(repeating: 0, count: Int(larger))
     count = 0
-    for place in 0..<Int(oldCapacity) where old[place] != 0 {
-      let id = old[place] & idMask
-      insert(id, hash: pool.entry(id).pointee.hash)
-    }
+    // In the order of the nodes, which are many; the index is small.
+    pool.visitInUse { id, hash in insert(id, hash: hash) }
     old.deallocate()
   }
 

@@ -15,6 +15,9 @@ enum HoldersPipeline {
     _ request: AnalysisRequest, progress: Progress,
     _ question: (HeapHolders, ProcessImage, any SymbolSource, inout HoldersAnswer) throws -> Void
   ) throws(CLIError) -> HoldersAnswer {
+    let allocations =
+      request.verb == "retained"
+      ? SampledAllocations(of: request.target, debugDirectories: request.debugDirectories, progress: progress) : nil
     progress.update("taking an image")
     let start = Clocks.monotonic
     let source = try ImageSource.open(request, progress: progress)
@@ -24,11 +27,9 @@ enum HoldersPipeline {
     let symbols = ImageSymbols(source.image, debugDirectories: request.debugDirectories)
     let times = PhaseTimes()
     do {
-      let allocations =
-        request.verb == "retained"
-        ? SampledAllocations.read(source.image, before: start, debugDirectories: request.debugDirectories) : nil
-      let holders = try HeapInspection.holders(source.image, symbols: symbols, allocations: allocations) {
-        phase, share in
+      let holders = try HeapInspection.holders(
+        source.image, symbols: symbols, allocations: allocations?.stacks(before: start)
+      ) { phase, share in
         times.enter(phase.rawValue)
         progress.update(phase.rawValue, share)
       }
@@ -45,7 +46,7 @@ enum HoldersPipeline {
     } catch let error as HoldersError {
       switch error {
       case .notMarked: throw CLIError.notPermitted("\(error)")
-      case .noSuchType, .noBlock: throw CLIError.noInput("\(error)")
+      case .noSuchType, .noBlock, .noSuchHolder, .severalHolders: throw CLIError.noInput("\(error)")
       }
     } catch { throw source.explain(error) }
   }

@@ -54,6 +54,10 @@ struct Pipeline: Analyzer {
     _ request: AnalysisRequest, _ progress: Progress, _ depth: Depth, wasGivenUp: inout Bool
   ) throws(CLIError) -> (report: ReportModel, facts: HeapFacts) {
     var clock = PhaseClock()
+    let allocations =
+      request.verb == "heap"
+      ? nil : SampledAllocations(of: request.target, debugDirectories: request.debugDirectories, progress: progress)
+    if allocations != nil { clock.finish("allocations") }
     progress.update("taking an image")
     let start = Clocks.monotonic
     let source = try ImageSource.open(request, progress: progress)
@@ -64,9 +68,6 @@ struct Pipeline: Analyzer {
     clock.finish("image")
     progress.update("reading symbols")
     let symbols = ImageSymbols(source.image, debugDirectories: request.debugDirectories)
-    let allocations =
-      request.verb == "heap"
-      ? nil : SampledAllocations.read(source.image, before: start, debugDirectories: request.debugDirectories)
     clock.finish("symbols")
     let analysis: HeapAnalysis
     do {
@@ -74,7 +75,7 @@ struct Pipeline: Analyzer {
         source.image, symbols: symbols,
         options: HeapAnalysis.Options(
           findsLeaks: request.verb != "heap", keepsReferences: depth != .report,
-          allocations: allocations)
+          allocations: allocations?.stacks(before: start))
       ) { phase, share in progress.update(phase.rawValue, share) }
     } catch {
       wasGivenUp = source.wasGivenUp
@@ -123,6 +124,7 @@ struct Pipeline: Analyzer {
     report.holders = held.map { ReportModel.Tree($0) }
     report.localCaches = held?.localCaches
     report.heap.trimmedBytes = facts.books?.trimmed
+    if request.findsHolders { report.profile = allocations?.tree() }
     return (report, facts)
   }
 }

@@ -55,6 +55,13 @@ struct Diagnose: ParsableCommand {
     completion: .file())
   var historyFile: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Show where memory was allocated by this heap profile; of a process under the sampler that is shown anyway.",
+      valueName: "file"),
+    completion: .file())
+  var profile: String?
+
   @Flag(
     help: "Measure what malloc_trim(0) gives back: it is run in the copy of the process, never in the process itself.")
   var tryTrim = false
@@ -75,7 +82,7 @@ struct Diagnose: ParsableCommand {
     if target.isMissing, let historyPath { return try judge(historyPath) }
     let isSingle = once || target.core != nil || target.freeze == .none
     try ReportingVerb.run(
-      "diagnose", target: target, output: output, findings: findings, page: page, triesTrim: tryTrim,
+      "diagnose", target: target, output: output, findings: findings, page: page, profile: profile, triesTrim: tryTrim,
       analyzer: isSingle
         ? Pipeline()
         : WholeAnalyzer(

@@ -12,6 +12,8 @@ struct TopVerb: ParsableCommand {
       Example: memwhy top heap.pb.gz
       Example: memwhy top --base monday.pb.gz --cum --nodecount 20 tuesday.pb.gz
       Example: memwhy top service.0001.heap
+      Example: memwhy top 4711
+      Example: memwhy top --held-by 'cache : [Int64 : Entry]' 4711
       """)
 
   @OptionGroup var source: ProfileSourceOptions

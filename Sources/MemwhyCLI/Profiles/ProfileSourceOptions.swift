@@ -6,8 +6,9 @@ import Profile
 struct ProfileSourceOptions: ParsableArguments {
   @Argument(
     help: ArgumentHelp(
-      "Profiles: pprof's (.pb, .pb.gz), heap profiles of gperftools, jemalloc and heaptrack; several are added up; - is "
-        + "the standard input.", valueName: "file"), completion: .file())
+      "Profiles: pprof's (.pb, .pb.gz), heap profiles of gperftools, jemalloc and heaptrack, a sampler's table, the id of a "
+        + "process under the sampler; several are added up; - is the standard input.", valueName: "file|pid"),
+    completion: .file())
   var files: [String]
 
   @Option(
@@ -44,6 +45,8 @@ struct ProfileSourceOptions: ParsableArguments {
     transform: ByteOption.parse)
   var maxSize = ByteCount(ProfileReader.defaultMaximumSize)
 
+  @OptionGroup var held: HeldByOptions
+
   @Flag(name: .shortAndLong, help: "No progress and no remarks.")
   var quiet = false
 
@@ -55,29 +58,53 @@ struct ProfileSourceOptions: ParsableArguments {
       throw ValidationError("--normalize needs --base or --diff-base")
     }
     if maxSize.bytes == 0 { throw ValidationError("--max-size must be more than 0") }
+    if held.heldBy != nil {
+      if files.count != 1 {
+        throw ValidationError("--held-by looks at one process: give one id, or the file of one table")
+      }
+      if !base.isEmpty || !diffBase.isEmpty {
+        throw ValidationError("--held-by shows what lives now: it has no base to subtract")
+      }
+    }
   }
 
   /// Reads and combines them.
   func load(_ progress: Progress) throws(CLIError) -> ProfileSession {
-    let reader = ProfileReader(maximumSize: Int(clamping: maxSize.bytes))
-    do throws(ProfileError) {
+    let wantsNames = symbolize != .none
+    let input = ProfileInput(
+      reader: ProfileReader(maximumSize: Int(clamping: maxSize.bytes)), debugDirectories: debugDir, root: root,
+      wantsNames: wantsNames, wantsLines: symbolize == .lines)
+    if let holder = held.heldBy, let file = files.first {
+      let (profile, remarks) = try input.live(of: file, heldBy: holder, held, progress: progress)
+      do throws(ProfileError) {
+        var session = try ProfileSession([profile])
+        session.remarks += remarks
+        return session
+      } catch { throw CLIError(error) }
+    }
+    var remarks: [String] = []
+    func read(_ files: [String]) throws(CLIError) -> [Profile] {
       var profiles: [Profile] = []
       for file in files {
         progress.update("reading \(file)")
-        profiles.append(try reader.read(file))
+        let (profile, own) = try input.read(file)
+        profiles.append(profile)
+        remarks += own
       }
-      var bases: [Profile] = []
-      for file in base + diffBase {
-        progress.update("reading \(file)")
-        bases.append(try reader.read(file))
-      }
-      progress.update("combining and naming")
-      let symbolizer =
-        symbolize == .none
-        ? nil : FileSymbolizer(debugDirectories: debugDir, root: root ?? "", wantsLines: symbolize == .lines)
-      return try ProfileSession(
+      return profiles
+    }
+    let profiles = try read(files)
+    let bases = try read(base + diffBase)
+    progress.update("combining and naming")
+    let symbolizer =
+      wantsNames
+      ? FileSymbolizer(debugDirectories: debugDir, root: root ?? "", wantsLines: symbolize == .lines) : nil
+    do throws(ProfileError) {
+      var session = try ProfileSession(
         profiles, bases: bases, base: diffBase.isEmpty ? .subtract : .compare, normalize: normalize,
         symbolizer: symbolizer)
+      session.remarks = remarks + session.remarks
+      return session
     } catch { throw CLIError(error) }
   }
 }

@@ -54,7 +54,9 @@ struct PostmortemReport: Encodable {
     var inUse, allocated: Double
     var samples: UInt64
   }
+}
 
+extension PostmortemReport {
   init(_ sampled: SampledTable, names: StackNames, limit: Int) {
     let table = sampled.table
     let start = table.header.startNanoseconds

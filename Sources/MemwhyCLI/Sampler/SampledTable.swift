@@ -23,8 +23,17 @@ struct SampledTable {
       let reader = try TableReader(source)
       let first = try reader.readHeader()
       isAlive = first.exitStatus == nil && first.state != .exited && Self.isAlive(first.pid, first.program)
-      table = try reader.read(now: isAlive ? Clocks.monotonic : nil)
+      var table = try reader.read(now: isAlive ? Clocks.monotonic : nil)
+      if isAlive { Self.nameThreads(&table) }
+      self.table = table
     } catch { throw CLIError(error) }
+  }
+
+  /// Threads that nobody has named in the table have their names in the process.
+  private static func nameThreads(_ table: inout SamplerTable) {
+    for index in table.threads.indices where table.threads[index].name.isEmpty && table.threads[index].id > 0 {
+      table.threads[index].name = Procfs.name(of: table.header.pid, thread: table.threads[index].id)
+    }
   }
 
   /// The process of this id runs this program: ids are used again.
@@ -41,10 +50,13 @@ struct SampledTable {
   /// With names, and what the reader should know of them.
   func profile(lines: Bool, root: String?, debugDirectories: [String]) -> (profile: Profile, remarks: [String]) {
     var profile = ProfileExport.profile(of: table)
-    // A process may live in another root, with other files of the same names.
-    let place = root ?? (isAlive && source.pid != nil ? "/proc/\(table.header.pid)/root" : "")
-    let symbolizer = FileSymbolizer(debugDirectories: debugDirectories, root: place, wantsLines: lines)
-    let remarks = symbolizer.symbolize(&profile)
+    let remarks = symbolizer(lines: lines, root: root, debugDirectories: debugDirectories).symbolize(&profile)
     return (profile, remarks)
+  }
+
+  /// Names from the files that the process sees: it may live in another root, with other files of the same names.
+  func symbolizer(lines: Bool, root: String?, debugDirectories: [String]) -> FileSymbolizer {
+    let place = root ?? (isAlive && source.pid != nil ? "/proc/\(table.header.pid)/root" : "")
+    return FileSymbolizer(debugDirectories: debugDirectories, root: place, wantsLines: lines)
   }
 }

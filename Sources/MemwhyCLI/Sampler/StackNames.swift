@@ -79,6 +79,11 @@ enum SamplerRemarks {
         "\(header.lostSites) samples are counted without their stack: the table was full; give it more with --table-size"
       )
     }
+    if header.lostTaskNames > 0 {
+      result.append(
+        "\(header.lostTaskNames) samples of named tasks have no task: there are more names than the table keeps; name tasks by what they do"
+      )
+    }
     if !table.damage.isEmpty {
       let count = table.damage.unfinishedSites + table.damage.unfinishedBlocks
       let bad = table.damage.badSites + table.damage.badBlocks + table.damage.badModules

@@ -24,7 +24,7 @@ public struct AllocationSites: Sendable {
     isRuntime = profile.functions.map { drop.matches(Profile.withoutParameters(profile.strings[$0.name])) }
   }
 
-  /// `Store.load(id:) Store.swift:27`; without a known line the function alone. nil where nothing of the stack has a name.
+  /// `Store.load(id:) (Store.swift:27)`; without a known line the function alone. nil where nothing of the stack has a name.
   public func site(ofSample index: Int) -> String? {
     guard index >= 0, index < profile.samples.count else { return nil }
     return frames(index, withRuntime: false).first ?? frames(index, withRuntime: true).first
@@ -39,18 +39,30 @@ public struct AllocationSites: Sendable {
   /// How mangled names of the standard library and of Foundation begin, also where they are specialised in the program's own module.
   private static let libraries = ["$ss", "$sS", "$s10Foundation", "$s20FoundationEssentials"]
 
+  /// Names of what the compiler and the runtime put around a program's functions.
+  private static let wrappers = ["reabstraction thunk", "completeTask", "swift::", "partial apply"]
+
   /// The stack from the program's own innermost function on: `Store.load(id:)`, not `Array.init(repeating:count:)`. All of it where nothing is the
   /// program's.
   public func ownStack(ofSample index: Int) -> [String] {
     guard index >= 0, index < profile.samples.count else { return [] }
     let own = frames(index, withRuntime: false, withLibraries: false)
     var result: [String] = []
-    for frame in own.isEmpty ? frames(index, withRuntime: false) : own {
-      // One function in the source, two in the binary.
-      let isSameInit = result.last.map { frame.replacing("__allocating_init", with: "init") == $0 } ?? false
-      if !isSameInit { result.append(frame) }
+    for frame in own.isEmpty ? frames(index, withRuntime: false) : own
+    where result.isEmpty || !Self.wrappers.contains(where: { frame.hasPrefix($0) }) {
+      // One function in the source, two in the binary: the line of the inner one says more.
+      let isSameInit = result.last.map {
+        Self.name(frame).replacing("__allocating_init", with: "init") == Self.name($0)
+      }
+      if isSameInit != true || !frame.contains("__allocating_init") { result.append(frame) }
     }
     return result
+  }
+
+  /// Without the line.
+  private static func name(_ frame: String) -> Substring {
+    guard frame.hasSuffix(")"), let line = frame.ranges(of: " (").last else { return frame[...] }
+    return frame[..<line.lowerBound]
   }
 
   private func frames(_ index: Int, withRuntime: Bool, withLibraries: Bool = true) -> [String] {
@@ -70,6 +82,6 @@ public struct AllocationSites: Sendable {
     let name = SafeText.line(names.display(profile.strings[function.name]))
     let file = profile.strings[function.file]
     guard !file.isEmpty, line > 0 else { return name }
-    return "\(name) \(SafeText.line(SourcePaths.base(file))):\(line)"
+    return "\(name) (\(SafeText.line(SourcePaths.base(file))):\(line))"
   }
 }

@@ -2,7 +2,7 @@
 enum Glossary: String, CaseIterable {
   case resident, limit, forecast, growthRate, confidence, share, unexplained
   case swiftObjects, nativeBlocks, allocatorFree, allocatorOverhead, stacks, moduleData, files, shared, mappings
-  case retained, ownSize, holder, leak, cycle, lostTask, liveBlock, arena, pause, selfCheck, load, group
+  case retained, ownSize, holder, leak, cycle, lostTask, liveBlock, arena, pause, selfCheck, load, group, inUse
 
   var title: String {
     switch self {
@@ -34,6 +34,7 @@ enum Glossary: String, CaseIterable {
     case .selfCheck: "Self-check"
     case .load: "Load"
     case .group: "Control group"
+    case .inUse: "In use"
     }
   }
 
@@ -75,6 +76,7 @@ enum Glossary: String, CaseIterable {
     case .selfCheck:
       "A number that memwhy counted and that the allocator counts too. All of them equal means that no block was missed."
     case .load: "What the service does: its own counter where one was given, else processor time."
+    case .inUse: "Allocated and not yet freed."
     case .group: "The container's memory: that of all its processes, page cache and kernel memory."
     }
   }

@@ -72,6 +72,7 @@ struct LocalCacheText {
       guard let smaller = published.smallerSize else { return "shrink it" }
       return "shrink it to \(size(smaller, unit)), which keeps 97 % of the hits"
     case .enlarge: return "enlarge it, more memory brings more hits"
+    case .shareValues: return "let equal values of different keys be one object; many are copies"
     case .shareAcrossProcesses: return "one cache for all processes, outside of them; each alone hits too little"
     case .unknown: return "one that this version does not know"
     }

@@ -144,6 +144,7 @@ extension ReportModel {
     model.growth = growth
     model.time = time
     model.holders = holders
+    model.localCaches = localCaches
     model.profile = profile
     return model
   }

@@ -5,7 +5,10 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stddef.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -237,6 +240,36 @@ static void strict(void) {
   syscall(SYS_exit, 0);
 }
 
+#define ALLOW(name)                                                 \
+  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 1),             \
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+
+// A filter that lets through what the allocator and the end of the program need; any other call kills the process.
+static void filtered(void) {
+  churn(5000);
+  report("before the filter", 0);
+  struct sock_filter rules[] = {
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+    ALLOW(write), ALLOW(brk), ALLOW(mmap), ALLOW(munmap), ALLOW(mremap), ALLOW(exit_group),
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+  };
+  struct sock_fprog program = {.len = sizeof rules / sizeof *rules, .filter = rules};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)) abort();
+  unsigned long sum = churn(50000);
+  // Large blocks are mappings of their own.
+  for (int i = 0; i < 50; i++) {
+    char *block = used(malloc(1 << 20));
+    block[i] = 1;
+    sum += (unsigned long)block[i];
+    block = realloc(block, 3 << 20);
+    free(block);
+  }
+  report("filtered", sum);
+}
+
 static void exits(void) {
   churn(5000);
   report("left", 0);
@@ -292,7 +325,7 @@ int main(int count, char **arguments) {
     void (*run)(void);
   } programs[] = {
     {"fork", forks}, {"fork-threads", fork_in_threads}, {"vfork", vforks}, {"spawn", spawns}, {"longjmp", longjmps},
-    {"handlers", handlers}, {"dlopen", libraries}, {"crossing", crossing}, {"storm", storms}, {"seccomp", strict},
+    {"handlers", handlers}, {"dlopen", libraries}, {"crossing", crossing}, {"storm", storms}, {"seccomp", strict}, {"filter", filtered},
     {"left", exits}, {"kill", killed}, {"abort", aborts}, {"deep", deep}, {"limits", limits},
   };
   for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {

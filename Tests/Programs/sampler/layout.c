@@ -8,7 +8,7 @@
 #define SIZE(type) printf(#type " %zu\n", sizeof(struct memwhy_##type))
 
 int main(void) {
-  SIZE(header); SIZE(module); SIZE(thread); SIZE(growth); SIZE(point); SIZE(site); SIZE(block);
+  SIZE(header); SIZE(module); SIZE(thread); SIZE(task_name); SIZE(growth); SIZE(point); SIZE(site); SIZE(block);
   FIELD(header, version); FIELD(header, table_size); FIELD(header, state); FIELD(header, pid); FIELD(header, interval);
   FIELD(header, start_nanoseconds); FIELD(header, start_realtime); FIELD(header, last_nanoseconds);
   FIELD(header, modules); FIELD(header, threads); FIELD(header, growths); FIELD(header, points); FIELD(header, sites);
@@ -18,7 +18,9 @@ int main(void) {
   FIELD(header, freed_samples); FIELD(header, allocated_bytes); FIELD(header, freed_bytes); FIELD(header, lost_blocks);
   FIELD(header, lost_sites); FIELD(header, lost_modules); FIELD(header, interrupted); FIELD(header, thinnings);
   FIELD(header, stale_blocks); FIELD(header, module_changes); FIELD(header, slow_stacks); FIELD(header, async_stacks);
-  FIELD(header, flags); FIELD(header, exit_status); FIELD(header, program);
+  FIELD(header, flags); FIELD(header, exit_status); FIELD(header, program); FIELD(header, task_names);
+  FIELD(header, task_names_used); FIELD(header, lost_task_names);
+  FIELD(task_name, hash); FIELD(task_name, state); FIELD(task_name, length); FIELD(task_name, name);
   FIELD(module, start); FIELD(module, end); FIELD(module, bias); FIELD(module, text_start); FIELD(module, text_end);
   FIELD(module, text_offset); FIELD(module, loaded); FIELD(module, unloaded); FIELD(module, build_id_size);
   FIELD(module, flags); FIELD(module, build_id); FIELD(module, path);
@@ -27,10 +29,12 @@ int main(void) {
   FIELD(point, realtime); FIELD(point, monotonic); FIELD(point, rss); FIELD(point, limit); FIELD(point, group_usage);
   FIELD(point, allocated_bytes); FIELD(point, freed_bytes); FIELD(point, samples); FIELD(point, live_blocks);
   FIELD(point, interval); FIELD(point, threads); FIELD(point, swap); FIELD(point, anonymous);
-  FIELD(site, hash); FIELD(site, state); FIELD(site, frames); FIELD(site, depth); FIELD(site, async_from); FIELD(site, flags);
+  FIELD(site, hash); FIELD(site, state); FIELD(site, frames); FIELD(site, depth); FIELD(site, async_from); FIELD(site, task);
+  FIELD(site, flags);
   FIELD(site, thread); FIELD(site, begun); FIELD(site, ended); FIELD(site, allocated_count); FIELD(site, allocated_bytes);
   FIELD(site, count_variance); FIELD(site, bytes_variance); FIELD(site, freed_count); FIELD(site, freed_bytes);
   FIELD(site, freed_age); FIELD(site, samples); FIELD(site, freed_samples); FIELD(site, ages);
   FIELD(block, time); FIELD(block, size); FIELD(block, interval); FIELD(block, site); FIELD(block, thread);
+  FIELD(block, task);
   return 0;
 }

@@ -10,16 +10,19 @@ final class LockedDictionary<V: Sendable>: Sendable {
 }
 
 actor DictionaryActor {
-  var storage: [Int: Int] = [:]
+  private var storage: [Int: Int] = [:]
   func get(_ key: Int) -> Int? { storage[key] }
   func set(_ key: Int, _ value: Int) { storage[key] = value }
+}
+
+/// NSCache as it is used on Linux: keys and values are objects, made for each call as a service would.
+final class FoundationCache: @unchecked Sendable {
+  private let cache = NSCache<NSNumber, NSNumber>()
+  func get(_ key: Int) -> Int? { cache.object(forKey: NSNumber(value: key))?.intValue }
+  func set(_ key: Int, _ value: Int) { cache.setObject(NSNumber(value: value), forKey: NSNumber(value: key)) }
 }
 
 final class Payload: Sendable {
   let number: Int
   init(_ number: Int) { self.number = number }
-}
-
-final class Foundations: @unchecked Sendable {
-  let cache = NSCache<NSNumber, NSNumber>()
 }

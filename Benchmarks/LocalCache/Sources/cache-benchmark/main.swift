@@ -4,6 +4,12 @@ import LocalCache
 let entries = 131_072
 let mask = entries - 1
 
+// The comparison with others alone: `cache-benchmark peers`. `run` shows Go's rows right below it.
+if CommandLine.arguments.contains("peers") {
+  Peers.run()
+  exit(0)
+}
+
 func line(_ name: String, _ values: [Double], _ unit: String) {
   let cells = values.map { String(format: "%9.1f", $0) }.joined()
   print(name.padding(toLength: 44, withPad: " ", startingAt: 0) + cells + "  " + unit)

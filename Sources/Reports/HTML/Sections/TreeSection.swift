@@ -60,10 +60,12 @@ extension TreeSection {
   }
 
   static func profile(_ tree: ReportModel.Tree) -> TreeSection {
-    TreeSection(
+    let note: Markup = tree.root.note.map { " The numbers are \(Markup.prose($0))." } ?? ""
+    return TreeSection(
       id: "profile", title: "Where it was allocated",
-      explanation:
-        "Each bar is a function, as wide as what it and its callees allocated; callees lie below their callers.",
-      valueTitle: "Allocated", tree: tree)
+      explanation: tree.root.name == "in use"
+        ? "Each bar is a function, as wide as the memory \(Glossary.inUse.term("in use")) that it and what it called have allocated; what it called lies below it. Functions marked [async] wait for those below them.\(note)"
+        : "Each bar is a function, as wide as what it and what it called have allocated, freed since or not; what it called lies below it. Functions marked [async] wait for those below them.\(note)",
+      valueTitle: tree.root.name == "in use" ? Glossary.inUse.term("In use") : "Allocated", tree: tree)
   }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import Hummingbird
 import Logging
+import MemwhyService
 import Metrics
 import NIOCore
 import ServiceLifecycle
@@ -31,6 +32,9 @@ struct Serve: AsyncParsableCommand {
   @Option(help: "Seconds between two refreshes of the chances.")
   var refresh = 60.0
 
+  @Flag(help: "Sample allocations, and serve heap profiles under /debug/pprof/.")
+  var pprof = false
+
   @Flag(help: "End when standard input ends: whoever started it has gone.")
   var untilInputEnds = false
 
@@ -54,9 +58,14 @@ struct Serve: AsyncParsableCommand {
     let routes = Routes(
       source: source, consumer: consumer, chances: chances, metrics: ServiceMetrics(), prometheus: prometheus,
       fault: fault)
+    let router = routes.router()
+    if pprof {
+      try MemwhyService.start()
+      ProfileRoutes.add(to: router)
+    }
     let connectionHandlers: @Sendable () -> [any RemovableChannelHandler] = { fault?.connectionHandlers() ?? [] }
     let application = Application(
-      router: routes.router(),
+      router: router,
       server: .http1(configuration: .init(additionalChannelHandlers: connectionHandlers())),
       configuration: .init(address: .hostname("127.0.0.1", port: port)),
       services: [

@@ -1,0 +1,40 @@
+import Synchronization
+
+/// Hashes of sampled accesses on their way to the shadow caches. Full, it takes no more: the next insertion empties it.
+///
+/// Threads that read together add at the same time; who empties it is alone.
+@usableFromInline
+struct SampleRing {
+  @usableFromInline static let capacity: UInt32 = 64
+  /// The number of hashes, then the hashes.
+  @usableFromInline let words: UnsafeMutablePointer<Atomic<UInt32>>
+
+  init() {
+    let count = Int(Self.capacity) + 1
+    words = .allocate(capacity: count)
+    for index in 0..<count { (words + index).initialize(to: Atomic(0)) }
+  }
+
+  /// The owner ends the life of the memory; the value itself is a handle.
+  func deallocate() {
+    words.deinitialize(count: Int(Self.capacity) + 1)
+    words.deallocate()
+  }
+
+  var isEmpty: Bool { words.pointee.load(ordering: .relaxed) == 0 }
+  var count: Int { Int(min(words.pointee.load(ordering: .relaxed), Self.capacity)) }
+  subscript(_ index: Int) -> UInt32 { words[index + 1].load(ordering: .relaxed) }
+
+  func removeAll() { words.pointee.store(0, ordering: .relaxed) }
+
+  @inlinable @inline(__always)
+  func add(_ hash: UInt32) {
+    if words.pointee.load(ordering: .relaxed) < Self.capacity { addSlowly(hash) }
+  }
+
+  @usableFromInline @inline(never)
+  func addSlowly(_ hash: UInt32) {
+    let index = words.pointee.add(1, ordering: .relaxed).oldValue
+    if index < Self.capacity { words[Int(index) + 1].store(hash, ordering: .relaxed) }
+  }
+}

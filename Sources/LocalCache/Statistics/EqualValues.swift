@@ -1,0 +1,54 @@
+/// Finds out, from a sample, how many values are copies of values of other keys: those could be one value that all keys share.
+///
+/// Values are compared by their hash, so this works for `Hashable` values only; others are not looked at. Trivial values (numbers, and structs
+/// of numbers) are not either, nor are values that share their storage already: nothing is saved by sharing them.
+final class EqualValues<Value>: Sendable {
+  private struct Sample {
+    var key: UInt32
+    var fingerprint: Int
+    /// Of the value's own bytes: equal for values that share their storage already.
+    var identity: Int
+  }
+
+  private static var capacity: Int { 1024 }
+  private let isOn: Bool
+  private let samples = Guarded<(ring: [Sample], next: Int)>(([], 0))
+
+  init(isOn: Bool) { self.isOn = isOn && !_isPOD(Value.self) }
+
+  /// A value of a sampled key was stored. Linear in the size of the value.
+  func note(_ value: Value, key: UInt32) {
+    guard isOn, let hashable = value as? any Hashable else { return }
+    let identity = withUnsafeBytes(of: value) { bytes in
+      var hasher = Hasher()
+      hasher.combine(bytes: bytes)
+      return hasher.finalize()
+    }
+    let sample = Sample(key: key, fingerprint: hashable.hashValue, identity: identity)
+    samples.withLock { state in
+      if state.ring.count < Self.capacity {
+        state.ring.append(sample)
+      } else {
+        state.ring[state.next] = sample
+        state.next = (state.next + 1) % Self.capacity
+      }
+    }
+  }
+
+  /// Share of the values, 0 to 1, that would be saved if equal ones were stored once; nil while fewer than 64 keys were sampled.
+  var share: Double? {
+    let values = samples.withLock { state in
+      // The last value of each key.
+      var values: [UInt32: Sample] = [:]
+      for index in state.ring.indices {
+        let sample = state.ring[(state.next + index) % state.ring.count]
+        values[sample.key] = sample
+      }
+      return values
+    }
+    guard values.count >= 64 else { return nil }
+    let contents = Set(values.values.map(\.fingerprint)).count
+    let storages = Set(values.values.map(\.identity)).count
+    return Double(max(storages - contents, 0)) / Double(values.count)
+  }
+}

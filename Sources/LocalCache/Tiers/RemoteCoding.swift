@@ -1,0 +1,55 @@
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+/// How keys become names in a remote tier, and names keys again when a message says that one has changed.
+public struct RemoteKeyCoding<Key: Sendable>: Sendable {
+  /// The name of a key. Different keys need different names.
+  public var encode: @Sendable (Key) -> String
+  /// The key of a name; nil for names that are none of ours.
+  public var decode: @Sendable (String) -> Key?
+
+  /// A coding of your own.
+  public init(encode: @escaping @Sendable (Key) -> String, decode: @escaping @Sendable (String) -> Key?) {
+    self.encode = encode
+    self.decode = decode
+  }
+}
+
+extension RemoteKeyCoding where Key: LosslessStringConvertible {
+  /// The description of the key: for strings and integers.
+  public static var description: RemoteKeyCoding {
+    RemoteKeyCoding(encode: { $0.description }, decode: { Key($0) })
+  }
+}
+
+/// How values become bytes in a remote tier, and bytes values.
+public struct RemoteValueCoding<Value: Sendable>: Sendable {
+  /// A number that goes up whenever the meaning of the bytes changes. Bytes of another version are a miss.
+  public var version: UInt32
+  /// The bytes of a value.
+  public var encode: @Sendable (Value) throws -> [UInt8]
+  /// The value of bytes; throws for garbage, which is then a miss.
+  public var decode: @Sendable ([UInt8]) throws -> Value
+
+  /// A coding of your own: a property list, protobuf, compression.
+  public init(
+    version: UInt32 = 1, encode: @escaping @Sendable (Value) throws -> [UInt8],
+    decode: @escaping @Sendable ([UInt8]) throws -> Value
+  ) {
+    self.version = version
+    self.encode = encode
+    self.decode = decode
+  }
+}
+
+extension RemoteValueCoding where Value: Codable {
+  /// JSON.
+  public static func json(version: UInt32 = 1) -> RemoteValueCoding {
+    RemoteValueCoding(
+      version: version, encode: { Array(try JSONEncoder().encode($0)) },
+      decode: { try JSONDecoder().decode(Value.self, from: Data($0)) })
+  }
+}

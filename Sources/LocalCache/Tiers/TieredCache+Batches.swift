@@ -1,0 +1,116 @@
+extension TieredCache {
+  /// The values of many keys: from the local tier, the remote one in bounded calls, and the rest from the closure in batches as in
+  /// `LocalCache.values(for:load:)`. Keys for which the closure has nothing are remembered as such, and left out.
+  ///
+  /// - Throws: what the closure throws. Batches that were loaded before are stored.
+  public func values(
+    for keys: some Sequence<Key> & Sendable, load: @escaping @Sendable ([Key]) async throws -> [Key: Value]
+  ) async throws -> [Key: Value] {
+    var found: [Key: Value] = [:]
+    var missing: [Key] = []
+    var asked: Set<Key> = []
+    for key in keys where asked.insert(key).inserted {
+      if let entry = local.get(key) { found[key] = entry.value } else { missing.append(key) }
+    }
+    var unknown: [Key] = []
+    for batch in Self.batches(missing, configuration.batchSize) {
+      let known = await lookUp(batch)
+      for key in batch {
+        if let entry = known[key] { found[key] = entry.value } else { unknown.append(key) }
+      }
+    }
+    let settings = configuration.local.loading
+    var batches = Self.batches(unknown, settings.batchSize)[...]
+    try await withThrowingTaskGroup(of: [Key: Value].self) { group in
+      for _ in 0..<max(1, settings.batchParallelism) {
+        guard let batch = batches.popFirst() else { break }
+        group.addTask { try await self.load(batch, load) }
+      }
+      while let loaded = try await group.next() {
+        found.merge(loaded) { _, new in new }
+        if let batch = batches.popFirst() { group.addTask { try await self.load(batch, load) } }
+      }
+    }
+    return found
+  }
+
+  /// Stores several values in both tiers. Returns how many the remote tier has.
+  @discardableResult
+  public func set(_ values: [Key: Value]) async -> Int {
+    await withTaskGroup(of: Bool.self) { group in
+      for (key, value) in values { group.addTask { await self.set(value, for: key) } }
+      return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+    }
+  }
+
+  private static func batches(_ keys: [Key], _ size: Int) -> [[Key]] {
+    let size = max(1, size)
+    return stride(from: 0, to: keys.count, by: size).map { Array(keys[$0..<min($0 + size, keys.count)]) }
+  }
+
+  private func lookUp(_ keys: [Key]) async -> [Key: TieredEntry<Value>] {
+    let stamped = keys.filter { !pendingRemovals.contains($0) }.map { ($0, stamps.stamp(of: $0.hashValue)) }
+    let names = stamped.map { remoteName($0.0) }
+    guard !names.isEmpty, let contents = await gate.run({ [remote] in try await remote.get(names) }).value else {
+      return [:]
+    }
+    var known: [Key: TieredEntry<Value>] = [:]
+    for ((key, stamp), bytes) in zip(stamped, contents) {
+      guard let bytes else {
+        counters.count(\.remoteMisses)
+        continue
+      }
+      guard let entry = open(bytes, stamp) else { continue }
+      known[key] = entry
+      keep(entry, key)
+    }
+    return known
+  }
+
+  private func load(
+    _ batch: [Key], _ load: @Sendable ([Key]) async throws -> [Key: Value]
+  ) async throws -> [Key: Value] {
+    let stamped = batch.map { ($0, stamps.stamp(of: $0.hashValue)) }
+    counters.count(\.loads, batch.count)
+    let begin = ContinuousClock.now
+    let values: [Key: Value]
+    do {
+      values = try await load(batch)
+    } catch {
+      local.loader.count(loads: 0, failed: batch.count, time: ContinuousClock.now - begin)
+      throw error
+    }
+    let time = ContinuousClock.now - begin
+    local.loader.count(loads: batch.count, failed: 0, time: time)
+    // What one key of a batch costs to load again is an equal share of it, no more.
+    let entries = stamped.map { key, stamp in (key, entry(values[key], stamp, loadTime: time / batch.count)) }
+    for (key, entry) in entries { keep(entry, key) }
+    write(entries)
+    return values
+  }
+
+  /// Stores the loaded values of a batch, in the background: without leases, so only those that nobody has changed meanwhile.
+  private func write(_ entries: [(Key, TieredEntry<Value>)]) {
+    inBackground { [self] in
+      let current = entries.filter { key, entry in
+        stamps.stamp(of: key.hashValue) == entry.stamp && !pendingRemovals.contains(key)
+          && (entry.value != nil || configuration.negativeLifetime > .zero)
+      }
+      counters.count(\.outdatedLoads, entries.count - current.count)
+      let now = configuration.wallClock()
+      let contents = current.compactMap { key, entry -> RemoteEntry? in
+        guard let bytes = envelope(entry)?.bytes else { return nil }
+        let left = entry.deadline.subtractingReportingOverflow(now).partialValue
+        return RemoteEntry(name: remoteName(key), bytes: bytes, lifetime: .milliseconds(max(1, left)))
+      }
+      guard !contents.isEmpty else { return }
+      if case .answered = await gate.run({ [remote] in try await remote.set(contents) }) {
+        counters.count(\.writes, contents.count)
+      } else {
+        counters.count(\.failedWrites, contents.count)
+      }
+    } orElse: { [counters] in
+      counters.count(\.failedWrites, entries.count)
+    }
+  }
+}

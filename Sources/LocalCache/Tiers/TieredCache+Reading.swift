@@ -1,0 +1,105 @@
+extension TieredCache {
+  /// The value of a key: from the local tier, the remote one, or from the closure, whose value then goes into both.
+  ///
+  /// Within the process a key is loaded once however many ask. Between processes a lease lets one load while the others wait for its value, at most
+  /// `stampede.longestWait`. Nil from the closure means that there is no value, which is remembered for `negativeLifetime`.
+  ///
+  /// - Throws: what the closure throws, `LocalCacheError` for a load that takes too long or asks for its own key, `CancellationError`; never
+  ///   anything of the remote tier.
+  public func value(for key: Key, load: @escaping @Sendable (Key) async throws -> Value?) async throws -> Value? {
+    let entry: TieredEntry<Value>
+    if let found = local.get(key) {
+      entry = found
+    } else {
+      entry = try await local.loader.value(for: key) { [self] key in
+        try await fetch(key, load)
+      } store: { [weak self] in
+        self?.keep($0, key)
+      }
+    }
+    if isEarly(entry) { refresh(key, load) }
+    return entry.value
+  }
+
+  /// The value of a key, if one of the tiers has it. Nil also where it is known that there is none.
+  public func get(_ key: Key) async -> Value? {
+    if let entry = local.get(key) { return entry.value }
+    let stamp = stamps.stamp(of: key.hashValue)
+    guard case .found(let entry) = await lookUp(key, stamp) else { return nil }
+    keep(entry, key)
+    return entry.value
+  }
+
+  /// Loads the value of a key again in the background, unless a load is on its way. The value that is there stays until then.
+  public func refresh(_ key: Key, _ load: @escaping @Sendable (Key) async throws -> Value?) {
+    local.loader.refresh(key) { [self] key in
+      try await refetch(key, load)
+    } store: { [weak self] in
+      self?.keep($0, key)
+    }
+  }
+
+  private func isEarly(_ entry: TieredEntry<Value>) -> Bool {
+    let remaining = entry.deadline.subtractingReportingOverflow(configuration.wallClock()).partialValue
+    return EarlyRefresh.isDue(
+      remaining: Double(remaining) * 1000, load: Double(entry.loadMicroseconds),
+      eagerness: configuration.stampede.eagerness, random: .random(in: 0..<1))
+  }
+
+  // MARK: The remote tier
+
+  enum LookUp {
+    case found(TieredEntry<Value>)
+    case absent
+    /// Nothing can be learned from the remote tier, nor should it be written to.
+    case unavailable
+  }
+
+  func lookUp(_ key: Key, _ stamp: InvalidationStamps.Stamp) async -> LookUp {
+    if pendingRemovals.contains(key) {
+      sendPendingRemovals()
+      return .unavailable
+    }
+    let name = remoteName(key)
+    let outcome = await gate.run { [remote] in try await remote.get([name]) }
+    guard case .answered(let contents) = outcome else { return .unavailable }
+    guard let bytes = contents.first ?? nil else {
+      counters.count(\.remoteMisses)
+      return .absent
+    }
+    return open(bytes, stamp).map { .found($0) } ?? .absent
+  }
+
+  /// The entry that these bytes are, or nil for what is none. Counts the hit or the miss.
+  func open(_ bytes: [UInt8], _ stamp: InvalidationStamps.Stamp) -> TieredEntry<Value>? {
+    switch RemoteEnvelope.read(bytes, version: configuration.values.version) {
+    case .garbage: counters.count(\.garbage)
+    case .otherVersion: counters.count(\.otherVersions)
+    case .value(let envelope):
+      guard envelope.deadline > configuration.wallClock() else { break }
+      guard let payload = envelope.payload else {
+        counters.count(\.remoteHits)
+        counters.count(\.negativeHits)
+        return TieredEntry(
+          value: nil, deadline: envelope.deadline, loadMicroseconds: envelope.loadMicroseconds, stamp: stamp)
+      }
+      guard let value = try? configuration.values.decode(payload) else {
+        counters.count(\.garbage)
+        break
+      }
+      counters.count(\.remoteHits)
+      return TieredEntry(
+        value: value, deadline: envelope.deadline, loadMicroseconds: envelope.loadMicroseconds, stamp: stamp)
+    }
+    counters.count(\.remoteMisses)
+    return nil
+  }
+
+  /// Takes an entry into the local tier, unless its key was changed since it was read.
+  func keep(_ entry: TieredEntry<Value>, _ key: Key) {
+    if entry.value == nil, configuration.negativeLifetime <= .zero { return }
+    local.set(entry, for: key)
+    // After storing, because a change between a look before and the storing would be lost.
+    if stamps.stamp(of: key.hashValue) != entry.stamp { local.remove(key) }
+  }
+}

@@ -1,0 +1,68 @@
+extension TieredCache {
+  /// Stores a value in both tiers. Other processes that keep the key drop it.
+  ///
+  /// - Parameter lifetime: how long it lives, in place of the configured time.
+  /// - Returns: whether the remote tier has it. If not, this process uses the value all the same, and what the remote tier had before is removed
+  ///   as soon as it can be.
+  @discardableResult
+  public func set(_ value: Value, for key: Key, lifetime: Duration? = nil) async -> Bool {
+    await order.run(key) { [self] in
+      // A load that is on its way brings what was true before.
+      stamps.changed(key.hashValue)
+      let stored = entry(value, stamps.stamp(of: key.hashValue), loadTime: .zero, lifetime: lifetime)
+      local.set(stored, for: key)
+      guard let bytes = envelope(stored)?.bytes else { return await failedWrite(key) }
+      let lifetime = Duration.milliseconds(
+        max(1, stored.deadline.subtractingReportingOverflow(configuration.wallClock()).partialValue))
+      let remoteEntry = RemoteEntry(name: remoteName(key), bytes: bytes, lifetime: lifetime)
+      guard case .answered = await gate.run({ [remote] in try await remote.set([remoteEntry]) }) else {
+        return await failedWrite(key)
+      }
+      pendingRemovals.remove(key)
+      counters.count(\.writes)
+      return true
+    }
+  }
+
+  /// Removes a key from both tiers, and from the local tiers of other processes.
+  ///
+  /// - Returns: whether the remote tier knows. If not, it is told as soon as it can be, and until then this process does not believe it.
+  @discardableResult
+  public func remove(_ key: Key) async -> Bool {
+    await order.run(key) { [self] in
+      stamps.changed(key.hashValue)
+      local.remove(key)
+      return await removeRemotely(key)
+    }
+  }
+
+  /// The remote tier could not take the new value: the old one must not stay there.
+  private func failedWrite(_ key: Key) async -> Bool {
+    counters.count(\.failedWrites)
+    _ = await removeRemotely(key)
+    return false
+  }
+
+  private func removeRemotely(_ key: Key) async -> Bool {
+    // Before the attempt, because a call that is given up may still have been heard, or not.
+    pendingRemovals.insert(key)
+    let name = remoteName(key)
+    guard case .answered = await gate.run({ [remote] in try await remote.delete([name]) }) else { return false }
+    pendingRemovals.remove(key)
+    return true
+  }
+
+  /// Tells the remote tier what it has missed.
+  func sendPendingRemovals() {
+    guard pendingRemovals.count > 0, !gate.breaker.isOpen else { return }
+    for key in pendingRemovals.all {
+      inBackground { [self] in
+        _ = await order.run(key) { [self] in
+          pendingRemovals.contains(key) ? await removeRemotely(key) : true
+        }
+      } orElse: {
+        // Too much is on its way; the next read of the key tries again.
+      }
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import Synchronization
+
+/// A local cache in front of a store that processes share, such as Redis.
+///
+/// ```swift
+/// let redis = RedisTier(RedisConfiguration(host: "cache.internal"))
+/// let profiles = TieredCache<Int, Profile>(name: "profiles", limit: .bytes(.mebibytes(64)), remote: redis)
+///
+/// let profile = try await profiles.value(for: id) { id in
+///   try await database.profile(id)  // nil where there is none, which is remembered too
+/// }
+/// ```
+///
+/// A read looks into the local tier, then into the remote one, then loads; what is loaded goes into both. A remote tier that is slow, full, gone or
+/// answers nonsense never fails a read and, beyond a few calls of `timeLimit`, never slows one.
+public final class TieredCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+  /// The name of both tiers.
+  public let name: String
+  /// The local tier: its statistics, its verdict. To change what it holds, use the tiered cache.
+  public let local: LocalCache<Key, TieredEntry<Value>>
+
+  let configuration: TieredConfiguration<Key, Value>
+  let remote: any RemoteTier
+  let prefix: String
+  let gate: TierGate
+  let counters = TieredCounters()
+  let stamps = InvalidationStamps()
+  let order = WriteOrder<Key>()
+  let pendingWrites = Atomic<Int>(0)
+  let pendingRemovals = PendingRemovals<Key>()
+  private let subscription = Mutex<RemoteSubscription?>(nil)
+
+  /// A cache with this local limit in front of a remote tier.
+  public init(
+    name: String, limit: CacheLimit, remote: any RemoteTier, configuration: TieredConfiguration<Key, Value>
+  ) {
+    self.name = name
+    self.remote = remote
+    self.configuration = configuration
+    let prefix = Self.prefix(name)
+    self.prefix = prefix
+    var local = configuration.local
+    let (given, longest, clock) = (local.lifetime, configuration.localLifetime, configuration.wallClock)
+    local.lifetime = { key, entry in
+      let left = Duration.milliseconds(max(0, entry.deadline.subtractingReportingOverflow(clock()).partialValue))
+      return [left, longest, given?(key, entry)].compactMap { $0 }.min()
+    }
+    self.local = LocalCache(name: name, limit: limit, configuration: local)
+    gate = TierGate(limit: configuration.timeLimit, breaker: configuration.breaker, counters: counters) {
+      _ = try await remote.get([prefix + "probe"])
+    }
+    gate.onRecovery { [weak self] in self?.sendPendingRemovals() }
+    let started = remote.subscribe(prefix: prefix) { [weak self] in self?.changed($0) }
+    subscription.withLock { $0 = started }
+  }
+
+  deinit { subscription.withLock { $0?.cancel() } }
+
+  /// What has happened between the tiers.
+  public var statistics: TieredStatistics {
+    var result = counters.current
+    result.isRemoteUsed = !gate.breaker.isOpen
+    result.pendingRemovals = pendingRemovals.count
+    return result
+  }
+
+  // MARK: Names
+
+  /// Names of a cache begin with its own name and a colon. Colons in the name are written otherwise, so that no prefix begins with another.
+  static func prefix(_ name: String) -> String {
+    var prefix = ""
+    for character in name {
+      switch character {
+      case "%": prefix += "%25"
+      case ":": prefix += "%3A"
+      default: prefix.append(character)
+      }
+    }
+    return prefix + ":"
+  }
+
+  func remoteName(_ key: Key) -> String { prefix + configuration.keys.encode(key) }
+
+  // MARK: Messages of changes
+
+  private func changed(_ change: RemoteChange) {
+    switch change {
+    case .changed(let names):
+      for name in names where name.hasPrefix(prefix) {
+        guard let key = configuration.keys.decode(String(name.dropFirst(prefix.count))) else { continue }
+        counters.count(\.invalidations)
+        // The stamp first: whoever stores what it read before either sees the stamp or has its entry removed.
+        stamps.changed(key.hashValue)
+        local.remove(key)
+      }
+    case .began:
+      counters.setInvalidated(true)
+      counters.count(\.flushes)
+      stamps.mayHaveMissed()
+      local.removeAll()
+    case .ended:
+      counters.setInvalidated(false)
+    }
+  }
+}
+
+extension TieredCache where Key: LosslessStringConvertible, Value: Codable {
+  /// A cache with the default settings: names by the keys' description, values as JSON.
+  public convenience init(name: String, limit: CacheLimit, remote: any RemoteTier) {
+    self.init(name: name, limit: limit, remote: remote, configuration: TieredConfiguration())
+  }
+}
+
+/// Keys whose removal the remote tier has not heard of: what lies there is not to be believed.
+final class PendingRemovals<Key: Hashable & Sendable>: Sendable {
+  private let keys = Mutex<Set<Key>>([])
+  private static var maximum: Int { 4096 }
+
+  var count: Int { keys.withLock { $0.count } }
+  var all: [Key] { keys.withLock { Array($0) } }
+  func contains(_ key: Key) -> Bool { keys.withLock { !$0.isEmpty && $0.contains(key) } }
+  func insert(_ key: Key) { keys.withLock { if $0.count < Self.maximum { $0.insert(key) } } }
+  func remove(_ key: Key) { keys.withLock { if !$0.isEmpty { $0.remove(key) } } }
+}

@@ -1,0 +1,90 @@
+#if Metrics
+  import CoreMetrics
+  import LocalCache
+
+  /// A row for each number of a local cache.
+  final class LocalCacheMetrics: Sendable {
+    private let set: CounterSet<CacheStatistics>
+
+    init(name: String, unit: CacheLimit.Unit, _ factory: any MetricsFactory) {
+      func removals(_ cause: String, _ value: @escaping @Sendable (CacheStatistics) -> UInt64)
+        -> CounterSet<CacheStatistics>.Total
+      {
+        .init(label: "local_cache_removals", dimensions: [("cause", cause)]) { Double(value($0)) }
+      }
+      let weight =
+        switch unit {
+        case .bytes: "bytes"
+        case .entries: "limited_entries"
+        case .weight: "weight"
+        }
+      set = CounterSet(
+        cache: name,
+        totals: [
+          .init(label: "local_cache_hits") { Double($0.hits) },
+          .init(label: "local_cache_misses") { Double($0.misses) },
+          .init(label: "local_cache_insertions") { Double($0.insertions) },
+          removals("expired") { $0.expired },
+          removals("size") { $0.evicted },
+          removals("replaced") { $0.replaced },
+          removals("explicit") { $0.removed },
+          removals("refused") { $0.refused },
+          .init(label: "local_cache_loads", dimensions: [("result", "success")]) { Double($0.loads) },
+          .init(label: "local_cache_loads", dimensions: [("result", "failure")]) { Double($0.failedLoads) },
+          .init(label: "local_cache_load_seconds", isWhole: false) { $0.loadTime / .seconds(1) },
+        ],
+        levels: [
+          .init(label: "local_cache_entries") { Double($0.entries) },
+          .init(label: "local_cache_\(weight)") { Double($0.weight) },
+          .init(label: "local_cache_limit_\(weight)") { Double($0.limit.amount) },
+          .init(label: "local_cache_distinct_keys") { Double($0.distinctKeys) },
+        ], factory)
+    }
+
+    func report(_ statistics: CacheStatistics) { set.report(statistics) }
+    func destroy() { set.destroy() }
+  }
+
+  /// A row for each number of what a tiered cache does with its remote tier.
+  final class TieredCacheMetrics: Sendable {
+    private let set: CounterSet<TieredStatistics>
+
+    init(name: String, _ factory: any MetricsFactory) {
+      func total(
+        _ label: String, _ dimensions: [(String, String)] = [],
+        _ value: @escaping @Sendable (TieredStatistics) -> UInt64
+      ) -> CounterSet<TieredStatistics>.Total {
+        .init(label: "remote_tier_\(label)", dimensions: dimensions) { Double(value($0)) }
+      }
+      set = CounterSet(
+        cache: name,
+        totals: [
+          total("hits") { $0.remoteHits },
+          total("misses") { $0.remoteMisses },
+          total("negative_hits") { $0.negativeHits },
+          total("unreadable", [("reason", "garbage")]) { $0.garbage },
+          total("unreadable", [("reason", "version")]) { $0.otherVersions },
+          total("loads") { $0.loads },
+          total("early_refreshes") { $0.earlyRefreshes },
+          total("waits") { $0.waits },
+          total("writes", [("result", "success")]) { $0.writes },
+          total("writes", [("result", "failure")]) { $0.failedWrites },
+          total("writes", [("result", "outdated")]) { $0.outdatedLoads },
+          total("failed_calls", [("reason", "unavailable")]) { $0.failedCalls - min($0.failedCalls, $0.timedOutCalls) },
+          total("failed_calls", [("reason", "timeout")]) { $0.timedOutCalls },
+          total("failed_calls", [("reason", "refused")]) { $0.refusedCalls },
+          total("failed_calls", [("reason", "skipped")]) { $0.skippedCalls },
+          total("invalidations") { $0.invalidations },
+          total("flushes") { $0.flushes },
+        ],
+        levels: [
+          .init(label: "remote_tier_used") { $0.isRemoteUsed ? 1 : 0 },
+          .init(label: "remote_tier_invalidated") { $0.isInvalidated ? 1 : 0 },
+          .init(label: "remote_tier_pending_removals") { Double($0.pendingRemovals) },
+        ], factory)
+    }
+
+    func report(_ statistics: TieredStatistics) { set.report(statistics) }
+    func destroy() { set.destroy() }
+  }
+#endif

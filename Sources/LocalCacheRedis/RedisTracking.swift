@@ -1,0 +1,144 @@
+#if Redis
+  import LocalCache
+  import Synchronization
+
+  /// Messages of changes by client-side caching (Redis 6 and later) in its form for RESP2: one connection listens, and the connection that
+  /// writes asks for the messages of its prefixes to be sent to that, except about its own writes (`CLIENT TRACKING ON REDIRECT id BCAST PREFIX p NOLOOP`).
+  ///
+  /// When either of the two breaks, messages are lost; each new start is therefore told as `began`.
+  final class RedisTracking: Sendable {
+    private struct Subscriber {
+      let prefix: String
+      let handler: @Sendable (RemoteChange) -> Void
+    }
+
+    private struct State {
+      var subscribers: [Int: Subscriber] = [:]
+      var nextNumber = 0
+      /// The connection that listens, as the server numbers it.
+      var listener: Int64?
+      /// Goes up when something has to be said anew.
+      var version = 0
+      /// What the present connection that writes has been told.
+      var applied: Int?
+      var isOn = false
+    }
+
+    private let state = Mutex(State())
+    /// Held while subscribers are told, so that what they hear has an order.
+    private let telling = Mutex(())
+    private let connections = Mutex<[RedisConnection]>([])
+
+    /// Those to be woken when there is something to do.
+    func setConnections(_ connections: [RedisConnection]) { self.connections.withLock { $0 = connections } }
+
+    /// Lets the connections go, which refer to this object.
+    func stop() { setConnections([]) }
+
+    private func wake() { for connection in connections.withLock({ $0 }) { connection.wake() } }
+
+    var isWanted: Bool { state.withLock { !$0.subscribers.isEmpty } }
+
+    func subscribe(_ prefix: String, _ handler: @escaping @Sendable (RemoteChange) -> Void) -> RemoteSubscription {
+      let number = state.withLock { state in
+        state.nextNumber += 1
+        state.version += 1
+        state.subscribers[state.nextNumber] = Subscriber(prefix: prefix, handler: handler)
+        return state.nextNumber
+      }
+      wake()
+      return RemoteSubscription { [weak self] in
+        guard let self else { return }
+        let changed = state.withLock { state in
+          state.subscribers.removeValue(forKey: number) != nil
+        }
+        if changed { wake() }
+      }
+    }
+
+    // MARK: The connection that listens
+
+    static let channel = "__redis__:invalidate"
+    static let greeting = [["CLIENT", "ID"].words, ["SUBSCRIBE", channel].words]
+
+    func listenerGreeted(_ replies: [RedisReply]) throws(RemoteTierError) {
+      guard case .integer(let number)? = replies.first else {
+        throw .unavailable("no client number")
+      }
+      state.withLock { state in
+        state.listener = number
+        state.version += 1
+      }
+      wake()
+    }
+
+    func listenerClosed() {
+      tellEnd { state in
+        state.listener = nil
+        state.version += 1
+      }
+    }
+
+    /// A message names changed keys, or none when a whole database was emptied.
+    func received(_ reply: RedisReply) {
+      guard let parts = reply.elements, parts.count == 3, parts[0].text == "message", parts[1].text == Self.channel
+      else { return }
+      telling.withLock { _ in
+        let subscribers = state.withLock { Array($0.subscribers.values) }
+        guard let keys = parts[2].elements?.compactMap(\.text) else {
+          for subscriber in subscribers { subscriber.handler(.began) }
+          return
+        }
+        for subscriber in subscribers {
+          let names = keys.filter { $0.hasPrefix(subscriber.prefix) }
+          if !names.isEmpty { subscriber.handler(.changed(names)) }
+        }
+      }
+    }
+
+    // MARK: The connection that writes
+
+    func preamble() -> RedisConnection.Preamble? {
+      state.withLock { state in
+        guard state.applied != state.version, let listener = state.listener, !state.subscribers.isEmpty else {
+          return nil
+        }
+        let version = state.version
+        state.applied = version
+        // Two caches of one name share their prefix, and the server wants each prefix once.
+        let prefixes = Set(state.subscribers.values.map(\.prefix)).sorted()
+        let on =
+          ["CLIENT", "TRACKING", "ON", "REDIRECT", "\(listener)", "BCAST"] + prefixes.flatMap { ["PREFIX", $0] }
+          + ["NOLOOP"]
+        return RedisConnection.Preamble(commands: [["CLIENT", "TRACKING", "OFF"].words, on.words]) {
+          [weak self] replies in self?.applied(version, replies)
+        }
+      }
+    }
+
+    private func applied(_ version: Int, _ replies: [RedisReply]) {
+      telling.withLock { _ in
+        // A server older than Redis 6 says no, and so does one that has lost the listener, which then starts anew.
+        let subscribers = state.withLock { state -> [Subscriber] in
+          guard state.version == version, replies.last == .status("OK") else { return [] }
+          state.isOn = true
+          return Array(state.subscribers.values)
+        }
+        for subscriber in subscribers { subscriber.handler(.began) }
+      }
+    }
+
+    func writerClosed() { tellEnd { $0.applied = nil } }
+
+    private func tellEnd(_ change: (inout State) -> Void) {
+      telling.withLock { _ in
+        let subscribers = state.withLock { state -> [Subscriber] in
+          change(&state)
+          defer { state.isOn = false }
+          return state.isOn ? Array(state.subscribers.values) : []
+        }
+        for subscriber in subscribers { subscriber.handler(.ended) }
+      }
+    }
+  }
+#endif

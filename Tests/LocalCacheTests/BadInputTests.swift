@@ -1,0 +1,105 @@
+import LocalCache
+import Testing
+
+/// What callers, keys and loaders may do wrong.
+@Suite struct BadInputTests {
+  /// All keys have the same hash: slow, but every one has its own value.
+  struct Colliding: Hashable, Sendable {
+    let number: Int
+    func hash(into hasher: inout Hasher) { hasher.combine(7) }
+  }
+
+  @Test func keysOfEqualHash() {
+    let cache = LocalCache<Colliding, Int>(name: "colliding", limit: .entries(300))
+    for number in 0..<400 {
+      cache.set(number, for: Colliding(number: number))
+      #expect(cache.count <= 300)
+    }
+    for number in 0..<400 {
+      if let value = cache.get(Colliding(number: number)) { #expect(value == number) }
+    }
+    for number in 0..<400 { cache.remove(Colliding(number: number)) }
+    #expect(cache.count == 0)
+  }
+
+  /// The closure of `withValue` must not use its own cache: that ends the process instead of hanging it, whether the shard is open to readers
+  /// or not.
+  @Test func borrowsThatUseTheirOwnCache() async {
+    await #expect(processExitsWith: .failure) {
+      let cache = LocalCache<Int, Int>(name: "closed", limit: .entries(10))
+      cache.set(1, for: 1)
+      _ = cache.withValue(for: 1) { _ in cache.set(2, for: 1) }
+    }
+    await #expect(processExitsWith: .failure) {
+      let cache = LocalCache<Int, Int>(name: "open", limit: .entries(10))
+      cache.set(1, for: 1)
+      for _ in 0..<10_000 { _ = cache.get(1) }
+      _ = cache.withValue(for: 1) { _ in cache.get(1) }
+    }
+  }
+
+  @Test func negativeWeightsCountAsNothing() {
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.weigher = { _, value in value }
+    let cache = LocalCache<Int, Int>(name: "negative", limit: .weight(10), configuration: configuration)
+    for key in 0..<50 { #expect(cache.set(-5, for: key)) }
+    #expect(cache.count == 50 && cache.weight == 0)
+    #expect(cache.set(.max, for: 1) == false)
+    #expect(cache.set(.min, for: 1))
+  }
+
+  @Test(arguments: [Duration.zero, .seconds(-5), .nanoseconds(1)])
+  func lifetimesOfNothing(lifetime: Duration) {
+    let clock = ManualClock()
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.clock = clock
+    configuration.expiry = CacheExpiry(afterWrite: lifetime, jitter: 7)
+    let cache = LocalCache<Int, Int>(name: "short", limit: .entries(10), configuration: configuration)
+    cache.set(1, for: 1)
+    clock.advance(by: .milliseconds(10))
+    #expect(cache.get(1) == nil)
+  }
+
+  @Test func settingsOutOfRange() async throws {
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.shards = -3
+    configuration.loading.batchSize = 0
+    configuration.loading.batchParallelism = -1
+    configuration.loading.timeout = .seconds(-1)
+    let cache = LocalCache<Int, Int>(name: "settings", limit: .entries(10), configuration: configuration)
+    let values = try await cache.values(for: [1, 2, 3]) { keys in
+      Dictionary(uniqueKeysWithValues: keys.map { ($0, $0) })
+    }
+    #expect(values == [1: 1, 2: 2, 3: 3])
+    await #expect(throws: LocalCacheError.self) {
+      _ = try await cache.value(for: 9) { key in
+        try await Task.sleep(for: .seconds(30))
+        return key
+      }
+    }
+  }
+
+  /// A source that gives values nobody asked for, and leaves out others.
+  @Test func batchLoadersThatAnswerSomethingElse() async throws {
+    let cache = LocalCache<Int, Int>(name: "other", limit: .entries(10))
+    let values = try await cache.values(for: [1, 2]) { _ in [2: 20, 77: 770] }
+    #expect(values[1] == nil && values[2] == 20)
+  }
+
+  /// Every waiter of a failing load hears of it, and the next one loads again.
+  @Test func loadsThatFailAreTriedAgain() async throws {
+    struct Broken: Error {}
+    let cache = LocalCache<Int, Int>(name: "again", limit: .entries(10))
+    let attempts = Locked(0)
+    for _ in 0..<3 {
+      await #expect(throws: Broken.self) {
+        _ = try await cache.value(for: 1) { _ in
+          attempts.with { $0 += 1 }
+          throw Broken()
+        }
+      }
+    }
+    #expect(try await cache.value(for: 1) { _ in 5 } == 5)
+    #expect(attempts.current == 3 && cache.statistics.failedLoads == 3)
+  }
+}

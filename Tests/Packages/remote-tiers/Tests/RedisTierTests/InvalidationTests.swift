@@ -1,0 +1,125 @@
+import Foundation
+import LocalCache
+import LocalCacheRedis
+import Testing
+
+/// Two processes, as the server sees it, and somebody else who changes things.
+@Suite(.enabled(if: RedisServer.isInstalled, "redis-server is not installed"), .serialized, .timeLimit(.minutes(2)))
+struct InvalidationTests {
+  private func pair(_ server: RedisServer) async -> (Words, Words) {
+    let pair = (words(server.port), words(server.port))
+    #expect(await eventually { pair.0.statistics.isInvalidated && pair.1.statistics.isInvalidated })
+    return pair
+  }
+
+  @Test func aChangeReachesTheOtherProcessAndNotOneself() async throws {
+    let server = try await RedisServer()
+    let (first, second) = await pair(server)
+    for number in 0..<50 {
+      #expect(await first.set("\(number)", for: 1))
+      #expect(await eventually { await second.get(1) == "\(number)" })
+    }
+    #expect(await first.get(1) == "49")
+    #expect(first.statistics.invalidations == 0)
+    await first.remove(1)
+    #expect(await eventually { await second.get(1) == nil })
+  }
+
+  /// What a process loads and stores is not dropped by the echo of its own write.
+  @Test func ownLoadsStay() async throws {
+    let server = try await RedisServer()
+    let (first, second) = await pair(server)
+    #expect(try await readAll(first, 0..<200))
+    #expect(await eventually { first.statistics.writes == 200 })
+    // A change of another key comes after all messages of the writes.
+    await second.set("marker", for: 1000)
+    #expect(await eventually { first.statistics.invalidations >= 1 })
+    #expect(first.statistics.invalidations == 1 && first.local.count == 200)
+    #expect(try await readAll(second, 0..<200))
+    #expect(second.statistics.loads == 0 && second.statistics.remoteHits == 200)
+  }
+
+  @Test func othersProgramsExpiryAndFlushReachAll() async throws {
+    let server = try await RedisServer()
+    let (first, second) = await pair(server)
+    await first.set("one", for: 1)
+    await first.set("two", for: 2)
+    #expect(await eventually { await second.get(1) == "one" })
+    #expect(await eventually { await second.get(2) == "two" })
+    try server.ask("DEL words:1")
+    #expect(await eventually { await first.get(1) == nil })
+    #expect(await eventually { await second.get(1) == nil })
+    try server.ask("PEXPIRE words:2 1")
+    try server.ask("GET words:2")
+    #expect(await eventually { await second.get(2) == nil })
+    await first.set("three", for: 3)
+    #expect(await second.get(3) == "three")
+    try server.ask("FLUSHALL")
+    #expect(await eventually { first.local.count == 0 && second.local.count == 0 })
+  }
+
+  /// While no messages come something changes; when they come again, nothing that is older is kept.
+  @Test(arguments: ["normal", "pubsub"])
+  func connectionsThatBreakEmptyTheLocalTier(_ kind: String) async throws {
+    let server = try await RedisServer()
+    let (first, second) = await pair(server)
+    await first.set("old", for: 1)
+    #expect(await eventually { await second.get(1) == "old" })
+    let flushes = second.statistics.flushes
+    // Not SKIPME: all connections of this kind go, and the value changes in the same breath.
+    let client = try RawClient(port: server.port)
+    _ = client.ask("EVAL \"redis.call('CLIENT','KILL','TYPE','\(kind)') redis.call('DEL','words:1') return 1\" 0")
+    _ = client.ask("CLIENT KILL TYPE \(kind)")
+    try server.ask("DEL words:1")
+    #expect(await eventually { second.statistics.flushes > flushes && second.statistics.isInvalidated })
+    #expect(await eventually { await second.get(1) == nil })
+    // And they work again.
+    #expect(await eventually { first.statistics.isInvalidated })
+    await first.set("new", for: 1)
+    #expect(await eventually { await second.get(1) == "new" })
+    await first.set("newer", for: 1)
+    #expect(await eventually { await second.get(1) == "newer" })
+  }
+
+  @Test func cachesOfOneTierHaveTheirOwnMessages() async throws {
+    let server = try await RedisServer()
+    let redis = RedisTier(RedisConfiguration(port: server.port))
+    let left = Words(name: "left", limit: .entries(10), remote: redis)
+    let right = Words(name: "right", limit: .entries(10), remote: redis)
+    let twin = Words(name: "left", limit: .entries(10), remote: redis)
+    for cache in [left, right, twin] { #expect(await eventually { cache.statistics.isInvalidated }) }
+    await left.set("l", for: 1)
+    await right.set("r", for: 1)
+    #expect(await left.get(1) == "l")
+    #expect(await right.get(1) == "r")
+    try server.ask("DEL left:1")
+    #expect(await eventually { await left.get(1) == nil })
+    #expect(await right.get(1) == "r")
+    #expect(right.statistics.invalidations == 0)
+  }
+
+  /// Six processes of the system, five keys: five loads.
+  @Test func realProcessesLoadEachKeyOnce() async throws {
+    let server = try await RedisServer()
+    let worker = Bundle.main.executableURL?.deletingLastPathComponent().appending(path: "tier-worker")
+    let program = try #require(worker.flatMap { FileManager.default.isExecutableFile(atPath: $0.path) ? $0 : nil })
+    let runs = try (0..<6).map { _ in
+      let process = Process()
+      let output = Pipe()
+      process.executableURL = program
+      process.arguments = ["\(server.port)", "5"]
+      process.standardOutput = output
+      try process.run()
+      return (process, output)
+    }
+    var lines: [String] = []
+    for (process, output) in runs {
+      lines += String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self).split(separator: "\n")
+        .map { String($0) }
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 0)
+    }
+    #expect(lines.filter { $0.hasPrefix("loaded") }.sorted() == (0..<5).map { "loaded \($0)" })
+    #expect(lines.filter { $0.hasPrefix("got value") }.count == 30)
+  }
+}

@@ -1,0 +1,127 @@
+import Foundation
+import LocalCache
+import LocalCacheRedis
+import Testing
+
+/// The calls of a tier, against a real server. Skipped, with this reason, where none is installed.
+@Suite(.enabled(if: RedisServer.isInstalled, "redis-server is not installed"), .serialized, .timeLimit(.minutes(2)))
+struct RedisTierTests {
+  @Test func callsDoWhatTheProtocolSays() async throws {
+    let server = try await RedisServer()
+    let tier = RedisTier(RedisConfiguration(port: server.port))
+    let binary = (0...255).map { UInt8($0) } + Array("\r\n$5\r\n".utf8)
+    let large = [UInt8](repeating: 7, count: 3_000_000)
+    try await tier.set([
+      RemoteEntry(name: "a", bytes: binary, lifetime: nil),
+      RemoteEntry(name: "ü \r\n", bytes: [], lifetime: .seconds(60)),
+      RemoteEntry(name: "large", bytes: large, lifetime: .seconds(60)),
+    ])
+    #expect(try await tier.get(["a", "none", "ü \r\n", "large"]) == [binary, nil, [], large])
+    try await tier.delete(["a", "none"])
+    #expect(try await tier.get(["a"]) == [nil])
+    #expect(try await tier.get([]) == [])
+
+    try await tier.set([RemoteEntry(name: "short", bytes: [1], lifetime: .milliseconds(30))])
+    #expect(await eventually { (try? await tier.get(["short"])) == [nil] })
+    // A key of another kind is no value.
+    try server.ask("RPUSH list 1 2 3")
+    #expect(try await tier.get(["list"]) == [nil])
+  }
+
+  @Test func leases() async throws {
+    let server = try await RedisServer()
+    let (first, second) = (
+      RedisTier(RedisConfiguration(port: server.port)), RedisTier(RedisConfiguration(port: server.port))
+    )
+    #expect(try await first.takeLease(of: "a", token: "1", lifetime: .seconds(60)))
+    #expect(try await !second.takeLease(of: "a", token: "2", lifetime: .seconds(60)))
+    #expect(try await !second.fill(RemoteEntry(name: "a", bytes: [2], lifetime: nil), token: "2"))
+    try await second.releaseLease(of: "a", token: "2")
+    #expect(try await first.fill(RemoteEntry(name: "a", bytes: [1], lifetime: .seconds(60)), token: "1"))
+    #expect(try await second.get(["a"]) == [[1]])
+    #expect(try await !first.fill(RemoteEntry(name: "a", bytes: [3], lifetime: nil), token: "1"), "once is enough")
+
+    // A write ends the lease of a load that began before.
+    #expect(try await first.takeLease(of: "a", token: "4", lifetime: .seconds(60)))
+    try await second.set([RemoteEntry(name: "a", bytes: [9], lifetime: nil)])
+    #expect(try await !first.fill(RemoteEntry(name: "a", bytes: [4], lifetime: nil), token: "4"))
+    #expect(try await first.get(["a"]) == [[9]])
+    #expect(try await first.takeLease(of: "a", token: "5", lifetime: .milliseconds(20)))
+    #expect(await eventually { (try? await second.takeLease(of: "a", token: "6", lifetime: .seconds(60))) == true })
+    try await second.releaseLease(of: "a", token: "6")
+    #expect(try await first.takeLease(of: "a", token: "7", lifetime: .seconds(60)))
+  }
+
+  /// Fills share transactions; each gets its own answer.
+  @Test func manyFillsAtOnce() async throws {
+    let server = try await RedisServer()
+    let tier = RedisTier(RedisConfiguration(port: server.port))
+    let filled = try await withThrowingTaskGroup(of: Int?.self) { group in
+      for number in 0..<500 {
+        group.addTask {
+          let name = "n\(number)"
+          // Each third has no lease.
+          if number % 3 != 0 {
+            guard try await tier.takeLease(of: name, token: "t", lifetime: .seconds(60)) else { return nil }
+          }
+          return try await tier.fill(RemoteEntry(name: name, bytes: [UInt8(number % 250)], lifetime: nil), token: "t")
+            ? number : nil
+        }
+      }
+      return try await group.reduce(into: Set<Int>()) { if let number = $1 { $0.insert(number) } }
+    }
+    #expect(filled == Set((0..<500).filter { $0 % 3 != 0 }))
+    let contents = try await tier.get((0..<500).map { "n\($0)" })
+    for (number, bytes) in contents.enumerated() { #expect(bytes == (number % 3 == 0 ? nil : [UInt8(number % 250)])) }
+  }
+
+  /// One connection, thousands of calls in flight; every answer finds its caller.
+  @Test func callsArePipelined() async throws {
+    let server = try await RedisServer()
+    var configuration = RedisConfiguration(port: server.port)
+    configuration.maximumWaiting = 100_000
+    let tier = RedisTier(configuration)
+    try await tier.set((0..<1000).map { RemoteEntry(name: "\($0)", bytes: Array("\($0)".utf8), lifetime: nil) })
+    let wrong = try await withThrowingTaskGroup(of: Bool.self) { group in
+      for call in 0..<10_000 {
+        group.addTask { try await tier.get(["\(call % 1000)"]) == [Array("\(call % 1000)".utf8)] }
+      }
+      return try await group.reduce(0) { $0 + ($1 ? 0 : 1) }
+    }
+    #expect(wrong == 0)
+  }
+
+  @Test func passwordsDatabasesAndSockets() async throws {
+    let server = try await RedisServer(["--requirepass", "secret"])
+    var configuration = RedisConfiguration(port: server.port)
+    await #expect(throws: RemoteTierError.self) { _ = try await RedisTier(configuration).get(["a"]) }
+    configuration.password = "secret"
+    configuration.database = 3
+    try await RedisTier(configuration).set([RemoteEntry(name: "a", bytes: [1], lifetime: nil)])
+    configuration.address = .unix(path: server.socketPath)
+    #expect(try await RedisTier(configuration).get(["a"]) == [[1]])
+    configuration.database = 0
+    #expect(try await RedisTier(configuration).get(["a"]) == [nil])
+    configuration.password = "wrong"
+    await #expect(throws: RemoteTierError.self) { _ = try await RedisTier(configuration).get(["a"]) }
+  }
+
+  @Test func threadsEndWithTheTier() async throws {
+    let server = try await RedisServer()
+    @Sendable func threads() -> Int {
+      (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count) ?? 0
+    }
+    @Sendable func descriptors() -> Int {
+      (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count) ?? 0
+    }
+    let cache = words(server.port)
+    #expect(await eventually { cache.statistics.isInvalidated })
+    let before = (threads(), descriptors())
+    for _ in 0..<20 {
+      let other = words(server.port)
+      #expect(try await other.value(for: 1) { "\($0)" } != nil)
+    }
+    // Tests beside this one do not start threads by the dozen.
+    #expect(await eventually { threads() < before.0 + 30 && descriptors() < before.1 + 60 })
+  }
+}
