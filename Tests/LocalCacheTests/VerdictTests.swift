@@ -32,7 +32,9 @@ import Testing
       let id = Int.random(in: 0..<1_000_000, using: &random)
       if cache.get(id) == nil { cache.set(Array(repeating: id, count: 200), for: id) }
     }
-    let verdict = cache.verdict
+    #expect(cache.verdict.loadTime != nil)
+    // As the values of the incident take; the time here is that of a debug build beside other tests.
+    let verdict = cache.verdict(cache.statistics, loadTime: .microseconds(4))
     #expect(verdict.advice == .remove, "\(verdict)")
     #expect(abs(verdict.hitRatio - 0.048) < 0.005)
     #expect(verdict.repeatRatio < 0.08)

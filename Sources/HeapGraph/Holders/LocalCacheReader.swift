@@ -131,23 +131,26 @@ struct LocalCacheReader {
         sums[index] &+= min(value, 1 << 50)
       }
     }
-    try addCells(of: block, hits: &sums[0], misses: &sums[1])
+    let cells = try cells(of: block)
     return Counters(
-      hits: sums[0], misses: sums[1], insertions: sums[2], evictions: sums[3], expired: sums[4], entries: sums[5])
+      hits: sums[0] &+ cells.hits, misses: sums[1] &+ cells.misses, insertions: sums[2], evictions: sums[3],
+      expired: sums[4], entries: sums[5])
   }
 
   /// Look-ups that readers counted in cells of their own; older caches have none.
-  private func addCells(of block: [UInt8], hits: inout UInt64, misses: inout UInt64) throws(MemoryError) {
+  private func cells(of block: [UInt8]) throws(MemoryError) -> (hits: UInt64, misses: UInt64) {
+    var (hits, misses): (UInt64, UInt64) = (0, 0)
     let start = block.word(176)
     let count = UInt64(block.half(184))
     guard start != 0, start & 7 == 0, count <= Self.mostCells,
       !start.addingReportingOverflow(count * Self.cellStride).overflow
-    else { return }
+    else { return (0, 0) }
     for cell in 0..<count {
-      guard let bytes = try bytes(start + cell * Self.cellStride, 32) else { return }
+      guard let bytes = try bytes(start + cell * Self.cellStride, 32) else { break }
       hits &+= min(bytes.word(Self.cellHits), 1 << 50)
       misses &+= min(bytes.word(Self.cellMisses), 1 << 50)
     }
+    return (hits, misses)
   }
 
   private func published(_ block: [UInt8]) -> LocalCacheSummary.Published? {

@@ -163,8 +163,13 @@ extension LocalCache {
   /// Whether the cache is worth its memory. Takes some ten milliseconds.
   public var verdict: CacheVerdict {
     let statistics = statistics
+    return verdict(
+      statistics, loadTime: statistics.loads > 0 ? statistics.meanLoadTime : observer.meanLoadTime)
+  }
+
+  /// The verdict with a load time that is known, not measured.
+  func verdict(_ statistics: CacheStatistics, loadTime: Duration?) -> CacheVerdict {
     let sample = observer.sample()
-    let loadTime = statistics.loads > 0 ? statistics.meanLoadTime : observer.meanLoadTime
     return VerdictModel(
       statistics: statistics,
       curve: MissRatioCurve(
