@@ -58,6 +58,19 @@ struct BoundedCacheTests {
     #expect(report.sentence.contains("warm-up, no leak"), "\(report.sentence)")
   }
 
+  /// A thread works in the cache at the second look: its shards are held by two and stand alone.
+  @Test func shardsThatAThreadHoldsAsWell() {
+    var last = Self.heap(1, entries: 2_200)
+    last.holders = last.holders?.filter { $0.path.count > 2 }.map { place in
+      var place = place
+      place.path = ["LocalCache shards"] + place.path.dropFirst(3)
+      place.root = nil
+      return place
+    }
+    let report = Weighing.verdict(Evidence(lives: [Self.rising], heaps: [Self.heap(0, entries: 400), last]))
+    #expect(report.cause == .warmUp, "\(report.sentence)")
+  }
+
   /// The same without the cache's own description is a collection without a bound.
   @Test func withoutADescriptionItIsGrowth() {
     let heaps = [Self.heap(0, entries: 400), Self.heap(1, entries: 2_200)].map { heap in

@@ -12,12 +12,16 @@ struct BoundedCaches: Sendable {
   /// By type of blocks: how many lie in the caches.
   private let blocks: [String: UInt64]
 
+  /// As the graph calls the storage of a cache.
+  private static let shards = "LocalCache shards"
+
   /// nil where the program has none, or their place is not known. O(places * caches).
   init?(_ heap: HeapFacts) {
     guard let holders = heap.holders, let caches = heap.caches?.filter({ $0.entries > 0 }), !caches.isEmpty else {
       return nil
     }
-    let paths = holders.filter { $0.container?.kind == .localCache }.map(\.path)
+    // A thread that works in a cache holds its shards beside the cache itself: then they stand alone in the tree.
+    let paths = holders.filter { $0.container?.kind == .localCache || $0.type == Self.shards }.map(\.path)
     guard !paths.isEmpty else { return nil }
     self.caches = caches
     self.paths = paths

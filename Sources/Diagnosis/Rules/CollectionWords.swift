@@ -33,9 +33,15 @@ struct CollectionWords {
       let each = more / work.amount
       lines.append(
         "\(Self.hundredths(each)) \(what) are added for each count of \(work.name)"
-          + (each > 0.5 && now.keys != nil ? ": its keys hardly ever come again, so it is hardly ever hit" : ""))
+          + (now.keys == nil ? "" : Self.repeats(each)))
     }
     return lines
+  }
+
+  /// What it says of the keys that so many entries come for each unit of work.
+  private static func repeats(_ each: Double) -> String {
+    if each > 0.8 { return ": its keys hardly ever come again, so it is hardly ever hit" }
+    return each > 0.5 ? ": most of its keys do not come again, so it is hit by less than half of the work" : ""
   }
 
   /// How much of the growth is more entries, how much bigger ones.
