@@ -3,7 +3,7 @@
 /// The object's first 96 bytes behind the header are the runtime's (`Builtin.DefaultActorStorage`): the atomic status {flags u32, lock,
 /// first incoming job}, in Swift 6.0 and later then a queue by priority {head, last job of each of five priorities}
 /// (swiftlang/swift stdlib/public/Concurrency/Actor.cpp and PriorityQueue.h). In Swift 5.7 to 5.10 the incoming list holds all jobs, and bit 0 of a
-/// link marks those that have not been sorted in yet (`JobRef`). Verified against the runtime of Swift 6.3.1; 5.9 and 5.10 by their sources.
+/// link marks those that have not been sorted in yet (`JobRef`). Verified on processes of Swift 6.3.1; the older ones were tried on made-up memory only.
 public struct DefaultActor: Sendable, Hashable {
   public enum State: String, Sendable, Hashable, Codable {
     /// No job runs or waits.
