@@ -2,10 +2,8 @@
 ///
 /// Needs two snapshots. Compares types; what leaks, tasks and named places have taken is left out.
 struct LiveObjectsRule: Rule {
-  private static let negligible: Int64 = 262_144
-
   static func findings(_ evidence: Evidence) -> [Finding] {
-    guard let growth = evidence.heapGrowth, growth.swiftRest >= negligible else { return [] }
+    guard let growth = evidence.heapGrowth, growth.isMaterial(growth.swiftRest) else { return [] }
     let rising = growth.rising(HeapGrowth.swiftKinds)
     // Storage says how, a class says what, unless it has hardly a part in it.
     let most = rising.first?.bytes ?? 0

@@ -1,9 +1,7 @@
 /// Blocks without a Swift type that become more: C and C++ libraries, buffers that were allocated by hand.
 struct NativeRule: Rule {
-  private static let negligible: Int64 = 262_144
-
   static func findings(_ evidence: Evidence) -> [Finding] {
-    guard let growth = evidence.heapGrowth, growth.nativeRest >= negligible else { return [] }
+    guard let growth = evidence.heapGrowth, growth.isMaterial(growth.nativeRest) else { return [] }
     let rising = growth.rising(HeapGrowth.nativeKinds)
     return [
       Finding(
