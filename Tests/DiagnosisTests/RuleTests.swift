@@ -32,6 +32,29 @@ struct RuleTests {
     sample[.groupLimit] = 512 * mib
   }
 
+  /// What the first requests leave in the arenas is no retention yet; in a process that has run for a while it may become one.
+  @Test(arguments: [
+    (age: 3.0, more: Int64(4 << 20), cause: Cause.warmUp), (3, 20 << 20, .manyArenas), (600, 4 << 20, .manyArenas),
+  ])
+  func theFirstHolesAreAWarmUp(age: Double, more: Int64, cause: Cause) {
+    let growth = Double(more)
+    let samples = Self.samples(20) { time, sample in sample[.rss] = 40 * Self.mib + time / 19 * growth }
+    func heap(_ index: Int64, free: Int64) -> HeapFacts {
+      let rows: [ResidentBooks.Holder: Int64] = [.swiftObjects: 3 << 20, .files: 36 << 20, .allocatorFree: free]
+      return HeapFacts(
+        time: samples[Int(index) * 19].time,
+        arenas: (0..<7).map { .init(isMain: $0 == 0, system: 4 << 20, live: 1 << 18, free: UInt64(free) / 7, top: 0) },
+        books: ResidentBooks(rows: rows, resident: UInt64(rows.values.reduce(0, +))))
+    }
+    let evidence = Evidence(
+      lives: [samples], heaps: [heap(0, free: 1 << 20), heap(1, free: more + (1 << 20))], age: age)
+    let report = Weighing.verdict(evidence)
+    #expect(report.cause == cause, "\(report.sentence)")
+    // The account has it once.
+    #expect(report.account?.reduce(0) { $0 + $1.bytes } == more, "\(report.account ?? [])")
+    #expect(report.account?.filter { $0.bytes == more }.count == 1, "\(report.account ?? [])")
+  }
+
   /// A process that grows by less than a hundredth of what its neighbours hold reaches their common limit all the same.
   @Test func aSmallProcessInALargeGroupReachesTheLimit() {
     let lives = Self.samples { time, sample in

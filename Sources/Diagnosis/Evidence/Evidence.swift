@@ -175,7 +175,7 @@ public struct Evidence: Sendable {
   }
 
   /// A service that has just begun warms up.
-  private var isYoung: Bool { age.map { $0 + span < 60 } ?? false }
+  var isYoung: Bool { age.map { $0 + span < 60 } ?? false }
 
   /// A load that rises all the time looks like growth.
   private var loadRoseAllTheTime: Bool {

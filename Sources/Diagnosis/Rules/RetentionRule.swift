@@ -19,6 +19,9 @@ struct RetentionRule: Rule {
     }
     let isLarge = free >= negligible && Double(free) >= fewest * Double(resident)
     guard isLarge || Double(growth ?? 0) >= Evidence.material(Double(resident)) else { return [] }
+    if !isLarge, evidence.isYoung, let growth, growth < Self.firstHoles {
+      return [warmUp(growth, heap, free: free, resident: resident)]
+    }
     let others = heap.arenas.filter { !$0.isMain }
     let inOthers = others.reduce(0) { $0 + $1.free + $1.top }
     let all = max(heap.freeBytes, 1)
@@ -37,6 +40,18 @@ struct RetentionRule: Rule {
           ? "with MALLOC_ARENA_MAX=2 the process grows to the same size"
           : "malloc_trim(0), called in the process, gives back much less than is said here")
     ]
+  }
+
+  /// The first requests leave holes in each thread's arena, which the next ones use.
+  private static let firstHoles: Int64 = 8 << 20
+  static let warmUpTitle = "free memory of the allocator"
+
+  private static func warmUp(_ growth: Int64, _ heap: HeapFacts, free: UInt64, resident: UInt64) -> Finding {
+    Finding(
+      .warmUp, title: warmUpTitle, confidence: .possible, growth: growth, holds: free,
+      evidence: lines(heap, free: free, resident: resident),
+      advice: ["nothing; look again when the process is some minutes old"],
+      overturnedBy: "it goes on growing")
   }
 
   private static func lines(_ heap: HeapFacts, free: UInt64, resident: UInt64) -> [String] {
