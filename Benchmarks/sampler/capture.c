@@ -5,25 +5,15 @@
 
 #include "CMemwhySampler.h"
 #include "internal.h"
+#include "timing.h"
 
 int capture_start(void) {
   enum memwhy_start_result result = memwhy_sampler_start(-1, 0, UINT64_C(1) << 40);
   return result == MEMWHY_STARTED || result == MEMWHY_ALREADY_RUNNING ? 0 : (int)result;
 }
 
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static int compare(const void *left, const void *right) {
-  double a = *(const double *)left, b = *(const double *)right;
-  return a < b ? -1 : a > b;
-}
-
 static double quantile(double *times, int count, double part) {
-  qsort(times, (size_t)count, sizeof *times, compare);
+  sort(times, count);
   return times[(int)((double)(count - 1) * part)];
 }
 

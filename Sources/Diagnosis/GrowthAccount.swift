@@ -23,10 +23,7 @@ struct GrowthAccount {
       guard let growth, growth != 0 else { continue }
       rows.append(.init(holder: finding.cause.rawValue, title: finding.title, bytes: growth, growth: nil))
     }
-    let saysFree = findings.contains {
-      $0.cause == .manyArenas || $0.cause == .pinnedArena || $0.title == RetentionRule.warmUpTitle
-    }
-    if !saysFree {
+    if !findings.contains(where: RetentionRule.isOwn) {
       let free = change(.allocatorFree)
       add(
         "allocatorFree", free < 0 ? "free memory of the allocator that was used again" : "free memory of the allocator",

@@ -41,20 +41,8 @@ extension LocalCache {
     for key in keys where asked.insert(key).inserted {
       if let value = get(key) { found[key] = value } else { missing.append(key) }
     }
-    let size = max(1, configuration.loading.batchSize)
-    var batches = stride(from: 0, to: missing.count, by: size).map {
-      Array(missing[$0..<min($0 + size, missing.count)])
-    }[...]
-    try await withThrowingTaskGroup(of: [Key: Value].self) { group in
-      for _ in 0..<max(1, configuration.loading.batchParallelism) {
-        guard let batch = batches.popFirst() else { break }
-        group.addTask { try await self.load(batch, load) }
-      }
-      while let loaded = try await group.next() {
-        found.merge(loaded) { _, new in new }
-        if let batch = batches.popFirst() { group.addTask { try await self.load(batch, load) } }
-      }
-    }
+    let loaded = try await configuration.loading.inBatches(missing) { try await self.load($0, load) }
+    found.merge(loaded) { _, new in new }
     return found
   }
 

@@ -44,7 +44,12 @@ struct RetentionRule: Rule {
 
   /// The first requests leave holes in each thread's arena, which the next ones use.
   private static let firstHoles: Int64 = 8 << 20
-  static let warmUpTitle = "free memory of the allocator"
+  private static let warmUpTitle = "free memory of the allocator"
+
+  /// Whether a finding is this rule's, so that the growth of free memory is taken.
+  static func isOwn(_ finding: Finding) -> Bool {
+    finding.cause == .manyArenas || finding.cause == .pinnedArena || finding.title == warmUpTitle
+  }
 
   private static func warmUp(_ growth: Int64, _ heap: HeapFacts, free: UInt64, resident: UInt64) -> Finding {
     Finding(

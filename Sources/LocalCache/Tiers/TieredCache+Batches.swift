@@ -13,24 +13,14 @@ extension TieredCache {
       if let entry = local.get(key) { found[key] = entry.value } else { missing.append(key) }
     }
     var unknown: [Key] = []
-    for batch in Self.batches(missing, configuration.batchSize) {
+    for batch in missing.batches(of: configuration.batchSize) {
       let known = await lookUp(batch)
       for key in batch {
         if let entry = known[key] { found[key] = entry.value } else { unknown.append(key) }
       }
     }
-    let settings = configuration.local.loading
-    var batches = Self.batches(unknown, settings.batchSize)[...]
-    try await withThrowingTaskGroup(of: [Key: Value].self) { group in
-      for _ in 0..<max(1, settings.batchParallelism) {
-        guard let batch = batches.popFirst() else { break }
-        group.addTask { try await self.load(batch, load) }
-      }
-      while let loaded = try await group.next() {
-        found.merge(loaded) { _, new in new }
-        if let batch = batches.popFirst() { group.addTask { try await self.load(batch, load) } }
-      }
-    }
+    let loaded = try await configuration.local.loading.inBatches(unknown) { try await self.load($0, load) }
+    found.merge(loaded) { _, new in new }
     return found
   }
 
@@ -41,11 +31,6 @@ extension TieredCache {
       for (key, value) in values { group.addTask { await self.set(value, for: key) } }
       return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
     }
-  }
-
-  private static func batches(_ keys: [Key], _ size: Int) -> [[Key]] {
-    let size = max(1, size)
-    return stride(from: 0, to: keys.count, by: size).map { Array(keys[$0..<min($0 + size, keys.count)]) }
   }
 
   private func lookUp(_ keys: [Key]) async -> [Key: TieredEntry<Value>] {
