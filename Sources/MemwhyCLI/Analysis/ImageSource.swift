@@ -101,15 +101,15 @@ struct ImageSource {
   }
 
   /// The copy went before it was read, because memory was short; the process is there.
-  var wasGivenUp: Bool { frozen?.failure.map { !$0.contains("ended") } ?? false }
+  var wasGivenUp: Bool { frozen?.wasGivenUp ?? false }
 
   /// Why a part could not be read, in a sentence.
   func reason(_ error: any Error) -> String { frozen?.failure ?? "\(error)" }
 
   /// The error of an analysis: where the copy was given up, that is the reason and not the read that failed.
   func explain(_ error: any Error) -> CLIError {
-    if let failure = frozen?.failure {
-      return failure.contains("ended") ? .targetGone(failure) : .notPermitted(failure)
+    if let frozen, let failure = frozen.failure {
+      return frozen.targetHasEnded ? .targetGone(failure) : .notPermitted(failure)
     }
     switch error {
     case MemoryError.targetGone: return .targetGone("\(MemoryError.targetGone)")

@@ -66,6 +66,11 @@ public final class FrozenProcess: Sendable {
     try copy.trial(body)
   }
 
+  /// The copy went because memory was short; the target runs on.
+  public var wasGivenUp: Bool { copy.outcome == .noHeadroom }
+  /// The copy went because the target ended.
+  public var targetHasEnded: Bool { copy.outcome == .targetEnded }
+
   /// Kills the copy and lets the target reap it. Reads throw from then on. Safe to call more than once.
   ///
   /// - Returns: what did not work, in sentences.
