@@ -6,19 +6,12 @@ extension LocalCache {
   /// Constant time.
   @inlinable
   public func get(_ key: Key) -> Value? {
-    expires ? get(key, expires: true) : get(key, expires: false)
-  }
-
-  /// Two copies of the code, one without a look at the clock, because that is what most caches need.
-  @inlinable @inline(__always)
-  func get(_ key: Key, expires: Bool) -> Value? {
     let hash = hash(key)
     let shard = shard(for: hash)
-    let now = expires ? time.now : 0
-    guard let cell = shard.pointee.lock.enter() else { return getExclusively(key, hash, now) }
+    guard let cell = shard.pointee.lock.enter() else { return getExclusively(key, hash) }
     let id = shard.pointee.find(key, hash: Self.high(hash))
-    guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
-      return missed(key, hash, now, cell, isOver: id != 0)
+    guard id != 0, !expires || shard.pointee.isAlive(id, now: time.now) else {
+      return missed(key, hash, cell, isOver: id != 0)
     }
     let value = shard.pointee.table[id].pointee.value
     shard.pointee.policy.noteHit(id, hash: Self.high(hash))
@@ -30,8 +23,9 @@ extension LocalCache {
 
   /// The same under the shard's lock, while the shard is not open to readers.
   @inlinable @inline(never)
-  func getExclusively(_ key: Key, _ hash: UInt64, _ now: UInt64) -> Value? {
+  func getExclusively(_ key: Key, _ hash: UInt64) -> Value? {
     let shard = shard(for: hash)
+    let now = expires ? time.now : 0
     shard.pointee.lock.lock()
     let id = shard.pointee.find(key, hash: Self.high(hash))
     guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
@@ -55,13 +49,12 @@ extension LocalCache {
   ) throws(Failure) -> Result? {
     let hash = hash(key)
     let shard = shard(for: hash)
-    let now = expires ? time.now : 0
     guard let cell = shard.pointee.lock.enter() else {
-      return try withValueExclusively(key, hash, now, body)
+      return try withValueExclusively(key, hash, body)
     }
     let id = shard.pointee.find(key, hash: Self.high(hash))
-    guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
-      _ = missed(key, hash, now, cell, isOver: id != 0)
+    guard id != 0, !expires || shard.pointee.isAlive(id, now: time.now) else {
+      _ = missed(key, hash, cell, isOver: id != 0)
       return nil
     }
     cell.pointee.countHit()
@@ -77,9 +70,10 @@ extension LocalCache {
 
   @inlinable @inline(never)
   func withValueExclusively<Result, Failure: Error>(
-    _ key: Key, _ hash: UInt64, _ now: UInt64, _ body: (borrowing Value) throws(Failure) -> Result
+    _ key: Key, _ hash: UInt64, _ body: (borrowing Value) throws(Failure) -> Result
   ) throws(Failure) -> Result? {
     let shard = shard(for: hash)
+    let now = expires ? time.now : 0
     shard.pointee.lock.lock()
     let id = shard.pointee.find(key, hash: Self.high(hash))
     guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
@@ -140,12 +134,12 @@ extension LocalCache {
   /// The end of a look-up under a cell that found nothing, or something that is over. Leaves the cell.
   @usableFromInline @inline(never)
   func missed(
-    _ key: Key, _ hash: UInt64, _ now: UInt64, _ cell: UnsafeMutablePointer<ReaderCell>, isOver: Bool
+    _ key: Key, _ hash: UInt64, _ cell: UnsafeMutablePointer<ReaderCell>, isOver: Bool
   ) -> Value? {
     // What is over can only be removed exclusively; it may have been replaced until then.
     guard !isOver else {
       cell.pointee.leave()
-      return getExclusively(key, hash, now)
+      return getExclusively(key, hash)
     }
     cell.pointee.countMiss()
     cell.pointee.leave()

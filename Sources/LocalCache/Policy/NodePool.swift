@@ -5,16 +5,17 @@ import Synchronization
 /// Keys and values are elsewhere: the policy works on hashes and weights alone, so that a simulator can drive it without a store.
 @usableFromInline
 package struct PolicyNode {
+  /// 24 bits each for the neighbours in the list, 16 bits that are not the policy's: see `EntryTable.timerLinks`.
+  private var links: UInt64
   /// Upper half of the key's seeded hash: rebuilds the index without hashing again, and feeds the frequency sketch.
   @usableFromInline var hash: UInt32
-  /// 24 bits: the epoch of the last access. 8 bits: hits since the policy last looked.
-  @usableFromInline var access: UInt32
   /// 28 bits of weight, 1 bit for a node in use, 3 bits for the segment.
   @usableFromInline var weightAndSegment: UInt32
   /// Not the policy's: when the entry was written.
   @usableFromInline var written: UInt32 = 0
-  /// 24 bits each for the neighbours in the list, 16 bits that are not the policy's: see `EntryTable.timerLinks`.
-  private var links: UInt64
+  /// 24 bits: the epoch of the last access. 8 bits: hits since the policy last looked. The last field, because what a hit needs of an entry
+  /// begins here and is best in one cache line.
+  @usableFromInline var access: UInt32
 
   init(hash: UInt32, previous: UInt32, next: UInt32, weightAndSegment: UInt32, access: UInt32) {
     self.hash = hash
@@ -43,8 +44,9 @@ package struct PolicyNode {
     set { links = links & (1 << 48 - 1) | UInt64(newValue) << 48 }
   }
 
-  /// Where `access` lies; the fields before it are 32-bit numbers.
-  @usableFromInline static let accessOffset = 4
+  /// Where `written` and `access` lie.
+  @usableFromInline static let writtenOffset = 16
+  @usableFromInline static let accessOffset = 20
   @usableFromInline static let maximumWeight: UInt64 = (1 << 28) - 1
 
   var weight: UInt64 { UInt64(weightAndSegment >> 4) }
@@ -80,9 +82,9 @@ enum Segment: UInt8 {
 /// policy: they have memory of their own and no slot.
 @usableFromInline
 struct NodePool {
-  @usableFromInline static let chunkShift: UInt32 = 6
-  @usableFromInline static let chunkSize: UInt32 = 64
-  @usableFromInline static let reserved: UInt32 = 128
+  @usableFromInline static let chunkShift: UInt32 = 9
+  @usableFromInline static let chunkSize: UInt32 = 512
+  @usableFromInline static let reserved: UInt32 = 512
   private static var firstChunk: Int { Int(reserved >> chunkShift) }
 
   @usableFromInline var chunks: UnsafeMutablePointer<UnsafeMutableRawPointer>

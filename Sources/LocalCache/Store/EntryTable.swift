@@ -68,7 +68,7 @@ struct EntryTable<Key, Value> {
   /// When an entry was written.
   @inlinable @inline(__always)
   func written(_ id: UInt32) -> UnsafeMutablePointer<UInt32> {
-    (slot(id) + 12).assumingMemoryBound(to: UInt32.self)
+    (slot(id) + PolicyNode.writtenOffset).assumingMemoryBound(to: UInt32.self)
   }
 
   /// Nil where entries cannot expire.

@@ -55,10 +55,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   /// Calls the closure with the identifier of each entry.
   @inlinable
   func visitEntries(_ body: (UInt32) -> Void) {
-    let idMask = (1 as UInt32) &<< index.idBits &- 1
-    for place in 0..<Int(index.capacity) where index.slots[place] != 0 {
-      body(index.slots[place] & idMask)
-    }
+    index.visit(body)
   }
 
   // MARK: Changing
@@ -125,7 +122,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   @inlinable
   mutating func remove(_ id: UInt32, _ cause: RemovalCause, _ removals: inout Removals<Key, Value>) {
-    index.remove(id, hash: policy.pool.entry(id).pointee.hash, pool: policy.pool)
+    index.remove(id, hash: policy.pool.entry(id).pointee.hash)
     if expiry.isActive { expiry.cancel(id, table: table, wheel: &wheel) }
     counters.count(cause)
     policy.remove(id)

@@ -1,3 +1,4 @@
+import CLocalCache
 import Synchronization
 
 #if canImport(Glibc)
@@ -13,15 +14,15 @@ import Synchronization
 /// Exclusively: one atomic exchange to enter, one plain store to leave. A waiter spins for a short while, then yields, then sleeps in growing
 /// steps, so a holder that lost its processor gets it back.
 ///
-/// Together: after some reads a shard becomes open to readers, who then only mark a `ReaderCell` of their own. Who wants it exclusively closes
-/// it first and waits until no cell is marked with it (BRAVO, see there). Closing costs a look at every cell, which the reads before it pay for;
-/// a shard that is written often is closed most of the time.
+/// Together: after many reads in a row a shard becomes open to readers, who then only mark a `ReaderCell` of their own. Who wants it exclusively
+/// closes it first and waits until no cell is marked with it (BRAVO, see there). Closing costs a barrier of all threads and a look at their cells,
+/// which the reads before it pay for; a shard that is written often stays closed.
 @usableFromInline
 struct ShardLock: ~Copyable {
   @usableFromInline let state = Atomic<UInt32>(0)
   /// 1 while readers may enter together.
   @usableFromInline let isOpen = Atomic<UInt32>(0)
-  /// Exclusive reads since the shard was closed, and how many of them open it. The former only under the lock.
+  /// Exclusive reads since the last write, and how many of them open the shard. The former only under the lock.
   @usableFromInline let reads = Atomic<UInt32>(0)
   @usableFromInline let readsToOpen: UInt32
   /// The thread that runs a `withValue` closure exclusively, or 0: finds a closure that calls its own cache, which would wait for itself for ever.
@@ -34,23 +35,27 @@ struct ShardLock: ~Copyable {
   init(cells: ReaderCells, tag: UInt, opens: Bool) {
     self.cells = cells
     self.tag = tag
-    readsToOpen = opens ? UInt32(cells.count * 4) : .max
+    readsToOpen = opens ? Self.readsToOpen : .max
   }
+
+  /// To close a shard takes up to some ten microseconds, which is what this many reads together save.
+  private static let readsToOpen: UInt32 = 4096
 
   // MARK: Together
 
   /// Begins to read together with others. Nil if that is not possible now. The caller leaves by the cell.
   @inlinable @inline(__always)
   func enter() -> UnsafeMutablePointer<ReaderCell>? {
-    guard isOpen.load(ordering: .relaxed) != 0 else { return nil }
-    let cell = cells[cells.own]
-    guard
-      cell.pointee.owner.compareExchange(
-        expected: 0, desired: tag, ordering: .sequentiallyConsistent
-      ).exchanged
-    else { return nil }
+    // A cell that is marked already: this thread is in a closure of `withValue`.
+    guard isOpen.load(ordering: .relaxed) != 0, let cell = cells.own, cell.pointee.isFree else { return nil }
+    if cells.isAsymmetric {
+      cell.pointee.owner.store(tag, ordering: .relaxed)
+      localcache_compiler_barrier()
+    } else {
+      _ = cell.pointee.owner.exchange(tag, ordering: .sequentiallyConsistent)
+    }
     // Either this load sees that the shard was closed, or whoever closes it sees the cell.
-    if isOpen.load(ordering: .sequentiallyConsistent) != 0 { return cell }
+    if isOpen.load(ordering: .acquiring) != 0 { return cell }
     cell.pointee.leave()
     return nil
   }
@@ -65,8 +70,10 @@ struct ShardLock: ~Copyable {
     if isOpen.load(ordering: .relaxed) != 0 { close() }
   }
 
+  /// After a write: the reads that open the shard have to be in a row.
   @inlinable @inline(__always)
   func unlock() {
+    reads.store(0, ordering: .relaxed)
     state.store(0, ordering: .releasing)
   }
 
@@ -82,11 +89,11 @@ struct ShardLock: ~Copyable {
   /// Lets no more readers in and waits for those that are inside.
   @usableFromInline @inline(never)
   func close() {
-    reads.store(0, ordering: .relaxed)
     isOpen.store(0, ordering: .sequentiallyConsistent)
-    for index in 0..<cells.count {
+    localcache_barrier(cells.isAsymmetric)
+    for index in cells.inUse {
       var rounds: UInt32 = 0
-      while cells[index].pointee.owner.load(ordering: .sequentiallyConsistent) == tag {
+      while cells[index].pointee.owner.load(ordering: .acquiring) == tag {
         rounds += 1
         if rounds < 64 { continue }
         checkNotMine(cells[index].pointee.borrower.load(ordering: .relaxed))
