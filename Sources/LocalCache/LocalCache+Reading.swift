@@ -167,8 +167,9 @@ extension Shard {
     guard let shared = table.sharedDeadline(id) else { return true }
     let deadline = shared.pointee.load(ordering: .relaxed)
     let time = expiry.relative(now)
-    if deadline != CacheTime.never && time >= deadline { return false }
-    if expiry.afterAccess != 0, deadline & ShardExpiry.fixedBit == 0 {
+    // `never` is greater than any time.
+    if deadline <= time { return false }
+    if expiry.isToBeProlonged(deadline, now: time) {
       let later = expiry.combined(now: time, written: table.written(id).pointee)
       if later != deadline { shared.pointee.store(later, ordering: .relaxed) }
     }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "CLocalCacheIndex.h"
+#include "CLocalCacheTime.h"
 
 // The model that needs no call; Darwin has its own.
 #if defined(__linux__)

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import CLocalCache
 
 /// The cache's view of a clock: ticks since the cache was made.
 ///
@@ -14,8 +8,8 @@
 final class CacheTime: Sendable {
   /// A tick is 2^shift nanoseconds: about 1 ms, or more where lifetimes of weeks are set.
   @usableFromInline let shift: UInt64
-  private let start: UInt64
-  private let reading: (@Sendable () -> UInt64)?
+  @usableFromInline let start: UInt64
+  @usableFromInline let reading: (@Sendable () -> UInt64)?
   private let sleeping: @Sendable (Duration) async throws -> Void
 
   /// Deadlines are 32-bit numbers of ticks; `never` stands for none.
@@ -43,28 +37,14 @@ final class CacheTime: Sendable {
     return ({ origin.duration(to: clock.now).nanoseconds }, { try await clock.sleep(for: $0) })
   }
 
-  @usableFromInline
-  static func systemNanoseconds() -> UInt64 {
-    var time = timespec()
-    #if os(Linux)
-      clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
-    #else
-      clock_gettime(CLOCK_MONOTONIC, &time)
-    #endif
-    return UInt64(bitPattern: Int64(time.tv_sec)) &* 1_000_000_000
-      &+ UInt64(bitPattern: Int64(time.tv_nsec))
-  }
+  static func systemNanoseconds() -> UInt64 { localcache_nanoseconds() }
 
-  /// Nanoseconds since the cache was made; a clock that went back before that counts as 0.
-  @usableFromInline
-  var nanoseconds: UInt64 {
-    if let reading { return reading() }
-    return Self.systemNanoseconds() &- start
+  /// Ticks since the cache was made; a clock that went back before that counts as 0.
+  @inlinable @inline(__always)
+  var now: UInt64 {
+    if let reading { return reading() &>> shift }
+    return (localcache_nanoseconds() &- start) &>> shift
   }
-
-  /// Ticks since the cache was made.
-  @usableFromInline
-  var now: UInt64 { nanoseconds &>> shift }
 
   /// At least one tick, at most a quarter of what 32 bits hold (12 days of the finest ticks).
   @usableFromInline

@@ -22,8 +22,11 @@ struct EntryTable<Key, Value> {
   /// When an entry ends, in ticks of the cache's time (`CacheTime`), and the greater part of its neighbours in a list of the timer wheel.
   @usableFromInline
   struct Lifetime {
-    @usableFromInline var deadline: UInt32
-    var links: UInt32
+    @usableFromInline var deadline: UInt32 = 0
+    @usableFromInline var links: UInt32 = 0
+
+    @inlinable
+    init() {}
   }
 
   @usableFromInline let chunks: UnsafeMutablePointer<UnsafeMutableRawPointer>
@@ -77,6 +80,13 @@ struct EntryTable<Key, Value> {
     hasLifetimes ? (slot(id) + Self.lifetimeOffset).assumingMemoryBound(to: Lifetime.self) : nil
   }
 
+  /// A new entry that is in no list of the timer wheel.
+  @inlinable @inline(__always)
+  func initialize(_ id: UInt32, to record: consuming Record) {
+    self[id].initialize(to: record)
+    if let lifetime = lifetime(id) { lifetime.initialize(to: Lifetime()) }
+  }
+
   /// The deadline as threads that read together prolong it.
   @inlinable @inline(__always)
   func sharedDeadline(_ id: UInt32) -> UnsafeMutablePointer<Atomic<UInt32>>? {
@@ -93,7 +103,7 @@ struct EntryTable<Key, Value> {
 
   func timerLinks(_ id: UInt32) -> TimerLinks {
     let low = lifetime(id)?.pointee.links ?? 0
-    let both = UInt64(node(id).pointee.spare) << 32 | UInt64(low)
+    let both = UInt64(node(id).pointee.links.spare) << 32 | UInt64(low)
     return TimerLinks(
       previous: UInt32(both & 0xFF_FFFF), next: UInt32(truncatingIfNeeded: both >> 24 & 0xFF_FFFF))
   }
@@ -101,7 +111,7 @@ struct EntryTable<Key, Value> {
   func setTimerLinks(_ id: UInt32, _ links: TimerLinks) {
     let both = UInt64(links.previous & 0xFF_FFFF) | UInt64(links.next & 0xFF_FFFF) << 24
     lifetime(id)?.pointee.links = UInt32(truncatingIfNeeded: both)
-    node(id).pointee.spare = UInt16(truncatingIfNeeded: both >> 32)
+    node(id).pointee.links.spare = UInt16(truncatingIfNeeded: both >> 32)
   }
 
   private func node(_ id: UInt32) -> UnsafeMutablePointer<PolicyNode> {

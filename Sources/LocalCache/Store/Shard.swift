@@ -90,7 +90,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     while let victim = policy.nextVictim(for: weight) { remove(victim, .size, &removals) }
     guard policy.hasRoom(for: weight) else { return .noRoom }
     let id = policy.insert(hash: hash, weight: weight, pinned: isPinned)
-    table[id].initialize(to: .init(key: key, value: value))
+    table.initialize(id, to: .init(key: key, value: value))
     index.add(id, hash: hash, pool: policy.pool)
     noteWritten(id, times)
     counters.insertions &+= 1
@@ -122,7 +122,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   @inlinable
   mutating func remove(_ id: UInt32, _ cause: RemovalCause, _ removals: inout Removals<Key, Value>) {
-    index.remove(id, hash: policy.pool.entry(id).pointee.hash)
+    index.remove(id, hash: policy.pool[id].pointee.hash)
     if expiry.isActive { expiry.cancel(id, table: table, wheel: &wheel) }
     counters.count(cause)
     policy.remove(id)

@@ -128,7 +128,7 @@ struct SlotIndex {
     let old = words
     self = SlotIndex(buckets: larger)
     // In the order of the nodes, which are many; the index is small.
-    pool.visitInUse { id, hash in insert(id, hash: hash) }
+    pool.visitInUse { id, node in insert(id, hash: node.pointee.hash) }
     old.deallocate()
   }
 
