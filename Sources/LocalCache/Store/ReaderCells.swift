@@ -13,8 +13,8 @@ import Synchronization
 ///
 /// A lock that all readers write costs a transfer of its cache line for each look-up as soon as there are two of them. With a cell of its own
 /// a reader writes nothing that others read (Dice and Kogan, "BRAVO: Biased Locking for Reader-Writer Locks", USENIX ATC 2019). Since nobody
-/// else ever writes the cell, plain stores are enough, and the barrier between "I read" and "may I?" is made by who closes the shard, for all
-/// threads at once.
+/// else ever writes the cell, plain stores are enough where the barrier between "I read" and "may I?" is made by who closes the shard, for all
+/// threads at once (`ShardLock.OpenState`).
 @usableFromInline
 struct ReaderCell: ~Copyable {
   /// Tag of the shard that is read under this cell, or 0.
@@ -24,6 +24,9 @@ struct ReaderCell: ~Copyable {
   /// Written by the cell's thread only; read by anybody.
   @usableFromInline let hits = Atomic<UInt64>(0)
   @usableFromInline let misses = Atomic<UInt64>(0)
+  /// Reads with a barrier, and the closings of shards as of the 4,096th of them before.
+  private let fencedReads = Atomic<UInt32>(0)
+  private let seenClosings = Atomic<UInt32>(0)
 
   @usableFromInline init() {}
 
@@ -32,6 +35,19 @@ struct ReaderCell: ~Copyable {
 
   @inlinable @inline(__always)
   func countMiss() { misses.store(misses.load(ordering: .relaxed) &+ 1, ordering: .relaxed) }
+
+  /// Counts a read with a barrier. Whether the shard may do without from now on: no shard was closed during the last 4,096 such reads of this
+  /// thread, so what the barriers of all threads cost, should there be one, has been saved.
+  func isToOpenWide(closings: UInt32) -> Bool {
+    let reads = fencedReads.load(ordering: .relaxed) &+ 1
+    if closings != seenClosings.load(ordering: .relaxed) {
+      seenClosings.store(closings, ordering: .relaxed)
+      fencedReads.store(0, ordering: .relaxed)
+      return false
+    }
+    fencedReads.store(reads, ordering: .relaxed)
+    return reads >= 4096
+  }
 
   /// Whether this cell's thread is not reading. To be asked by that thread.
   @inlinable @inline(__always)
@@ -48,13 +64,15 @@ struct ReaderCells {
   @usableFromInline static let stride = 128
   @usableFromInline let base: UnsafeMutableRawPointer
   @usableFromInline let count: UInt32
-  /// Whether who closes a shard makes the barrier for all threads; otherwise each reader makes its own.
+  /// Whether a barrier can be made for all threads at once.
   @usableFromInline let isAsymmetric = localcache_barrier_reaches_all()
 
   /// Eight cells a processor: the threads of the concurrency pool, of event loops, and some beside.
   init() {
     count = UInt32(min(max(32, 8 * processorCount), 512))
-    base = .allocate(byteCount: Int(count) * Self.stride, alignment: Self.stride)
+    // Behind the cells: how often a shard was closed.
+    base = .allocate(byteCount: (Int(count) + 1) * Self.stride, alignment: Self.stride)
+    (base + Int(count) * Self.stride).bindMemory(to: Atomic<UInt32>.self, capacity: 1).initialize(to: Atomic(0))
     for index in 0..<count {
       (base + Int(index) * Self.stride).bindMemory(to: ReaderCell.self, capacity: 1).initialize(to: ReaderCell())
     }
@@ -77,6 +95,14 @@ struct ReaderCells {
     let slot = localcache_thread_slot()
     return slot <= count ? self[slot &- 1] : nil
   }
+
+  private var closingsCounter: UnsafeMutablePointer<Atomic<UInt32>> {
+    (base + Int(count) * Self.stride).assumingMemoryBound(to: Atomic<UInt32>.self)
+  }
+
+  /// How often a shard was closed.
+  var closings: UInt32 { closingsCounter.pointee.load(ordering: .relaxed) }
+  func countClosing() { closingsCounter.pointee.add(1, ordering: .relaxed) }
 
   /// Cells that may be in use.
   var inUse: Range<UInt32> { 0..<min(localcache_thread_slots(), count) }

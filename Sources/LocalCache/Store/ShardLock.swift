@@ -14,15 +14,14 @@ import Synchronization
 /// Exclusively: one atomic exchange to enter, one plain store to leave. A waiter spins for a short while, then yields, then sleeps in growing
 /// steps, so a holder that lost its processor gets it back.
 ///
-/// Together: after many reads in a row a shard becomes open to readers, who then only mark a `ReaderCell` of their own. Who wants it exclusively
-/// closes it first and waits until no cell is marked with it (BRAVO, see there). Closing costs a barrier of all threads and a look at their cells,
-/// which the reads before it pay for; a shard that is written often stays closed.
+/// Together: after some reads a shard becomes open to readers, who then only mark a `ReaderCell` of their own. Who wants it exclusively closes
+/// it first and waits until no cell is marked with it (BRAVO, see there). Between marking its cell and looking whether the shard is still open
+/// a reader needs a full barrier; where nothing was closed for long, it leaves that to who closes the shard (`OpenState`).
 @usableFromInline
 struct ShardLock: ~Copyable {
   @usableFromInline let state = Atomic<UInt32>(0)
-  /// 1 while readers may enter together.
-  @usableFromInline let isOpen = Atomic<UInt32>(0)
-  /// Exclusive reads since the last write, and how many of them open the shard. The former only under the lock.
+  @usableFromInline let openState = Atomic<UInt32>(OpenState.closed)
+  /// Exclusive reads since the shard was closed, and how many of them open it. The former only under the lock.
   @usableFromInline let reads = Atomic<UInt32>(0)
   @usableFromInline let readsToOpen: UInt32
   /// The thread that runs a `withValue` closure exclusively, or 0: finds a closure that calls its own cache, which would wait for itself for ever.
@@ -31,31 +30,49 @@ struct ShardLock: ~Copyable {
   /// What marks a cell; not 0.
   @usableFromInline let tag: UInt
 
+  /// How readers may enter together.
+  @usableFromInline
+  enum OpenState {
+    @usableFromInline static let closed: UInt32 = 0
+    /// With a barrier of their own; to close costs a look at the cells.
+    @usableFromInline static let fenced: UInt32 = 1
+    /// Without; to close costs a barrier of all threads, some ten microseconds.
+    @usableFromInline static let unfenced: UInt32 = 2
+  }
+
   /// - Parameter opens: whether readers may ever enter together.
   init(cells: ReaderCells, tag: UInt, opens: Bool) {
     self.cells = cells
     self.tag = tag
-    readsToOpen = opens ? Self.readsToOpen : .max
+    readsToOpen = opens ? 32 : .max
   }
-
-  /// To close a shard takes up to some ten microseconds, which is what this many reads together save.
-  private static let readsToOpen: UInt32 = 4096
 
   // MARK: Together
 
   /// Begins to read together with others. Nil if that is not possible now. The caller leaves by the cell.
   @inlinable @inline(__always)
   func enter() -> UnsafeMutablePointer<ReaderCell>? {
+    let openState = openState.load(ordering: .relaxed)
     // A cell that is marked already: this thread is in a closure of `withValue`.
-    guard isOpen.load(ordering: .relaxed) != 0, let cell = cells.own, cell.pointee.isFree else { return nil }
-    if cells.isAsymmetric {
-      cell.pointee.owner.store(tag, ordering: .relaxed)
-      localcache_compiler_barrier()
-    } else {
-      _ = cell.pointee.owner.exchange(tag, ordering: .sequentiallyConsistent)
+    guard openState != OpenState.closed, let cell = cells.own, cell.pointee.isFree else { return nil }
+    guard openState == OpenState.unfenced else { return enterFenced(cell) }
+    cell.pointee.owner.store(tag, ordering: .relaxed)
+    localcache_compiler_barrier()
+    // Either this load sees that the shard was closed, or whoever closes it sees the cell. A shard that was closed and opened again meanwhile
+    // must be of the same kind: who closes one of the other kind does not wait for this store to arrive.
+    if self.openState.load(ordering: .acquiring) == OpenState.unfenced { return cell }
+    cell.pointee.leave()
+    return nil
+  }
+
+  @usableFromInline @inline(never)
+  func enterFenced(_ cell: UnsafeMutablePointer<ReaderCell>) -> UnsafeMutablePointer<ReaderCell>? {
+    if cells.isAsymmetric, cell.pointee.isToOpenWide(closings: cells.closings) {
+      // Fails if the shard was closed meanwhile.
+      _ = openState.compareExchange(expected: OpenState.fenced, desired: OpenState.unfenced, ordering: .relaxed)
     }
-    // Either this load sees that the shard was closed, or whoever closes it sees the cell.
-    if isOpen.load(ordering: .acquiring) != 0 { return cell }
+    _ = cell.pointee.owner.exchange(tag, ordering: .sequentiallyConsistent)
+    if openState.load(ordering: .acquiring) != OpenState.closed { return cell }
     cell.pointee.leave()
     return nil
   }
@@ -67,13 +84,11 @@ struct ShardLock: ~Copyable {
     if !state.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged {
       lockSlowly()
     }
-    if isOpen.load(ordering: .relaxed) != 0 { close() }
+    if openState.load(ordering: .relaxed) != OpenState.closed { close() }
   }
 
-  /// After a write: the reads that open the shard have to be in a row.
   @inlinable @inline(__always)
   func unlock() {
-    reads.store(0, ordering: .relaxed)
     state.store(0, ordering: .releasing)
   }
 
@@ -82,15 +97,17 @@ struct ShardLock: ~Copyable {
   func unlockAfterReading() {
     let count = reads.load(ordering: .relaxed) &+ 1
     reads.store(count, ordering: .relaxed)
-    if count == readsToOpen { isOpen.store(1, ordering: .releasing) }
+    if count == readsToOpen { openState.store(OpenState.fenced, ordering: .releasing) }
     state.store(0, ordering: .releasing)
   }
 
   /// Lets no more readers in and waits for those that are inside.
   @usableFromInline @inline(never)
   func close() {
-    isOpen.store(0, ordering: .sequentiallyConsistent)
-    localcache_barrier(cells.isAsymmetric)
+    reads.store(0, ordering: .relaxed)
+    let before = openState.exchange(OpenState.closed, ordering: .sequentiallyConsistent)
+    localcache_barrier(before == OpenState.unfenced)
+    cells.countClosing()
     for index in cells.inUse {
       var rounds: UInt32 = 0
       while cells[index].pointee.owner.load(ordering: .acquiring) == tag {
