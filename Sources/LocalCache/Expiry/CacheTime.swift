@@ -42,9 +42,11 @@ final class CacheTime: Sendable {
   /// Ticks since the cache was made; a clock that went back before that counts as 0.
   @inlinable @inline(__always)
   var now: UInt64 {
-    if let reading { return reading() &>> shift }
-    return (localcache_nanoseconds() &- start) &>> shift
+    reading == nil ? (localcache_nanoseconds() &- start) &>> shift : readOther()
   }
+
+  @usableFromInline @inline(never)
+  func readOther() -> UInt64 { (reading?() ?? 0) &>> shift }
 
   /// At least one tick, at most a quarter of what 32 bits hold (12 days of the finest ticks).
   @usableFromInline

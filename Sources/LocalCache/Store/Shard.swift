@@ -48,6 +48,15 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   @inlinable @inline(__always)
   func find(_ key: Key, hash: UInt32) -> UInt32 {
+    let id = index.candidate(hash)
+    if id != 0, table[id].pointee.key == key { return id }
+    if id == 0, index.isComplete(hash) { return 0 }
+    return findFurther(key, hash: hash)
+  }
+
+  /// The same where the first candidate is another key's, or where the bucket was full.
+  @inlinable @inline(never)
+  func findFurther(_ key: Key, hash: UInt32) -> UInt32 {
     let table = self.table
     return index.find(hash) { id in table[id].pointee.key == key }
   }

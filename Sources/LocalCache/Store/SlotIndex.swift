@@ -46,11 +46,28 @@ struct SlotIndex {
     UInt32(truncatingIfNeeded: (UInt64(hash) &* UInt64(buckets)) &>> 32)
   }
 
+  /// Never 0, so that a free slot has no tag that is looked for.
+  @inlinable @inline(__always)
+  func tag(_ hash: UInt32) -> UInt32 { (hash | 1) &<< idBits }
+
   @inlinable @inline(__always)
   func bucket(_ place: UInt32) -> UnsafeMutablePointer<UInt32> { words + Int(place) &* Self.bucketSize }
 
   @inlinable @inline(__always)
   func next(_ place: UInt32) -> UInt32 { place &+ 1 == buckets ? 0 : place &+ 1 }
+
+  /// The first entry in the home bucket whose tag is that of the hash: nearly always the one that is looked for. 0 if there is none there.
+  @inlinable @inline(__always)
+  func candidate(_ hash: UInt32) -> UInt32 {
+    let bucket = bucket(home(hash))
+    let idMask = (1 as UInt32) &<< idBits &- 1
+    let matches = localcache_matches(bucket, tag(hash), ~idMask) & Self.slotBits
+    return matches == 0 ? 0 : bucket[matches.trailingZeroBitCount] & idMask
+  }
+
+  /// Whether no entry of this home bucket went past it.
+  @inlinable @inline(__always)
+  func isComplete(_ hash: UInt32) -> Bool { bucket(home(hash))[Self.overflow] == 0 }
 
   /// The entry with this hash that `isMatch` accepts, or 0.
   @inlinable @inline(__always)
@@ -60,11 +77,10 @@ struct SlotIndex {
     var place = first
     while true {
       let bucket = bucket(place)
-      var matches = localcache_matches(bucket, hash &<< idBits, ~idMask) & Self.slotBits
+      var matches = localcache_matches(bucket, tag(hash), ~idMask) & Self.slotBits
       while matches != 0 {
         let id = bucket[matches.trailingZeroBitCount] & idMask
-        // A free slot looks like one whose tag is 0.
-        if id != 0, isMatch(id) { return id }
+        if isMatch(id) { return id }
         matches &= matches &- 1
       }
       if bucket[Self.overflow] == 0 { return 0 }
@@ -87,7 +103,7 @@ struct SlotIndex {
       let bucket = bucket(place)
       let free = localcache_matches(bucket, 0, .max) & Self.slotBits
       if free != 0 {
-        bucket[free.trailingZeroBitCount] = hash &<< idBits | id
+        bucket[free.trailingZeroBitCount] = tag(hash) | id
         count += 1
         return
       }
