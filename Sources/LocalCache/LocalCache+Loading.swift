@@ -112,7 +112,7 @@ extension LocalCache {
       let id = shard.pointee.find(key, hash: Self.high(hash))
       guard id != 0, expires else { return }
       shard.pointee.expiry.prolongOnce(
-        id, now: now, lifetime: ticks, table: shard.pointee.table, wheel: &shard.pointee.wheel)
+        id, now: now, lifetime: ticks, table: shard.pointee.lifetimes, wheel: &shard.pointee.wheel)
     }
   }
 }

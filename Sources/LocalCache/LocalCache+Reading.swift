@@ -164,13 +164,13 @@ extension Shard {
   /// Whether an entry may still be used; if so, its life goes on. Threads that read together may call this at the same time.
   @inlinable @inline(__always)
   func isAlive(_ id: UInt32, now: UInt64) -> Bool {
-    guard let shared = table.sharedDeadline(id) else { return true }
+    let shared = lifetimes.sharedDeadline(id)
     let deadline = shared.pointee.load(ordering: .relaxed)
     let time = expiry.relative(now)
     // `never` is greater than any time.
     if deadline <= time { return false }
     if expiry.isToBeProlonged(deadline, now: time) {
-      let later = expiry.combined(now: time, written: table.written(id).pointee)
+      let later = expiry.combined(now: time, written: lifetimes.written(id).pointee)
       if later != deadline { shared.pointee.store(later, ordering: .relaxed) }
     }
     return true
@@ -178,15 +178,14 @@ extension Shard {
 
   @inlinable
   func isOver(_ id: UInt32, now: UInt64) -> Bool {
-    guard let lifetime = table.lifetime(id) else { return false }
-    return expiry.isOver(lifetime.pointee.deadline, now: now)
+    expiry.isActive && expiry.isOver(lifetimes[id].pointee.deadline, now: now)
   }
 
   /// Ticks since the entry was written.
   @inlinable
   func age(_ id: UInt32, _ time: CacheTime) -> UInt32 {
     let now = expiry.relative(time.now)
-    let written = table.written(id).pointee
+    let written = lifetimes.written(id).pointee
     return now > written ? now - written : 0
   }
 }

@@ -78,7 +78,7 @@ package struct NodeLinks {
     set { bits = bits & ~(Self.mask << 24) | UInt64(newValue) << 24 }
   }
 
-  /// Not the policy's: see `EntryTable.timerLinks`.
+  /// Not the policy's: see `EntryLifetimes.timerLinks`.
   var spare: UInt16 {
     get { UInt16(truncatingIfNeeded: bits >> 48) }
     set { bits = bits & (1 << 48 - 1) | UInt64(newValue) << 48 }

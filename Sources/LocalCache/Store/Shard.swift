@@ -39,9 +39,12 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   /// The entries, as long as none is added.
   @inlinable @inline(__always)
-  var table: EntryTable<Key, Value> {
-    EntryTable(
-      chunks: policy.pool.chunks, stride: policy.pool.stride, hasLifetimes: expiry.isActive)
+  var table: EntryTable<Key, Value> { EntryTable(pool: policy.pool) }
+
+  /// Their times; only where entries can expire.
+  @inlinable @inline(__always)
+  var lifetimes: EntryLifetimes {
+    EntryLifetimes(pool: policy.pool, offset: EntryTable<Key, Value>.lifetimeOffset)
   }
 
   // MARK: Looking
@@ -99,7 +102,8 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     while let victim = policy.nextVictim(for: weight) { remove(victim, .size, &removals) }
     guard policy.hasRoom(for: weight) else { return .noRoom }
     let id = policy.insert(hash: hash, weight: weight, pinned: isPinned)
-    table.initialize(id, to: .init(key: key, value: value))
+    table[id].initialize(to: .init(key: key, value: value))
+    if expiry.isActive { lifetimes.initialize(id) }
     index.add(id, hash: hash, pool: policy.pool)
     noteWritten(id, times)
     counters.insertions &+= 1
@@ -109,9 +113,9 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @inlinable @inline(__always)
   mutating func noteWritten(_ id: UInt32, _ times: (now: UInt64, lifetime: UInt32?)) {
     if expiry.isActive {
-      expiry.write(id, times, table: table, wheel: &wheel)
+      expiry.write(id, times, table: lifetimes, wheel: &wheel)
     } else {
-      table.written(id).pointee = expiry.relative(times.now)
+      policy.pool[id].pointee.written = expiry.relative(times.now)
     }
   }
 
@@ -132,7 +136,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @inlinable
   mutating func remove(_ id: UInt32, _ cause: RemovalCause, _ removals: inout Removals<Key, Value>) {
     index.remove(id, hash: policy.pool[id].pointee.hash)
-    if expiry.isActive { expiry.cancel(id, table: table, wheel: &wheel) }
+    if expiry.isActive { expiry.cancel(id, table: lifetimes, wheel: &wheel) }
     counters.count(cause)
     policy.remove(id)
     if reportsRemovals {
@@ -163,7 +167,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @usableFromInline
   mutating func removeExpired(now: UInt64, _ removals: inout Removals<Key, Value>) {
     guard expiry.isActive else { return }
-    for id in expiry.due(now: now, table: table, wheel: &wheel) { remove(id, .expired, &removals) }
+    for id in expiry.due(now: now, table: lifetimes, wheel: &wheel) { remove(id, .expired, &removals) }
   }
 
   /// A smaller or larger share. Evicts what is too much.
