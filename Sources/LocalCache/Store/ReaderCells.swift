@@ -21,6 +21,8 @@ struct ReaderCell: ~Copyable {
   /// Written by the owner only; read by anybody.
   @usableFromInline let hits = Atomic<UInt64>(0)
   @usableFromInline let misses = Atomic<UInt64>(0)
+  /// The owner's alone; fills the cell's cache lines.
+  @usableFromInline var notes = NoteBuffer()
 
   @usableFromInline init() {}
 
