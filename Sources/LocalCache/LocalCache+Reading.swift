@@ -15,7 +15,7 @@ extension LocalCache {
     }
     let value = shard.pointee.table[id].pointee.value
     shard.pointee.policy.noteHit(id, hash: Self.high(hash))
-    if observer.observes(hash) { observeHit(id, hash) }
+    if observer.observes(hash) { observeHit(id, hash, &cell.pointee.notes) }
     cell.pointee.countHit()
     cell.pointee.leave()
     return value
@@ -33,7 +33,7 @@ extension LocalCache {
     }
     shard.pointee.policy.recordHit(id)
     let value = shard.pointee.table[id].pointee.value
-    if observer.observes(hash) { observeHit(id, hash) }
+    if observer.observes(hash) { observeHit(id, hash, &shard.pointee.notes) }
     shard.pointee.lock.unlockAfterReading()
     if checksMutations { checkFingerprint(key, value) }
     return value
@@ -59,7 +59,7 @@ extension LocalCache {
     }
     cell.pointee.countHit()
     shard.pointee.policy.noteHit(id, hash: Self.high(hash))
-    if observer.observes(hash) { observeHit(id, hash) }
+    if observer.observes(hash) { observeHit(id, hash, &cell.pointee.notes) }
     cell.pointee.borrower.store(ThisThread.number, ordering: .relaxed)
     defer {
       cell.pointee.borrower.store(0, ordering: .relaxed)
@@ -81,7 +81,7 @@ extension LocalCache {
       return nil
     }
     shard.pointee.policy.recordHit(id)
-    if observer.observes(hash) { observeHit(id, hash) }
+    if observer.observes(hash) { observeHit(id, hash, &shard.pointee.notes) }
     shard.pointee.lock.borrower.store(ThisThread.number, ordering: .relaxed)
     defer {
       shard.pointee.lock.borrower.store(0, ordering: .relaxed)
@@ -90,11 +90,13 @@ extension LocalCache {
     return try body(shard.pointee.table[id].pointee.value)
   }
 
-  /// A note for the statistics, for about one key in a hundred.
+  /// A note for the statistics, for about one key in a hundred. The buffer is that of the cell or the shard under which the entry was found.
   @inlinable @inline(never)
-  func observeHit(_ id: UInt32, _ hash: UInt64) {
+  func observeHit(_ id: UInt32, _ hash: UInt64, _ buffer: inout NoteBuffer) {
     let shard = shard(for: hash)
-    observer.hit(hash, weight: shard.pointee.policy.weight(of: id), age: shard.pointee.age(id, time))
+    // The clock is read for one note in ten: a sample of the ages is enough.
+    let age = buffer.isEmpty ? shard.pointee.age(id, time) : nil
+    observer.hit(hash, weight: shard.pointee.policy.weight(of: id), age: age, &buffer)
   }
 
   /// Whether a key has a value. Counts neither as a hit nor as a use.

@@ -27,6 +27,8 @@ struct ReaderCell: ~Copyable {
   /// Reads with a barrier, and the closings of shards as of the 4,096th of them before.
   private let fencedReads = Atomic<UInt32>(0)
   private let seenClosings = Atomic<UInt32>(0)
+  /// The owner's alone; fills the cell's cache lines.
+  @usableFromInline var notes = NoteBuffer()
 
   @usableFromInline init() {}
 
