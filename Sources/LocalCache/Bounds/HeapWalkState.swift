@@ -9,7 +9,9 @@ struct HeapWalkState {
   private(set) var bytes = 0
   /// Holes before the counted blocks, where they are wanted.
   private(set) var holes = GlibcChunk.Hole()
-  private let measuresHoles: Bool
+  /// A walk for the holes, which looks at values that have been in use for a while: it does not go into objects of classes, which may be changing
+  /// under a lock of their own, nor ask types for their sizes. Storage of containers does not change while a copy is held.
+  let measuresHoles: Bool
   /// Addresses of blocks that were counted: a block that is reached twice counts once.
   private(set) var seen: Set<UInt> = []
   let elementsMeasured: Int

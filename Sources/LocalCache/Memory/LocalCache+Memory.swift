@@ -65,19 +65,7 @@ extension LocalCache {
       state.nextShard = (state.nextShard + 1) & shardMask
       return state.nextShard
     }
-    var sample: [(Key, Value)] = []
-    locked(shard(at: index)) { shard in
-      let step = max(1, shard.pointee.policy.count / 64)
-      var left = Int.random(in: 0..<step)
-      shard.pointee.visitEntries { id in
-        if left == 0, sample.count < 64 {
-          let record = shard.pointee.table[id].pointee
-          sample.append((record.key, record.value))
-          left = step
-        }
-        left -= 1
-      }
-    }
+    let sample = locked(shard(at: index)) { $0.pointee.randomEntries(64) }
     var (bytes, holes) = (0, GlibcChunk.Hole())
     for (key, value) in sample {
       guard let found = sizer.estimator?.holes(key, value) else { continue }
@@ -107,6 +95,22 @@ extension LocalCache {
       return free >= bound.maximum / 8 && free * bound.unit >= 16 << 20
     }
     if pays, HeapTrim.run() { memory.withLock { $0.highest = entries } }
+  }
+}
+
+extension Shard {
+  /// Some entries at random. Time is bounded by their number, not by that of all entries: the lock is held.
+  fileprivate func randomEntries(_ count: Int) -> [(Key, Value)] {
+    let pool = policy.pool
+    guard pool.highWater > NodePool.reserved else { return [] }
+    var entries: [(Key, Value)] = []
+    // Identifiers that are free at present are passed over; where most are, there are few entries, and little to measure.
+    for _ in 0..<2 * count where entries.count < count {
+      let id = UInt32.random(in: NodePool.reserved..<pool.highWater)
+      guard pool.entry(id).pointee.isInUse else { continue }
+      entries.append((table[id].pointee.key, table[id].pointee.value))
+    }
+    return entries
   }
 }
 
