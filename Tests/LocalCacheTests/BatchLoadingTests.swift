@@ -11,26 +11,21 @@ import Testing
     return LocalCache(name: "batches", limit: .entries(10_000), configuration: configuration)
   }
 
-  private func until(_ condition: () -> Bool) async throws {
-    for _ in 0..<4000 where !condition() { try await Task.sleep(for: .milliseconds(1)) }
-    #expect(condition())
-  }
-
   @Test func whatIsBeingLoadedIsNotLoadedAgain() async throws {
     let cache = cache()
     let gate = Gate()
     let batches = Locked<[[Int]]>([])
     let single = Task { try await cache.value(for: 1) { key in await gate.pass(key) } }
-    try await until { gate.waiting == 1 }
+    await until { gate.waiting == 1 }
     let load: @Sendable ([Int]) async throws -> [Int: Int] = { keys in
       batches.with { $0.append(keys) }
       await gate.pass(0)
       return Dictionary(uniqueKeysWithValues: keys.map { ($0, $0 * 10) })
     }
     let first = Task { try await cache.values(for: [1, 2, 3], load: load) }
-    try await until { gate.waiting == 2 }
+    await until { gate.waiting == 2 }
     let second = Task { try await cache.values(for: [3, 2, 4], load: load) }
-    try await until { gate.waiting == 3 }
+    await until { gate.waiting == 3 }
     let third = Task { try await cache.value(for: 2) { _ in -1 } }
     gate.open()
     #expect(try await single.value == 1)
@@ -50,7 +45,7 @@ import Testing
         return [1: 1]
       }
     }
-    try await until { gate.waiting == 1 }
+    await until { gate.waiting == 1 }
     let single = Task { try await cache.value(for: 2) { _ in 22 } }
     for _ in 0..<20 { await Task.yield() }
     gate.open()
@@ -75,13 +70,13 @@ import Testing
     let cache = cache()
     let gate = Gate()
     let batch = Task { try await cache.values(for: [1, 2]) { _ in [1: await gate.pass(1), 2: 2] } }
-    try await until { gate.waiting == 1 }
+    await until { gate.waiting == 1 }
     let joined = Locked(false)
     let single = Task {
       joined.with { $0 = true }
       return try await cache.value(for: 2) { _ in -1 }
     }
-    try await until { joined.current }
+    await until { joined.current }
     try await Task.sleep(for: .milliseconds(50))
     batch.cancel()
     await #expect(throws: CancellationError.self) { try await batch.value }
@@ -98,7 +93,7 @@ import Testing
         throw Broken()
       }
     }
-    try await until { gate.waiting == 1 }
+    await until { gate.waiting == 1 }
     let single = Task { try await cache.value(for: 2) { _ in 22 } }
     try await Task.sleep(for: .milliseconds(50))
     gate.open()

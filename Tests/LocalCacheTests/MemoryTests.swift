@@ -6,16 +6,16 @@ import Testing
 
 /// The limit beside what malloc and the system say of the process. Programs of their own, because these tell only of whole processes.
 @Suite(.serialized) struct MemoryTests {
-  private func numbers(_ mode: String) throws -> [Double] {
-    let result = try Command.run(TestProgram.built("cache-sizes"), [mode], timeout: 120)
+  private func numbers(_ mode: String) async throws -> [Double] {
+    let result = try await offThePool { try Command.run(TestProgram.built("cache-sizes"), [mode], timeout: 120) }
     return result.output.split(separator: "\n").last?.split(separator: "\t").compactMap { Double($0) } ?? []
   }
 
   /// Sanitizers and other allocators bring their own; then the cache does nothing of the kind.
   private static let reason: Comment = "blocks do not come from glibc's malloc here"
 
-  @Test(.enabled(if: GlibcChunk.isUsed, reason)) func theBudgetHoldsInTheProcess() throws {
-    let line = try numbers("churn")
+  @Test(.enabled(if: GlibcChunk.isUsed, reason)) func theBudgetHoldsInTheProcess() async throws {
+    let line = try await numbers("churn")
     try #require(line.count == 6)
     let (budget, entries, holes, heldBack, free, gained) = (line[0], line[1], line[2], line[3], line[4], line[5])
     #expect(entries + heldBack <= budget)
@@ -25,8 +25,8 @@ import Testing
     #expect(gained <= budget * 1.15)
   }
 
-  @Test(.enabled(if: GlibcChunk.isUsed, reason)) func anEmptiedCacheGivesItsPagesBack() throws {
-    let line = try numbers("emptied")
+  @Test(.enabled(if: GlibcChunk.isUsed, reason)) func anEmptiedCacheGivesItsPagesBack() async throws {
+    let line = try await numbers("emptied")
     try #require(line.count == 2)
     #expect(line[0] > 60e6 && line[1] < line[0] / 3, "\(line[0]) bytes when full, \(line[1]) when emptied")
   }

@@ -133,15 +133,13 @@ import Testing
   }
 
   @Test func loadsThatNeverReturnAndLoadsOfThemselvesEnd() async throws {
-    let cache = words(MemoryTier(store)) { $0.local.loading.timeout = .milliseconds(50) }
-    let never = Locked<CheckedContinuation<Void, Never>?>(nil)
+    let hasty = words(MemoryTier(store)) { $0.local.loading.timeout = .milliseconds(50) }
+    let gate = Gate()
     await #expect(throws: LocalCacheError.loadTimedOut(cache: "words", key: "5", after: .milliseconds(50))) {
-      _ = try await cache.value(for: 5) { _ in
-        await withCheckedContinuation { continuation in never.with { $0 = continuation } }
-        return "late"
-      }
+      _ = try await hasty.value(for: 5) { _ in await gate.pass("late") }
     }
-    never.with { $0?.resume() }
+    gate.open()
+    let cache = words(MemoryTier(store))
     await #expect(throws: LocalCacheError.reentrantLoad(cache: "words", key: "6")) {
       _ = try await cache.value(for: 6) { _ in try await cache.value(for: 6) { "\($0)" } }
     }

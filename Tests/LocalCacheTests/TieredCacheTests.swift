@@ -85,7 +85,7 @@ import Testing
     store.state.with { $0.leases["words:1"] = "somebody who died" }
     let cache = words(tier) {
       $0.timeLimit = .seconds(60)
-      $0.stampede.longestWait = .milliseconds(100)
+      $0.stampede.longestWait = .milliseconds(500)
     }
     #expect(try await cache.value(for: 1) { "\($0)" } == "1")
     #expect(cache.statistics.waitsInVain == 1)

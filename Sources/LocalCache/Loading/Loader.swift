@@ -190,10 +190,10 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     let timer = settings.timeout.map { limit in
       Task.detached { [self] in
         do { try await Task.sleep(for: limit) } catch { return }
+        guard !isOver(flight) else { return }
         let error = LocalCacheError.loadTimedOut(cache: cache, key: flight.description, after: limit)
-        guard finish(flight, .failure(error), limit) else { return }
         work.failed()
-        flight.task?.cancel()
+        if let task = finish(flight, .failure(error), limit) { task.cancel() }
       }
     }
     let result: Result<Values, any Error>
@@ -204,13 +204,21 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
       result = .failure(error)
     }
     timer?.cancel()
-    let isOver = state.withLock { _ in flight.result != nil }
-    if case .success(let values) = result, !isOver { work.store(values) }
-    if finish(flight, result, ContinuousClock.now - begin), case .failure = result { work.failed() }
+    guard !isOver(flight) else { return }
+    // Before anybody hears of it.
+    switch result {
+    case .success(let values): work.store(values)
+    case .failure: work.failed()
+    }
+    _ = finish(flight, result, ContinuousClock.now - begin)
   }
 
-  /// Ends a flight, unless it is over already, and hands its result out. Returns whether it did.
-  private func finish(_ flight: Flight<Key, Value>, _ result: Result<Values, any Error>, _ time: Duration) -> Bool {
+  private func isOver(_ flight: Flight<Key, Value>) -> Bool { state.withLock { _ in flight.result != nil } }
+
+  /// Ends a flight, unless it is over already, and hands its result out. Returns its task if it did.
+  private func finish(
+    _ flight: Flight<Key, Value>, _ result: Result<Values, any Error>, _ time: Duration
+  ) -> Task<Void, Never>? {
     let waiters = state.withLock { state -> [Flight<Key, Value>.Waiter]? in
       guard flight.result == nil else { return nil }
       end(flight, result, &state)
@@ -224,9 +232,9 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
       defer { flight.waiters = [:] }
       return Array(flight.waiters.values)
     }
-    guard let waiters else { return false }
+    guard let waiters else { return nil }
     for waiter in waiters { waiter.resume(with: result) }
-    return true
+    return state.withLock { _ in flight.task }
   }
 
   private func end(_ flight: Flight<Key, Value>, _ result: Result<Values, any Error>, _ state: inout State) {
