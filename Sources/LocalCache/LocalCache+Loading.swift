@@ -116,15 +116,10 @@ extension LocalCache {
   /// Time since the value of a key was stored, or nil. Neither a hit nor a use.
   public func age(of key: Key) -> Duration? {
     let hash = hash(key)
-    let shard = shard(for: hash)
-    // Beside other readers, where the shard is open to them.
-    let cell = shard.pointee.lock.enter()
-    if cell == nil { shard.pointee.lock.lock() }
-    defer {
-      if let cell { cell.pointee.leave() } else { shard.pointee.lock.unlockAfterReading() }
+    return reading(shard(for: hash)) { shard in
+      let id = shard.pointee.find(key, hash: Self.high(hash))
+      return id == 0 ? nil : time.duration(ticks: UInt64(shard.pointee.age(id, time)))
     }
-    let id = shard.pointee.find(key, hash: Self.high(hash))
-    return id == 0 ? nil : time.duration(ticks: UInt64(shard.pointee.age(id, time)))
   }
 
   /// Lets an entry whose refresh failed live on. The end follows from when it was written, so that one failure after the other does not move it.
@@ -136,7 +131,7 @@ extension LocalCache {
     locked(shard(for: hash)) { shard in
       let id = shard.pointee.find(key, hash: Self.high(hash))
       guard id != 0 else { return }
-      shard.pointee.expiry.prolong(id, age: age, table: shard.pointee.table, wheel: &shard.pointee.wheel)
+      shard.pointee.expiry.prolong(id, age: age, table: shard.pointee.lifetimes, wheel: &shard.pointee.wheel)
     }
   }
 }

@@ -6,23 +6,16 @@ extension LocalCache {
   /// Constant time.
   @inlinable
   public func get(_ key: Key) -> Value? {
-    expires ? get(key, expires: true) : get(key, expires: false)
-  }
-
-  /// Two copies of the code, one without a look at the clock, because that is what most caches need.
-  @inlinable @inline(__always)
-  func get(_ key: Key, expires: Bool) -> Value? {
     let hash = hash(key)
     let shard = shard(for: hash)
-    let now = expires ? time.now : 0
-    guard let cell = shard.pointee.lock.enter() else { return getExclusively(key, hash, now) }
+    guard let cell = shard.pointee.lock.enter() else { return getExclusively(key, hash) }
     let id = shard.pointee.find(key, hash: Self.high(hash))
-    guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
-      return missed(key, hash, now, cell, isOver: id != 0)
+    guard id != 0, !expires || shard.pointee.isAlive(id, time) else {
+      return missed(key, hash, cell, isOver: id != 0)
     }
     let value = shard.pointee.table[id].pointee.value
     shard.pointee.policy.noteHit(id, hash: Self.high(hash))
-    if observer.observes(hash) { observeHit(id, hash) }
+    if observer.observes(hash) { observeHit(id, hash, &cell.pointee.notes) }
     cell.pointee.countHit()
     cell.pointee.leave()
     return value
@@ -30,8 +23,9 @@ extension LocalCache {
 
   /// The same under the shard's lock, while the shard is not open to readers.
   @inlinable @inline(never)
-  func getExclusively(_ key: Key, _ hash: UInt64, _ now: UInt64) -> Value? {
+  func getExclusively(_ key: Key, _ hash: UInt64) -> Value? {
     let shard = shard(for: hash)
+    let now = expires ? time.now : 0
     shard.pointee.lock.lock()
     let id = shard.pointee.find(key, hash: Self.high(hash))
     guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
@@ -39,7 +33,7 @@ extension LocalCache {
     }
     shard.pointee.policy.recordHit(id)
     let value = shard.pointee.table[id].pointee.value
-    if observer.observes(hash) { observeHit(id, hash) }
+    if observer.observes(hash) { observeHit(id, hash, &shard.pointee.notes) }
     shard.pointee.lock.unlockAfterReading()
     if checksMutations { checkFingerprint(key, value) }
     return value
@@ -55,18 +49,17 @@ extension LocalCache {
   ) throws(Failure) -> Result? {
     let hash = hash(key)
     let shard = shard(for: hash)
-    let now = expires ? time.now : 0
     guard let cell = shard.pointee.lock.enter() else {
-      return try withValueExclusively(key, hash, now, body)
+      return try withValueExclusively(key, hash, body)
     }
     let id = shard.pointee.find(key, hash: Self.high(hash))
-    guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
-      _ = missed(key, hash, now, cell, isOver: id != 0)
+    guard id != 0, !expires || shard.pointee.isAlive(id, time) else {
+      _ = missed(key, hash, cell, isOver: id != 0)
       return nil
     }
     cell.pointee.countHit()
     shard.pointee.policy.noteHit(id, hash: Self.high(hash))
-    if observer.observes(hash) { observeHit(id, hash) }
+    if observer.observes(hash) { observeHit(id, hash, &cell.pointee.notes) }
     cell.pointee.borrower.store(ThisThread.number, ordering: .relaxed)
     defer {
       cell.pointee.borrower.store(0, ordering: .relaxed)
@@ -77,9 +70,10 @@ extension LocalCache {
 
   @inlinable @inline(never)
   func withValueExclusively<Result, Failure: Error>(
-    _ key: Key, _ hash: UInt64, _ now: UInt64, _ body: (borrowing Value) throws(Failure) -> Result
+    _ key: Key, _ hash: UInt64, _ body: (borrowing Value) throws(Failure) -> Result
   ) throws(Failure) -> Result? {
     let shard = shard(for: hash)
+    let now = expires ? time.now : 0
     shard.pointee.lock.lock()
     let id = shard.pointee.find(key, hash: Self.high(hash))
     guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
@@ -87,7 +81,7 @@ extension LocalCache {
       return nil
     }
     shard.pointee.policy.recordHit(id)
-    if observer.observes(hash) { observeHit(id, hash) }
+    if observer.observes(hash) { observeHit(id, hash, &shard.pointee.notes) }
     shard.pointee.lock.borrower.store(ThisThread.number, ordering: .relaxed)
     defer {
       shard.pointee.lock.borrower.store(0, ordering: .relaxed)
@@ -96,11 +90,13 @@ extension LocalCache {
     return try body(shard.pointee.table[id].pointee.value)
   }
 
-  /// A note for the statistics, for about one key in a hundred.
+  /// A note for the statistics, for about one key in a hundred. The buffer is that of the cell or the shard under which the entry was found.
   @inlinable @inline(never)
-  func observeHit(_ id: UInt32, _ hash: UInt64) {
+  func observeHit(_ id: UInt32, _ hash: UInt64, _ buffer: inout NoteBuffer) {
     let shard = shard(for: hash)
-    observer.hit(hash, weight: shard.pointee.policy.weight(of: id), age: shard.pointee.age(id, time))
+    // The clock is read for one note in ten: a sample of the ages is enough.
+    let age = buffer.isEmpty ? shard.pointee.age(id, time) : nil
+    observer.hit(hash, weight: shard.pointee.policy.weight(of: id), age: age, &buffer)
   }
 
   /// Whether a key has a value. Counts neither as a hit nor as a use.
@@ -140,12 +136,12 @@ extension LocalCache {
   /// The end of a look-up under a cell that found nothing, or something that is over. Leaves the cell.
   @usableFromInline @inline(never)
   func missed(
-    _ key: Key, _ hash: UInt64, _ now: UInt64, _ cell: UnsafeMutablePointer<ReaderCell>, isOver: Bool
+    _ key: Key, _ hash: UInt64, _ cell: UnsafeMutablePointer<ReaderCell>, isOver: Bool
   ) -> Value? {
     // What is over can only be removed exclusively; it may have been replaced until then.
     guard !isOver else {
       cell.pointee.leave()
-      return getExclusively(key, hash, now)
+      return getExclusively(key, hash)
     }
     cell.pointee.countMiss()
     cell.pointee.leave()
@@ -169,13 +165,24 @@ extension LocalCache {
 extension Shard {
   /// Whether an entry may still be used; if so, its life goes on. Threads that read together may call this at the same time.
   @inlinable @inline(__always)
+  func isAlive(_ id: UInt32, _ time: CacheTime) -> Bool {
+    if let latest = time.latest {
+      let deadline = lifetimes.sharedDeadline(id).pointee.load(ordering: .relaxed)
+      let latest = expiry.relative(latest)
+      if deadline > latest, !expiry.isToBeProlonged(deadline, now: latest) { return true }
+    }
+    return isAlive(id, now: time.now)
+  }
+
+  @usableFromInline @inline(never)
   func isAlive(_ id: UInt32, now: UInt64) -> Bool {
-    guard let shared = table.sharedDeadline(id) else { return true }
+    let shared = lifetimes.sharedDeadline(id)
     let deadline = shared.pointee.load(ordering: .relaxed)
     let time = expiry.relative(now)
-    if deadline != CacheTime.never && time >= deadline { return false }
-    if expiry.afterAccess != 0, deadline & ShardExpiry.fixedBit == 0 {
-      let later = expiry.combined(now: time, written: table.written(id).pointee)
+    // `never` is greater than any time.
+    if deadline <= time { return false }
+    if expiry.isToBeProlonged(deadline, now: time) {
+      let later = expiry.combined(now: time, written: lifetimes.written(id).pointee)
       if later != deadline { shared.pointee.store(later, ordering: .relaxed) }
     }
     return true
@@ -183,15 +190,14 @@ extension Shard {
 
   @inlinable
   func isOver(_ id: UInt32, now: UInt64) -> Bool {
-    guard let lifetime = table.lifetime(id) else { return false }
-    return expiry.isOver(lifetime.pointee.deadline, now: now)
+    expiry.isActive && expiry.isOver(lifetimes[id].pointee.deadline, now: now)
   }
 
   /// Ticks since the entry was written.
   @inlinable
   func age(_ id: UInt32, _ time: CacheTime) -> UInt32 {
     let now = expiry.relative(time.now)
-    let written = table.written(id).pointee
+    let written = lifetimes.written(id).pointee
     return now > written ? now - written : 0
   }
 }

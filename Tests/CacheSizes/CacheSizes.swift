@@ -54,9 +54,10 @@
     guard let before = MallocCounters.now?.inUse else { return print("mallinfo2 is missing") }
     let cache = LocalCache<Int, Int>(name: "overhead", limit: .entries(200_000), configuration: configuration)
     var key = 0
-    for entries in [10_000, 20_000, 40_000, 75_000, 100_000, 131_072, 160_000, 190_000] {
-      while cache.count < entries, key < 400_000 {
-        for _ in 0..<min(1000, entries) {
+    for entries in [10_000, 20_000, 40_000, 75_000, 100_000, 131_072, 160_000, 190_000, 200_000] {
+      // At last it is full, and half of its entries have made room for others.
+      while entries == 200_000 ? key < 300_000 : cache.count < entries {
+        for _ in 0..<1000 {
           cache.set(key, for: key)
           key += 1
         }

@@ -96,6 +96,16 @@ extension LocalCache {
     }
   }
 
+  /// Runs a closure that only reads, together with other readers where they may.
+  func reading<Result>(
+    _ shard: UnsafeMutablePointer<Shard<Key, Value>>,
+    _ body: (UnsafeMutablePointer<Shard<Key, Value>>) -> Result
+  ) -> Result {
+    guard let cell = shard.pointee.lock.enter() else { return locked(shard, body) }
+    defer { cell.pointee.leave() }
+    return body(shard)
+  }
+
   /// Runs a closure under a shard's lock.
   func locked<Result>(
     _ shard: UnsafeMutablePointer<Shard<Key, Value>>,

@@ -34,8 +34,8 @@ struct TimerWheel {
     return heads.count - 1
   }
 
-  mutating func schedule<Key, Value>(
-    _ id: UInt32, deadline: UInt64, in table: EntryTable<Key, Value>
+  mutating func schedule(
+    _ id: UInt32, deadline: UInt64, in table: EntryLifetimes
   ) {
     let slot = slot(deadline)
     let first = heads[slot]
@@ -45,13 +45,13 @@ struct TimerWheel {
     count += 1
   }
 
-  private func setPrevious<Key, Value>(
-    of id: UInt32, to previous: UInt32, in table: EntryTable<Key, Value>
+  private func setPrevious(
+    of id: UInt32, to previous: UInt32, in table: EntryLifetimes
   ) {
     table.setTimerLinks(id, .init(previous: previous, next: table.timerLinks(id).next))
   }
 
-  mutating func cancel<Key, Value>(_ id: UInt32, in table: EntryTable<Key, Value>) {
+  mutating func cancel(_ id: UInt32, in table: EntryLifetimes) {
     let links = table.timerLinks(id)
     guard links.previous != 0 else { return }
     if links.previous & Self.headBit != 0 {
@@ -66,7 +66,7 @@ struct TimerWheel {
   }
 
   /// Takes the entries of all lists whose time has come out of the wheel. The caller removes them or schedules them anew.
-  mutating func advance<Key, Value>(to now: UInt64, in table: EntryTable<Key, Value>) -> [UInt32] {
+  mutating func advance(to now: UInt64, in table: EntryLifetimes) -> [UInt32] {
     guard now > time else { return [] }
     var due: [UInt32] = []
     for (level, shift) in Self.shifts.enumerated() {
@@ -85,14 +85,14 @@ struct TimerWheel {
   }
 
   /// Everything that is scheduled, for a change of the time's origin.
-  mutating func drain<Key, Value>(in table: EntryTable<Key, Value>) -> [UInt32] {
+  mutating func drain(in table: EntryLifetimes) -> [UInt32] {
     var all: [UInt32] = []
     for slot in heads.indices { collect(slot, in: table, into: &all) }
     return all
   }
 
-  private mutating func collect<Key, Value>(
-    _ slot: Int, in table: EntryTable<Key, Value>, into due: inout [UInt32]
+  private mutating func collect(
+    _ slot: Int, in table: EntryLifetimes, into due: inout [UInt32]
   ) {
     var id = heads[slot]
     heads[slot] = 0

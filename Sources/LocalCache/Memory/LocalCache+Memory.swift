@@ -107,7 +107,7 @@ extension Shard {
     // Identifiers that are free at present are passed over; where most are, there are few entries, and little to measure.
     for _ in 0..<2 * count where entries.count < count {
       let id = UInt32.random(in: NodePool.reserved..<pool.highWater)
-      guard pool.entry(id).pointee.isInUse else { continue }
+      guard pool[id].pointee.isInUse else { continue }
       entries.append((table[id].pointee.key, table[id].pointee.value))
     }
     return entries

@@ -26,9 +26,11 @@ final class AccessObserver: Sendable {
     UInt32(truncatingIfNeeded: hash) < threshold.load(ordering: .relaxed)
   }
 
+  /// A hit of a sampled key. The buffer is the caller's alone; when it is full the notes go on to the log.
   @usableFromInline @inline(never)
-  func hit(_ hash: UInt64, weight: UInt64, age: UInt32) {
-    note(.init(key: UInt32(truncatingIfNeeded: hash), kind: .hit, weight: weight), age: age)
+  func hit(_ hash: UInt64, weight: UInt64, age: UInt32?, _ buffer: inout NoteBuffer) {
+    buffer.append(AccessNote(key: UInt32(truncatingIfNeeded: hash), kind: .hit, weight: weight, age: age))
+    if buffer.isFull { take(&buffer) }
   }
 
   @usableFromInline
@@ -36,7 +38,7 @@ final class AccessObserver: Sendable {
     guard isOn else { return }
     distinctKeys.add(hash)
     if observes(hash) {
-      note(.init(key: UInt32(truncatingIfNeeded: hash), kind: .miss, weight: 0), age: nil)
+      note(AccessNote(key: UInt32(truncatingIfNeeded: hash), kind: .miss, weight: 0))
     }
   }
 
@@ -45,20 +47,31 @@ final class AccessObserver: Sendable {
     guard isOn else { return }
     distinctKeys.add(hash)
     if observes(hash) {
-      note(.init(key: UInt32(truncatingIfNeeded: hash), kind: .stored, weight: weight), age: nil)
+      note(AccessNote(key: UInt32(truncatingIfNeeded: hash), kind: .stored, weight: weight))
     }
   }
 
-  private func note(_ record: AccessLog.Record, age: UInt32?) {
+  private func note(_ note: AccessNote) {
     log.withLock { log in
-      log.append(record, age: age)
-      guard log.isFull else { return }
-      let current = threshold.load(ordering: .relaxed)
-      threshold.store(
-        log.turn(entries: entryEstimate.load(ordering: .relaxed), current: current), ordering: .relaxed)
-      // Only starts a task: this may run under a shard's lock.
-      onTurn.withLock { $0?() }
+      log.append(note)
+      if log.isFull { turn(&log) }
     }
+  }
+
+  @inline(never)
+  private func take(_ buffer: inout NoteBuffer) {
+    log.withLock { log in
+      buffer.drain { log.append($0) }
+      if log.isFull { turn(&log) }
+    }
+  }
+
+  private func turn(_ log: inout AccessLog) {
+    let current = threshold.load(ordering: .relaxed)
+    threshold.store(
+      log.turn(entries: entryEstimate.load(ordering: .relaxed), current: current), ordering: .relaxed)
+    // Only starts a task: this may run under a shard's lock.
+    onTurn.withLock { $0?() }
   }
 
   /// Called after every few thousand notes, under locks of the cache.
@@ -85,39 +98,20 @@ final class AccessObserver: Sendable {
 
 /// Accesses of the sampled keys.
 struct AccessSample: Sendable {
-  var records: [AccessLog.Record] = []
+  var records: [AccessNote] = []
   /// Share of all keys, 0 to 1.
   var rate: Double = 1
 }
 
 /// The last some thousand accesses of sampled keys, in a ring of 8 bytes each, and how old entries were when they were hit.
 struct AccessLog {
-  enum Kind: UInt32, Sendable {
-    case hit = 0
-    case miss = 1
-    case stored = 2
-  }
-
-  struct Record: Sendable {
-    let key: UInt32
-    private let kindAndWeight: UInt32
-
-    init(key: UInt32, kind: Kind, weight: UInt64) {
-      self.key = key
-      kindAndWeight = kind.rawValue << 30 | UInt32(min(weight, 1 << 30 - 1))
-    }
-
-    var kind: Kind { Kind(rawValue: kindAndWeight >> 30) ?? .hit }
-    var weight: UInt64 { UInt64(kindAndWeight & (1 << 30 - 1)) }
-  }
-
   static let capacity = 16_384
   /// Keys that a sample should have of those that fit into the cache.
   private static let wantedKeys = 1024.0
   /// One key in 16 at most while traffic is dense.
   static let hotThreshold: UInt32 = .max / 16
 
-  private var ring: [Record] = []
+  private var ring: [AccessNote] = []
   private var next = 0
   private var sinceTurn = 0
   /// Hits by age: bucket n counts ages of 2^n ticks and more.
@@ -133,7 +127,7 @@ struct AccessLog {
   /// Soon at first, so that a cache with little traffic is described too.
   var isFull: Bool { sinceTurn >= (turns < 4 ? 64 << turns : Self.capacity / 4) }
 
-  mutating func append(_ record: Record, age: UInt32?) {
+  mutating func append(_ record: AccessNote) {
     if ring.count < Self.capacity { ring.append(record) } else { ring[next] = record }
     next = (next + 1) % Self.capacity
     sinceTurn += 1
@@ -147,7 +141,7 @@ struct AccessLog {
         loadTime.add((ContinuousClock.now - begin).secondsAsDouble * 1e9)
       }
     }
-    if let age { ages[UInt32.bitWidth - age.leadingZeroBitCount] += 1 }
+    if let bits = record.ageBits { ages[bits] += 1 }
   }
 
   /// Now and then: the threshold that gives as many keys as are wanted. With fewer keys the older notes are still good, without the others;

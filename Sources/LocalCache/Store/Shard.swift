@@ -11,6 +11,8 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @usableFromInline var expiry: ShardExpiry
   @usableFromInline var counters = ShardCounters()
   @usableFromInline var wheel: TimerWheel
+  /// Of those who read under the lock.
+  @usableFromInline var notes = NoteBuffer()
   /// Whether removed entries are wanted: for a listener, or because their end runs code.
   @usableFromInline let reportsRemovals: Bool
 
@@ -39,15 +41,27 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   /// The entries, as long as none is added.
   @inlinable @inline(__always)
-  var table: EntryTable<Key, Value> {
-    EntryTable(
-      chunks: policy.pool.chunks, stride: policy.pool.stride, hasLifetimes: expiry.isActive)
+  var table: EntryTable<Key, Value> { EntryTable(pool: policy.pool) }
+
+  /// Their times; only where entries can expire.
+  @inlinable @inline(__always)
+  var lifetimes: EntryLifetimes {
+    EntryLifetimes(pool: policy.pool, offset: EntryTable<Key, Value>.lifetimeOffset)
   }
 
   // MARK: Looking
 
   @inlinable @inline(__always)
   func find(_ key: Key, hash: UInt32) -> UInt32 {
+    let id = index.candidate(hash)
+    if id != 0, table[id].pointee.key == key { return id }
+    if id == 0, index.isComplete(hash) { return 0 }
+    return findFurther(key, hash: hash)
+  }
+
+  /// The same where the first candidate is another key's, or where the bucket was full.
+  @inlinable @inline(never)
+  func findFurther(_ key: Key, hash: UInt32) -> UInt32 {
     let table = self.table
     return index.find(hash) { id in table[id].pointee.key == key }
   }
@@ -55,10 +69,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   /// Calls the closure with the identifier of each entry.
   @inlinable
   func visitEntries(_ body: (UInt32) -> Void) {
-    let idMask = (1 as UInt32) &<< index.idBits &- 1
-    for place in 0..<Int(index.capacity) where index.slots[place] != 0 {
-      body(index.slots[place] & idMask)
-    }
+    index.visit(body)
   }
 
   // MARK: Changing
@@ -94,6 +105,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     guard policy.hasRoom(for: weight) else { return .noRoom }
     let id = policy.insert(hash: hash, weight: weight, pinned: isPinned)
     table[id].initialize(to: .init(key: key, value: value))
+    if expiry.isActive { lifetimes.initialize(id) }
     index.add(id, hash: hash, pool: policy.pool)
     noteWritten(id, times)
     counters.insertions &+= 1
@@ -103,9 +115,9 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @inlinable @inline(__always)
   mutating func noteWritten(_ id: UInt32, _ times: (now: UInt64, lifetime: UInt32?)) {
     if expiry.isActive {
-      expiry.write(id, times, table: table, wheel: &wheel)
+      expiry.write(id, times, table: lifetimes, wheel: &wheel)
     } else {
-      table.written(id).pointee = expiry.relative(times.now)
+      policy.pool[id].pointee.written = expiry.relative(times.now)
     }
   }
 
@@ -125,8 +137,8 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   @inlinable
   mutating func remove(_ id: UInt32, _ cause: RemovalCause, _ removals: inout Removals<Key, Value>) {
-    index.remove(id, hash: policy.pool.entry(id).pointee.hash, pool: policy.pool)
-    if expiry.isActive { expiry.cancel(id, table: table, wheel: &wheel) }
+    index.remove(id, hash: policy.pool[id].pointee.hash)
+    if expiry.isActive { expiry.cancel(id, table: lifetimes, wheel: &wheel) }
     counters.count(cause)
     policy.remove(id)
     if reportsRemovals {
@@ -157,7 +169,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @usableFromInline
   mutating func removeExpired(now: UInt64, _ removals: inout Removals<Key, Value>) {
     guard expiry.isActive else { return }
-    for id in expiry.due(now: now, table: table, wheel: &wheel) { remove(id, .expired, &removals) }
+    for id in expiry.due(now: now, table: lifetimes, wheel: &wheel) { remove(id, .expired, &removals) }
   }
 
   /// A smaller or larger share. Evicts what is too much.
