@@ -18,10 +18,17 @@ import Testing
   /// Shapes of which the program prints a line.
   private static let shapes = 9
 
-  @Test func valuesOfManyShapes() throws {
-    // A block in a thread's cache counts as in use, so that caching would blur the truth.
-    let result = try Command.run(
-      TestProgram.built("cache-sizes"), [], environment: ["GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"], timeout: 60)
+  /// A block in a thread's cache counts as in use, so that caching would blur the truth.
+  private func run(_ arguments: [String]) async throws -> Command.Result {
+    try await offThePool {
+      try Command.run(
+        TestProgram.built("cache-sizes"), arguments, environment: ["GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"],
+        timeout: 60)
+    }
+  }
+
+  @Test func valuesOfManyShapes() async throws {
+    let result = try await run([])
     let lines = result.output.split(separator: "\n").map { $0.split(separator: "\t") }
     #expect(lines.count == Self.shapes, "\(result.output)\(result.errors)")
     for line in lines {
@@ -32,10 +39,8 @@ import Testing
   }
 
   /// At most 48 bytes an entry beside key and value, at any fill. What a cache takes once is in that too.
-  @Test func overheadOfAnEntry() throws {
-    let result = try Command.run(
-      TestProgram.built("cache-sizes"), ["overhead"],
-      environment: ["GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"], timeout: 60)
+  @Test func overheadOfAnEntry() async throws {
+    let result = try await run(["overhead"])
     let lines = result.output.split(separator: "\n").map { $0.split(separator: "\t") }
     #expect(lines.count == 18, "\(result.output)\(result.errors)")
     for line in lines {
