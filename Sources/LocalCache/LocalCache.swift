@@ -31,7 +31,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   @usableFromInline let observer: AccessObserver
   let configuration: Configuration
   let bound: SharedBound
-  let loader: Loader<Key, Value>
+  @usableFromInline let loader: Loader<Key, Value>
   let sweeper = Sweeper()
   let memory = Guarded(MemoryState())
   let memoryTask = Sweeper()
@@ -49,7 +49,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     listener = Self.listener(configuration, fingerprints)
     lifetime = configuration.lifetime
     let expiry = configuration.expiry
-    expires = expiry.afterWrite != nil || expiry.afterAccess != nil || configuration.lifetime != nil
+    expires = configuration.canExpire
     time = CacheTime(
       clock: configuration.clock,
       longestLifetime: max(expiry.afterWrite ?? .zero, expiry.afterAccess ?? .zero))
