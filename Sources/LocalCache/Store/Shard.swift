@@ -11,8 +11,6 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @usableFromInline var expiry: ShardExpiry
   @usableFromInline var counters = ShardCounters()
   @usableFromInline var wheel: TimerWheel
-  /// Of those who read under the lock.
-  @usableFromInline var notes = NoteBuffer()
   /// Whether removed entries are wanted: for a listener, or because their end runs code.
   @usableFromInline let reportsRemovals: Bool
 
