@@ -7,6 +7,8 @@ extension LocalCache {
     public var lifetime: (@Sendable (Key, Value) -> Duration?)?
     /// How bytes are counted, with a limit in bytes.
     public var sizing = CacheSizing()
+    /// What happens about memory that malloc holds beside the entries, with a limit in bytes.
+    public var memory = CacheMemory()
     /// What an entry weighs, with a limit in weight. Negative results count as 0.
     public var weigher: (@Sendable (Key, Value) -> Int)?
     /// Called for each entry that leaves, after the cache's locks are free, by the thread that caused it.

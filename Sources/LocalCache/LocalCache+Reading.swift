@@ -10,7 +10,7 @@ extension LocalCache {
     let shard = shard(for: hash)
     guard let cell = shard.pointee.lock.enter() else { return getExclusively(key, hash) }
     let id = shard.pointee.find(key, hash: Self.high(hash))
-    guard id != 0, !expires || shard.pointee.isAlive(id, now: time.now) else {
+    guard id != 0, !expires || shard.pointee.isAlive(id, time) else {
       return missed(key, hash, cell, isOver: id != 0)
     }
     let value = shard.pointee.table[id].pointee.value
@@ -54,7 +54,7 @@ extension LocalCache {
       return try withValueExclusively(key, hash, body)
     }
     let id = shard.pointee.find(key, hash: Self.high(hash))
-    guard id != 0, !expires || shard.pointee.isAlive(id, now: time.now) else {
+    guard id != 0, !expires || shard.pointee.isAlive(id, time) else {
       _ = missed(key, hash, cell, isOver: id != 0)
       return nil
     }
@@ -175,6 +175,16 @@ extension LocalCache {
 extension Shard {
   /// Whether an entry may still be used; if so, its life goes on. Threads that read together may call this at the same time.
   @inlinable @inline(__always)
+  func isAlive(_ id: UInt32, _ time: CacheTime) -> Bool {
+    if let latest = time.latest {
+      let deadline = lifetimes.sharedDeadline(id).pointee.load(ordering: .relaxed)
+      let latest = expiry.relative(latest)
+      if deadline > latest, !expiry.isToBeProlonged(deadline, now: latest) { return true }
+    }
+    return isAlive(id, now: time.now)
+  }
+
+  @usableFromInline @inline(never)
   func isAlive(_ id: UInt32, now: UInt64) -> Bool {
     let shared = lifetimes.sharedDeadline(id)
     let deadline = shared.pointee.load(ordering: .relaxed)

@@ -33,6 +33,8 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   let bound: SharedBound
   let loader: Loader<Key, Value>
   let sweeper = Sweeper()
+  let memory = Guarded(MemoryState())
+  let memoryTask = Sweeper()
   let block: CacheBlock
   let fingerprints = Fingerprints<Key>()
   let equalValues: EqualValues<Value>
@@ -87,6 +89,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
         Task.detached(priority: .background) { [weak self] in self?.publish() }
       }
     }
+    startTendingMemory()
   }
 
   /// The configured listener; with a mutation check also the end of a fingerprint's life, and a last look at the value.
@@ -107,6 +110,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
 
   deinit {
     sweeper.stop()
+    memoryTask.stop()
     for index in 0...shardMask {
       shard(at: index).pointee.deallocate()
       shard(at: index).deinitialize(count: 1)

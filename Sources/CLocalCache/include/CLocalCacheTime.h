@@ -16,4 +16,7 @@ static inline uint64_t localcache_nanoseconds(void) {
   return (uint64_t)time.tv_sec * UINT64_C(1000000000) + (uint64_t)time.tv_nsec;
 }
 
+/// The second of the wall clock: glibc on x86-64 reads it in a few instructions, an eighth of what any other clock takes.
+static inline uint64_t localcache_wall_second(void) { return (uint64_t)time(NULL); }
+
 #endif

@@ -87,15 +87,13 @@ struct ShardExpiry {
     }
   }
 
-  /// Moves the end of an entry to `lifetime` from now, but not nearer.
-  mutating func prolongOnce(
-    _ id: UInt32, now: UInt64, lifetime: UInt32, table: EntryLifetimes,
-    wheel: inout TimerWheel
-  ) {
+  /// Moves the end of an entry to so many ticks after its writing, but not nearer.
+  mutating func prolong(_ id: UInt32, age: UInt64, table: EntryLifetimes, wheel: inout TimerWheel) {
     let end = table[id]
     guard end.pointee.deadline != CacheTime.never else { return }
-    let deadline = min(relative(now) &+ lifetime, UInt32.max - 2) | Self.fixedBit
-    guard deadline > end.pointee.deadline else { return }
+    let latest = min(UInt64(table.written(id).pointee) + min(age, 1 << 40), UInt64(UInt32.max - 2))
+    let deadline = UInt32(latest) | Self.fixedBit
+    guard deadline > end.pointee.deadline, deadline != CacheTime.never else { return }
     end.pointee.deadline = deadline
     cancel(id, table: table, wheel: &wheel)
     wheel.schedule(id, deadline: base + UInt64(deadline), in: table)

@@ -74,8 +74,8 @@ package struct EvictionPolicy: ~Copyable {
   ///   - alignment: of a slot.
   init(maximum: UInt64, configuration: Configuration, stride: Int, alignment: Int) {
     pool = NodePool(stride: stride, alignment: alignment)
-    sketch = FrequencySketch(entries: 64)
-    ghosts = GhostTable(entries: 64)
+    sketch = FrequencySketch(entries: 1)
+    ghosts = GhostTable(entries: 1)
     ring = SampleRing()
     window = RecencyQueue(base: 0)
     probation = RecencyQueue(base: RecencyQueue.epochs)

@@ -220,6 +220,8 @@ struct NodePool {
     let size = used == 0 ? Self.smallestChunk : used * 2
     if used == 0, chunkCount == chunkCapacity { growTable() }
     let chunk = UnsafeMutableRawPointer.allocate(byteCount: Int(size) * stride, alignment: alignment)
+    // Zeros, because stale words of other blocks would look like references to who reads the memory from outside.
+    (chunk + Int(used) * stride).initializeMemory(as: UInt8.self, repeating: 0, count: Int(size - used) * stride)
     if used == 0 {
       (chunks + chunkCount).initialize(to: chunk)
       chunkCount += 1

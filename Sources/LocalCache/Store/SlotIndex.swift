@@ -28,7 +28,8 @@ struct SlotIndex {
   private init(buckets: UInt32) {
     self.buckets = buckets
     let size = Int(buckets) * Self.bucketSize
-    words = UnsafeMutableRawPointer.allocate(byteCount: size * 4, alignment: 64).bindMemory(to: UInt32.self, capacity: size)
+    words = UnsafeMutableRawPointer.allocate(byteCount: size * 4, alignment: 64).bindMemory(
+      to: UInt32.self, capacity: size)
     words.initialize(repeating: 0, count: size)
     idBits = Self.bits(for: buckets)
     greatestCount = buckets * Self.greatestFill
@@ -139,7 +140,9 @@ struct SlotIndex {
   /// A table half as large again. Linear in the number of entries.
   private mutating func grow(pool: NodePool) {
     var larger = buckets
-    repeat { larger += larger / 2 + 1 } while count >= larger * Self.greatestFill
+    repeat {
+      larger += larger / 2 + 1
+    } while count >= larger * Self.greatestFill
       || pool.highWater >> Self.bits(for: larger) != 0
     let old = words
     self = SlotIndex(buckets: larger)
