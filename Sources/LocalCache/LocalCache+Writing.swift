@@ -158,7 +158,8 @@ extension LocalCache {
   ) -> Bool {
     let shard = shard(for: hash)
     balanceShares()
-    if weight <= min(bound.maximum, PolicyNode.maximumWeight), borrow(weight, for: Int(truncatingIfNeeded: hash) & shardMask) {
+    let index = Int(truncatingIfNeeded: hash) & shardMask
+    if weight <= min(bound.maximum, PolicyNode.maximumWeight), borrow(weight, for: index) {
       var removals = Removals<Key, Value>()
       shard.pointee.lock.lock()
       let result = shard.pointee.store(

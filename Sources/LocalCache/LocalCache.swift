@@ -59,7 +59,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     loader = Loader(cache: name, settings: configuration.loading)
     observer = AccessObserver(
       isOn: configuration.isObserved,
-      entries: limit.unit == .bytes ? limit.amount / 512 : limit.amount)
+      entries: limit.unit == .bytes ? limit.amount / 512 : limit.amount, cells: cells)
     equalValues = EqualValues(isOn: configuration.isObserved)
     seed = Int.random(in: .min ... .max)
     let count = SharedBound.shardCount(limit, wanted: configuration.shards)
@@ -82,6 +82,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
           reportsRemovals: !isTrivial || listener != nil))
     }
     describeShards(in: block)
+    observer.entryCount.withLock { $0 = { [weak self] in self?.count } }
     observer.onTurn.withLock {
       $0 = { [weak self] in
         guard let self, publishing.begin() else { return }

@@ -11,8 +11,6 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @usableFromInline var expiry: ShardExpiry
   @usableFromInline var counters = ShardCounters()
   @usableFromInline var wheel: TimerWheel
-  /// Of those who read under the lock.
-  @usableFromInline var notes = NoteBuffer()
   /// Counts writes while loads are on their way, for some groups of keys: a load that was overtaken by one is not stored.
   private let writes: UnsafeMutablePointer<UInt32>
   /// Whether removed entries are wanted: for a listener, or because their end runs code.
