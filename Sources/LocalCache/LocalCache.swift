@@ -99,9 +99,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     guard let check = configuration.mutationCheck else { return configuration.removalListener }
     return { key, value, cause in
       if cause != .replaced {
-        if let stored = fingerprints.fingerprint(of: key), stored != check.fingerprint(value) {
-          check.report(key)
-        }
+        if !fingerprints.fits(check.fingerprint(value), key) { check.report(key) }
         fingerprints.forget(key)
       }
       configuration.removalListener?(key, value, cause)

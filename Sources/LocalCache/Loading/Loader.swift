@@ -268,6 +268,6 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
       !(error is CancellationError)
     else { return }
     if state.failures.count >= 10_000 { state.failures = state.failures.filter { $0.value.until > .now } }
-    if state.failures.count < 10_000 { state.failures[key] = Failure(error: error, until: .now + lifetime) }
+    if state.failures.count < 10_000 { state.failures[key] = Failure(error: error, until: .now + lifetime.reckonable) }
   }
 }
