@@ -24,11 +24,14 @@ struct CurveModel {
   private let repeats: [Int]
   /// Whether what the cache no longer has may be over, not evicted: then no miniature has it either.
   private let expires: Bool
+  private let contents: SampledContents
   /// Look-ups that count.
   let counted: Int
 
-  init(_ sample: AccessSample, expires: Bool) {
+  /// - Parameter expires: whether entries end by themselves.
+  init(_ sample: AccessSample, contents: SampledContents, expires: Bool) {
     self.expires = expires
+    self.contents = contents
     var numbers: [UInt32: Int] = [:]
     for record in sample.records {
       let number = numbers[record.key] ?? numbers.count
@@ -92,11 +95,22 @@ struct CurveModel {
 
   // MARK: The cache's own policy
 
-  /// Misses of all look-ups in a cache of which the miniature is this large.
-  func missRatio(at size: Double) -> Double {
+  /// Misses of all look-ups in a cache of this share of the limit: the mean of some miniatures, more where they are small, because which regime a
+  /// miniature comes to is chance where two are nearly as good.
+  func missRatio(at share: Double) -> Double {
     guard counted > 0 else { return presentMissRatio }
+    let repetitions = min(max(32_768 / keys.count, 1), 4)
+    let sum = (0..<repetitions).reduce(0.0) { sum, repetition in
+      sum + replay(at: share, seed: UInt32(truncatingIfNeeded: repetition &* 0x9E37_79B9))
+    }
+    return sum / Double(repetitions)
+  }
+
+  private func replay(at share: Double, seed: UInt32) -> Double {
+    let (size, greatest) = contents.miniature(of: share)
+    let weights = weights.map { min($0, greatest) }
     var score = Score(looks: repeats)
-    var policy = EvictionPolicy(maximum: UInt64(min(max(size.rounded(), 1), 1e15)))
+    var policy = EvictionPolicy(maximum: size)
     defer { policy.deallocate() }
     var ids = [UInt32](repeating: 0, count: hashes.count)
     var owners: [Int] = []
@@ -107,7 +121,7 @@ struct CurveModel {
     func insert(_ key: Int) {
       guard weights[key] <= policy.maximum else { return }
       while let victim = policy.nextVictim(for: weights[key]) { drop(victim) }
-      let id = policy.insert(hash: hashes[key], weight: weights[key])
+      let id = policy.insert(hash: hashes[key] ^ seed, weight: weights[key])
       ids[key] = id
       while owners.count <= Int(id) { owners.append(0) }
       owners[Int(id)] = key
@@ -135,7 +149,8 @@ struct CurveModel {
 
   /// The same for caches that evict the least recently used, of several sizes: an access is a hit where all that was used since the last one
   /// of the key fits in (Mattson et al. 1970), counted with a Fenwick tree.
-  func lruMissRatios(at sizes: [Double]) -> [Double] {
+  func lruMissRatios(at shares: [Double]) -> [Double] {
+    let sizes = shares.map { Double(contents.limit) * contents.rate * $0 }
     var tree = [UInt64](repeating: 0, count: keys.count + 1)
     func add(_ position: Int, _ amount: UInt64) {
       var index = position + 1
@@ -170,5 +185,34 @@ struct CurveModel {
       for index in sizes.indices { scores[index].count(reuses[position], isHit: distance <= sizes[index]) }
     }
     return scores.map { $0.missRatio(shares) }
+  }
+}
+
+/// What the cache holds of sampled keys: how large a miniature has to be, better than by the share of keys that should be sampled.
+struct SampledContents {
+  /// Weights of the entries that are of sampled keys.
+  let weights: [UInt64]
+  /// Weight of all entries.
+  let all: UInt64
+  /// The cache's limit, in units of the policy.
+  let limit: UInt64
+  /// Share of the keys that should be sampled.
+  let nominalRate: Double
+
+  /// Share of the contents, by weight, that is of sampled keys.
+  var rate: Double { weights.count >= 16 ? Double(weights.reduce(0, +)) / Double(all) : nominalRate }
+
+  /// Size and greatest weight in a miniature of a cache of this share of the limit. An entry that is a small part of the cache would be a large one
+  /// of the miniature, or not fit: such ones count for less, and the miniature is as much smaller.
+  func miniature(of share: Double) -> (size: UInt64, greatest: UInt64) {
+    let room = max(Double(limit) * share, 1)
+    let size = room * rate
+    var greatest = UInt64(min(max((size / 16).rounded(.up), 1), 1e15))
+    var bounded = size
+    if weights.count >= 16, all > 0 {
+      greatest = max(greatest, weights.reduce(0, +) / UInt64(weights.count))
+      bounded = room * Double(weights.reduce(0) { $0 + min($1, greatest) }) / Double(all)
+    }
+    return (UInt64(min(max(bounded.rounded(), 1), 1e15)), greatest)
   }
 }

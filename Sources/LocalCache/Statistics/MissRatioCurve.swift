@@ -47,21 +47,18 @@ extension MissRatioCurve {
   ]
 
   /// - Parameters:
-  ///   - limit: in units of the policy; `unit` is how much one of them is.
-  ///   - rate: how much of the cache's contents is of sampled keys. That is known, and better than the share of keys that should be sampled.
-  ///   - expires: whether entries end by themselves.
+  ///   - unit: what one unit of the policy is in units of the limit.
   ///   - hitRatio: what the cache hit since it was made; stands in while there are too few probes.
-  init(sample: AccessSample, limit: UInt64, unit: UInt64, rate: Double, expires: Bool, hitRatio: Double) {
-    let model = CurveModel(sample, expires: expires)
-    let sizes = Self.shares.map { max(1, Double(limit) * $0) }
-    let lru = model.lruMissRatios(at: sizes.map { $0 * rate })
-    let policy = sizes.map { model.missRatio(at: $0 * rate) }
+  init(sample: AccessSample, contents: SampledContents, unit: UInt64, expires: Bool, hitRatio: Double) {
+    let model = CurveModel(sample, contents: contents, expires: expires)
+    let lru = model.lruMissRatios(at: Self.shares)
+    let policy = Self.shares.map { model.missRatio(at: $0) }
     let modelled = Self.shares.firstIndex(of: 1).map { policy[$0] } ?? 1
     let actual = sample.requests > 0 ? model.presentMissRatio : 1 - hitRatio
-    points = sizes.indices.map { index in
+    points = Self.shares.indices.map { index in
       let misses = Self.corrected(policy[index], at: Self.shares[index], modelled: modelled, actual: actual)
       return Point(
-        size: Int(clamping: UInt64(sizes[index]) * unit),
+        size: Int(clamping: UInt64(max(1, Double(contents.limit) * Self.shares[index])) * unit),
         hitRatio: min(max(1 - misses, 0), 1), lruHitRatio: min(max(1 - lru[index], 0), 1))
     }
     sampledRequests = model.counted
@@ -81,20 +78,16 @@ extension LocalCache {
   public var missRatioCurve: MissRatioCurve { curve(of: observer.sample(), hitRatio: statistics.hitRatio) }
 
   func curve(of sample: AccessSample, hitRatio: Double) -> MissRatioCurve {
-    MissRatioCurve(
-      sample: sample, limit: bound.maximum, unit: bound.unit, rate: sampledShare(below: sample.threshold) ?? sample.rate,
-      expires: expires, hitRatio: hitRatio)
-  }
-
-  /// Share of the cache's contents, by weight, that is of sampled keys; nil while there is too little. Linear in the number of entries.
-  private func sampledShare(below threshold: UInt32) -> Double? {
-    var sampled: UInt64 = 0
+    var weights: [UInt64] = []
     var all: UInt64 = 0
     for index in 0...shardMask {
-      let weights = reading(shard(at: index)) { $0.pointee.policy.weights(below: threshold) }
-      sampled += weights.sampled
-      all += weights.all
+      reading(shard(at: index)) { shard in
+        weights += shard.pointee.policy.weights(below: sample.threshold)
+        all += shard.pointee.policy.weight
+      }
     }
-    return sampled >= 16 ? Double(sampled) / Double(all) : nil
+    let contents = SampledContents(weights: weights, all: all, limit: bound.maximum, nominalRate: sample.rate)
+    return MissRatioCurve(
+      sample: sample, contents: contents, unit: bound.unit, expires: expires, hitRatio: hitRatio)
   }
 }

@@ -23,12 +23,12 @@ extension EvictionPolicy {
     return ReuseClass.of(insertions: (stamp &- access >> 8) & 0xFF_FFFF, entries: count)
   }
 
-  /// What the entries weigh whose hash is below this, and what all weigh. Linear in their number.
-  func weights(below threshold: UInt32) -> (sampled: UInt64, all: UInt64) {
-    var sampled: UInt64 = 0
+  /// The weights of the entries whose hash is below this. Linear in the number of all.
+  func weights(below threshold: UInt32) -> [UInt64] {
+    var weights: [UInt64] = []
     pool.visitInUse { _, node in
-      if node.pointee.hash < threshold { sampled += node.pointee.weight }
+      if node.pointee.hash < threshold { weights.append(node.pointee.weight) }
     }
-    return (sampled, weight)
+    return weights
   }
 }
