@@ -120,15 +120,27 @@ package struct EvictionPolicy: ~Copyable {
     noteHit(id, hash: pool[id].pointee.hash)
   }
 
-  /// The same without counting. Threads that read together may call this at the same time: a hit may get lost, and a popular entry is not
-  /// written at all as long as nothing new comes in.
+  /// The same without counting.
   @inlinable @inline(__always)
   func noteHit(_ id: UInt32, hash: UInt32) {
+    markHit(id)
+    sampleHit(hash)
+  }
+
+  /// Notes the use in the entry. Threads that read together may call this at the same time: a hit may get lost, and a popular entry is not
+  /// written at all as long as nothing new comes in.
+  @inlinable @inline(__always)
+  func markHit(_ id: UInt32) {
     let access = pool.sharedAccess(id)
     let old = access.pointee.load(ordering: .relaxed)
     let seen = old & 255
     let new = stampWord | (seen < 15 ? seen &+ 1 : 15)
     if new != old { access.pointee.store(new, ordering: .relaxed) }
+  }
+
+  /// Tells the models of a hit, if the key is one of theirs.
+  @inlinable @inline(__always)
+  func sampleHit(_ hash: UInt32) {
     if hash < sampleThreshold { ring.add(hash) }
   }
 
