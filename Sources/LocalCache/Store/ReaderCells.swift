@@ -79,8 +79,6 @@ struct ReaderCells {
   @usableFromInline static let stride = 128
   @usableFromInline let base: UnsafeMutableRawPointer
   @usableFromInline let count: UInt32
-  /// Whether a barrier can be made for all threads at once.
-  @usableFromInline let isAsymmetric = localcache_barrier_reaches_all()
 
   /// Eight cells a processor: the threads of the concurrency pool, of event loops, and some beside.
   init() {
