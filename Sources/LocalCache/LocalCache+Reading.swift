@@ -14,8 +14,9 @@ extension LocalCache {
       return missed(key, hash, cell, isOver: id != 0)
     }
     let value = shard.pointee.table[id].pointee.value
+    let number = cell.pointee.hitCount
+    if observer.observes(hash) || observer.probes(number) { observeHit(id, hash, number) }
     shard.pointee.policy.noteHit(id, hash: Self.high(hash))
-    if observer.observes(hash) { observeHit(id, hash, &cell.pointee.notes) }
     cell.pointee.countHit()
     cell.pointee.leave()
     return value
@@ -31,9 +32,9 @@ extension LocalCache {
     guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
       return missed(hash, shard, id)
     }
+    observeHitExclusively(id, hash, shard)
     shard.pointee.policy.recordHit(id)
     let value = shard.pointee.table[id].pointee.value
-    if observer.observes(hash) { observeHit(id, hash, &shard.pointee.notes) }
     shard.pointee.lock.unlockAfterReading()
     if checksMutations { checkFingerprint(key, value) }
     return value
@@ -57,9 +58,10 @@ extension LocalCache {
       _ = missed(key, hash, cell, isOver: id != 0)
       return nil
     }
+    let number = cell.pointee.hitCount
+    if observer.observes(hash) || observer.probes(number) { observeHit(id, hash, number) }
     cell.pointee.countHit()
     shard.pointee.policy.noteHit(id, hash: Self.high(hash))
-    if observer.observes(hash) { observeHit(id, hash, &cell.pointee.notes) }
     cell.pointee.borrower.store(ThisThread.number, ordering: .relaxed)
     defer {
       cell.pointee.borrower.store(0, ordering: .relaxed)
@@ -80,8 +82,8 @@ extension LocalCache {
       _ = missed(hash, shard, id)
       return nil
     }
+    observeHitExclusively(id, hash, shard)
     shard.pointee.policy.recordHit(id)
-    if observer.observes(hash) { observeHit(id, hash, &shard.pointee.notes) }
     shard.pointee.lock.borrower.store(ThisThread.number, ordering: .relaxed)
     defer {
       shard.pointee.lock.borrower.store(0, ordering: .relaxed)
@@ -90,13 +92,19 @@ extension LocalCache {
     return try body(shard.pointee.table[id].pointee.value)
   }
 
-  /// A note for the statistics, for about one key in a hundred. The buffer is that of the cell or the shard under which the entry was found.
+  /// Notes for the statistics, for about one access in a hundred, before the hit is noted in the entry.
   @inlinable @inline(never)
-  func observeHit(_ id: UInt32, _ hash: UInt64, _ buffer: inout NoteBuffer) {
+  func observeHit(_ id: UInt32, _ hash: UInt64, _ number: UInt64) {
     let shard = shard(for: hash)
-    // The clock is read for one note in ten: a sample of the ages is enough.
-    let age = buffer.isEmpty ? shard.pointee.age(id, time) : nil
-    observer.hit(hash, weight: shard.pointee.policy.weight(of: id), age: age, &buffer)
+    observer.hit(
+      hash, number: number, weight: shard.pointee.policy.weight(of: id), reuse: shard.pointee.policy.reuse(of: id)
+    ) { shard.pointee.age(id, time) }
+  }
+
+  @inlinable @inline(__always)
+  func observeHitExclusively(_ id: UInt32, _ hash: UInt64, _ shard: UnsafeMutablePointer<Shard<Key, Value>>) {
+    let number = shard.pointee.policy.hits
+    if observer.observes(hash) || observer.probes(number) { observeHit(id, hash, number) }
   }
 
   /// Whether a key has a value. Counts neither as a hit nor as a use.
@@ -143,20 +151,22 @@ extension LocalCache {
       cell.pointee.leave()
       return getExclusively(key, hash)
     }
+    let number = cell.pointee.missCount
     cell.pointee.countMiss()
     cell.pointee.leave()
-    observer.missed(hash)
+    observer.missed(hash, number: number)
     return nil
   }
 
   /// The same under the lock, which it frees.
   @usableFromInline @inline(never)
   func missed(_ hash: UInt64, _ shard: UnsafeMutablePointer<Shard<Key, Value>>, _ id: UInt32) -> Value? {
+    let number = shard.pointee.policy.misses
     shard.pointee.policy.recordMiss()
     var removals = Removals<Key, Value>()
     if id != 0 { shard.pointee.remove(id, .expired, &removals) }
     shard.pointee.lock.unlock()
-    observer.missed(hash)
+    observer.missed(hash, number: number)
     report(removals)
     return nil
   }

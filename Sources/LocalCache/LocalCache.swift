@@ -31,7 +31,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   @usableFromInline let observer: AccessObserver
   let configuration: Configuration
   let bound: SharedBound
-  let loader: Loader<Key, Value>
+  @usableFromInline let loader: Loader<Key, Value>
   let sweeper = Sweeper()
   let memory = Guarded(MemoryState())
   let memoryTask = Sweeper()
@@ -49,7 +49,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     listener = Self.listener(configuration, fingerprints)
     lifetime = configuration.lifetime
     let expiry = configuration.expiry
-    expires = expiry.afterWrite != nil || expiry.afterAccess != nil || configuration.lifetime != nil
+    expires = configuration.canExpire
     time = CacheTime(
       clock: configuration.clock,
       longestLifetime: max(expiry.afterWrite ?? .zero, expiry.afterAccess ?? .zero))
@@ -59,7 +59,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     loader = Loader(cache: name, settings: configuration.loading)
     observer = AccessObserver(
       isOn: configuration.isObserved,
-      entries: limit.unit == .bytes ? limit.amount / 512 : limit.amount)
+      entries: limit.unit == .bytes ? limit.amount / 512 : limit.amount, cells: cells)
     equalValues = EqualValues(isOn: configuration.isObserved)
     seed = Int.random(in: .min ... .max)
     let count = SharedBound.shardCount(limit, wanted: configuration.shards)
@@ -82,6 +82,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
           reportsRemovals: !isTrivial || listener != nil))
     }
     describeShards(in: block)
+    observer.entryCount.withLock { $0 = { [weak self] in self?.count } }
     observer.onTurn.withLock {
       $0 = { [weak self] in
         guard let self, publishing.begin() else { return }

@@ -153,6 +153,14 @@ package struct EvictionPolicy: ~Copyable {
     self.weight - pool[id].pointee.weight + weight <= maximum
   }
 
+  /// Whether an entry of this weight can be made room for at all, in place of another.
+  @usableFromInline
+  package func canHold(_ weight: UInt64, insteadOf id: UInt32?) -> Bool {
+    var pinned = pinnedWeight
+    if let id, isPinned(id) { pinned -= pool[id].pointee.weight }
+    return weight <= PolicyNode.maximumWeight && weight &+ pinned <= maximum
+  }
+
   @usableFromInline
   package func hasRoom(for weight: UInt64) -> Bool { self.weight + weight <= maximum && pool.hasRoom }
 

@@ -1,13 +1,13 @@
-/// Notes of hits on their way to the log, 88 bytes: part of a reader's cell, and of a shard for those who read it alone.
+/// Notes on their way to the log, 88 bytes: part of the cell of each thread.
 ///
-/// The log has one lock. With a buffer in between, threads meet there once in ten sampled hits, not at each. Who holds the cell, or the
-/// shard's lock, is the only one who touches the buffer. Notes of a thread that reads no more stay in its buffer until the cell is used again:
-/// the log then lacks a few of the thousands of accesses that it holds, or gets them late, which moves no figure by more than chance does.
+/// The log has one lock. With a buffer in between, threads meet there once in ten notes, not at each. All notes of a thread wait in the same
+/// buffer, whichever way it read or wrote, because their order matters. Those of a thread that does nothing any more stay until its cell is used
+/// again: the log then lacks a few of the thousands of accesses that it holds, or gets them late, which moves no figure by more than chance does.
 @usableFromInline
 struct NoteBuffer: ~Copyable {
   static let capacity = 10
 
-  @usableFromInline private(set) var count = 0
+  private var count = 0
   /// Words of `AccessNote`.
   private var words: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0
@@ -15,7 +15,6 @@ struct NoteBuffer: ~Copyable {
 
   @usableFromInline init() {}
 
-  @inlinable var isEmpty: Bool { count == 0 }
   var isFull: Bool { count == Self.capacity }
 
   /// A note behind the others. A full buffer takes none.

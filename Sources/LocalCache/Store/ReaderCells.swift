@@ -32,6 +32,9 @@ struct ReaderCell: ~Copyable {
 
   @usableFromInline init() {}
 
+  @inlinable @inline(__always) var hitCount: UInt64 { hits.load(ordering: .relaxed) }
+  @inlinable @inline(__always) var missCount: UInt64 { misses.load(ordering: .relaxed) }
+
   @inlinable @inline(__always)
   func countHit() { hits.store(hits.load(ordering: .relaxed) &+ 1, ordering: .relaxed) }
 
