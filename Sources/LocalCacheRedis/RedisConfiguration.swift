@@ -27,7 +27,7 @@
     /// The number of the database. Messages of changes are the same for all databases.
     public var database = 0
 
-    /// Connections for reading, each with a thread of its own. Calls are pipelined, so one does for most.
+    /// Connections for reading, each with a thread of its own; 64 at most. Calls are pipelined, so one does for most.
     public var readConnections = 1
     /// Time for connecting, with all that belongs to it.
     public var connectTimeout: Duration = .seconds(1)
