@@ -106,14 +106,19 @@ import Testing
     let result = try MemwhyBinary.run(["retained", "--min-share", "0", "--json", "\(program.pid)"])
     let answer = try JSONDecoder().decode(HoldersAnswer.self, from: Data(result.output.utf8))
     let holders = all(try #require(answer.retained).holders)
-    // The bytes of the sessions, made in `use()` by the standard library's functions.
-    let bytes = try #require(
-      holders.first { $0.name == "[UInt8] storage" && $0.count > 1000 }, "\(holders.map(\.name))")
-    let stack = try #require(bytes.allocatedIn?.first)
-    #expect(
-      stack.stack.replacing(#/ \(CacheHolder\.swift:\d+\)/#, with: "").hasPrefix(
-        "static CacheHolder.use() <- static CacheHolder.main()"), "\(stack)")
-    #expect(stack.blocks > 1000 && stack.sampled >= stack.blocks, "\(stack)")
+    // The bytes of the sessions, made in `use()` by the standard library's functions. A word somewhere that looks like a pointer to one of the
+    // cache's chunks makes a group of its own of what is in that.
+    let bytes = holders.filter { $0.name == "[UInt8] storage" && $0.count > 100 }
+    let names = holders.filter { $0.name.contains("UInt8]") }.map { "\($0.count) x \($0.name)" }
+    #expect(bytes.reduce(0) { $0 + $1.count } > 1000, "\(names)")
+    let stacks = bytes.compactMap { $0.allocatedIn?.first }
+    #expect(stacks.reduce(0) { $0 + $1.blocks } > 1000)
+    for stack in stacks {
+      #expect(
+        stack.stack.replacing(#/ \(CacheHolder\.swift:\d+\)/#, with: "").hasPrefix(
+          "static CacheHolder.use() <- static CacheHolder.main()"), "\(stack)")
+      #expect(stack.sampled >= stack.blocks, "\(stack)")
+    }
   }
 
   /// Without a sampler nothing is said of stacks.
