@@ -21,7 +21,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   @usableFromInline let shards: UnsafeMutableRawPointer
   @usableFromInline let shardStride: Int
   @usableFromInline let shardMask: Int
-  let cells = ReaderCells()
+  @usableFromInline let cells = ReaderCells()
   @usableFromInline let seed: Int
   @usableFromInline let time: CacheTime
   @usableFromInline let expires: Bool

@@ -4,7 +4,9 @@ import Testing
 /// A write that happens while its key is being loaded is newer than the load.
 @Suite struct LoadingOvertakenTests {
   /// A loader that waits until it is told to go on.
-  private func gated(_ cache: LocalCache<Int, String>, _ write: @Sendable () async throws -> Void) async throws -> String {
+  private func gated(
+    _ cache: LocalCache<Int, String>, _ write: @Sendable () async throws -> Void
+  ) async throws -> String {
     let began = Locked(false)
     let goOn = Locked(false)
     async let loaded = cache.value(for: 1) { _ in

@@ -1,14 +1,14 @@
 /// Finds expired entries without looking at the others: lists of entries by the time at which they end.
 ///
-/// Hierarchical timing wheels (Varghese and Lauck, SOSP 1987): 64 lists of about a second, 64 of about a minute, 64 of an hour, and one for
+/// Hierarchical timing wheels (Varghese and Lauck, SOSP 1987): 32 lists of two seconds, 32 of about a minute, 32 of some forty, and one for
 /// what is later. When the time of a list comes, its entries go to the list of those that are ready, from which they are removed or go to a finer
 /// list, some at a time; each entry moves at most three times.
 /// An access that prolongs an entry does not move it: its list finds the later deadline when its time comes.
 @usableFromInline
 struct TimerWheel {
-  private static let slots: UInt64 = 64
-  /// Widths of a slot, as powers of two of a tick: 1 s, 69 s, 73 min for ticks of 2^20 ns.
-  private static let shifts: [UInt64] = [10, 16, 22]
+  private static let slots: UInt64 = 32
+  /// Widths of a slot, as powers of two of a tick: 2 s, 69 s, 37 min for ticks of 2^20 ns.
+  private static let shifts: [UInt64] = [11, 16, 21]
   /// Marks a list's number where the identifier of an entry would stand.
   private static let headBit: UInt32 = PolicyNode.identifierLimit
 
@@ -31,7 +31,7 @@ struct TimerWheel {
 
   /// Whether a list may be due.
   @usableFromInline
-  func isDue(_ now: UInt64) -> Bool { count > 0 && (now >> 10 > time >> 10 || hasReady) }
+  func isDue(_ now: UInt64) -> Bool { count > 0 && (now >> 11 > time >> 11 || hasReady) }
 
   private func slot(_ deadline: UInt64) -> Int {
     let deadline = max(deadline, time)

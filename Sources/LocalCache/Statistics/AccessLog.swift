@@ -34,10 +34,13 @@ struct AccessLog {
 
   init(_ plan: SamplingPlan) { self.plan = plan }
 
+  // Capacity and parts are powers of two: an access must not cost a division.
+  private var mask: Int { plan.capacity &- 1 }
   private var partSize: Int { plan.capacity / Self.parts }
+  private var partShift: Int { plan.capacity.trailingZeroBitCount &- Self.parts.trailingZeroBitCount }
   /// Where the last note is.
-  private var lastPlace: Int { (next + plan.capacity - 1) % plan.capacity }
-  private var lastPart: Int { lastPlace / partSize }
+  private var lastPlace: Int { (next &- 1) & mask }
+  private var lastPart: Int { lastPlace &>> partShift }
 
   // MARK: Adding
 
@@ -45,7 +48,7 @@ struct AccessLog {
     switch note.kind {
     case .probe:
       traffic[lastPart * ReuseClass.count + Int(note.reuse & 63)] &+= UInt32(truncatingIfNeeded: plan.probePeriod)
-      if note.reuse != ReuseClass.miss { ages[UInt32.bitWidth - note.age.leadingZeroBitCount] += 1 }
+      if let age = note.age { ages[UInt32.bitWidth - age.leadingZeroBitCount] += 1 }
     case .hit:
       if isRepeat(note.key) {
         let place = lastPart * ReuseClass.count + Int(note.reuse & 63)
@@ -65,7 +68,7 @@ struct AccessLog {
   }
 
   private mutating func write(_ note: AccessNote, _ kind: Kind) {
-    if next % partSize == 0 { beginPart() }
+    if next & (partSize &- 1) == 0 { beginPart() }
     let tag = kind.rawValue | note.reuse << 2
     if next == keys.count {
       keys.append(note.key)
@@ -76,13 +79,13 @@ struct AccessLog {
       tags[next] = tag
     }
     setWeight(note.weight, at: next)
-    next = (next + 1) % plan.capacity
+    next = (next &+ 1) & mask
     sinceTurn += 1
   }
 
   /// Memory is taken part by part: doubling would take half of it in vain.
   private mutating func beginPart() {
-    let part = next / partSize
+    let part = next &>> partShift
     for index in part * ReuseClass.count..<(part + 1) * ReuseClass.count { (traffic[index], repeats[index]) = (0, 0) }
     guard keys.count == next else { return }
     keys.reserveCapacity(next + partSize)
@@ -102,19 +105,25 @@ struct AccessLog {
   /// Whether the key has a note so lately that the access is a hit in every cache that is asked about, and changes nothing there. A key that is
   /// among the most popular would fill the log with such.
   private func isRepeat(_ key: UInt32) -> Bool {
-    for distance in 1...min(plan.repeatDistance, max(keys.count, 1)) where distance <= keys.count {
-      if keys[(next + keys.count - distance) % keys.count] == key { return true }
+    place(of: key, within: plan.repeatDistance) != nil
+  }
+
+  /// Where the key is among so many of the last notes.
+  private func place(of key: UInt32, within distance: Int) -> Int? {
+    keys.withUnsafeBufferPointer { keys in
+      for step in 1...distance {
+        let place = (next &- step) & mask
+        guard place < keys.count else { return nil }
+        if keys[place] == key { return place }
+      }
+      return nil
     }
-    return false
   }
 
   /// The place of a look-up of this key among the last ones that found nothing, and that nothing was stored for yet.
   private func lastMiss(of key: UInt32) -> Int? {
-    for distance in 1...min(32, max(keys.count, 1)) where distance <= keys.count {
-      let place = (next + keys.count - distance) % keys.count
-      if keys[place] == key { return tags[place] & 3 == Kind.miss.rawValue ? place : nil }
-    }
-    return nil
+    guard let place = place(of: key, within: 32) else { return nil }
+    return tags[place] & 3 == Kind.miss.rawValue ? place : nil
   }
 
   // MARK: Turns

@@ -28,13 +28,15 @@ struct AccessNote: Sendable, Equatable {
     word = UInt64(key) | kind.rawValue << 32 | UInt64(reuse & 63) << 34 | Self.packed(weight) << 40
   }
 
-  /// - Parameter age: ticks since the entry was written; 0 for a miss.
-  init(probe reuse: UInt8, age: UInt32) {
-    self.init(key: age, kind: .probe, reuse: reuse)
+  /// - Parameter age: ticks since the entry was written, where somebody looked.
+  init(probe reuse: UInt8, age: UInt32? = nil) {
+    self.init(key: age.map { min($0, Self.unknownAge - 1) } ?? Self.unknownAge, kind: .probe, reuse: reuse)
   }
 
+  private static let unknownAge = UInt32.max
+
   var key: UInt32 { UInt32(truncatingIfNeeded: word) }
-  var age: UInt32 { key }
+  var age: UInt32? { key == Self.unknownAge ? nil : key }
   var kind: Kind { Kind(rawValue: word >> 32 & 3) ?? .hit }
   var reuse: UInt8 { UInt8(truncatingIfNeeded: word >> 34 & 63) }
   var weight: UInt64 { (word >> 44) << (word >> 40 & 15) }

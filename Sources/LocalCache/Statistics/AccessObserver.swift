@@ -28,6 +28,7 @@ final class AccessObserver: @unchecked Sendable {
     threshold = Atomic(isOn ? plan.threshold : 0)
     probeMask = Atomic(isOn ? plan.probePeriod - 1 : .max)
     log = Guarded(AccessLog(plan))
+    if isOn { cells.setSampling(observedBelow: plan.threshold, probeMask: Self.mask(plan)) }
   }
 
   @inlinable @inline(__always)
@@ -46,7 +47,8 @@ final class AccessObserver: @unchecked Sendable {
   func hit(_ hash: UInt64, number: UInt64, weight: UInt64, reuse: UInt8, age: () -> UInt32) {
     guard isOn else { return }
     if observes(hash) { note(AccessNote(key: Self.key(hash), kind: .hit, reuse: reuse, weight: weight)) }
-    if probes(number) { note(AccessNote(probe: reuse, age: age())) }
+    // The clock is read for one probe in eight: that is enough for the ages.
+    if probes(number) { note(AccessNote(probe: reuse, age: probes(number &>> 3) ? age() : nil)) }
   }
 
   /// A miss. To be called without locks of the cache.
@@ -54,7 +56,7 @@ final class AccessObserver: @unchecked Sendable {
   func missed(_ hash: UInt64, number: UInt64) {
     guard isOn else { return }
     distinctKeys.add(hash)
-    if probes(number) { note(AccessNote(probe: ReuseClass.miss, age: 0)) }
+    if probes(number) { note(AccessNote(probe: ReuseClass.miss)) }
     guard observes(hash) else { return }
     loads.withLock { $0.missed(Self.key(hash)) }
     note(AccessNote(key: Self.key(hash), kind: .miss), isFree: true)
@@ -97,9 +99,12 @@ final class AccessObserver: @unchecked Sendable {
     log.turn(SamplingPlan(entries: entryEstimate.load(ordering: .relaxed)))
     threshold.store(log.plan.threshold, ordering: .relaxed)
     probeMask.store(log.plan.probePeriod - 1, ordering: .relaxed)
+    cells.setSampling(observedBelow: log.plan.threshold, probeMask: Self.mask(log.plan))
     // Only starts a task: this may run under a shard's lock.
     onTurn.withLock { $0?() }
   }
+
+  private static func mask(_ plan: SamplingPlan) -> UInt32 { UInt32(clamping: plan.probePeriod - 1) }
 
   /// Called after every few thousand notes, under locks of the cache.
   let onTurn = Guarded<(@Sendable () -> Void)?>(nil)

@@ -3,7 +3,7 @@
 /// A miniature has to see 32 accesses for each of the keys that fit into it, half of them before its hits count: the policy learns slowly. How
 /// many keys there are matters less, because probes make up for which keys they are by chance.
 struct SamplingPlan: Equatable, Sendable {
-  /// Notes of sampled keys that are kept.
+  /// Notes of sampled keys that are kept; a power of two.
   let capacity: Int
   /// Sampled are hashes whose high half is below this.
   let threshold: UInt32
