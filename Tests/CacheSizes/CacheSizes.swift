@@ -75,6 +75,7 @@
       overhead(expires: true)
     case "churn": ProcessMemory.churn(countsHoles: true)
     case "churn-plain": ProcessMemory.churn(countsHoles: false)
+    case "expired": ProcessMemory.expired()
     case "emptied": ProcessMemory.emptied(returnsPages: true)
     case "emptied-plain": ProcessMemory.emptied(returnsPages: false)
     default: shapes()

@@ -1,3 +1,5 @@
+import Synchronization
+
 @testable import LocalCache
 
 #if canImport(Glibc)
@@ -53,6 +55,46 @@ enum ProcessMemory {
     let footprint = cache.footprint
     let free = MallocCounters.now?.free ?? 0
     print("\(budget)\t\(footprint.entries)\t\(footprint.holes)\t\(footprint.heldBack)\t\(free)\t\(gained)")
+  }
+
+  /// The same cache, whose entries all end at once. One line: as above.
+  static func expired() {
+    let before = resident()
+    var configuration = LocalCache<Int, String>.Configuration()
+    configuration.expiry.afterWrite = .seconds(3600)
+    let clock = SettableClock()
+    configuration.clock = clock
+    let cache = LocalCache<Int, String>(name: "expired", limit: .bytes(.mebibytes(160)), configuration: configuration)
+    var others: [String] = []
+    for key in 0..<400_000 {
+      cache.set(String(repeating: "x", count: 200 + key % 100), for: key)
+      if key % 1000 == 0 { others.append(String(repeating: "y", count: 100)) }
+    }
+    cache.tendMemory()
+    let full = resident() - before
+    clock.offset.store(7200, ordering: .relaxed)
+    cache.removeExpired()
+    // The cache may have returned pages by itself in the middle of that, and does so again after ten seconds.
+    for _ in 0..<30 {
+      cache.tendMemory()
+      if resident() - before < full / 4 { break }
+      usleep(500_000)
+    }
+    print("\(full)\t\(resident() - before)")
+    withExtendedLifetime(others) {}
+  }
+
+  private final class SettableClock: Clock {
+    let offset = Atomic<Int>(0)
+    struct Instant: InstantProtocol {
+      var offset: Duration
+      func advanced(by duration: Duration) -> Instant { Instant(offset: offset + duration) }
+      func duration(to other: Instant) -> Duration { other.offset - offset }
+      static func < (left: Instant, right: Instant) -> Bool { left.offset < right.offset }
+    }
+    var now: Instant { Instant(offset: .seconds(offset.load(ordering: .relaxed))) }
+    var minimumResolution: Duration { .nanoseconds(1) }
+    func sleep(until deadline: Instant, tolerance: Duration?) async throws { try await Task.sleep(for: .seconds(3600)) }
   }
 
   /// A cache that is emptied while blocks of others lie between its entries. One line: memory gained with the cache full, and after it was emptied.

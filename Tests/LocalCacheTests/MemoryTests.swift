@@ -25,8 +25,9 @@ import Testing
     #expect(gained <= budget * 1.15)
   }
 
-  @Test(.enabled(if: GlibcChunk.isUsed, reason)) func anEmptiedCacheGivesItsPagesBack() async throws {
-    let line = try await numbers("emptied")
+  @Test(.enabled(if: GlibcChunk.isUsed, reason), arguments: ["emptied", "expired"])
+  func anEmptiedCacheGivesItsPagesBack(how: String) async throws {
+    let line = try await numbers(how)
     try #require(line.count == 2)
     #expect(line[0] > 60e6 && line[1] < line[0] / 3, "\(line[0]) bytes when full, \(line[1]) when emptied")
   }
@@ -45,6 +46,16 @@ import Testing
     let mapped = UnsafeMutableRawPointer.allocate(byteCount: 64 << 20, alignment: 16)
     defer { mapped.deallocate() }
     #expect(GlibcChunk.hole(before: UnsafeRawPointer(mapped)) == GlibcChunk.Hole())
+  }
+
+  @Test func pagesAreReturnedWhenItPays() {
+    func pays(_ most: UInt64, _ entries: UInt64, pages: UInt64 = 0) -> Bool {
+      PageReturn.pays(from: most << 20, to: entries << 20, pages: pages << 20, limit: 256 << 20)
+    }
+    #expect(!pays(256, 256) && !pays(256, 225) && pays(256, 224), "an eighth of the limit")
+    #expect(!pays(30, 16) && pays(30, 15) && pays(5, 0) && !pays(3, 0), "half of what there was")
+    #expect(pays(256, 256, pages: 32) && !pays(256, 256, pages: 31))
+    #expect(!pays(0, 10))
   }
 
   @Test func theReserveFollowsTheHolesInSteps() {

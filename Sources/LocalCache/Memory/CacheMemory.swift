@@ -7,9 +7,9 @@ public struct CacheMemory: Sendable, Hashable {
   /// than the limit, so that the process's memory stays within it; it gives up a quarter of the limit at most. Needs glibc's malloc; elsewhere, and
   /// for entries that refer to no memory of their own, nothing is counted.
   public var countsHoles = true
-  /// Whether the cache asks malloc to return free pages to the system (`malloc_trim`) when it has let a lot go: an eighth of the limit, and 16 MiB, at
-  /// least. Without it a service that has emptied its cache often stays as large as it was. That takes some 0.1 ms for each MiB that is
-  /// returned, in a task of the background; threads that allocate from the same arena may wait that long, look-ups do not.
+  /// Whether the cache asks malloc to return free pages to the system (`malloc_trim`) when it has let a lot go: an eighth of the limit (16 MiB at least), or
+  /// half of what it had (4 MiB at least). Without it a service that has emptied its cache often stays as large as it was. That takes 0.1 to 0.25 ms
+  /// for each MiB that is returned, in a task of the background; threads that allocate from the same arena may wait that long, look-ups do not.
   public var returnsPages = true
 
   /// Both.

@@ -32,35 +32,40 @@ enum GlibcChunk {
     #endif
   }()
 
-  /// The hole before a block that is in use. Nothing where the words make no sense: other threads may be changing them.
-  static func hole(before block: UnsafeRawPointer) -> Hole {
-    // Pointers with tags in their upper bits, and blocks that malloc did not align, are left alone.
-    let address = UInt(bitPattern: block)
-    guard isUsed, address >> 48 == 0, address & 15 == 0 else { return Hole() }
-    let header = (block - 8).load(as: UInt.self)
-    guard header & 3 == 0 else { return Hole() }
-    let size = (block - 16).load(as: UInt.self)
-    // The chunk before may have been given out meanwhile; then its last word is anything.
-    guard size & 15 == 0, size >= 32, size < address, size < 1 << 30, (block - 8).load(as: UInt.self) == header else {
-      return Hole()
+  #if !canImport(Glibc)
+    /// Nothing is known of other allocators.
+    static func hole(before block: UnsafeRawPointer) -> Hole { Hole() }
+  #else
+    /// The hole before a block that is in use. Nothing where the words make no sense: other threads may be changing them.
+    static func hole(before block: UnsafeRawPointer) -> Hole {
+      // Pointers with tags in their upper bits, and blocks that malloc did not align, are left alone.
+      let address = UInt(bitPattern: block)
+      guard isUsed, address >> 48 == 0, address & 15 == 0 else { return Hole() }
+      let header = (block - 8).load(as: UInt.self)
+      guard header & 3 == 0 else { return Hole() }
+      let size = (block - 16).load(as: UInt.self)
+      // The chunk before may have been given out meanwhile; then its last word is anything.
+      guard size & 15 == 0, size >= 32, size < address, size < 1 << 30, (block - 8).load(as: UInt.self) == header else {
+        return Hole()
+      }
+      return resident(from: address - 16 - size, to: address - 16)
     }
-    return resident(from: address - 16 - size, to: address - 16)
-  }
 
-  private static let pageSize = UInt(max(4096, sysconf(Int32(_SC_PAGESIZE))))
+    private static let pageSize = UInt(max(4096, sysconf(Int32(_SC_PAGESIZE))))
 
-  /// A hole without the pages that are not in memory. The beginning holds malloc's own list, up to 48 bytes.
-  private static func resident(from start: UInt, to end: UInt) -> Hole {
-    let first = (start + 48 + pageSize - 1) & ~(pageSize - 1)
-    let last = end & ~(pageSize - 1)
-    guard first < last else { return Hole(bytes: Int(end - start)) }
-    let pages = Int((last - first) / pageSize)
-    let looked = min(pages, 256)
-    var states = [UInt8](repeating: 0, count: looked)
-    guard let address = UnsafeMutableRawPointer(bitPattern: first),
-      mincore(address, looked * Int(pageSize), &states) == 0
-    else { return Hole() }
-    let present = states.reduce(0) { $0 + Int($1 & 1) } * Int(pageSize)
-    return Hole(bytes: Int(end - start) - pages * Int(pageSize) + present, pages: present)
-  }
+    /// A hole without the pages that are not in memory. The beginning holds malloc's own list, up to 48 bytes.
+    private static func resident(from start: UInt, to end: UInt) -> Hole {
+      let first = (start + 48 + pageSize - 1) & ~(pageSize - 1)
+      let last = end & ~(pageSize - 1)
+      guard first < last else { return Hole(bytes: Int(end - start)) }
+      let pages = Int((last - first) / pageSize)
+      let looked = min(pages, 256)
+      var states = [UInt8](repeating: 0, count: looked)
+      guard let address = UnsafeMutableRawPointer(bitPattern: first),
+        mincore(address, looked * Int(pageSize), &states) == 0
+      else { return Hole() }
+      let present = states.reduce(0) { $0 + Int($1 & 1) } * Int(pageSize)
+      return Hole(bytes: Int(end - start) - pages * Int(pageSize) + present, pages: present)
+    }
+  #endif
 }

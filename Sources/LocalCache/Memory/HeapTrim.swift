@@ -24,3 +24,19 @@ enum HeapTrim {
     return true
   }
 }
+
+/// When it pays to return pages.
+enum PageReturn {
+  /// All in bytes.
+  ///
+  /// - Parameters:
+  ///   - most: the most that the entries took since pages were last returned.
+  ///   - entries: what they take now.
+  ///   - pages: whole pages between them, as a sample says.
+  static func pays(from most: UInt64, to entries: UInt64, pages: UInt64, limit: UInt64) -> Bool {
+    let letGo = most - min(most, entries)
+    if max(letGo, pages) >= limit / 8, max(letGo, pages) >= 16 << 20 { return true }
+    // Few entries hold many pages: one of some dozen neighbours is enough. They come free when those few go.
+    return letGo >= 4 << 20 && entries <= most / 2
+  }
+}

@@ -24,7 +24,7 @@ extension LocalCache {
       for _ in 0..<4 { sampleHoles() }
       adjustBound()
     }
-    if configuration.memory.returnsPages { returnPages() }
+    returnPages()
   }
 
   /// Whether there is anything to tend: many megabytes in blocks of glibc.
@@ -86,13 +86,16 @@ extension LocalCache {
     if heldBack != bound.heldBack { holdBack(heldBack) }
   }
 
-  /// Where a lot was let go, or lies in whole pages between the entries.
+  /// Where a lot was let go since the last time, or lies in whole pages between the entries.
   private func returnPages() {
+    guard configuration.memory.returnsPages else { return }
     let entries = UInt64(clamping: weight) / bound.unit
     let pays = memory.withLock { state -> Bool in
       state.highest = max(state.highest, entries)
-      let free = max(state.highest - entries, UInt64(Double(entries) * min(state.estimate.pageRatio, 16)))
-      return free >= bound.maximum / 8 && free * bound.unit >= 16 << 20
+      let pages = UInt64(Double(entries) * min(state.estimate.pageRatio, 16))
+      return PageReturn.pays(
+        from: state.highest * bound.unit, to: entries * bound.unit, pages: pages * bound.unit,
+        limit: bound.maximum * bound.unit)
     }
     if pays, HeapTrim.run() { memory.withLock { $0.highest = entries } }
   }
