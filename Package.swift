@@ -117,6 +117,8 @@ let package = Package(
       name: "cache-sizes", dependencies: ["LocalCache"], path: "Tests/CacheSizes", swiftSettings: strict),
     .testTarget(
       name: "LocalCacheTests", dependencies: ["LocalCache", "TestSupport", "cache-sizes"], swiftSettings: strict),
+    .testTarget(
+      name: "CacheSimulatorTests", dependencies: ["CacheSimulator", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "Profile", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "WebUITests",

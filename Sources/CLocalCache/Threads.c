@@ -50,16 +50,36 @@ uint32_t localcache_register_thread(void) {
 uint32_t localcache_thread_slots(void) { return __atomic_load_n(&high_water, __ATOMIC_ACQUIRE); }
 
 #if defined(__linux__)
+// Whether the kernel makes the barrier: not yet asked, it does, it does not or has ceased to.
+enum { UNKNOWN, AVAILABLE, UNAVAILABLE };
+static int availability = UNKNOWN;
+
+static bool membarrier(int command) { return syscall(SYS_membarrier, command, 0, 0) == 0; }
+
 bool localcache_barrier_reaches_all(void) {
-  return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+  int known = __atomic_load_n(&availability, __ATOMIC_RELAXED);
+  if (__builtin_expect(known == UNKNOWN, 0)) {
+    known = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) ? AVAILABLE : UNAVAILABLE;
+    __atomic_store_n(&availability, known, __ATOMIC_RELAXED);
+  }
+  return known == AVAILABLE;
 }
 
 void localcache_barrier(bool isAsymmetric) {
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
-  if (isAsymmetric) syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+  if (!isAsymmetric || membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) return;
+  // A child of fork may have to register anew.
+  if (membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) && membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) return;
+  // Somebody has taken the call away (seccomp). From now on readers make their own barrier; what those inside have stored arrives by itself within
+  // microseconds, or has arrived when their thread lost its processor.
+  __atomic_store_n(&availability, UNAVAILABLE, __ATOMIC_RELAXED);
+  usleep(2000);
 }
 #else
 bool localcache_barrier_reaches_all(void) { return false; }
 
-void localcache_barrier(bool isAsymmetric) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+void localcache_barrier(bool isAsymmetric) {
+  (void)isAsymmetric;
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
 #endif

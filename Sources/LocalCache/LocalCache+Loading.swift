@@ -2,7 +2,8 @@ extension LocalCache {
   /// The value of a key; if there is none, what the closure loads, which is then stored.
   ///
   /// However many tasks ask for a key at the same time, alone or among others, it is loaded once; all get its value or its error. A task that is cancelled
-  /// while it waits leaves at once with `CancellationError`, and the load goes on for the others.
+  /// while it waits leaves at once with `CancellationError`, and the load goes on for the others. A value that is set, or removed, while the key is being
+  /// loaded is newer than what the load brings: those who wait get the latter, but it is not stored.
   ///
   /// - Throws: what the load throws; `LocalCacheError` for a load that takes too long or would wait for itself; `CancellationError`.
   public func value(for key: Key, load: @escaping @Sendable (Key) async throws -> Value)
@@ -66,19 +67,38 @@ extension LocalCache {
 
   /// A load whose values are stored. The load does not keep the cache.
   private func work(_ load: @escaping @Sendable ([Key]) async throws -> [Key: Value]) -> Loader<Key, Value>.Work {
-    .init(load: load) { [weak self] values in _ = self?.set(values) }
+    .init(load: load) { [weak self] in
+      self?.stamps(of: $0) ?? [:]
+    } store: { [weak self] values, stamps in
+      self?.store(values, stamps)
+    }
   }
 
   /// The same for values that are there already, which stay in use for a while if the load fails.
   private func refreshing(
     _ keys: [Key], _ load: @escaping @Sendable ([Key]) async throws -> [Key: Value]
   ) -> Loader<Key, Value>.Work {
-    .init(load: load) { [weak self] values in
-      _ = self?.set(values)
+    .init(load: load) { [weak self] in
+      self?.stamps(of: $0) ?? [:]
+    } store: { [weak self] values, stamps in
+      self?.store(values, stamps)
     } failed: { [weak self] in
       guard let self, let grace = configuration.loading.staleWhileError else { return }
       for key in keys { prolong(key, by: grace) }
     }
+  }
+
+  private func stamps(of keys: [Key]) -> [Key: UInt32] {
+    var stamps: [Key: UInt32] = [:]
+    for key in keys {
+      let hash = hash(key)
+      stamps[key] = reading(shard(for: hash)) { $0.pointee.writes(Self.high(hash)) }
+    }
+    return stamps
+  }
+
+  private func store(_ values: [Key: Value], _ stamps: [Key: UInt32]) {
+    for (key, value) in values { store(value, for: key, lifetime: nil, pinned: nil, stamp: stamps[key]) }
   }
 
   /// Loads keys again and again until the task that runs this is cancelled: the cache's periodic refresh.

@@ -14,9 +14,8 @@ extension LocalCache {
       return missed(key, hash, cell, isOver: id != 0)
     }
     let value = shard.pointee.table[id].pointee.value
-    let number = cell.pointee.hitCount
-    if observer.observes(hash) || observer.probes(number) { observeHit(id, hash, number) }
-    shard.pointee.policy.noteHit(id, hash: Self.high(hash))
+    if cell.pointee.isSampled(Self.high(hash)) { noteSampledHit(id, hash, cell.pointee.hitCount) }
+    shard.pointee.policy.markHit(id)
     cell.pointee.countHit()
     cell.pointee.leave()
     return value
@@ -32,7 +31,7 @@ extension LocalCache {
     guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
       return missed(hash, shard, id)
     }
-    observeHitExclusively(id, hash, shard)
+    observeHit(id, hash, shard.pointee.policy.hits)
     shard.pointee.policy.recordHit(id)
     let value = shard.pointee.table[id].pointee.value
     shard.pointee.lock.unlockAfterReading()
@@ -58,10 +57,9 @@ extension LocalCache {
       _ = missed(key, hash, cell, isOver: id != 0)
       return nil
     }
-    let number = cell.pointee.hitCount
-    if observer.observes(hash) || observer.probes(number) { observeHit(id, hash, number) }
+    if cell.pointee.isSampled(Self.high(hash)) { noteSampledHit(id, hash, cell.pointee.hitCount) }
+    shard.pointee.policy.markHit(id)
     cell.pointee.countHit()
-    shard.pointee.policy.noteHit(id, hash: Self.high(hash))
     cell.pointee.borrower.store(ThisThread.number, ordering: .relaxed)
     defer {
       cell.pointee.borrower.store(0, ordering: .relaxed)
@@ -82,7 +80,7 @@ extension LocalCache {
       _ = missed(hash, shard, id)
       return nil
     }
-    observeHitExclusively(id, hash, shard)
+    observeHit(id, hash, shard.pointee.policy.hits)
     shard.pointee.policy.recordHit(id)
     shard.pointee.lock.borrower.store(ThisThread.number, ordering: .relaxed)
     defer {
@@ -92,19 +90,20 @@ extension LocalCache {
     return try body(shard.pointee.table[id].pointee.value)
   }
 
-  /// Notes for the statistics, for about one access in a hundred, before the hit is noted in the entry.
+  /// Notes for the statistics and for the policy's models, for about one access in a hundred, before the hit is marked in the entry.
   @inlinable @inline(never)
+  func noteSampledHit(_ id: UInt32, _ hash: UInt64, _ number: UInt64) {
+    shard(for: hash).pointee.policy.sampleHit(Self.high(hash))
+    observeHit(id, hash, number)
+  }
+
+  @inlinable
   func observeHit(_ id: UInt32, _ hash: UInt64, _ number: UInt64) {
+    guard observer.observes(hash) || observer.probes(number) else { return }
     let shard = shard(for: hash)
     observer.hit(
       hash, number: number, weight: shard.pointee.policy.weight(of: id), reuse: shard.pointee.policy.reuse(of: id)
     ) { shard.pointee.age(id, time) }
-  }
-
-  @inlinable @inline(__always)
-  func observeHitExclusively(_ id: UInt32, _ hash: UInt64, _ shard: UnsafeMutablePointer<Shard<Key, Value>>) {
-    let number = shard.pointee.policy.hits
-    if observer.observes(hash) || observer.probes(number) { observeHit(id, hash, number) }
   }
 
   /// Whether a key has a value. Counts neither as a hit nor as a use.

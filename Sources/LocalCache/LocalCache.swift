@@ -21,7 +21,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   @usableFromInline let shards: UnsafeMutableRawPointer
   @usableFromInline let shardStride: Int
   @usableFromInline let shardMask: Int
-  let cells = ReaderCells()
+  @usableFromInline let cells = ReaderCells()
   @usableFromInline let seed: Int
   @usableFromInline let time: CacheTime
   @usableFromInline let expires: Bool
@@ -31,7 +31,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   @usableFromInline let observer: AccessObserver
   let configuration: Configuration
   let bound: SharedBound
-  let loader: Loader<Key, Value>
+  @usableFromInline let loader: Loader<Key, Value>
   let sweeper = Sweeper()
   let memory = Guarded(MemoryState())
   let memoryTask = Sweeper()
@@ -49,7 +49,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     listener = Self.listener(configuration, fingerprints)
     lifetime = configuration.lifetime
     let expiry = configuration.expiry
-    expires = expiry.afterWrite != nil || expiry.afterAccess != nil || configuration.lifetime != nil
+    expires = configuration.canExpire
     time = CacheTime(
       clock: configuration.clock,
       longestLifetime: max(expiry.afterWrite ?? .zero, expiry.afterAccess ?? .zero))
@@ -99,9 +99,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     guard let check = configuration.mutationCheck else { return configuration.removalListener }
     return { key, value, cause in
       if cause != .replaced {
-        if let stored = fingerprints.fingerprint(of: key), stored != check.fingerprint(value) {
-          check.report(key)
-        }
+        if !fingerprints.fits(check.fingerprint(value), key) { check.report(key) }
         fingerprints.forget(key)
       }
       configuration.removalListener?(key, value, cause)

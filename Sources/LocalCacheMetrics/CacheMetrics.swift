@@ -25,7 +25,7 @@
     ///   - interval: time between two reports of `run`.
     ///   - factory: where metrics are made; nil is the one that the process was bootstrapped with.
     public init(interval: Duration = .seconds(10), factory: (any MetricsFactory)? = nil) {
-      self.interval = interval
+      self.interval = max(interval, .milliseconds(1))
       self.factory = factory
     }
 
@@ -35,7 +35,7 @@
       reporters.withLock {
         $0.append(
           CacheReporter(cache: cache, destroy: { metrics.destroy() }) { cache in
-            metrics.report(cache.statistics)
+            metrics.report(cache.statistics, cache.footprint)
           })
       }
     }
@@ -54,7 +54,7 @@
               tiers.destroy()
             }
           ) { cache in
-            local.report(cache.local.statistics)
+            local.report(cache.local.statistics, cache.local.footprint)
             tiers.report(cache.statistics)
           })
       }

@@ -5,6 +5,8 @@
   /// A row for each number of a local cache.
   final class LocalCacheMetrics: Sendable {
     private let set: CounterSet<CacheStatistics>
+    /// With a limit in bytes.
+    private let memory: CounterSet<CacheFootprint>?
 
     init(name: String, unit: CacheLimit.Unit, _ factory: any MetricsFactory) {
       func removals(_ cause: String, _ value: @escaping @Sendable (CacheStatistics) -> UInt64)
@@ -39,10 +41,25 @@
           .init(label: "local_cache_limit_\(weight)") { Double($0.limit.amount) },
           .init(label: "local_cache_distinct_keys") { Double($0.distinctKeys) },
         ], factory)
+      memory =
+        unit == .bytes
+        ? CounterSet(
+          cache: name, totals: [],
+          levels: [
+            .init(label: "local_cache_holes_bytes") { Double($0.holes) },
+            .init(label: "local_cache_held_back_bytes") { Double($0.heldBack) },
+          ], factory) : nil
     }
 
-    func report(_ statistics: CacheStatistics) { set.report(statistics) }
-    func destroy() { set.destroy() }
+    func report(_ statistics: CacheStatistics, _ footprint: CacheFootprint) {
+      set.report(statistics)
+      memory?.report(footprint)
+    }
+
+    func destroy() {
+      set.destroy()
+      memory?.destroy()
+    }
   }
 
   /// A row for each number of what a tiered cache does with its remote tier.

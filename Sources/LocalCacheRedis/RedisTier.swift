@@ -22,7 +22,7 @@
     public init(_ configuration: RedisConfiguration) {
       let tracking = RedisTracking()
       self.tracking = tracking
-      readers = (0..<max(1, configuration.readConnections)).map { _ in RedisConnection(configuration) }
+      readers = (0..<min(max(1, configuration.readConnections), 64)).map { _ in RedisConnection(configuration) }
       var writing = RedisConnection.Role()
       writing.isKept = { tracking.isWanted }
       writing.preamble = { tracking.preamble() }

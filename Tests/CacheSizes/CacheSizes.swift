@@ -75,7 +75,8 @@
       overhead(expires: true)
     case "churn": ProcessMemory.churn(countsHoles: true)
     case "churn-plain": ProcessMemory.churn(countsHoles: false)
-    case "emptied": ProcessMemory.emptied()
+    case "emptied": ProcessMemory.emptied(returnsPages: true)
+    case "emptied-plain": ProcessMemory.emptied(returnsPages: false)
     default: shapes()
     }
   }

@@ -56,9 +56,12 @@ enum ProcessMemory {
   }
 
   /// A cache that is emptied while blocks of others lie between its entries. One line: memory gained with the cache full, and after it was emptied.
-  static func emptied() {
+  static func emptied(returnsPages: Bool) {
     let before = resident()
-    let cache = LocalCache<Int, String>(name: "emptied", limit: .bytes(.mebibytes(64)))
+    var configuration = LocalCache<Int, String>.Configuration()
+    configuration.memory.returnsPages = returnsPages
+    let cache = LocalCache<Int, String>(
+      name: "emptied", limit: .bytes(.mebibytes(64)), configuration: configuration)
     var others: [String] = []
     for key in 0..<200_000 {
       cache.set(String(repeating: "x", count: 200 + key % 100), for: key)

@@ -102,4 +102,43 @@ import Testing
     #expect(try await cache.value(for: 1) { _ in 5 } == 5)
     #expect(attempts.current == 3 && cache.statistics.failedLoads == 3)
   }
+
+  /// Times that no clock reaches, and that end before they begin.
+  @Test(arguments: [Duration.seconds(Int64.max), .seconds(Int64.min), .zero])
+  func timesOutOfRange(time: Duration) async throws {
+    struct Broken: Error {}
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.expiry = CacheExpiry(afterWrite: time, afterAccess: time, jitter: .nan)
+    configuration.loading.failureLifetime = time
+    configuration.loading.refreshAfter = time
+    configuration.loading.staleWhileError = time
+    let cache = LocalCache<Int, Int>(name: "times", limit: .entries(10), configuration: configuration)
+    cache.set(1, for: 1, lifetime: time)
+    #expect(try await cache.value(for: 2) { $0 } == 2)
+    await #expect(throws: Broken.self) { _ = try await cache.value(for: 3) { _ in throw Broken() } }
+    cache.removeExpired()
+    var tiered = TieredConfiguration<Int, Int>(
+      keys: .description, values: .init(encode: { Array("\($0)".utf8) }, decode: { _ in throw Broken() }))
+    (tiered.lifetime, tiered.negativeLifetime, tiered.localLifetime) = (time, time, time)
+    (tiered.breaker.pause, tiered.breaker.longestPause, tiered.breaker.failures) = (time, time, 1)
+    (tiered.stampede.leaseLifetime, tiered.stampede.longestWait, tiered.stampede.eagerness) = (time, time, .nan)
+    let tier = MemoryTier(MemoryStore())
+    let tiers = TieredCache<Int, Int>(name: "times", limit: .entries(10), remote: tier, configuration: tiered)
+    #expect(try await tiers.value(for: 1) { $0 } == 1)
+    tier.fault.with { $0 = .gone }
+    for key in 2..<20 { #expect(try await tiers.value(for: key) { $0 } == key) }
+  }
+
+  /// Types that say anything of their size.
+  @Test func sizesOutOfRange() {
+    struct Liar: MemorySized, Sendable { let heapBytes: Int }
+    let cache = LocalCache<Int, [Liar?]>(name: "liars", limit: .bytes(.mebibytes(1)))
+    let isTaken = [
+      cache.set([Liar(heapBytes: .max), Liar(heapBytes: .max)], for: 1),
+      cache.set(Array(repeating: Liar(heapBytes: .max), count: 5000), for: 2),
+      cache.set([Liar(heapBytes: .min), nil, Liar(heapBytes: -1)], for: 3),
+    ]
+    #expect(isTaken == [false, false, true])
+    #expect(cache.count == 1 && cache.weight < 1000)
+  }
 }

@@ -91,6 +91,35 @@ import Testing
     #expect(walk.bytes > 24_690 && walk.bytes < 24_800)
   }
 
+  /// Types that are bits alone, as those are that hold an unsafe pointer: they say what is behind it wherever they stand.
+  @Test func aTypeOfBitsMayKnowItsOwnSize() {
+    struct Bitmap: MemorySized, Hashable, Sendable {
+      let rows: Int
+      var heapBytes: Int { rows * 1000 }
+    }
+    struct Page: Sendable {
+      let number: Int
+      let picture: Bitmap?
+      let pair: (Int, Bitmap)
+    }
+    func heap<Value>(_ value: Value) -> Int {
+      var walk = HeapWalkState(elementsMeasured: .max)
+      HeapMeasurement.add(value, to: &walk)
+      return walk.bytes
+    }
+    let bitmap = Bitmap(rows: 5)
+    #expect(heap(bitmap) == 5000 && heap(Optional(bitmap)) == 5000 && heap(Bitmap?.none) == 0 && heap(7) == 0)
+    #expect(heap(Page(number: 1, picture: bitmap, pair: (1, bitmap))) == 10_000)
+    for bytes in [
+      heap([bitmap, bitmap]), heap(Set([bitmap, Bitmap(rows: 5 + 0)])) + 5000, heap([1: bitmap, 2: bitmap]),
+    ] {
+      #expect(bytes > 10_000 && bytes < 10_300)
+    }
+    let cache = LocalCache<Int, Bitmap>(name: "bitmaps", limit: .bytes(100_000))
+    for key in 0..<100 { cache.set(bitmap, for: key) }
+    #expect(cache.count == 19 && cache.weight > 19 * 5000)
+  }
+
   @Test func bytesBoundTheCache() {
     let cache = LocalCache<Int, String>(name: "bytes", limit: .bytes(.kibibytes(256)))
     for key in 0..<20_000 {

@@ -117,9 +117,10 @@ import Testing
 
 @Suite struct TierNameTests {
   @Test func noPrefixBeginsWithAnother() {
-    let prefixes = ["a", "a:b", "a%3Ab", "", "a:", "b"].map { TieredCache<Int, Int>.prefix($0) }
+    let prefixes = ["a", "a:b", "a%3Ab", "", "a:", "b", "~lease"].map { TieredCache<Int, Int>.prefix($0) }
     for (index, left) in prefixes.enumerated() {
       for (other, right) in prefixes.enumerated() where index != other { #expect(!left.hasPrefix(right)) }
+      #expect(!left.hasPrefix("~lease:"))
     }
   }
 }

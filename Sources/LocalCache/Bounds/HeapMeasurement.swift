@@ -6,7 +6,7 @@
 /// hundred times faster than `Mirror`, and needs no conformance of the types.
 enum HeapMeasurement {
   static func add<Value>(_ value: Value, to walk: inout HeapWalkState) {
-    guard !_isPOD(Value.self) else { return }
+    guard !_isPOD(Value.self) || !TrivialTypes.contains(Value.self) else { return }
     withUnsafePointer(to: value) { pointer in
       TypePlan.of(Value.self).walk(UnsafeRawPointer(pointer), &walk)
     }
@@ -65,7 +65,7 @@ final class TypePlan: @unchecked Sendable {
   }
 
   private static func valueSteps(_ type: Any.Type) -> [Step] {
-    if isTrivial(type) { return [] }
+    if TrivialTypes.contains(type) { return [] }
     if let sized = type as? any MemorySized.Type { return [sizedStep(sized)] }
     if let container = type as? any HeapWalkable.Type {
       return [{ container.walkHeap(at: $0, into: &$1) }]
@@ -110,7 +110,7 @@ final class TypePlan: @unchecked Sendable {
   ) -> [Step] {
     var steps: [Step] = []
     _forEachField(of: type, options: options) { name, offset, fieldType, _ in
-      if !isTrivial(fieldType), !skipping.contains(String(cString: name)) {
+      if !TrivialTypes.contains(fieldType), !skipping.contains(String(cString: name)) {
         let plan = TypePlan.of(fieldType)
         steps.append { plan.walk($0 + offset, &$1) }
       }
@@ -132,11 +132,6 @@ final class TypePlan: @unchecked Sendable {
     case 0x303: .existential
     default: .other
     }
-  }
-
-  private static func isTrivial(_ type: Any.Type) -> Bool {
-    func opened<T>(_: T.Type) -> Bool { _isPOD(T.self) }
-    return _openExistential(type, do: opened)
   }
 
   private static func sizedStep<T: MemorySized>(_: T.Type) -> Step {

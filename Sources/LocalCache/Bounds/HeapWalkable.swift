@@ -58,7 +58,7 @@ private enum ArrayStorage {
   static func walk<Element>(
     at pointer: UnsafeRawPointer, _ count: Int, _ type: Element.Type, _ walk: inout HeapWalkState
   ) {
-    guard let storage = walk.enterStorage(pointer), !_isPOD(Element.self), count > 0 else { return }
+    guard let storage = walk.enterStorage(pointer), count > 0, !TrivialTypes.contains(Element.self) else { return }
     let plan = TypePlan.of(Element.self)
     walk.walkSample(count: count) { index, walk in
       plan.walk(storage + 32 + index * MemoryLayout<Element>.stride, &walk)
@@ -68,20 +68,20 @@ private enum ArrayStorage {
 
 extension Dictionary: HeapWalkable {
   static func walkHeap(at pointer: UnsafeRawPointer, into walk: inout HeapWalkState) {
-    guard walk.enterStorage(pointer) != nil, !_isPOD(Key.self) || !_isPOD(Value.self) else {
-      return
-    }
+    guard walk.enterStorage(pointer) != nil else { return }
+    let (keys, values) = (!TrivialTypes.contains(Key.self), !TrivialTypes.contains(Value.self))
+    guard keys || values else { return }
     let dictionary = pointer.assumingMemoryBound(to: [Key: Value].self).pointee
     HashedStorage.walk(dictionary, &walk) { element, walk in
-      HeapMeasurement.add(element.key, to: &walk)
-      HeapMeasurement.add(element.value, to: &walk)
+      if keys { HeapMeasurement.add(element.key, to: &walk) }
+      if values { HeapMeasurement.add(element.value, to: &walk) }
     }
   }
 }
 
 extension Set: HeapWalkable {
   static func walkHeap(at pointer: UnsafeRawPointer, into walk: inout HeapWalkState) {
-    guard walk.enterStorage(pointer) != nil, !_isPOD(Element.self) else { return }
+    guard walk.enterStorage(pointer) != nil, !TrivialTypes.contains(Element.self) else { return }
     HashedStorage.walk(pointer.assumingMemoryBound(to: Set<Element>.self).pointee, &walk) {
       HeapMeasurement.add($0, to: &$1)
     }

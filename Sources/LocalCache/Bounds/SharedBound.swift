@@ -24,11 +24,17 @@ final class SharedBound: Sendable {
     current = Atomic(UInt64(limit.amount) / unit)
   }
 
-  /// Memory is counted in 16 bytes, the step of malloc; other things one by one, unless the limit does not fit into 28 bits.
+  /// Memory is counted in 16 bytes, the step of malloc, so an entry has 4 GiB at most; entries one by one. Weights of a caller's own are counted one by one
+  /// unless the limit does not fit into 28 bits, and rounded up then.
   static func unit(of limit: CacheLimit) -> UInt64 {
-    var unit: UInt64 = limit.unit == .bytes ? 16 : 1
-    while UInt64(limit.amount) / unit > PolicyNode.maximumWeight { unit *= 2 }
-    return unit
+    switch limit.unit {
+    case .bytes: return 16
+    case .entries: return 1
+    case .weight:
+      var unit: UInt64 = 1
+      while UInt64(limit.amount) / unit > PolicyNode.maximumWeight { unit *= 2 }
+      return unit
+    }
   }
 
   func set(_ maximum: UInt64) { current.store(maximum, ordering: .relaxed) }

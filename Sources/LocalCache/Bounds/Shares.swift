@@ -116,8 +116,8 @@ extension LocalCache {
     return body(shard)
   }
 
-  /// Changes the limit; the unit has to be that of the old one, otherwise nothing happens. A smaller limit evicts at once. A limit is at most 2^28 times
-  /// the step in which the cache counts, which follows from its first limit: 16 bytes for up to 4 GiB, so that it can grow up to those.
+  /// Changes the limit; the unit has to be that of the old one, otherwise nothing happens. A smaller limit evicts at once. A limit in
+  /// weight is at most 2^28 times the step in which the cache counts, which follows from its first limit.
   ///
   /// - Returns: whether the limit was changed.
   @discardableResult
@@ -126,7 +126,8 @@ extension LocalCache {
     var all = Removals<Key, Value>()
     bound.transfers.withLock { _ in
       let before = bound.available
-      let maximum = min(UInt64(limit.amount) / bound.unit, PolicyNode.maximumWeight)
+      let amount = UInt64(limit.amount) / bound.unit
+      let maximum = limit.unit == .weight ? min(amount, PolicyNode.maximumWeight) : amount
       // What is kept free goes on in proportion.
       bound.setHeldBack(
         bound.maximum == 0 ? 0 : UInt64(Double(bound.heldBack) / Double(bound.maximum) * Double(maximum)))

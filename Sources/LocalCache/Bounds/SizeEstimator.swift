@@ -52,7 +52,7 @@ final class SizeEstimator<Key, Value>: Sendable {
   private let running = Guarded(RunningMean())
 
   init(sizing: CacheSizing) {
-    isTrivial = _isPOD(Key.self) && _isPOD(Value.self)
+    isTrivial = TrivialTypes.contains(Key.self) && TrivialTypes.contains(Value.self)
     self.sizing = sizing
   }
 

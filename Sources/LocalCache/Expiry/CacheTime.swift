@@ -94,5 +94,8 @@ extension Duration {
     return UInt64(min(seconds, limit)) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
   }
 
+  /// Nothing for negative durations, a hundred years at most: settings may be anything, and this can be added to an instant and multiplied.
+  package var reckonable: Duration { Swift.min(Swift.max(self, .zero), .seconds(100 * 366 * 86_400)) }
+
   var secondsAsDouble: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
 }

@@ -114,13 +114,12 @@ struct ShardExpiry {
     wheel.cancel(id, in: table)
   }
 
-  /// Entries that are over; what only came up early goes back into the wheel.
-  mutating func due(now: UInt64, table: EntryLifetimes, wheel: inout TimerWheel)
-    -> [UInt32]
-  {
+  /// Entries that are over, out of up to `limit` that may be; what only came up early goes back into the wheel.
+  mutating func due(now: UInt64, limit: Int, table: EntryLifetimes, wheel: inout TimerWheel) -> [UInt32] {
     if now > base, now - base > UInt64(UInt32.max) / 2 { rebase(now, table: table, wheel: &wheel) }
+    wheel.advance(to: now, in: table)
     var over: [UInt32] = []
-    for id in wheel.advance(to: now, in: table) {
+    for id in wheel.takeReady(limit, in: table) {
       let deadline = table[id].pointee.deadline
       if isOver(deadline, now: now) {
         over.append(id)

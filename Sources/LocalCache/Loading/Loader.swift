@@ -1,12 +1,17 @@
+import Synchronization
+
 /// Loads in flight: at most one for each key, shared by all who ask, whether for that key or for many.
+@usableFromInline
 final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   typealias Values = [Key: Value]
 
   /// How the values of a flight are loaded and kept.
   struct Work: Sendable {
     let load: @Sendable ([Key]) async throws -> Values
-    /// Puts the values into the cache before anybody gets them.
-    let store: @Sendable (Values) -> Void
+    /// What tells whether a key is written before its value is stored: asked before the load begins.
+    var stamps: @Sendable ([Key]) -> [Key: UInt32] = { _ in [:] }
+    /// Puts the values into the cache before anybody gets them, but for those of keys that were written meanwhile.
+    let store: @Sendable (Values, [Key: UInt32]) -> Void
     /// The load failed, or took too long.
     var failed: @Sendable () -> Void = {}
   }
@@ -28,6 +33,12 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   private let cache: String
   private let settings: CacheLoading
   private let state = Guarded(State())
+  /// Flights on their way.
+  @usableFromInline let flying = Atomic<Int>(0)
+
+  /// Whether a write may overtake a load.
+  @inlinable @inline(__always)
+  var isFlying: Bool { flying.load(ordering: .relaxed) != 0 }
 
   init(cache: String, settings: CacheLoading) {
     self.cache = cache
@@ -113,6 +124,12 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     }
   }
 
+  /// The key was written or removed: who asks from now on is not given what a load that began before brings.
+  @usableFromInline @inline(never)
+  func detach(_ key: Key) { state.withLock { $0.flights[key] = nil } }
+
+  func detachAll() { state.withLock { $0.flights = [:] } }
+
   private func rememberedFailure(_ key: Key) -> (any Error)? {
     guard settings.failureLifetime != nil else { return nil }
     return state.withLock { state in
@@ -180,6 +197,7 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   private func start(_ keys: [Key], isKept: Bool, _ work: Work, _ state: inout State) -> Flight<Key, Value> {
     let flight = Flight<Key, Value>(keys: keys, isKept: isKept)
     for key in keys { state.flights[key] = flight }
+    flying.add(1, ordering: .relaxed)
     flight.task = Task.detached { [self] in await run(flight, work) }
     return flight
   }
@@ -196,6 +214,7 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         if let task = finish(flight, .failure(error), limit) { task.cancel() }
       }
     }
+    let stamps = work.stamps(flight.keys)
     let result: Result<Values, any Error>
     do {
       result = .success(
@@ -207,7 +226,7 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     guard !isOver(flight) else { return }
     // Before anybody hears of it.
     switch result {
-    case .success(let values): work.store(values)
+    case .success(let values): work.store(values, stamps)
     case .failure: work.failed()
     }
     _ = finish(flight, result, ContinuousClock.now - begin)
@@ -239,6 +258,7 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
   private func end(_ flight: Flight<Key, Value>, _ result: Result<Values, any Error>, _ state: inout State) {
     flight.result = result
+    flying.subtract(1, ordering: .relaxed)
     for key in flight.keys where state.flights[key] === flight { state.flights[key] = nil }
   }
 
@@ -248,6 +268,6 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
       !(error is CancellationError)
     else { return }
     if state.failures.count >= 10_000 { state.failures = state.failures.filter { $0.value.until > .now } }
-    if state.failures.count < 10_000 { state.failures[key] = Failure(error: error, until: .now + lifetime) }
+    if state.failures.count < 10_000 { state.failures[key] = Failure(error: error, until: .now + lifetime.reckonable) }
   }
 }

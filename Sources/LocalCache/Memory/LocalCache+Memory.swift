@@ -51,7 +51,7 @@ extension LocalCache {
   private func hasChanged() -> Bool {
     var now: UInt64 = 0
     for index in 0...shardMask {
-      locked(shard(at: index)) { now &+= $0.pointee.counters.changes }
+      reading(shard(at: index)) { now &+= $0.pointee.counters.changes }
     }
     return memory.withLock { state in
       defer { state.insertions = now }
@@ -59,13 +59,13 @@ extension LocalCache {
     }
   }
 
-  /// Looks at up to 64 entries of the next shard. Their values are copied under the lock, and walked without it.
+  /// Looks at up to 64 entries of the next shard. Their values are copied while nobody writes, and walked later.
   private func sampleHoles() {
     let index = memory.withLock { state in
       state.nextShard = (state.nextShard + 1) & shardMask
       return state.nextShard
     }
-    let sample = locked(shard(at: index)) { $0.pointee.randomEntries(64) }
+    let sample = reading(shard(at: index)) { $0.pointee.randomEntries(64) }
     var (bytes, holes) = (0, GlibcChunk.Hole())
     for (key, value) in sample {
       guard let found = sizer.estimator?.holes(key, value) else { continue }
@@ -99,7 +99,7 @@ extension LocalCache {
 }
 
 extension Shard {
-  /// Some entries at random. Time is bounded by their number, not by that of all entries: the lock is held.
+  /// Some entries at random. Time is bounded by their number, not by that of all entries: writers wait meanwhile.
   fileprivate func randomEntries(_ count: Int) -> [(Key, Value)] {
     let pool = policy.pool
     guard pool.highWater > NodePool.reserved else { return [] }

@@ -8,6 +8,7 @@ extension EvictionPolicy {
     if isFilling { settle() }
     switch regime {
     case .queues: return queueVictim()
+    case .sieve: return sieveVictim()
     case .window(let share): return share < 1 ? windowVictim(for: incoming) : leastRecent()
     }
   }
@@ -111,11 +112,32 @@ extension EvictionPolicy {
     while let id = probation.front(pool: pool) ?? protected.front(pool: pool) {
       let rounds = min(pool[id].pointee.hits, Regime.greatestRounds)
       guard rounds > 0 else { return id }
-      sketch.add(pool[id].pointee.hash)
+      sketch.add(pool[id].pointee.hash, times: rounds)
       pool[id].pointee.access = pool[id].pointee.access & ~255 | (rounds - 1)
       move(id, to: .protected, stamp: stamp)
     }
     return nil
+  }
+
+  // MARK: SIEVE
+
+  /// The queue in three pieces: what the hand has still to pass, what came in meanwhile, and what it has passed. Evicts what SIEVE evicts.
+  private mutating func sieveVictim() -> UInt32? {
+    while true {
+      let (ahead, passed) = isHandInProtected ? (Segment.protected, Segment.probation) : (.probation, .protected)
+      if let id = front(of: ahead) ?? front(of: .window) {
+        guard pool[id].pointee.hits > 0 else {
+          // With the newest the hand is at the end and begins anew, ahead of what comes in then.
+          if window.count + (isHandInProtected ? protected.count : probation.count) == 1 { isHandInProtected.toggle() }
+          return id
+        }
+        flushHits(id)
+        move(id, to: passed, stamp: stamp)
+      } else {
+        guard front(of: passed) != nil else { return nil }
+        isHandInProtected.toggle()
+      }
+    }
   }
 
   // MARK: Lists

@@ -43,6 +43,8 @@ package struct EvictionPolicy: ~Copyable {
   package private(set) var regime: Regime
   var windowMaximum: UInt64 = 0
   var protectedMaximum: UInt64 = 0
+  /// For SIEVE: which of the two older pieces of the queue the hand has still to pass.
+  var isHandInProtected = false
 
   private var insertions: UInt64 = 0
   var fittedEntries = 0
@@ -120,15 +122,27 @@ package struct EvictionPolicy: ~Copyable {
     noteHit(id, hash: pool[id].pointee.hash)
   }
 
-  /// The same without counting. Threads that read together may call this at the same time: a hit may get lost, and a popular entry is not
-  /// written at all as long as nothing new comes in.
+  /// The same without counting.
   @inlinable @inline(__always)
   func noteHit(_ id: UInt32, hash: UInt32) {
+    markHit(id)
+    sampleHit(hash)
+  }
+
+  /// Notes the use in the entry. Threads that read together may call this at the same time: a hit may get lost, and a popular entry is not
+  /// written at all as long as nothing new comes in.
+  @inlinable @inline(__always)
+  func markHit(_ id: UInt32) {
     let access = pool.sharedAccess(id)
     let old = access.pointee.load(ordering: .relaxed)
     let seen = old & 255
     let new = stampWord | (seen < 15 ? seen &+ 1 : 15)
     if new != old { access.pointee.store(new, ordering: .relaxed) }
+  }
+
+  /// Tells the models of a hit, if the key is one of theirs.
+  @inlinable @inline(__always)
+  func sampleHit(_ hash: UInt32) {
     if hash < sampleThreshold { ring.add(hash) }
   }
 
@@ -151,6 +165,14 @@ package struct EvictionPolicy: ~Copyable {
   @usableFromInline
   package func fits(_ weight: UInt64, insteadOf id: UInt32) -> Bool {
     self.weight - pool[id].pointee.weight + weight <= maximum
+  }
+
+  /// Whether an entry of this weight can be made room for at all, in place of another.
+  @usableFromInline
+  package func canHold(_ weight: UInt64, insteadOf id: UInt32?) -> Bool {
+    var pinned = pinnedWeight
+    if let id, isPinned(id) { pinned -= pool[id].pointee.weight }
+    return weight <= PolicyNode.maximumWeight && weight &+ pinned <= maximum
   }
 
   @usableFromInline
@@ -288,10 +310,8 @@ package struct EvictionPolicy: ~Copyable {
     guard full > shadowedEntries + shadowedEntries / 2 || full < shadowedEntries / 2 else { return }
     shadowedEntries = full
     shadows?.deallocate()
-    // A model is searched from end to end, so its size is also what an access costs; a large cache has enough traffic to pay for more.
-    let capacity = min(max(64, min(full / 8, 128), min(full / 128, 512)), max(full, 8))
-    var models = ShadowCaches(capacity: capacity, regime: regime)
-    let share = min(Double(capacity) / Double(max(full, 1)), 1)
+    var models = ShadowCaches(entries: full, regime: regime)
+    let share = min(Double(models.capacity) / Double(max(full, 1)), 1)
     sampleThreshold = UInt32(min(Double(UInt32.max) * share, Double(UInt32.max)))
     ring.removeAll()
     // What is there already, in its order.
@@ -316,12 +336,14 @@ package struct EvictionPolicy: ~Copyable {
 
   mutating func fit(entries: Int) {
     fittedEntries = entries
-    // Few entries see many keys pass: a sketch for them alone would be full of those.
-    sketch.reserve(entries: max(entries, min(entries * 8, 512)))
+    sketch.reserve(entries: Self.sketchEntries(for: entries))
     ghosts.reserve(entries: entries)
     fitQueues()
     fitShadows()
   }
+
+  /// Few entries see many keys pass: a sketch for them alone would be full of those.
+  static func sketchEntries(for entries: Int) -> Int { max(entries, min(entries * 8, 512)) }
 
   private mutating func fitQueues() {
     let share = maximum == 0 ? 1 : Double(windowMaximum) / Double(maximum)

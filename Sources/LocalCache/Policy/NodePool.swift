@@ -87,7 +87,7 @@ package struct NodeLinks {
 
 /// Nodes in chunks of 512, addressed by a 32-bit identifier; freed ones are linked through `next`.
 ///
-/// A node may be the beginning of a larger slot whose rest belongs to the pool's user. Full chunks never move; the last one doubles until it is full,
+/// A node may be the beginning of a larger slot whose rest belongs to the pool's user. Full chunks never move; the last one grows by halves until it is full,
 /// so that few entries need little memory, and moves then: addresses hold until the next `allocate`. The first `reserved` identifiers are
 /// list heads of the policy: they have links and no slot.
 @usableFromInline
@@ -213,11 +213,11 @@ struct NodePool {
     end = Self.reserved
   }
 
-  /// Another chunk, or twice the last one.
+  /// Another chunk, or a larger last one.
   @inline(never)
   private mutating func addMemory() {
     let used = end & (Self.chunkSize - 1)
-    let size = used == 0 ? Self.smallestChunk : used * 2
+    let size = used == 0 ? Self.smallestChunk : min(used + used / 2, Self.chunkSize)
     if used == 0, chunkCount == chunkCapacity { growTable() }
     let chunk = UnsafeMutableRawPointer.allocate(byteCount: Int(size) * stride, alignment: alignment)
     // Zeros, because stale words of other blocks would look like references to who reads the memory from outside.

@@ -6,6 +6,8 @@ package enum Regime: Sendable, Equatable {
   /// S3-FIFO: a small first-in-first-out queue that lets go what was not hit, a main queue in which hits give another round, and ghosts that
   /// lead straight into it (Yang, Zhang, Qiu, Yue, Rashmi, SOSP 2023).
   case queues
+  /// SIEVE: a queue that is never reordered, and a hand that spares what was hit (Zhang, Yang, Yue, Vigfusson, Rashmi, NSDI 2024).
+  case sieve
 
   /// Share of the small queue.
   static let queueShare = 0.1
@@ -17,6 +19,7 @@ package enum Regime: Sendable, Equatable {
     switch self {
     case .window(let share): min(max(share, 0), 1)
     case .queues: Self.queueShare
+    case .sieve: 1
     }
   }
 }

@@ -2,77 +2,86 @@
 ///
 /// Trying a setting on the real cache costs hits and takes ten cache sizes of traffic for each step. A miniature that sees 1/n of the keys and
 /// has 1/n of the entries has nearly the same hit ratio (Waldspurger, Saemundsson, Ahmad, Park, "Cache Modeling and Optimization using
-/// Miniature Simulations", USENIX ATC 2017), so all can be tried at once and a cliff is seen from afar. One regime is LRU itself, which is what
-/// makes the policy hardly worse than LRU where recency is all that counts.
+/// Miniature Simulations", USENIX ATC 2017), so all can be tried at once and a cliff is seen from afar. LRU and SIEVE themselves are among the
+/// regimes, which is what makes the policy hardly worse than they are where they are best.
 @usableFromInline
 package struct ShadowCaches {
   /// What is tried.
-  package static let regimes: [Regime] = [.window(0.2), .window(0.01), .window(0.5), .window(1), .queues]
+  package static let regimes: [Regime] = [.window(0.2), .window(0.01), .window(0.5), .window(1), .queues, .sieve]
 
-  private static let greatestTime: UInt32 = 1 << 31 - 1
-  /// Decisions for each `capacity` accesses, and what each keeps of the scores: nine tenths for `capacity` accesses.
-  private static let decisions = 4
-  private static let memory = 0.974
-  private static let leadFactor = 0.2
+  /// Entries of a model of a cache of so many. More say little more, and cost memory in small caches.
+  static func capacity(forEntries entries: Int) -> Int {
+    let wanted = max(64, min(entries / 8, 128), entries / 32)
+    return min(wanted, max(entries, 8), ShadowModel.greatestCapacity)
+  }
+
+  /// Counted accesses after which the sketch ages, in capacities, as in the cache.
+  private static let samplePeriod = 10
+  /// While the models fill up they all hit the same. Models of a quarter of their size say by then what kind of traffic it is.
+  private static let pilotShare = 4
+  /// What the pilots found, as a share of what the models find.
+  private static let pilotTrust: Float = 0.3
 
   private var models: [ShadowModel]
+  private var pilots: [ShadowModel]
   private var sketch: FrequencySketch
-  private let capacity: Int
-  private var time: UInt32 = 0
-  private var sinceChoice = 0
-  private var rounds = 0
-  private var requests = 0.0
-  private var current: Int
+  private var choice: RegimeChoice
+  package let capacity: Int
+  private var sinceAging = 0
 
-  package init(capacity: Int, regime: Regime) {
-    self.capacity = capacity
+  /// - Parameters:
+  ///   - entries: of the cache when it is full.
+  ///   - regime: what the cache does now.
+  package init(entries: Int, regime: Regime) {
+    capacity = Self.capacity(forEntries: entries)
+    let capacity = capacity
     models = Self.regimes.map { ShadowModel(regime: $0, capacity: capacity) }
-    sketch = FrequencySketch(entries: max(capacity, 128))
-    current = Self.regimes.firstIndex(of: regime) ?? 0
+    pilots = Self.regimes.map { ShadowModel(regime: $0, capacity: max(capacity / Self.pilotShare, 4)) }
+    // As full as the cache's own, or it would admit other entries.
+    sketch = FrequencySketch(entries: EvictionPolicy.sketchEntries(for: entries) * capacity / max(entries, 1))
+    choice = RegimeChoice(
+      models: Self.regimes.count, first: Self.regimes.firstIndex(of: regime) ?? 0, capacity: capacity)
   }
 
   package func deallocate() {
-    for model in models { model.deallocate() }
+    for model in models + pilots { model.deallocate() }
     sketch.deallocate()
   }
 
   /// An entry that is in the cache already: puts it into the models.
   package mutating func seed(_ hash: UInt32) {
-    _ = step(hash)
+    count(hash)
+    _ = Self.step(&models, hash, sketch: sketch)
   }
 
-  private mutating func step(_ hash: UInt32) -> UInt32 {
-    time = time == Self.greatestTime ? 1 : time + 1
+  private mutating func count(_ hash: UInt32) {
     sketch.add(hash)
+    sinceAging += 1
+    guard sinceAging >= capacity * Self.samplePeriod else { return }
+    sinceAging = 0
+    sketch.age()
+  }
+
+  /// One access in every model. Returns the set of those that hit, a bit each.
+  private static func step(_ models: inout [ShadowModel], _ hash: UInt32, sketch: FrequencySketch) -> UInt32 {
     var hits: UInt32 = 0
-    for index in models.indices where models[index].access(hash, time: time, sketch: sketch) {
-      hits |= 1 << UInt32(index)
-    }
+    for index in models.indices where models[index].access(hash, sketch: sketch) { hits |= 1 << UInt32(index) }
     return hits
   }
 
   /// One access of a sampled key. Returns the regime to use from now on when it is time to decide.
   package mutating func access(_ hash: UInt32) -> Regime? {
-    let hits = step(hash)
-    for index in models.indices where hits >> UInt32(index) & 1 != 0 { models[index].score += 1 }
-    requests += 1
-    sinceChoice += 1
-    guard sinceChoice * Self.decisions >= capacity else { return nil }
-    sinceChoice = 0
-    return choose()
-  }
-
-  /// Goes over to the best model when its lead is more than chance.
-  private mutating func choose() -> Regime {
-    var best = current
-    for index in models.indices where models[index].score > models[best].score { best = index }
-    let lead = models[best].score - models[current].score
-    // The two models see the same accesses, so only those on which they differ are noise.
-    if lead > max(Self.leadFactor * requests.squareRoot(), 2) { current = best }
-    for index in models.indices { models[index].score *= Self.memory }
-    requests *= Self.memory
-    rounds += 1
-    if rounds % (10 * Self.decisions) == 0 { sketch.age() }
-    return Self.regimes[current]
+    count(hash)
+    var hits = Self.step(&models, hash, sketch: sketch)
+    if !pilots.isEmpty {
+      if models[0].isFull {
+        for pilot in pilots { pilot.deallocate() }
+        pilots = []
+        choice.trust(Self.pilotTrust)
+      } else {
+        hits = Self.step(&pilots, hash, sketch: sketch)
+      }
+    }
+    return choice.note(hits: hits).map { Self.regimes[$0] }
   }
 }

@@ -1,133 +1,221 @@
-/// A miniature of the cache under one regime: hashes only, searched from end to end because there are few.
+/// A miniature of the cache under one regime: hashes only, in lists that are kept exactly, found through chains.
+///
+/// Links are a byte, so an entry takes nine bytes; every operation takes constant time on average.
 struct ShadowModel {
-  let regime: Regime
-  private let capacity: Int
-  private let windowCapacity: Int
-  /// A slot is free when its stamp is 0.
-  private let hashes: UnsafeMutablePointer<UInt32>
-  /// Time of the last access, or of entering for `queues`; one bit for the window.
-  private let stamps: UnsafeMutablePointer<UInt32>
-  /// Hits since the model last looked; kept for `queues` only.
-  private let hits: UnsafeMutablePointer<UInt8>?
-  /// Evicted keys, a ring; for `queues` only.
-  private let ghosts: UnsafeMutablePointer<UInt32>?
-  private var nextGhost = 0
-  private var used = 0
-  private var windowCount = 0
-  var score = 0.0
+  /// Bytes count up to 255, and three slots are the heads of the lists.
+  static let greatestCapacity = 250
 
-  private static let windowBit: UInt32 = 1 << 31
+  private struct Slot {
+    var hash: UInt32 = 0
+    var previous: UInt8 = 0
+    var next: UInt8 = 0
+    /// The next slot of the same bucket; 0 ends the chain.
+    var chain: UInt8 = 0
+    /// Two bits for the list, two for the hits.
+    var mark: UInt8 = 0
 
-  init(regime: Regime, capacity: Int) {
-    self.regime = regime
-    self.capacity = capacity
-    windowCapacity = max(1, Int((Double(capacity) * regime.windowShare).rounded()))
-    hashes = Self.zeros(capacity)
-    stamps = Self.zeros(capacity)
-    let isQueues = regime == .queues
-    hits = isQueues ? Self.zeros(capacity) : nil
-    ghosts = isQueues ? Self.zeros(capacity) : nil
+    var list: UInt8 {
+      get { mark & 3 }
+      set { mark = mark & ~3 | newValue }
+    }
+    var hits: UInt8 {
+      get { mark >> 2 }
+      set { mark = mark & 3 | newValue << 2 }
+    }
   }
 
-  private static func zeros<Number: FixedWidthInteger>(_ count: Int) -> UnsafeMutablePointer<Number> {
-    let memory = UnsafeMutablePointer<Number>.allocate(capacity: count)
-    memory.initialize(repeating: 0, count: count)
-    return memory
+  /// New entries: the window, or the small queue.
+  private static let window: UInt8 = 0
+  private static let lists: UInt8 = 3
+
+  let regime: Regime
+  private let capacity: UInt8
+  private let windowCapacity: Int
+  private let protectedCapacity: Int
+  /// The heads of the lists, then the entries.
+  private let slots: UnsafeMutablePointer<Slot>
+  private let buckets: UnsafeMutablePointer<UInt8>
+  private let bucketShift: UInt32
+  private let ghosts: GhostTable?
+  /// Slots in use.
+  private var used = lists
+  private var windowCount = 0
+  private var passedCount = 0
+  /// The main part. For SIEVE, what the hand has still to pass, and what it has passed.
+  private var main: UInt8 = 1
+  private var passed: UInt8 = 2
+
+  var isFull: Bool { used == capacity + Self.lists }
+
+  /// - Parameter capacity: at most `greatestCapacity`.
+  init(regime: Regime, capacity: Int) {
+    self.regime = regime
+    self.capacity = UInt8(min(capacity, Self.greatestCapacity))
+    windowCapacity = max(1, Int((Double(capacity) * regime.windowShare).rounded()))
+    protectedCapacity = Int(Double(capacity - windowCapacity) * EvictionPolicy.Configuration().protectedShare)
+    let count = Int(self.capacity) + Int(Self.lists)
+    slots = .allocate(capacity: count)
+    slots.initialize(repeating: Slot(), count: count)
+    for head in 0..<Self.lists {
+      slots[Int(head)].previous = head
+      slots[Int(head)].next = head
+    }
+    var bits: UInt32 = 3
+    while 1 << bits < capacity, bits < 8 { bits += 1 }
+    bucketShift = 32 - bits
+    buckets = .allocate(capacity: 1 << Int(bits))
+    buckets.initialize(repeating: 0, count: 1 << Int(bits))
+    ghosts = regime == .queues ? GhostTable(entries: capacity) : nil
   }
 
   func deallocate() {
-    hashes.deallocate()
-    stamps.deallocate()
-    hits?.deallocate()
+    slots.deallocate()
+    buckets.deallocate()
     ghosts?.deallocate()
   }
 
   /// One access. True for a hit.
-  mutating func access(_ hash: UInt32, time: UInt32, sketch: FrequencySketch) -> Bool {
-    for slot in 0..<used where hashes[slot] == hash {
-      if let hits {
-        hits[slot] = min(hits[slot] + 1, UInt8(Regime.greatestRounds))
-      } else {
-        stamps[slot] = time | stamps[slot] & Self.windowBit
+  mutating func access(_ hash: UInt32, sketch: FrequencySketch) -> Bool {
+    let found = find(hash)
+    if found != 0 {
+      switch regime {
+      case .window: promote(found)
+      case .queues, .sieve: slots[Int(found)].hits = min(slots[Int(found)].hits + 1, UInt8(Regime.greatestRounds))
       }
       return true
     }
-    let wasGhost = forgetGhost(hash)
-    var slot = used
-    if used < capacity { used += 1 } else { slot = makeRoom(time: time, sketch: sketch) }
-    hashes[slot] = hash
-    stamps[slot] = wasGhost ? time : time | Self.windowBit
-    hits?[slot] = 0
-    if !wasGhost { windowCount += 1 }
+    let isGhost = ghosts?.remove(hash) ?? false
+    var id = used
+    if isFull { id = makeRoom(sketch: sketch) } else { used += 1 }
+    let bucket = bucket(hash)
+    slots[Int(id)].hash = hash
+    slots[Int(id)].hits = 0
+    slots[Int(id)].chain = buckets[bucket]
+    buckets[bucket] = id
+    append(id, to: isGhost ? main : Self.window)
     // Only while the model fills up; later each newcomer has taken the place of another.
-    if regime != .queues, windowCount > windowCapacity, let oldest = oldest(inWindow: true) {
-      demote(oldest, time: stamps[oldest] & ~Self.windowBit)
-    }
+    if case .window = regime, windowCount > windowCapacity { move(front(Self.window), to: main) }
     return false
   }
 
-  private mutating func demote(_ slot: Int, time: UInt32) {
-    stamps[slot] = time
-    windowCount -= 1
+  /// A hit: to the recent end of the window, or of what is protected.
+  private mutating func promote(_ id: UInt8) {
+    move(id, to: slots[Int(id)].list == Self.window ? Self.window : passed)
+    if passedCount > protectedCapacity { move(front(passed), to: main) }
   }
 
-  private func oldest(inWindow: Bool) -> Int? {
-    var found: Int?
-    var age: UInt32 = .max
-    let bit = inWindow ? Self.windowBit : 0
-    for slot in 0..<used where stamps[slot] & Self.windowBit == bit && stamps[slot] ^ bit < age {
-      age = stamps[slot] ^ bit
-      found = slot
+  // MARK: Victims
+
+  /// Evicts an entry; its slot is in no list.
+  private mutating func makeRoom(sketch: FrequencySketch) -> UInt8 {
+    let victim =
+      switch regime {
+      case .window: windowVictim(sketch: sketch)
+      case .queues: queueVictim()
+      case .sieve: sieveVictim()
+      }
+    unlink(victim)
+    unchain(victim)
+    if regime == .sieve, front(main) == 0, windowCount == 0 { swap(&main, &passed) }
+    return victim
+  }
+
+  private mutating func windowVictim(sketch: FrequencySketch) -> UInt8 {
+    let candidate = front(Self.window)
+    let resident = front(main) != 0 ? front(main) : front(passed)
+    guard candidate != 0, resident != 0, windowCount >= windowCapacity else {
+      return resident != 0 ? resident : candidate
     }
-    return found
-  }
-
-  /// The slot of a victim, which is no longer counted.
-  private mutating func makeRoom(time: UInt32, sketch: FrequencySketch) -> Int {
-    regime == .queues ? roomInQueues(time: time) : roomByWindow(time: time, sketch: sketch)
-  }
-
-  private mutating func roomByWindow(time: UInt32, sketch: FrequencySketch) -> Int {
-    let main = oldest(inWindow: false)
-    guard let candidate = oldest(inWindow: true), windowCount >= windowCapacity || main == nil else {
-      return main ?? 0
-    }
-    guard let main, sketch.estimate(hashes[candidate]) > sketch.estimate(hashes[main]) else {
-      windowCount -= 1
+    guard sketch.estimate(slots[Int(candidate)].hash) > sketch.estimate(slots[Int(resident)].hash) else {
       return candidate
     }
-    demote(candidate, time: time)
-    return main
+    move(candidate, to: main)
+    return resident
   }
 
-  private mutating func roomInQueues(time: UInt32) -> Int {
+  private mutating func queueVictim() -> UInt8 {
     while true {
-      if windowCount >= windowCapacity || windowCount == used, let candidate = oldest(inWindow: true) {
-        let wasHit = (hits?[candidate] ?? 0) > 1
-        hits?[candidate] = 0
-        demote(candidate, time: time)
-        if wasHit { continue }
-        remember(hashes[candidate])
-        return candidate
+      let resident = front(main)
+      let candidate = front(Self.window)
+      if candidate != 0, windowCount >= windowCapacity || resident == 0 {
+        guard slots[Int(candidate)].hits > 1 else {
+          ghosts?.insert(slots[Int(candidate)].hash)
+          return candidate
+        }
+        slots[Int(candidate)].hits = 0
+        move(candidate, to: main)
+      } else {
+        guard slots[Int(resident)].hits > 0 else { return resident }
+        slots[Int(resident)].hits -= 1
+        move(resident, to: main)
       }
-      guard let victim = oldest(inWindow: false) else { return 0 }
-      guard let rounds = hits?[victim], rounds > 0 else { return victim }
-      hits?[victim] = rounds - 1
-      stamps[victim] = time
     }
   }
 
-  private mutating func remember(_ hash: UInt32) {
-    ghosts?[nextGhost] = hash
-    nextGhost = (nextGhost + 1) % capacity
+  private mutating func sieveVictim() -> UInt8 {
+    while true {
+      var hand = front(main)
+      if hand == 0 { hand = front(Self.window) }
+      if hand == 0 {
+        swap(&main, &passed)
+      } else {
+        guard slots[Int(hand)].hits > 0 else { return hand }
+        slots[Int(hand)].hits = 0
+        move(hand, to: passed)
+      }
+    }
   }
 
-  private func forgetGhost(_ hash: UInt32) -> Bool {
-    guard let ghosts else { return false }
-    for index in 0..<capacity where ghosts[index] == hash {
-      ghosts[index] = 0
-      return true
+  // MARK: Lists
+
+  /// The oldest entry of a list, or 0.
+  private func front(_ list: UInt8) -> UInt8 {
+    let first = slots[Int(list)].next
+    return first == list ? 0 : first
+  }
+
+  private mutating func append(_ id: UInt8, to list: UInt8) {
+    let last = slots[Int(list)].previous
+    slots[Int(id)].previous = last
+    slots[Int(id)].next = list
+    slots[Int(id)].list = list
+    slots[Int(last)].next = id
+    slots[Int(list)].previous = id
+    if list == Self.window { windowCount += 1 } else if list == passed { passedCount += 1 }
+  }
+
+  private mutating func unlink(_ id: UInt8) {
+    let slot = slots[Int(id)]
+    slots[Int(slot.previous)].next = slot.next
+    slots[Int(slot.next)].previous = slot.previous
+    if slot.list == Self.window { windowCount -= 1 } else if slot.list == passed { passedCount -= 1 }
+  }
+
+  private mutating func move(_ id: UInt8, to list: UInt8) {
+    unlink(id)
+    append(id, to: list)
+  }
+
+  // MARK: Chains
+
+  /// Mixed, because the hashes were chosen by their high bits.
+  private func bucket(_ hash: UInt32) -> Int { Int((hash &* 0x9E37_79B1) >> bucketShift) }
+
+  private func find(_ hash: UInt32) -> UInt8 {
+    var id = buckets[bucket(hash)]
+    while id != 0, slots[Int(id)].hash != hash { id = slots[Int(id)].chain }
+    return id
+  }
+
+  private func unchain(_ id: UInt8) {
+    let slot = slots[Int(id)]
+    let bucket = bucket(slot.hash)
+    if buckets[bucket] == id {
+      buckets[bucket] = slot.chain
+      return
     }
-    return false
+    var before = buckets[bucket]
+    while slots[Int(before)].chain != id { before = slots[Int(before)].chain }
+    slots[Int(before)].chain = slot.chain
   }
 }

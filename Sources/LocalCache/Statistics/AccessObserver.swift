@@ -29,6 +29,7 @@ final class AccessObserver: @unchecked Sendable {
     threshold = Atomic(isOn ? plan.threshold : 0)
     probeMask = Atomic(isOn ? plan.probePeriod - 1 : .max)
     log = Guarded(AccessLog(plan))
+    if isOn { cells.setSampling(observedBelow: plan.threshold, probeMask: Self.mask(plan)) }
   }
 
   @inlinable @inline(__always)
@@ -99,9 +100,12 @@ final class AccessObserver: @unchecked Sendable {
     log.turn(SamplingPlan(entries: entryEstimate.load(ordering: .relaxed)))
     threshold.store(log.plan.threshold, ordering: .relaxed)
     probeMask.store(log.plan.probePeriod - 1, ordering: .relaxed)
+    cells.setSampling(observedBelow: log.plan.threshold, probeMask: Self.mask(log.plan))
     // Only starts a task: this may run under a shard's lock.
     onTurn.withLock { $0?() }
   }
+
+  private static func mask(_ plan: SamplingPlan) -> UInt32 { UInt32(clamping: plan.probePeriod - 1) }
 
   /// Called after every few thousand notes, under locks of the cache.
   let onTurn = Guarded<(@Sendable () -> Void)?>(nil)

@@ -1,16 +1,16 @@
-/// Notes on their way to the log, 88 bytes: part of the cell of each thread.
+/// Notes on their way to the log, 80 bytes: part of the cell of each thread.
 ///
-/// The log has one lock. With a buffer in between, threads meet there once in ten notes, not at each. All notes of a thread wait in the same
+/// The log has one lock. With a buffer in between, threads meet there once in nine notes, not at each. All notes of a thread wait in the same
 /// buffer, whichever way it read or wrote, because their order matters. Those of a thread that does nothing any more stay until its cell is used
 /// again: the log then lacks a few of the thousands of accesses that it holds, or gets them late, which moves no figure by more than chance does.
 @usableFromInline
 struct NoteBuffer: ~Copyable {
-  static let capacity = 10
+  static let capacity = 9
 
   private var count = 0
   /// Words of `AccessNote`.
-  private var words: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+  private var words: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (
+    0, 0, 0, 0, 0, 0, 0, 0, 0
   )
 
   @usableFromInline init() {}

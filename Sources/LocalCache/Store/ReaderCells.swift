@@ -27,6 +27,9 @@ struct ReaderCell: ~Copyable {
   /// Reads with a barrier, and the closings of shards as of the 4,096th of them before.
   private let fencedReads = Atomic<UInt32>(0)
   private let seenClosings = Atomic<UInt32>(0)
+  /// Which hits are worth a second look: see `isSampled`. The same in all cells.
+  @usableFromInline let sampledBelow = Atomic<UInt32>(0)
+  @usableFromInline let probeMask = Atomic<UInt32>(.max)
   /// The owner's alone; fills the cell's cache lines.
   @usableFromInline var notes = NoteBuffer()
 
@@ -40,6 +43,13 @@ struct ReaderCell: ~Copyable {
 
   @inlinable @inline(__always)
   func countMiss() { misses.store(misses.load(ordering: .relaxed) &+ 1, ordering: .relaxed) }
+
+  /// Whether somebody may want to know of the next hit: its key is sampled, or it is the turn of a probe.
+  @inlinable @inline(__always)
+  func isSampled(_ hash: UInt32) -> Bool {
+    hash < sampledBelow.load(ordering: .relaxed)
+      || UInt32(truncatingIfNeeded: hitCount) & probeMask.load(ordering: .relaxed) == 0
+  }
 
   /// Counts a read with a barrier. Whether the shard may do without from now on: no shard was closed during the last 4,096 such reads of this
   /// thread, so what the barriers of all threads cost, should there be one, has been saved.
@@ -69,15 +79,13 @@ struct ReaderCells {
   @usableFromInline static let stride = 128
   @usableFromInline let base: UnsafeMutableRawPointer
   @usableFromInline let count: UInt32
-  /// Whether a barrier can be made for all threads at once.
-  @usableFromInline let isAsymmetric = localcache_barrier_reaches_all()
 
   /// Eight cells a processor: the threads of the concurrency pool, of event loops, and some beside.
   init() {
     count = UInt32(min(max(32, 8 * processorCount), 512))
-    // Behind the cells: how often a shard was closed.
+    // Behind the cells what they have in common.
     base = .allocate(byteCount: (Int(count) + 1) * Self.stride, alignment: Self.stride)
-    (base + Int(count) * Self.stride).bindMemory(to: Atomic<UInt32>.self, capacity: 1).initialize(to: Atomic(0))
+    (base + Int(count) * Self.stride).bindMemory(to: Common.self, capacity: 1).initialize(to: Common())
     for index in 0..<count {
       (base + Int(index) * Self.stride).bindMemory(to: ReaderCell.self, capacity: 1).initialize(to: ReaderCell())
     }
@@ -86,6 +94,7 @@ struct ReaderCells {
   /// The owner ends the life of the memory; the value itself is a handle.
   func deallocate() {
     for index in 0..<count { self[index].deinitialize(count: 1) }
+    common.deinitialize(count: 1)
     base.deallocate()
   }
 
@@ -101,13 +110,48 @@ struct ReaderCells {
     return slot <= count ? self[slot &- 1] : nil
   }
 
-  private var closingsCounter: UnsafeMutablePointer<Atomic<UInt32>> {
-    (base + Int(count) * Self.stride).assumingMemoryBound(to: Atomic<UInt32>.self)
+  @usableFromInline
+  struct Common: ~Copyable {
+    /// How often a shard was closed.
+    let closings = Atomic<UInt32>(0)
+    /// Hashes below are sampled by the observer, and by the policy of the shard that samples most.
+    let observed = Atomic<UInt32>(0)
+    @usableFromInline let modelled = Atomic<UInt32>(0)
   }
 
-  /// How often a shard was closed.
-  var closings: UInt32 { closingsCounter.pointee.load(ordering: .relaxed) }
-  func countClosing() { closingsCounter.pointee.add(1, ordering: .relaxed) }
+  @inlinable @inline(__always)
+  var common: UnsafeMutablePointer<Common> {
+    (base + Int(count) &* Self.stride).assumingMemoryBound(to: Common.self)
+  }
+
+  var closings: UInt32 { common.pointee.closings.load(ordering: .relaxed) }
+  func countClosing() { common.pointee.closings.add(1, ordering: .relaxed) }
+
+  /// Hits of which keys, and which other hits, are to be looked at twice.
+  func setSampling(observedBelow threshold: UInt32, probeMask: UInt32) {
+    common.pointee.observed.store(threshold, ordering: .relaxed)
+    for index in 0..<count { self[index].pointee.probeMask.store(probeMask, ordering: .relaxed) }
+    setThresholds()
+  }
+
+  /// A shard's policy samples hashes below this for its models.
+  @inlinable @inline(__always)
+  func include(modelledBelow threshold: UInt32) {
+    if threshold > common.pointee.modelled.load(ordering: .relaxed) { raise(threshold) }
+  }
+
+  @usableFromInline @inline(never)
+  func raise(_ threshold: UInt32) {
+    _ = common.pointee.modelled.max(threshold, ordering: .relaxed)
+    setThresholds()
+  }
+
+  private func setThresholds() {
+    let common = common
+    let threshold = max(
+      common.pointee.observed.load(ordering: .relaxed), common.pointee.modelled.load(ordering: .relaxed))
+    for index in 0..<count { self[index].pointee.sampledBelow.store(threshold, ordering: .relaxed) }
+  }
 
   /// Cells that may be in use.
   var inUse: Range<UInt32> { 0..<min(localcache_thread_slots(), count) }

@@ -11,6 +11,8 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @usableFromInline var expiry: ShardExpiry
   @usableFromInline var counters = ShardCounters()
   @usableFromInline var wheel: TimerWheel
+  /// Counts writes while loads are on their way, for some groups of keys: a load that was overtaken by one is not stored.
+  private let writes: UnsafeMutablePointer<UInt32>
   /// Whether removed entries are wanted: for a listener, or because their end runs code.
   @usableFromInline let reportsRemovals: Bool
 
@@ -26,6 +28,20 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     self.expiry = expiry
     wheel = TimerWheel(now: 0)
     self.reportsRemovals = reportsRemovals
+    writes = .allocate(capacity: Self.writeGroups)
+    writes.initialize(repeating: 0, count: Self.writeGroups)
+  }
+
+  private static var writeGroups: Int { 16 }
+
+  /// Writes of the group of a hash: see `writes`.
+  func writes(_ hash: UInt32) -> UInt32 { writes[Int(hash >> 12) % Self.writeGroups] }
+
+  @usableFromInline
+  func countWrite(_ hash: UInt32) { writes[Int(hash >> 12) % Self.writeGroups] &+= 1 }
+
+  func countAllWrites() {
+    for group in 0..<Self.writeGroups { writes[group] &+= 1 }
   }
 
   /// Ends the entries and frees the memory.
@@ -35,6 +51,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     }
     index.deallocate()
     policy.deallocate()
+    writes.deallocate()
   }
 
   /// The entries, as long as none is added.
@@ -95,10 +112,12 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
         noteWritten(existing, times)
         return .stored
       }
+      guard policy.canHold(weight, insteadOf: existing) else { return .noRoom }
       isPinned = pinned ?? policy.isPinned(existing)
       remove(existing, .replaced, &removals)
+    } else {
+      guard policy.canHold(weight, insteadOf: nil) else { return .noRoom }
     }
-    guard weight <= policy.maximum else { return .noRoom }
     while let victim = policy.nextVictim(for: weight) { remove(victim, .size, &removals) }
     guard policy.hasRoom(for: weight) else { return .noRoom }
     let id = policy.insert(hash: hash, weight: weight, pinned: isPinned)
@@ -156,18 +175,17 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     wheel.removeAll()
   }
 
-  @usableFromInline
-  mutating func removeAll(_ cause: RemovalCause, _ removals: inout Removals<Key, Value>) {
-    var ids: [UInt32] = []
-    visitEntries { ids.append($0) }
-    for id in ids { remove(id, cause, &removals) }
+  /// Removes the entries with identifiers in a range.
+  mutating func removeAll(in ids: Range<UInt32>, _ cause: RemovalCause, _ removals: inout Removals<Key, Value>) {
+    for id in ids where id < policy.pool.highWater && policy.pool[id].pointee.isInUse { remove(id, cause, &removals) }
   }
 
-  /// Removes what is over. Takes time for the lists that are due, not for all entries.
+  /// Removes up to `limit` entries that are over. Returns whether there may be more.
   @usableFromInline
-  mutating func removeExpired(now: UInt64, _ removals: inout Removals<Key, Value>) {
-    guard expiry.isActive else { return }
-    for id in expiry.due(now: now, table: lifetimes, wheel: &wheel) { remove(id, .expired, &removals) }
+  mutating func removeExpired(now: UInt64, limit: Int, _ removals: inout Removals<Key, Value>) -> Bool {
+    guard expiry.isActive else { return false }
+    for id in expiry.due(now: now, limit: limit, table: lifetimes, wheel: &wheel) { remove(id, .expired, &removals) }
+    return wheel.hasReady
   }
 
   /// A smaller or larger share. Evicts what is too much.

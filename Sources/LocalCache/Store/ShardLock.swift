@@ -67,7 +67,7 @@ struct ShardLock: ~Copyable {
 
   @usableFromInline @inline(never)
   func enterFenced(_ cell: UnsafeMutablePointer<ReaderCell>) -> UnsafeMutablePointer<ReaderCell>? {
-    if cells.isAsymmetric, cell.pointee.isToOpenWide(closings: cells.closings) {
+    if localcache_barrier_reaches_all(), cell.pointee.isToOpenWide(closings: cells.closings) {
       // Fails if the shard was closed meanwhile.
       _ = openState.compareExchange(expected: OpenState.fenced, desired: OpenState.unfenced, ordering: .relaxed)
     }

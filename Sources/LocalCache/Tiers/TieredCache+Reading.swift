@@ -31,11 +31,13 @@ extension TieredCache {
     local.loader.refresh([key], work { [self] _ in [key: try await refetch(key, load)] })
   }
 
-  /// A load whose entries are kept.
+  /// A load whose entries are kept. Whether they are overtaken by a write, their own stamps say.
   func work(
     _ load: @escaping @Sendable ([Key]) async throws -> [Key: TieredEntry<Value>]
   ) -> Loader<Key, TieredEntry<Value>>.Work {
-    .init(load: load) { [weak self] entries in for (key, entry) in entries { self?.keep(entry, key) } }
+    .init(
+      load: load,
+      store: { [weak self] entries, _ in for (key, entry) in entries { self?.keep(entry, key) } })
   }
 
   private func isEarly(_ entry: TieredEntry<Value>) -> Bool {

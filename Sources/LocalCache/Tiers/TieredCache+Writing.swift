@@ -1,7 +1,6 @@
 extension TieredCache {
-  /// Stores a value in both tiers. Other processes that keep the key drop it.
+  /// Stores a value in both tiers, for the configured time or for this one. Other processes that keep the key drop it.
   ///
-  /// - Parameter lifetime: how long it lives, in place of the configured time.
   /// - Returns: whether the remote tier has it. If not, this process uses the value all the same, and what the remote tier had before is removed
   ///   as soon as it can be.
   @discardableResult

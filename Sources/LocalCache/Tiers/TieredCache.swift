@@ -73,6 +73,8 @@ public final class TieredCache<Key: Hashable & Sendable, Value: Sendable>: Senda
       switch character {
       case "%": prefix += "%25"
       case ":": prefix += "%3A"
+      // Leases have names that begin with it.
+      case "~": prefix += "%7E"
       default: prefix.append(character)
       }
     }

@@ -48,6 +48,8 @@ import Testing
     #expect(try level(metrics, "local_cache_entries") == Double(statistics.entries))
     #expect(try level(metrics, "local_cache_bytes") == Double(statistics.weight))
     #expect(try level(metrics, "local_cache_limit_bytes") == 65_536)
+    #expect(try level(metrics, "local_cache_holes_bytes") == 0, "too small a cache for that")
+    #expect(try level(metrics, "local_cache_held_back_bytes") == 0)
 
     // A second look adds what has come since, not all again.
     for _ in 0..<10 { _ = cache.get(-1) }

@@ -166,8 +166,11 @@ struct RedisFaultTests {
     let server = try await RedisServer()
     let cache = words(server.port)
     let next = words(server.port) { $0.values = .json(version: 2) }
+    // A load that meets a message about its key is not stored: they are to have come before.
+    #expect(await eventually { cache.statistics.isInvalidated })
     try server.ask("SET words:1 rubbish")
     try server.ask("RPUSH words:2 rubbish")
+    #expect(await eventually { cache.statistics.invalidations == 2 })
     #expect(await cache.set("of version 1", for: 3))
     #expect(try await cache.value(for: 1) { "\($0)" } == "1")
     #expect(try await cache.value(for: 2) { "\($0)" } == "2")

@@ -1,0 +1,12 @@
+import LocalCache
+
+func health(of users: LocalCache<Int, User>) {
+  print(users.verdict)
+  // remove: 4.8 % of 100000 look-ups hit. With loads of 0.0000148 seconds the cache pays from 56 % on. …
+
+  for point in users.missRatioCurve.points {
+    print(point.size, point.hitRatio)
+  }
+  let footprint = users.footprint
+  print("\(footprint.entries) bytes of entries, \(footprint.holes) in holes between them")
+}

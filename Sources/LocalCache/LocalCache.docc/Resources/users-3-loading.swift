@@ -1,0 +1,14 @@
+import LocalCache
+
+struct User: Sendable {
+  var name: String
+  var roles: [String]
+}
+
+final class Users: Sendable {
+  private let known = LocalCache<Int, User>(name: "users", limit: .bytes(.mebibytes(32)))
+
+  func user(_ id: Int, in database: Database) async throws -> User {
+    try await known.value(for: id) { id in try await database.user(id) }
+  }
+}

@@ -1,0 +1,94 @@
+import Foundation
+import Testing
+
+@testable import LocalCache
+
+/// Threads that read together, and what closes a shard to them.
+@Suite struct ReaderTests {
+  /// Runs closures in threads of their own and waits for all of them.
+  private func inThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    let group = DispatchGroup()
+    for number in 0..<count {
+      group.enter()
+      Thread.detachNewThread {
+        body(number)
+        group.leave()
+      }
+    }
+    group.wait()
+  }
+
+  @Test func livingThreadsHaveNumbersOfTheirOwn() {
+    for _ in 0..<3 {
+      let numbers = Locked<[UInt]>([])
+      let waiting = Locked(0)
+      inThreads(40) { _ in
+        numbers.with { $0.append(ThisThread.number) }
+        waiting.with { $0 += 1 }
+        while waiting.current < 40 { usleep(100) }
+      }
+      #expect(Set(numbers.current).count == 40)
+      // Those of threads that have ended are given out again: three rounds of forty need no more than some of the test's own beside.
+      #expect(numbers.current.allSatisfy { $0 < 200 }, "\(numbers.current)")
+    }
+  }
+
+  /// More threads than there are cells: the others read exclusively.
+  @Test func manyThreads() {
+    let cache = LocalCache<Int, Int>(name: "many", limit: .entries(1000))
+    for key in 0..<1000 { cache.set(key, for: key) }
+    let threads = Int(cache.cells.count) + 20
+    let present = (0..<1000).filter(cache.contains)
+    inThreads(threads) { number in
+      for step in 0..<500 { #expect(cache.get(present[(number * 31 + step) % present.count]) != nil) }
+    }
+    #expect(cache.statistics.hits == UInt64(threads * 500))
+  }
+
+  /// Long reading opens a shard wide; a write that comes then finds no reader inside, and no reader finds half a value.
+  @Test func writesAmongReadersThatMakeNoBarrier() {
+    struct Pair: Sendable {
+      let first: [Int]
+      let second: [Int]
+      init(_ number: Int) {
+        first = [number, number]
+        second = [number, number]
+      }
+    }
+    var configuration = LocalCache<Int, Pair>.Configuration()
+    configuration.shards = 1
+    let cache = LocalCache<Int, Pair>(name: "wide", limit: .entries(1000), configuration: configuration)
+    for key in 0..<100 { cache.set(Pair(key), for: key) }
+    @Sendable func isWide() -> Bool { cache.shard(at: 0).pointee.lock.openState.load(ordering: .relaxed) == 2 }
+    for step in 0..<20_000 { _ = cache.get(step % 100) }
+    // Where the kernel makes no barrier for others, readers go on making their own.
+    let canBeWide = isWide()
+    let rounds = Locked(0)
+    let wide = Locked(0)
+    inThreads(3) { number in
+      if number == 0 {
+        for round in 0..<60 {
+          // Writes are far apart, so that the shard opens in between.
+          let next = rounds.current + 12_000
+          while rounds.current < next, rounds.current < 1_000_000 { usleep(200) }
+          if isWide() { wide.with { $0 += 1 } }
+          for key in 0..<100 { cache.set(Pair(key + 1000 * round), for: key) }
+        }
+        rounds.with { $0 = .max / 2 }
+      } else {
+        while rounds.current < .max / 2 {
+          for key in 0..<100 {
+            guard let value = cache.get(key) else { continue }
+            if value.first != value.second || value.first[0] % 1000 != key {
+              Issue.record("\(value) for \(key)")
+              return
+            }
+          }
+          rounds.with { $0 += 100 }
+        }
+      }
+    }
+    #expect(!canBeWide || wide.current > 0, "the shard was never open wide when a write came")
+    #expect(cache.count == 100)
+  }
+}
