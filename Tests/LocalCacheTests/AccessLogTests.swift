@@ -37,6 +37,16 @@ import Testing
   /// A cell has two cache lines.
   @Test func buffersFitIntoTheCells() {
     #expect(MemoryLayout<ReaderCell>.size <= ReaderCells.stride)
+    let cell = UnsafeMutablePointer<ReaderCell>.allocate(capacity: 1)
+    cell.initialize(to: ReaderCell())
+    defer {
+      cell.deinitialize(count: 1)
+      cell.deallocate()
+    }
+    cell.pointee.notes.append(note(1, .hit))
+    var drained = 0
+    ReaderCell.notes(of: cell).pointee.drain { drained += Int($0.key) }
+    #expect(drained == 1, "the buffer is not the last field of the cell")
   }
 
   @Test func reuseClassesGrowWithTime() {

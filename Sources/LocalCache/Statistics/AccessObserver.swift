@@ -80,9 +80,10 @@ final class AccessObserver: @unchecked Sendable {
   /// Notes wait in the thread's cell, in their order, until there are some.
   private func note(_ note: AccessNote, isFree: Bool = false) {
     guard let cell = cells.own else { return pass(isFree: isFree) { $0.append(note) } }
-    cell.pointee.notes.append(note)
-    guard cell.pointee.notes.isFull else { return }
-    pass(isFree: isFree) { log in cell.pointee.notes.drain { log.append($0) } }
+    let buffer = ReaderCell.notes(of: cell)
+    buffer.pointee.append(note)
+    guard buffer.pointee.isFull else { return }
+    pass(isFree: isFree) { log in buffer.pointee.drain { log.append($0) } }
   }
 
   /// - Parameter isFree: whether the cache may be asked, because its locks are free.
