@@ -25,7 +25,7 @@ package struct EvictionPolicy: ~Copyable {
   /// Entries of a full cache that the shadows were made for.
   private var shadowedEntries = 0
   /// Hashes of sampled accesses that the shadows have not seen yet.
-  @usableFromInline let ring: SampleRing
+  @usableFromInline var ring = SampleRing.none
   /// Hashes below this are sampled.
   @usableFromInline var sampleThreshold: UInt32 = 0
   let configuration: Configuration
@@ -78,7 +78,6 @@ package struct EvictionPolicy: ~Copyable {
     pool = NodePool(stride: stride, alignment: alignment)
     sketch = FrequencySketch(entries: 1)
     ghosts = GhostTable(entries: 1)
-    ring = SampleRing()
     window = RecencyQueue(base: 0)
     probation = RecencyQueue(base: RecencyQueue.epochs)
     protected = RecencyQueue(base: RecencyQueue.epochs * 2)
@@ -313,6 +312,7 @@ package struct EvictionPolicy: ~Copyable {
     shadows?.deallocate()
     var models = ShadowCaches(entries: full, regime: regime)
     let share = min(Double(models.capacity) / Double(max(full, 1)), 1)
+    if ring.isNone { ring = SampleRing() }
     sampleThreshold = UInt32(min(Double(UInt32.max) * share, Double(UInt32.max)))
     ring.removeAll()
     // What is there already, in its order.

@@ -4,10 +4,19 @@ import Synchronization
 ///
 /// Threads that read together add at the same time; who empties it is alone.
 @usableFromInline
-struct SampleRing {
+struct SampleRing: @unchecked Sendable {
   @usableFromInline static let capacity: UInt32 = 64
   /// The number of hashes, then the hashes.
   @usableFromInline let words: UnsafeMutablePointer<Atomic<UInt32>>
+
+  /// Takes nothing and is always empty: for a cache whose models do not exist yet.
+  static let none = SampleRing(words: {
+    let word = UnsafeMutablePointer<Atomic<UInt32>>.allocate(capacity: 1)
+    word.initialize(to: Atomic(0))
+    return word
+  }())
+
+  private init(words: UnsafeMutablePointer<Atomic<UInt32>>) { self.words = words }
 
   init() {
     let count = Int(Self.capacity) + 1
@@ -17,10 +26,12 @@ struct SampleRing {
 
   /// The owner ends the life of the memory; the value itself is a handle.
   func deallocate() {
+    guard !isNone else { return }
     words.deinitialize(count: Int(Self.capacity) + 1)
     words.deallocate()
   }
 
+  var isNone: Bool { words == Self.none.words }
   var isEmpty: Bool { words.pointee.load(ordering: .relaxed) == 0 }
   var count: Int { Int(min(words.pointee.load(ordering: .relaxed), Self.capacity)) }
   subscript(_ index: Int) -> UInt32 { words[index + 1].load(ordering: .relaxed) }

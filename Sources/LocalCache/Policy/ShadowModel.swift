@@ -1,6 +1,7 @@
 /// A miniature of the cache under one regime: hashes only, in lists that are kept exactly, found through chains.
 ///
-/// Links are a byte, so an entry takes nine bytes; every operation takes constant time on average.
+/// Links are a byte, so an entry takes nine bytes; every operation takes constant time on average. Slots come as they are needed, because a model fills
+/// no faster than the cache.
 struct ShadowModel {
   /// Bytes count up to 255, and three slots are the heads of the lists.
   static let greatestCapacity = 250
@@ -33,7 +34,8 @@ struct ShadowModel {
   private let windowCapacity: Int
   private let protectedCapacity: Int
   /// The heads of the lists, then the entries.
-  private let slots: UnsafeMutablePointer<Slot>
+  private var slots: UnsafeMutablePointer<Slot>
+  private var allocated: Int
   private let buckets: UnsafeMutablePointer<UInt8>
   private let bucketShift: UInt32
   private let ghosts: GhostTable?
@@ -53,9 +55,9 @@ struct ShadowModel {
     self.capacity = UInt8(min(capacity, Self.greatestCapacity))
     windowCapacity = max(1, Int((Double(capacity) * regime.windowShare).rounded()))
     protectedCapacity = Int(Double(capacity - windowCapacity) * EvictionPolicy.Configuration().protectedShare)
-    let count = Int(self.capacity) + Int(Self.lists)
-    slots = .allocate(capacity: count)
-    slots.initialize(repeating: Slot(), count: count)
+    allocated = min(Int(self.capacity), 29) + Int(Self.lists)
+    slots = .allocate(capacity: allocated)
+    slots.initialize(repeating: Slot(), count: allocated)
     for head in 0..<Self.lists {
       slots[Int(head)].previous = head
       slots[Int(head)].next = head
@@ -86,7 +88,7 @@ struct ShadowModel {
     }
     let isGhost = ghosts?.remove(hash) ?? false
     var id = used
-    if isFull { id = makeRoom(sketch: sketch) } else { used += 1 }
+    if isFull { id = makeRoom(sketch: sketch) } else { takeSlot() }
     let bucket = bucket(hash)
     slots[Int(id)].hash = hash
     slots[Int(id)].hits = 0
@@ -96,6 +98,18 @@ struct ShadowModel {
     // Only while the model fills up; later each newcomer has taken the place of another.
     if case .window = regime, windowCount > windowCapacity { move(front(Self.window), to: main) }
     return false
+  }
+
+  private mutating func takeSlot() {
+    if Int(used) == allocated {
+      let larger = min(2 * allocated, Int(capacity) + Int(Self.lists))
+      let memory = UnsafeMutablePointer<Slot>.allocate(capacity: larger)
+      memory.moveInitialize(from: slots, count: allocated)
+      (memory + allocated).initialize(repeating: Slot(), count: larger - allocated)
+      slots.deallocate()
+      (slots, allocated) = (memory, larger)
+    }
+    used += 1
   }
 
   /// A hit: to the recent end of the window, or of what is protected.

@@ -49,4 +49,10 @@ struct EntryTable<Key, Value> {
     let slot = chunks[Int(id &>> NodePool.chunkShift)] + Int(id & (NodePool.chunkSize &- 1)) &* stride
     return (slot + Self.recordOffset).assumingMemoryBound(to: Record.self)
   }
+
+  /// Zeros in place of a record that has been moved out: what is left of references would look like some to who reads the memory from outside.
+  @inlinable @inline(__always)
+  func clear(_ id: UInt32) {
+    UnsafeMutableRawPointer(self[id]).initializeMemory(as: UInt8.self, repeating: 0, count: MemoryLayout<Record>.size)
+  }
 }

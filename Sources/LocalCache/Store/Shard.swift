@@ -160,6 +160,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     policy.remove(id)
     if reportsRemovals {
       let record = table[id].move()
+      table.clear(id)
       removals.append(.init(key: record.key, value: record.value, cause: cause))
     } else {
       table[id].deinitialize(count: 1)
