@@ -11,6 +11,8 @@ let package = Package(
     .executableTarget(
       name: "cache-benchmark", dependencies: [.product(name: "LocalCache", package: "memwhy")], swiftSettings: strict),
     .executableTarget(
+      name: "cache-curve", dependencies: [.product(name: "LocalCache", package: "memwhy")], swiftSettings: strict),
+    .executableTarget(
       name: "cache-churn", dependencies: [.product(name: "LocalCache", package: "memwhy")], swiftSettings: strict),
   ]
 )

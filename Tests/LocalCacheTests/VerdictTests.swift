@@ -87,31 +87,6 @@ import Testing
     #expect(cache.verdict.advice == .tooEarly)
   }
 
-  /// The curve beside caches of those sizes, each run over the same traffic.
-  @Test func curveIsThatOfRealCaches() {
-    let popularity = Self.zipf(50_000, 0.9)
-    var random = Generator(state: 5)
-    let traffic = (0..<400_000).map { _ in Self.pick(popularity, &random) }
-    let limit = 10_000
-    func replay(_ limit: Int) -> (LocalCache<Int, Int>, Double) {
-      let cache = LocalCache<Int, Int>(name: "curve", limit: .entries(limit))
-      var hits = 0
-      for (index, key) in traffic.enumerated() {
-        if cache.get(key) != nil { hits += index >= 200_000 ? 1 : 0 } else { cache.set(key, for: key) }
-        if index == 50_000 { _ = cache.statistics }
-      }
-      return (cache, Double(hits) / 200_000)
-    }
-    let curve = replay(limit).0.missRatioCurve
-    #expect(curve.sampledRequests > 2000)
-    for tenth in [2, 5, 8, 10] {
-      let truth = replay(limit * tenth / 10).1
-      let claimed = curve.hitRatio(at: limit * tenth / 10)
-      // The sample has some hundred keys; the popular ones are in it or not.
-      #expect(abs(claimed - truth) < 0.06, "at \(tenth) tenths: \(claimed), in truth \(truth)")
-    }
-  }
-
   @Test func distinctKeysAreCounted() {
     let counter = HyperLogLog()
     var random = Generator(state: 9)

@@ -240,8 +240,9 @@ package struct EvictionPolicy: ~Copyable {
     pool.releaseAll()
   }
 
+  /// Threads that read together may call this at the same time: it reads its own word of the node, not those that hits change.
   @usableFromInline
-  package func weight(of id: UInt32) -> UInt64 { pool[id].pointee.weight }
+  package func weight(of id: UInt32) -> UInt64 { UInt64(pool[id].pointee.weightAndSegment >> 4) }
 
   /// A value was replaced by one of another weight.
   @usableFromInline

@@ -23,9 +23,9 @@ struct AccessLog {
   private var weights: [PackedWeight] = []
   private var next = 0
   /// Accesses of all keys that the probes stand for, by part and class of reuse.
-  private var traffic = [UInt32](repeating: 0, count: parts * ReuseClass.count)
+  private var traffic: [UInt32] = []
   /// Hits of sampled keys that were not worth a note, likewise.
-  private var repeats = [UInt16](repeating: 0, count: parts * ReuseClass.count)
+  private var repeats: [UInt16] = []
   private var sinceTurn = 0
   private var turns = 0
 
@@ -47,6 +47,7 @@ struct AccessLog {
   mutating func append(_ note: AccessNote) {
     switch note.kind {
     case .probe:
+      guard !traffic.isEmpty else { return }
       traffic[lastPart * ReuseClass.count + Int(note.reuse & 63)] &+= UInt32(truncatingIfNeeded: plan.probePeriod)
       if let age = note.age { ages[UInt32.bitWidth - age.leadingZeroBitCount] += 1 }
     case .hit:
@@ -85,6 +86,10 @@ struct AccessLog {
 
   /// Memory is taken part by part: doubling would take half of it in vain.
   private mutating func beginPart() {
+    if traffic.isEmpty {
+      traffic = [UInt32](repeating: 0, count: Self.parts * ReuseClass.count)
+      repeats = [UInt16](repeating: 0, count: Self.parts * ReuseClass.count)
+    }
     let part = next &>> partShift
     for index in part * ReuseClass.count..<(part + 1) * ReuseClass.count { (traffic[index], repeats[index]) = (0, 0) }
     guard keys.count == next else { return }
@@ -163,7 +168,7 @@ struct AccessLog {
     if !weights.isEmpty { weights = order.map { weights[$0] } }
     var larger = [UInt32](repeating: 0, count: traffic.count)
     var largerRepeats = [UInt16](repeating: 0, count: traffic.count)
-    for old in 0..<Self.parts {
+    for old in 0..<Self.parts where !traffic.isEmpty {
       let new = old / factor
       for index in 0..<ReuseClass.count {
         let place = (old + firstPart) % Self.parts * ReuseClass.count + index
@@ -185,7 +190,7 @@ struct AccessLog {
     let filled = isWrapped ? Self.parts : lastPart + 1
     let counted = max(filled / 2, 1)
     var sample = AccessSample(rate: plan.rate, threshold: plan.threshold)
-    for age in 0..<counted {
+    for age in 0..<counted where !traffic.isEmpty {
       let index = (lastPart - age + Self.parts) % Self.parts
       for reuse in 0..<ReuseClass.count {
         sample.traffic[reuse] += Double(traffic[index * ReuseClass.count + reuse])

@@ -13,7 +13,7 @@ final class AccessObserver: @unchecked Sendable {
   /// Accesses of a counter are probed whose number has none of these bits.
   @usableFromInline let probeMask: Atomic<UInt64>
   private let isOn: Bool
-  let distinctKeys = HyperLogLog()
+  private let distinctKeys: HyperLogLog?
   /// The cache's: each has a buffer for the notes of its thread.
   private let cells: ReaderCells
   private let log: Guarded<AccessLog>
@@ -23,6 +23,7 @@ final class AccessObserver: @unchecked Sendable {
   init(isOn: Bool, entries: Int, cells: ReaderCells) {
     self.isOn = isOn
     self.cells = cells
+    distinctKeys = isOn ? HyperLogLog() : nil
     let plan = SamplingPlan(entries: entries)
     entryEstimate = Atomic(entries)
     threshold = Atomic(isOn ? plan.threshold : 0)
@@ -55,7 +56,7 @@ final class AccessObserver: @unchecked Sendable {
   @usableFromInline
   func missed(_ hash: UInt64, number: UInt64) {
     guard isOn else { return }
-    distinctKeys.add(hash)
+    distinctKeys?.add(hash)
     if probes(number) { note(AccessNote(probe: ReuseClass.miss)) }
     guard observes(hash) else { return }
     loads.withLock { $0.missed(Self.key(hash)) }
@@ -66,7 +67,7 @@ final class AccessObserver: @unchecked Sendable {
   @usableFromInline
   func stored(_ hash: UInt64, weight: UInt64) {
     guard isOn else { return }
-    distinctKeys.add(hash)
+    distinctKeys?.add(hash)
     guard observes(hash) else { return }
     loads.withLock { $0.stored(Self.key(hash)) }
     note(AccessNote(key: Self.key(hash), kind: .stored, weight: weight), isFree: true)
@@ -79,9 +80,10 @@ final class AccessObserver: @unchecked Sendable {
   /// Notes wait in the thread's cell, in their order, until there are some.
   private func note(_ note: AccessNote, isFree: Bool = false) {
     guard let cell = cells.own else { return pass(isFree: isFree) { $0.append(note) } }
-    cell.pointee.notes.append(note)
-    guard cell.pointee.notes.isFull else { return }
-    pass(isFree: isFree) { log in cell.pointee.notes.drain { log.append($0) } }
+    let buffer = ReaderCell.notes(of: cell)
+    buffer.pointee.append(note)
+    guard buffer.pointee.isFull else { return }
+    pass(isFree: isFree) { log in buffer.pointee.drain { log.append($0) } }
   }
 
   /// - Parameter isFree: whether the cache may be asked, because its locks are free.
@@ -123,7 +125,7 @@ final class AccessObserver: @unchecked Sendable {
   /// Mean time from a miss of a sampled key to the write that followed it, as far as any was seen.
   var meanLoadTime: Duration? { loads.withLock { $0.mean } }
 
-  var distinctCount: Int { isOn ? distinctKeys.count : 0 }
+  var distinctCount: Int { distinctKeys?.count ?? 0 }
 
   func ages() -> [UInt64] { log.withLock { $0.ages } }
 }

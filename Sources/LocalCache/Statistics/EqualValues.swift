@@ -5,12 +5,13 @@
 final class EqualValues<Value>: Sendable {
   private struct Sample {
     var key: UInt32
-    var fingerprint: Int
+    /// Halves of hashes: enough to tell some hundred values apart.
+    var fingerprint: UInt32
     /// Of the value's own bytes: equal for values that share their storage already.
-    var identity: Int
+    var identity: UInt32
   }
 
-  private static var capacity: Int { 1024 }
+  private static var capacity: Int { 512 }
   private let isOn: Bool
   private let samples = Guarded<(ring: [Sample], next: Int)>(([], 0))
 
@@ -24,7 +25,9 @@ final class EqualValues<Value>: Sendable {
       hasher.combine(bytes: bytes)
       return hasher.finalize()
     }
-    let sample = Sample(key: key, fingerprint: hashable.hashValue, identity: identity)
+    let sample = Sample(
+      key: key, fingerprint: UInt32(truncatingIfNeeded: hashable.hashValue),
+      identity: UInt32(truncatingIfNeeded: identity))
     samples.withLock { state in
       if state.ring.count < Self.capacity {
         state.ring.append(sample)

@@ -1,7 +1,7 @@
 /// Times between misses and the writes of the same keys: what loads take where the cache does not run them itself.
 struct LoadTimer {
-  private static let places = 32
-  private var pending = [(key: UInt32, begin: ContinuousClock.Instant)?](repeating: nil, count: places)
+  private static let places = 16
+  private var pending = [(key: UInt32, begin: ContinuousClock.Instant)?]()
   private var times = RunningMean()
   private var misses = 0
 
@@ -9,11 +9,12 @@ struct LoadTimer {
   mutating func missed(_ key: UInt32) {
     misses &+= 1
     guard times.count < 64 || misses & 7 == 0 else { return }
+    if pending.isEmpty { pending = Array(repeating: nil, count: Self.places) }
     pending[Int(key) % Self.places] = (key, .now)
   }
 
   mutating func stored(_ key: UInt32) {
-    guard let load = pending[Int(key) % Self.places], load.key == key else { return }
+    guard !pending.isEmpty, let load = pending[Int(key) % Self.places], load.key == key else { return }
     pending[Int(key) % Self.places] = nil
     times.add((ContinuousClock.now - load.begin).secondsAsDouble * 1e9)
   }

@@ -74,14 +74,15 @@ extension MissRatioCurve {
 }
 
 extension LocalCache {
-  /// What the cache would hit at other sizes. Takes some ten milliseconds; nothing is worked out before somebody asks.
+  /// What the cache would hit at other sizes. Takes some ten milliseconds, and each shard's lock for a look at its entries; nothing is worked out
+  /// before somebody asks.
   public var missRatioCurve: MissRatioCurve { curve(of: observer.sample(), hitRatio: statistics.hitRatio) }
 
   func curve(of sample: AccessSample, hitRatio: Double) -> MissRatioCurve {
     var weights: [UInt64] = []
     var all: UInt64 = 0
     for index in 0...shardMask {
-      reading(shard(at: index)) { shard in
+      locked(shard(at: index)) { shard in
         weights += shard.pointee.policy.weights(below: sample.threshold)
         all += shard.pointee.policy.weight
       }

@@ -33,3 +33,12 @@ struct NoteBuffer: ~Copyable {
     }
   }
 }
+
+extension ReaderCell {
+  /// The buffer of a cell, by address: a change of `cell.pointee.notes` counts as one of the cell's beginning for the thread sanitizer, and that
+  /// is read by others. The buffer is the last field.
+  static func notes(of cell: UnsafeMutablePointer<ReaderCell>) -> UnsafeMutablePointer<NoteBuffer> {
+    let offset = MemoryLayout<ReaderCell>.size - MemoryLayout<NoteBuffer>.size
+    return (UnsafeMutableRawPointer(cell) + offset).assumingMemoryBound(to: NoteBuffer.self)
+  }
+}

@@ -1,0 +1,137 @@
+import Testing
+
+@testable import LocalCache
+
+/// What the statistics note of the traffic, and how it is kept.
+@Suite struct AccessLogTests {
+  @Test func notesKeepWhatTheyAreMadeOf() {
+    for weight in [0, 1, 77, 1 << 20 - 1, 1 << 28 - 1] as [UInt64] {
+      let note = AccessNote(key: 0xDEAD_BEEF, kind: .stored, reuse: 63, weight: weight)
+      #expect(note.key == 0xDEAD_BEEF && note.kind == .stored && note.reuse == 63)
+      #expect(note.weight <= weight && weight - note.weight <= weight >> 19)
+      let packed = PackedWeight(weight).value
+      #expect(packed <= weight && weight - packed <= weight >> 10)
+    }
+    #expect(AccessNote(probe: 5, age: 7).age == 7 && AccessNote(probe: 5).age == nil)
+    #expect(
+      AccessNote(key: 1, kind: .hit, weight: .max).weight >= PolicyNode.maximumWeight - PolicyNode.maximumWeight >> 19)
+  }
+
+  @Test func buffersGiveTheirNotesInOrder() {
+    var buffer = NoteBuffer()
+    for key in 0..<UInt32(NoteBuffer.capacity) {
+      let wasFull = buffer.isFull
+      #expect(!wasFull)
+      buffer.append(AccessNote(key: key, kind: .hit))
+    }
+    let isFull = buffer.isFull
+    #expect(isFull)
+    buffer.append(AccessNote(key: 99, kind: .hit))
+    var keys: [UInt32] = []
+    buffer.drain { keys.append($0.key) }
+    let isEmptied = !buffer.isFull
+    #expect(keys == Array(0..<UInt32(NoteBuffer.capacity)) && isEmptied)
+    buffer.drain { _ in Issue.record("drained twice") }
+  }
+
+  /// A cell has two cache lines.
+  @Test func buffersFitIntoTheCells() {
+    #expect(MemoryLayout<ReaderCell>.size <= ReaderCells.stride)
+    let cell = UnsafeMutablePointer<ReaderCell>.allocate(capacity: 1)
+    cell.initialize(to: ReaderCell())
+    defer {
+      cell.deinitialize(count: 1)
+      cell.deallocate()
+    }
+    cell.pointee.notes.append(note(1, .hit))
+    var drained = 0
+    ReaderCell.notes(of: cell).pointee.drain { drained += Int($0.key) }
+    #expect(drained == 1, "the buffer is not the last field of the cell")
+  }
+
+  @Test func reuseClassesGrowWithTime() {
+    #expect(ReuseClass.of(insertions: 0, entries: 1000) == 1)
+    let classes = [0, 1, 10, 100, 200, 1000, 4000, 1 << 24].map { ReuseClass.of(insertions: $0, entries: 1000) }
+    #expect(classes == classes.sorted() && classes.last == 63 && Set(classes).count >= 7)
+    #expect(ReuseClass.of(insertions: 5, entries: 0) == 63)
+  }
+
+  @Test func plansSampleLessOfMoreEntries() {
+    var last: UInt32 = .max
+    for entries in [0, 1, 500, 2000, 5000, 20_000, 100_000, 200_000, 1_000_000, 100_000_000] {
+      let plan = SamplingPlan(entries: entries)
+      #expect(plan.capacity.nonzeroBitCount == 1 && plan.capacity >= 1024 && plan.probePeriod.nonzeroBitCount == 1)
+      if entries != 1_000_000 { #expect(plan.threshold <= last) }
+      last = plan.threshold
+    }
+    // Seven bytes a note at most, and large caches feel it no more.
+    #expect(SamplingPlan(entries: 200_000).capacity * 7 < 200_000 * 2)
+  }
+
+  private func note(_ key: Int, _ kind: AccessNote.Kind, weight: UInt64 = 0) -> AccessNote {
+    AccessNote(key: UInt32(key), kind: kind, reuse: kind == .hit ? 9 : ReuseClass.miss, weight: weight)
+  }
+
+  @Test func theRingKeepsTheLastNotesAndTheTrafficBesideThem() {
+    let plan = SamplingPlan(entries: 100)
+    var log = AccessLog(plan)
+    for key in 0..<3000 {
+      log.append(note(key, .hit))
+      log.append(AccessNote(probe: key < 2400 ? 9 : 12))
+    }
+    let sample = log.sample()
+    #expect(sample.records.map(\.key) == (3000 - 1024..<3000).map { UInt32($0) })
+    // The last part is being written, three are full.
+    let counted = sample.records.count - sample.firstCounted
+    #expect(counted == 3 * 128 + 3000 % 128)
+    #expect(sample.requests == Double(counted * Int(plan.probePeriod)))
+    #expect(sample.traffic[9] == 0 && sample.traffic[12] == sample.requests)
+  }
+
+  @Test func aStoreBelongsToTheMissBefore() {
+    var log = AccessLog(SamplingPlan(entries: 100))
+    log.append(note(1, .miss))
+    log.append(note(2, .miss))
+    log.append(note(1, .stored, weight: 50))
+    log.append(note(1, .stored, weight: 60))
+    log.append(note(3, .hit, weight: 7))
+    let records = log.sample().records
+    #expect(records.map(\.kind) == [.loaded, .miss, .stored, .hit])
+    #expect(records.map(\.weight) == [50, 1, 60, 7])
+  }
+
+  @Test func aKeyThatComesAllTheTimeDoesNotFillTheRing() {
+    var log = AccessLog(SamplingPlan(entries: 100))
+    for _ in 0..<1000 { log.append(note(7, .hit)) }
+    let sample = log.sample()
+    #expect(sample.records.count == 1 && sample.repeats[9] == 999)
+  }
+
+  @Test func theLogGrowsWithTheCache() {
+    var log = AccessLog(SamplingPlan(entries: 100))
+    for key in 0..<1500 {
+      log.append(note(key, .hit))
+      log.append(AccessNote(probe: 9))
+    }
+    log.turn(SamplingPlan(entries: 1000))
+    let sample = log.sample()
+    #expect(sample.records.map(\.key) == (1500 - 1024..<1500).map { UInt32($0) })
+    for key in 1500..<4000 { log.append(note(key, .hit)) }
+    #expect(log.sample().records.map(\.key) == (4000 - 2048..<4000).map { UInt32($0) })
+    log.turn(SamplingPlan(entries: 100_000))
+    #expect(log.sample().records.allSatisfy { $0.key < SamplingPlan(entries: 100_000).threshold })
+  }
+
+  /// Copies of the same traffic: by threads that each have a buffer, nothing is lost but what waits.
+  @Test func threadsNoteTogether() async {
+    let cache = LocalCache<Int, Int>(name: "noted", limit: .entries(1000))
+    for key in 0..<1000 { cache.set(key, for: key) }
+    await withTaskGroup(of: Void.self) { group in
+      for _ in 0..<4 {
+        group.addTask { for round in 0..<50 { for key in 0..<1000 { _ = cache.get((key + round) % 1000) } } }
+      }
+    }
+    let curve = cache.missRatioCurve
+    #expect(curve.requests > 1000 && curve.hitRatio(at: 1000) > 0.98)
+  }
+}

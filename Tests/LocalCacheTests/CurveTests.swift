@@ -1,0 +1,87 @@
+import Dispatch
+import Testing
+
+@testable import LocalCache
+
+/// The miss-ratio curve beside caches of those sizes that see the same traffic. `Benchmarks/LocalCache`'s `cache-curve` does the same with more.
+@Suite struct CurveTests {
+  private static func replay(_ traffic: [Int], _ limit: Int, hit: (Int) -> Void = { _ in }) -> LocalCache<Int, Int> {
+    let cache = LocalCache<Int, Int>(name: "curve", limit: .entries(limit))
+    for (index, key) in traffic.enumerated() {
+      if cache.get(key) != nil { hit(index) } else { cache.set(key, for: key) }
+    }
+    return cache
+  }
+
+  /// By how much the curve is off at each tenth.
+  private static func errors(_ traffic: [Int], limit: Int) -> [Double] {
+    let curve = replay(traffic, limit).missRatioCurve
+    let first = max(0, traffic.count - curve.requests)
+    let hits = Locked([Int](repeating: 0, count: 11))
+    DispatchQueue.concurrentPerform(iterations: 10) { index in
+      var count = 0
+      _ = replay(traffic, limit * (index + 1) / 10) { if $0 >= first { count += 1 } }
+      let found = count
+      hits.with { $0[index + 1] = found }
+    }
+    return (1...10).map { tenths in
+      curve.hitRatio(at: limit * tenths / 10) - Double(hits.current[tenths]) / Double(traffic.count - first)
+    }
+  }
+
+  /// Chance is in it: the seed of the hashes chooses the sampled keys. These bounds are three times what is usual.
+  private func expectSmall(_ errors: [Double], each: Double, mean: Double) {
+    let square = (errors.reduce(0) { $0 + $1 * $1 } / Double(errors.count)).squareRoot()
+    #expect(errors.allSatisfy { abs($0) < each } && square < mean, "\(errors)")
+    // What the cache hits now is known, not estimated; the other cache of that size has other hashes.
+    #expect(abs(errors[9]) < 0.01)
+  }
+
+  @Test func curveIsThatOfRealCaches() {
+    let popularity = VerdictTests.zipf(50_000, 0.9)
+    var random = Generator(state: 5)
+    let traffic = (0..<300_000).map { _ in VerdictTests.pick(popularity, &random) }
+    expectSmall(Self.errors(traffic, limit: 10_000), each: 0.035, mean: 0.02)
+  }
+
+  @Test func curveOfASmallCacheIsThatOfRealCaches() {
+    var random = Generator(state: 6)
+    let traffic = (0..<120_000).map { _ in Int.random(in: 0..<5000, using: &random) }
+    expectSmall(Self.errors(traffic, limit: 2500), each: 0.04, mean: 0.025)
+  }
+
+  /// The cold start, and what was before, are not part of it.
+  @Test func curveIsAboutTheLastTraffic() {
+    var random = Generator(state: 7)
+    let misses = (0..<100_000).map { _ in Int.random(in: 10_000..<10_000_000, using: &random) }
+    let hits = (0..<300_000).map { _ in Int.random(in: 0..<4000, using: &random) }
+    let cache = Self.replay(misses + hits, 3200)
+    #expect(cache.statistics.hitRatio < 0.7)
+    let curve = cache.missRatioCurve
+    #expect(curve.requests > 10_000 && curve.requests < 250_000)
+    #expect(abs(curve.hitRatio(at: 3200) - 0.8) < 0.02, "\(curve.hitRatio(at: 3200))")
+    #expect(abs(curve.hitRatio(at: 1600) - 0.4) < 0.05, "\(curve.hitRatio(at: 1600))")
+    #expect(abs(curve.points.last?.hitRatio ?? 0) > 0.97)
+  }
+
+  /// What is over is a miss in a cache of any size.
+  @Test func expiredEntriesAreNoHitsElsewhere() {
+    let clock = ManualClock()
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.clock = clock
+    configuration.expiry = CacheExpiry(afterWrite: .seconds(10))
+    let cache = LocalCache<Int, Int>(name: "expiring", limit: .entries(4000), configuration: configuration)
+    for _ in 0..<40 {
+      for _ in 0..<2 {
+        for key in 0..<2000 where cache.get(key) == nil { cache.set(key, for: key) }
+      }
+      clock.advance(by: .seconds(11))
+    }
+    let curve = cache.missRatioCurve
+    let present = curve.hitRatio(at: 4000)
+    // The curve is about some ten rounds, and begins in the middle of one.
+    #expect(abs(present - 0.5) < 0.06, "\(present)")
+    #expect(abs(curve.hitRatio(at: 8000) - present) < 0.02, "\(curve.hitRatio(at: 8000))")
+    #expect(abs(curve.hitRatio(at: 3200) - present) < 0.03, "\(curve.hitRatio(at: 3200))")
+  }
+}
