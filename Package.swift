@@ -61,7 +61,8 @@ let package = Package(
       resources: ["index.html", "app.css", "app.js"].map { .embedInCode("Assets/\($0)") },
       swiftSettings: strict),
     .target(name: "Wire", dependencies: ["CLinux"], swiftSettings: strict),
-    .target(name: "LocalCache", swiftSettings: strict),
+    .target(name: "CLocalCache"),
+    .target(name: "LocalCache", dependencies: ["CLocalCache"], swiftSettings: strict),
     .target(
       name: "MemwhyService",
       dependencies: ["CMemwhySampler", "SamplerTable", "Profile", "ProcessImage", "Measurement"],
@@ -116,6 +117,8 @@ let package = Package(
       name: "cache-sizes", dependencies: ["LocalCache"], path: "Tests/CacheSizes", swiftSettings: strict),
     .testTarget(
       name: "LocalCacheTests", dependencies: ["LocalCache", "TestSupport", "cache-sizes"], swiftSettings: strict),
+    .testTarget(
+      name: "CacheSimulatorTests", dependencies: ["CacheSimulator", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "Profile", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "WebUITests",

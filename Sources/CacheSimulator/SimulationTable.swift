@@ -46,8 +46,19 @@ struct SimulationTable {
       let policies = zip(PolicyRow.all, row).map { "\"\($0.name)\":" + String(format: "%.4f", $1) }.joined(
         separator: ",")
       return
-        "{\"trace\":\"\(trace.name)\",\"accesses\":\(trace.keys.count),\"keys\":\(trace.distinct),\"entries\":\(size),\"hitPercent\":{\(policies)}}"
+        "{\"trace\":\(Self.quoted(trace.name)),\"accesses\":\(trace.keys.count),\"keys\":\(trace.distinct),\"entries\":\(size),\"hitPercent\":{\(policies)}}"
     }.joined(separator: "\n")
+  }
+
+  /// A file's name may be anything.
+  private static func quoted(_ text: String) -> String {
+    let bytes = (try? JSONEncoder().encode(text)) ?? Data("\"\"".utf8)
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  private static func escaped(_ text: String) -> String {
+    text.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;")
+      .replacingOccurrences(of: ">", with: "&gt;")
   }
 
   /// Curves of hit ratio over size, on a logarithmic axis of sizes.
@@ -61,7 +72,7 @@ struct SimulationTable {
     var parts = [
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 \(Int(width)) \(Int(height))\" font-family=\"sans-serif\" font-size=\"12\">",
       "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>",
-      "<text x=\"\(margin)\" y=\"24\">\(trace.name): hits in % over entries</text>",
+      "<text x=\"\(margin)\" y=\"24\">\(Self.escaped(trace.name)): hits in % over entries</text>",
     ]
     for mark in stride(from: 0.0, through: 100, by: 20) {
       parts.append("<path d=\"M\(margin) \(y(mark))H\(width - margin - 90)\" stroke=\"#dddddd\"/>")

@@ -10,7 +10,7 @@ struct Simulator {
     usage: cache-simulator [--sizes LIST] [--format FORMAT] [--json] [--svg FILE] TRACE...
 
       --sizes LIST     entries or shares of the distinct keys: 250,500,1000 or 1%,10%,40% (default: 1%,5%,10%,20%,40%)
-      --format FORMAT  arc, lirs, corda or cache2k (default: by the file's name)
+      --format FORMAT  arc (start and count a line), lirs (a number a line), corda or cache2k (big-endian words of 8 or 4 bytes); default: by the file
       --json           one JSON object a trace and size
       --svg FILE       draws the curves of the last trace
       --summary        ends with the means over all traces and sizes, and where LocalCache is behind
@@ -37,8 +37,10 @@ struct Simulator {
     }
   }
 
+  private static func say(_ text: String) { FileHandle.standardError.write(Data("\(text)\n".utf8)) }
+
   private static func fail(_ text: String, code: Int32) -> Never {
-    FileHandle.standardError.write(Data("cache-simulator: \(text)\n".utf8))
+    say("cache-simulator: \(text)")
     exit(code)
   }
 
@@ -46,15 +48,16 @@ struct Simulator {
     var last: SimulationTable?
     var summary = SimulationSummary()
     for path in options.traces {
-      let trace = try TraceFormat.load(path, format: options.format)
+      let trace = try Trace.load(path, format: options.format) { say($0) }
       let table = SimulationTable(trace: trace, sizes: try options.sizes(for: trace)) { policy, size in
-        FileHandle.standardError.write(Data("\(trace.name): \(policy), \(size) entries\n".utf8))
+        say("\(trace.name): \(policy), \(size) entries")
       }
       print(options.isJSON ? table.json : table.text)
       summary.add(table)
       last = table
     }
-    if options.wantsSummary { print(summary.text) }
+    // What reads JSON wants nothing else on that side.
+    if options.wantsSummary { if options.isJSON { say(summary.text) } else { print(summary.text) } }
     if let path = options.svgPath, let last {
       do { try last.svg.write(toFile: path, atomically: true, encoding: .utf8) } catch {
         throw SimulatorError.unwritable(path: path, reason: error.localizedDescription)
@@ -85,7 +88,9 @@ struct SimulatorOptions {
       case "--json": isJSON = true
       case "--summary": wantsSummary = true
       case "--svg": svgPath = try value(argument)
-      case "--sizes": sizeTexts = try value(argument).split(separator: ",").map(String.init)
+      case "--sizes":
+        sizeTexts = try value(argument).split(separator: ",").map(String.init)
+        guard !sizeTexts.isEmpty else { throw SimulatorError.usage("--sizes wants at least one size") }
       case "--format":
         let name = try value(argument)
         guard let format = TraceFormat(rawValue: name) else {

@@ -60,88 +60,12 @@ enum SimulatorError: Error, CustomStringConvertible {
   }
 }
 
-/// How accesses are written in a file.
-enum TraceFormat: String, CaseIterable {
-  /// "start count ignored sequence" a line; a line is `count` blocks.
-  case arc
-  /// One decimal block number a line.
-  case lirs
-  /// 8-byte big-endian words.
-  case corda
-  /// Big-endian 32-bit integers.
-  case cache2k
-
-  /// The format that the name of a file suggests.
-  static func guess(_ path: String) -> TraceFormat {
-    let name = path.split(separator: "/").last.map(String.init) ?? path
-    if name.hasPrefix("corda") { return .corda }
-    if name.hasPrefix("web") { return .cache2k }
-    if name.hasPrefix("oltp") || name.hasPrefix("OLTP") || name.hasPrefix("p") || name.hasPrefix("P")
-      || name.hasPrefix("ds")
-      || name.hasPrefix("DS") || name.hasPrefix("S")
-    {
-      return .arc
-    }
-    return .lirs
-  }
-
-  func parse(_ data: Data) -> [UInt64] {
-    switch self {
-    case .arc:
-      Self.parseLines(data) { numbers, result in
-        guard numbers.count >= 2, numbers[1] <= 1 << 20 else { return }
-        for offset in 0..<numbers[1] { result.append(numbers[0] &+ offset) }
-      }
-    case .lirs:
-      Self.parseLines(data) { numbers, result in
-        if let first = numbers.first { result.append(first) }
-      }
-    case .corda: Self.parseWords(data, width: 8)
-    case .cache2k: Self.parseWords(data, width: 4)
-    }
-  }
-
-  private static func parseWords(_ data: Data, width: Int) -> [UInt64] {
-    data.withUnsafeBytes { bytes in
-      var result: [UInt64] = []
-      result.reserveCapacity(bytes.count / width)
-      for start in stride(from: 0, through: bytes.count - width, by: width) {
-        var word: UInt64 = 0
-        for index in start..<start + width { word = word << 8 | UInt64(bytes[index]) }
-        result.append(word)
-      }
-      return result
-    }
-  }
-
-  private static func parseLines(_ data: Data, _ body: ([UInt64], inout [UInt64]) -> Void) -> [UInt64] {
-    data.withUnsafeBytes { bytes in
-      var result: [UInt64] = []
-      var numbers: [UInt64] = []
-      var current: UInt64?
-      var isGood = true
-      for byte in bytes {
-        switch byte {
-        case 48...57: current = (current ?? 0) &* 10 &+ UInt64(byte - 48)
-        case 32, 9, 13, 10:
-          if let number = current { numbers.append(number) }
-          current = nil
-          if byte == 10 {
-            if isGood { body(numbers, &result) }
-            numbers.removeAll(keepingCapacity: true)
-            isGood = true
-          }
-        default: isGood = false
-        }
-      }
-      if let number = current { numbers.append(number) }
-      if isGood { body(numbers, &result) }
-      return result
-    }
-  }
-
+/// Reading a trace, packed or not.
+extension Trace {
   /// Reads a file, unpacking .gz and .xz with the programs of that name.
-  static func load(_ path: String, format: TraceFormat?) throws -> Trace {
+  ///
+  /// - Parameter warn: told of what is damaged, where the rest can be used.
+  static func load(_ path: String, format: TraceFormat?, warn: (String) -> Void) throws -> Trace {
     let data: Data
     if path.hasSuffix(".gz") {
       data = try unpack(path, with: "gzip")
@@ -152,11 +76,16 @@ enum TraceFormat: String, CaseIterable {
         throw SimulatorError.unreadable(path: path, reason: "\(error.localizedDescription)")
       }
     }
-    let format = format ?? guess(path)
-    let raw = format.parse(data)
-    guard !raw.isEmpty else { throw SimulatorError.noAccesses(path: path, format: format) }
     let name = path.split(separator: "/").last.map(String.init) ?? path
-    return Trace(name: String(name.prefix { $0 != "." }), raw: raw)
+    let format = format ?? .guess(data, name: name)
+    let accesses = format.parse(data)
+    guard !accesses.keys.isEmpty else { throw SimulatorError.noAccesses(path: path, format: format) }
+    if accesses.damaged > 0 {
+      let what = format == .arc || format == .lirs ? "lines" : "bytes at the end"
+      warn("\(path): \(accesses.damaged) \(what) are not of the format '\(format.rawValue)' and were left out")
+    }
+    if accesses.isCut { warn("\(path): the accesses after the first \(accesses.keys.count) were left out") }
+    return Trace(name: String(name.prefix { $0 != "." }), raw: accesses.keys)
   }
 
   private static func unpack(_ path: String, with program: String) throws -> Data {

@@ -7,6 +7,8 @@ extension LocalCache {
     public var lifetime: (@Sendable (Key, Value) -> Duration?)?
     /// How bytes are counted, with a limit in bytes.
     public var sizing = CacheSizing()
+    /// What happens about memory that malloc holds beside the entries, with a limit in bytes.
+    public var memory = CacheMemory()
     /// What an entry weighs, with a limit in weight. Negative results count as 0.
     public var weigher: (@Sendable (Key, Value) -> Int)?
     /// Called for each entry that leaves, after the cache's locks are free, by the thread that caused it.
@@ -47,6 +49,13 @@ extension LocalCache {
   }
 }
 
+extension LocalCache.Configuration {
+  /// Whether entries have lifetimes at all.
+  var canExpire: Bool {
+    expiry.afterWrite != nil || expiry.afterAccess != nil || expiry.perEntry || lifetime != nil
+  }
+}
+
 /// When entries end.
 public struct CacheExpiry: Sendable, Hashable {
   /// Time from the last write. Nil: for ever.
@@ -55,11 +64,17 @@ public struct CacheExpiry: Sendable, Hashable {
   public var afterAccess: Duration?
   /// Share of the lifetime, 0 to 1, by which each entry may end earlier at random, so that entries stored together do not all end together.
   public var jitter: Double
+  /// Whether entries may be given a lifetime when they are stored, in a cache that has none of the others: a lifetime takes eight bytes of each entry.
+  public var perEntry: Bool
 
-  /// Lifetimes shorter than a millisecond or so count as a millisecond; negative ones and 0 likewise.
-  public init(afterWrite: Duration? = nil, afterAccess: Duration? = nil, jitter: Double = 0) {
+  /// Lifetimes shorter than a millisecond or so count as a millisecond; negative ones and 0 likewise. A use may prolong a life by up to a 128th more
+  /// than `afterAccess`.
+  public init(
+    afterWrite: Duration? = nil, afterAccess: Duration? = nil, jitter: Double = 0, perEntry: Bool = false
+  ) {
     self.afterWrite = afterWrite
     self.afterAccess = afterAccess
     self.jitter = jitter
+    self.perEntry = perEntry
   }
 }

@@ -1,84 +1,124 @@
 extension LocalCache {
   /// The value of a key; if there is none, what the closure loads, which is then stored.
   ///
-  /// However many tasks ask for a key at the same time, it is loaded once; all get its value or its error. A task that is cancelled while it
-  /// waits leaves at once with `CancellationError`, and the load goes on for the others.
+  /// However many tasks ask for a key at the same time, alone or among others, it is loaded once; all get its value or its error. A task that is cancelled
+  /// while it waits leaves at once with `CancellationError`, and the load goes on for the others. A value that is set, or removed, while the key is being
+  /// loaded is newer than what the load brings: those who wait get the latter, but it is not stored.
   ///
-  /// - Throws: what the load throws; `LocalCacheError` for a load that takes too long or asks for its own key; `CancellationError`.
+  /// - Throws: what the load throws; `LocalCacheError` for a load that takes too long or would wait for itself; `CancellationError`.
   public func value(for key: Key, load: @escaping @Sendable (Key) async throws -> Value)
     async throws -> Value
   {
-    if let (value, age) = getWithAge(key) {
-      if let after = configuration.loading.refreshAfter, age >= after { refresh(key, load) }
+    if let value = get(key) {
+      if isStale(key) { refresh(key, load) }
       return value
     }
-    return try await loader.value(for: key, load) { [weak self] value in self?.set(value, for: key)
-    }
+    return try await loader.value(for: key, work { _ in [key: try await load(key)] })
   }
 
   /// Loads the value of a key again in the background, unless a load is on its way. The value that is there stays until then.
   public func refresh(_ key: Key, _ load: @escaping @Sendable (Key) async throws -> Value) {
-    loader.refresh(key, load) { [weak self] value in
-      self?.set(value, for: key)
-    } failed: { [weak self] in
-      guard let self, let grace = configuration.loading.staleWhileError else { return }
-      prolong(key, by: grace)
-    }
+    loader.refresh([key], refreshing([key]) { _ in [key: try await load(key)] })
   }
 
   /// The values of many keys: those that are there, and the rest from the closure, in batches of bounded size.
   ///
   /// Batches hold `CacheLoading.batchSize` keys in the order in which they were asked for, each key once; `batchParallelism` of them are
-  /// loaded at the same time. Keys for which the closure returns nothing are left out. If one batch fails the call fails, after the values of
-  /// the batches that were loaded have been stored.
+  /// loaded at the same time. A key that is being loaded already is not loaded again. Keys for which the closure returns nothing are left out. If one batch
+  /// fails the call fails, after the values of the batches that were loaded have been stored. Values older than `CacheLoading.refreshAfter` are returned, and
+  /// loaded again in the background, in batches too.
+  ///
+  /// - Throws: what the closure throws; `LocalCacheError` for a batch that takes longer than `CacheLoading.timeout`, or would wait for itself;
+  ///   `CancellationError`.
   public func values(
     for keys: some Sequence<Key> & Sendable,
     load: @escaping @Sendable ([Key]) async throws -> [Key: Value]
   ) async throws -> [Key: Value] {
     var found: [Key: Value] = [:]
-    var missing: [Key] = []
+    var (missing, stale): ([Key], [Key]) = ([], [])
     var asked: Set<Key> = []
     for key in keys where asked.insert(key).inserted {
-      if let value = get(key) { found[key] = value } else { missing.append(key) }
+      if let value = get(key) {
+        found[key] = value
+        if isStale(key) { stale.append(key) }
+      } else {
+        missing.append(key)
+      }
     }
-    let loaded = try await configuration.loading.inBatches(missing) { try await self.load($0, load) }
+    if !stale.isEmpty { refreshStale(stale, load) }
+    let loaded = try await configuration.loading.inBatches(missing) {
+      try await self.loader.values(for: $0, self.work(load))
+    }
     found.merge(loaded) { _, new in new }
     return found
   }
 
-  private func load(
-    _ batch: [Key], _ load: @Sendable ([Key]) async throws -> [Key: Value]
-  ) async throws -> [Key: Value] {
-    let begin = ContinuousClock.now
-    do {
-      let values = try await load(batch)
-      loader.count(loads: values.count, failed: 0, time: ContinuousClock.now - begin)
-      set(values)
-      return values
-    } catch {
-      loader.count(loads: 0, failed: batch.count, time: ContinuousClock.now - begin)
-      throw error
+  /// Loads in the background, batch by batch, what is still stale when its turn comes.
+  private func refreshStale(_ keys: [Key], _ load: @escaping @Sendable ([Key]) async throws -> [Key: Value]) {
+    let batches = keys.batches(of: configuration.loading.batchSize)
+    Task.detached { [weak self] in
+      for batch in batches {
+        guard let self else { return }
+        let stale = batch.filter(isStale)
+        await loader.refreshAndWait(stale, refreshing(stale, load))
+      }
     }
+  }
+
+  /// A load whose values are stored. The load does not keep the cache.
+  private func work(_ load: @escaping @Sendable ([Key]) async throws -> [Key: Value]) -> Loader<Key, Value>.Work {
+    .init(load: load) { [weak self] in
+      self?.stamps(of: $0) ?? [:]
+    } store: { [weak self] values, stamps in
+      self?.store(values, stamps)
+    }
+  }
+
+  /// The same for values that are there already, which stay in use for a while if the load fails.
+  private func refreshing(
+    _ keys: [Key], _ load: @escaping @Sendable ([Key]) async throws -> [Key: Value]
+  ) -> Loader<Key, Value>.Work {
+    .init(load: load) { [weak self] in
+      self?.stamps(of: $0) ?? [:]
+    } store: { [weak self] values, stamps in
+      self?.store(values, stamps)
+    } failed: { [weak self] in
+      guard let self, let grace = configuration.loading.staleWhileError else { return }
+      for key in keys { prolong(key, by: grace) }
+    }
+  }
+
+  private func stamps(of keys: [Key]) -> [Key: UInt32] {
+    var stamps: [Key: UInt32] = [:]
+    for key in keys {
+      let hash = hash(key)
+      stamps[key] = reading(shard(for: hash)) { $0.pointee.writes(Self.high(hash)) }
+    }
+    return stamps
+  }
+
+  private func store(_ values: [Key: Value], _ stamps: [Key: UInt32]) {
+    for (key, value) in values { store(value, for: key, lifetime: nil, pinned: nil, stamp: stamps[key]) }
   }
 
   /// Loads keys again and again until the task that runs this is cancelled: the cache's periodic refresh.
   ///
-  /// Each round is `values(for:load:)` without looking at what is there. Rounds begin `interval` apart, each moved by up to `jitter` of that
-  /// at random, so that many processes do not ask the database at the same moment; after a failed round the pause doubles, up to 16 times.
+  /// Each round is `values(for:load:)` without looking at what is there, one batch after the other. Between rounds lies `interval`, longer or shorter by up
+  /// to `jitter` of it at random, so that many processes do not ask the database at the same moment; after a failed round the pause doubles, up to 16 times.
   public func refreshPeriodically(
     every interval: Duration, jitter: Double = 0.1,
     keys: @escaping @Sendable () async throws -> [Key],
     load: @escaping @Sendable ([Key]) async throws -> [Key: Value]
   ) async {
+    let interval = min(max(interval, .milliseconds(1)), .seconds(365 * 86_400))
+    let jitter = jitter > 0 ? min(jitter, 1) : 0
     var backOff = 1.0
     while !Task.isCancelled {
-      let factor = backOff * (1 + Double.random(in: -1...1) * min(max(jitter, 0), 1))
-      do { try await time.sleep(for: interval * factor) } catch { return }
+      let factor = backOff * (1 + Double.random(in: -1...1) * jitter)
+      do { try await time.sleep(for: max(interval * factor, .milliseconds(1))) } catch { return }
       do {
-        let size = max(1, configuration.loading.batchSize)
-        let wanted = try await keys()
-        for start in stride(from: 0, to: wanted.count, by: size) {
-          _ = try await self.load(Array(wanted[start..<min(start + size, wanted.count)]), load)
+        for batch in try await keys().batches(of: configuration.loading.batchSize) {
+          _ = try await loader.values(for: batch, work(load))
         }
         backOff = 1
       } catch {
@@ -87,32 +127,31 @@ extension LocalCache {
     }
   }
 
-  /// The value of a key and the time since it was stored.
-  private func getWithAge(_ key: Key) -> (Value, Duration)? {
-    guard configuration.loading.refreshAfter != nil else { return get(key).map { ($0, .zero) } }
-    let age = age(of: key)
-    return get(key).map { ($0, age ?? .zero) }
+  /// Whether a value that was found is to be loaded again.
+  private func isStale(_ key: Key) -> Bool {
+    guard let after = configuration.loading.refreshAfter, let age = age(of: key) else { return false }
+    return age >= after
   }
 
   /// Time since the value of a key was stored, or nil. Neither a hit nor a use.
   public func age(of key: Key) -> Duration? {
     let hash = hash(key)
-    return locked(shard(for: hash)) { shard in
+    return reading(shard(for: hash)) { shard in
       let id = shard.pointee.find(key, hash: Self.high(hash))
       return id == 0 ? nil : time.duration(ticks: UInt64(shard.pointee.age(id, time)))
     }
   }
 
-  /// Gives an entry a new lifetime from now.
-  private func prolong(_ key: Key, by lifetime: Duration) {
+  /// Lets an entry whose refresh failed live on. The end follows from when it was written, so that one failure after the other does not move it.
+  private func prolong(_ key: Key, by grace: Duration) {
+    guard expires else { return }
     let hash = hash(key)
-    let now = time.now
-    let ticks = time.ticks(lifetime)
+    let due = configuration.loading.refreshAfter ?? configuration.expiry.afterWrite ?? .zero
+    let age = UInt64(time.ticks(due)) + UInt64(time.ticks(grace))
     locked(shard(for: hash)) { shard in
       let id = shard.pointee.find(key, hash: Self.high(hash))
-      guard id != 0, expires else { return }
-      shard.pointee.expiry.prolongOnce(
-        id, now: now, lifetime: ticks, table: shard.pointee.table, wheel: &shard.pointee.wheel)
+      guard id != 0 else { return }
+      shard.pointee.expiry.prolong(id, age: age, table: shard.pointee.lifetimes, wheel: &shard.pointee.wheel)
     }
   }
 }

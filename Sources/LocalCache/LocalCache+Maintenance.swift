@@ -3,11 +3,14 @@ extension LocalCache {
   /// seconds; call it where memory has to be back at once. Takes time for what is over, not for all entries.
   public func removeExpired() {
     guard expires else { return }
-    let now = time.now
     for index in 0...shardMask {
-      var removals = Removals<Key, Value>()
-      locked(shard(at: index)) { $0.pointee.removeExpired(now: now, &removals) }
-      report(removals)
+      var more = true
+      // Some at a time, so that look-ups do not wait for all of them.
+      while more {
+        var removals = Removals<Key, Value>()
+        more = locked(shard(at: index)) { $0.pointee.removeExpired(now: time.now, limit: 256, &removals) }
+        report(removals)
+      }
     }
   }
 

@@ -1,9 +1,47 @@
 /// Fingerprints of stored values, for `Configuration.mutationCheck`.
+///
+/// A fingerprint is noted before its value is stored, and compared after the value was read, both without the shard's lock: other tasks may have stored and
+/// removed many values of the key in between. So the last thousand of a key are kept, and those of keys that have left for a while, and a value is as it
+/// was stored if it fits any of them.
 final class Fingerprints<Key: Hashable & Sendable>: Sendable {
-  private let known = Guarded<[Key: Int]>([:])
-  func set(_ fingerprint: Int, for key: Key) { known.withLock { $0[key] = fingerprint } }
-  func fingerprint(of key: Key) -> Int? { known.withLock { $0[key] } }
-  func forget(_ key: Key) { known.withLock { $0[key] = nil } }
+  private struct State {
+    /// For each key its fingerprints, with the number of the note.
+    var known: [Key: [Int: Int]] = [:]
+    var notes = 0
+    /// Keys that have left, the oldest first, and those of them that have not come back.
+    var left: [Key] = []
+    var gone: Set<Key> = []
+  }
+  private let state = Guarded(State())
+  private static var kept: Int { 1024 }
+
+  func note(_ fingerprint: Int, for key: Key) {
+    state.withLock { state in
+      state.notes += 1
+      state.known[key, default: [:]][fingerprint] = state.notes
+      state.gone.remove(key)
+      guard let all = state.known[key], all.count > 2 * Self.kept else { return }
+      let oldest = all.values.sorted()[all.count - Self.kept]
+      state.known[key] = all.filter { $0.value >= oldest }
+    }
+  }
+
+  /// Whether a value of this fingerprint was stored for the key, or nothing is known of the key.
+  func fits(_ fingerprint: Int, _ key: Key) -> Bool {
+    state.withLock { state in state.known[key].map { $0[fingerprint] != nil } ?? true }
+  }
+
+  /// The key has left the cache.
+  func forget(_ key: Key) {
+    state.withLock { state in
+      state.left.append(key)
+      state.gone.insert(key)
+      guard state.left.count > 4 * Self.kept else { return }
+      let old = state.left.prefix(2 * Self.kept)
+      for key in old where state.gone.remove(key) != nil { state.known[key] = nil }
+      state.left.removeFirst(old.count)
+    }
+  }
 }
 
 extension LocalCache {
@@ -22,8 +60,7 @@ extension LocalCache {
         }
       }
       for (key, value) in present {
-        guard let stored = fingerprints.fingerprint(of: key), stored != check.fingerprint(value)
-        else { continue }
+        guard !fingerprints.fits(check.fingerprint(value), key) else { continue }
         changed.append(key)
         check.report(key)
       }
@@ -34,15 +71,13 @@ extension LocalCache {
   /// A hit: reports a value that is not what was stored.
   @usableFromInline @inline(never)
   func checkFingerprint(_ key: Key, _ value: Value) {
-    guard let check = configuration.mutationCheck, let stored = fingerprints.fingerprint(of: key),
-      stored != check.fingerprint(value)
-    else { return }
+    guard let check = configuration.mutationCheck, !fingerprints.fits(check.fingerprint(value), key) else { return }
     check.report(key)
   }
 
   @usableFromInline
   func noteFingerprint(_ key: Key, _ value: Value) {
     guard let check = configuration.mutationCheck else { return }
-    fingerprints.set(check.fingerprint(value), for: key)
+    fingerprints.note(check.fingerprint(value), for: key)
   }
 }

@@ -6,23 +6,16 @@ extension LocalCache {
   /// Constant time.
   @inlinable
   public func get(_ key: Key) -> Value? {
-    expires ? get(key, expires: true) : get(key, expires: false)
-  }
-
-  /// Two copies of the code, one without a look at the clock, because that is what most caches need.
-  @inlinable @inline(__always)
-  func get(_ key: Key, expires: Bool) -> Value? {
     let hash = hash(key)
     let shard = shard(for: hash)
-    let now = expires ? time.now : 0
-    guard let cell = shard.pointee.lock.enter() else { return getExclusively(key, hash, now) }
+    guard let cell = shard.pointee.lock.enter() else { return getExclusively(key, hash) }
     let id = shard.pointee.find(key, hash: Self.high(hash))
-    guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
-      return missed(key, hash, now, cell, isOver: id != 0)
+    guard id != 0, !expires || shard.pointee.isAlive(id, time) else {
+      return missed(key, hash, cell, isOver: id != 0)
     }
     let value = shard.pointee.table[id].pointee.value
-    shard.pointee.policy.noteHit(id, hash: Self.high(hash))
-    if observer.observes(hash) { observeHit(id, hash) }
+    if cell.pointee.isSampled(Self.high(hash)) { noteSampledHit(id, hash, cell.pointee.hitCount) }
+    shard.pointee.policy.markHit(id)
     cell.pointee.countHit()
     cell.pointee.leave()
     return value
@@ -30,16 +23,17 @@ extension LocalCache {
 
   /// The same under the shard's lock, while the shard is not open to readers.
   @inlinable @inline(never)
-  func getExclusively(_ key: Key, _ hash: UInt64, _ now: UInt64) -> Value? {
+  func getExclusively(_ key: Key, _ hash: UInt64) -> Value? {
     let shard = shard(for: hash)
+    let now = expires ? time.now : 0
     shard.pointee.lock.lock()
     let id = shard.pointee.find(key, hash: Self.high(hash))
     guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
       return missed(hash, shard, id)
     }
+    observeHit(id, hash, shard.pointee.policy.hits)
     shard.pointee.policy.recordHit(id)
     let value = shard.pointee.table[id].pointee.value
-    if observer.observes(hash) { observeHit(id, hash) }
     shard.pointee.lock.unlockAfterReading()
     if checksMutations { checkFingerprint(key, value) }
     return value
@@ -55,18 +49,17 @@ extension LocalCache {
   ) throws(Failure) -> Result? {
     let hash = hash(key)
     let shard = shard(for: hash)
-    let now = expires ? time.now : 0
     guard let cell = shard.pointee.lock.enter() else {
-      return try withValueExclusively(key, hash, now, body)
+      return try withValueExclusively(key, hash, body)
     }
     let id = shard.pointee.find(key, hash: Self.high(hash))
-    guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
-      _ = missed(key, hash, now, cell, isOver: id != 0)
+    guard id != 0, !expires || shard.pointee.isAlive(id, time) else {
+      _ = missed(key, hash, cell, isOver: id != 0)
       return nil
     }
+    if cell.pointee.isSampled(Self.high(hash)) { noteSampledHit(id, hash, cell.pointee.hitCount) }
+    shard.pointee.policy.markHit(id)
     cell.pointee.countHit()
-    shard.pointee.policy.noteHit(id, hash: Self.high(hash))
-    if observer.observes(hash) { observeHit(id, hash) }
     cell.pointee.borrower.store(ThisThread.number, ordering: .relaxed)
     defer {
       cell.pointee.borrower.store(0, ordering: .relaxed)
@@ -77,17 +70,18 @@ extension LocalCache {
 
   @inlinable @inline(never)
   func withValueExclusively<Result, Failure: Error>(
-    _ key: Key, _ hash: UInt64, _ now: UInt64, _ body: (borrowing Value) throws(Failure) -> Result
+    _ key: Key, _ hash: UInt64, _ body: (borrowing Value) throws(Failure) -> Result
   ) throws(Failure) -> Result? {
     let shard = shard(for: hash)
+    let now = expires ? time.now : 0
     shard.pointee.lock.lock()
     let id = shard.pointee.find(key, hash: Self.high(hash))
     guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
       _ = missed(hash, shard, id)
       return nil
     }
+    observeHit(id, hash, shard.pointee.policy.hits)
     shard.pointee.policy.recordHit(id)
-    if observer.observes(hash) { observeHit(id, hash) }
     shard.pointee.lock.borrower.store(ThisThread.number, ordering: .relaxed)
     defer {
       shard.pointee.lock.borrower.store(0, ordering: .relaxed)
@@ -96,11 +90,20 @@ extension LocalCache {
     return try body(shard.pointee.table[id].pointee.value)
   }
 
-  /// A note for the statistics, for about one key in a hundred.
+  /// Notes for the statistics and for the policy's models, for about one access in a hundred, before the hit is marked in the entry.
   @inlinable @inline(never)
-  func observeHit(_ id: UInt32, _ hash: UInt64) {
+  func noteSampledHit(_ id: UInt32, _ hash: UInt64, _ number: UInt64) {
+    shard(for: hash).pointee.policy.sampleHit(Self.high(hash))
+    observeHit(id, hash, number)
+  }
+
+  @inlinable
+  func observeHit(_ id: UInt32, _ hash: UInt64, _ number: UInt64) {
+    guard observer.observes(hash) || observer.probes(number) else { return }
     let shard = shard(for: hash)
-    observer.hit(hash, weight: shard.pointee.policy.weight(of: id), age: shard.pointee.age(id, time))
+    observer.hit(
+      hash, number: number, weight: shard.pointee.policy.weight(of: id), reuse: shard.pointee.policy.reuse(of: id)
+    ) { shard.pointee.age(id, time) }
   }
 
   /// Whether a key has a value. Counts neither as a hit nor as a use.
@@ -140,27 +143,29 @@ extension LocalCache {
   /// The end of a look-up under a cell that found nothing, or something that is over. Leaves the cell.
   @usableFromInline @inline(never)
   func missed(
-    _ key: Key, _ hash: UInt64, _ now: UInt64, _ cell: UnsafeMutablePointer<ReaderCell>, isOver: Bool
+    _ key: Key, _ hash: UInt64, _ cell: UnsafeMutablePointer<ReaderCell>, isOver: Bool
   ) -> Value? {
     // What is over can only be removed exclusively; it may have been replaced until then.
     guard !isOver else {
       cell.pointee.leave()
-      return getExclusively(key, hash, now)
+      return getExclusively(key, hash)
     }
+    let number = cell.pointee.missCount
     cell.pointee.countMiss()
     cell.pointee.leave()
-    observer.missed(hash)
+    observer.missed(hash, number: number)
     return nil
   }
 
   /// The same under the lock, which it frees.
   @usableFromInline @inline(never)
   func missed(_ hash: UInt64, _ shard: UnsafeMutablePointer<Shard<Key, Value>>, _ id: UInt32) -> Value? {
+    let number = shard.pointee.policy.misses
     shard.pointee.policy.recordMiss()
     var removals = Removals<Key, Value>()
     if id != 0 { shard.pointee.remove(id, .expired, &removals) }
     shard.pointee.lock.unlock()
-    observer.missed(hash)
+    observer.missed(hash, number: number)
     report(removals)
     return nil
   }
@@ -169,13 +174,24 @@ extension LocalCache {
 extension Shard {
   /// Whether an entry may still be used; if so, its life goes on. Threads that read together may call this at the same time.
   @inlinable @inline(__always)
+  func isAlive(_ id: UInt32, _ time: CacheTime) -> Bool {
+    if let latest = time.latest {
+      let deadline = lifetimes.sharedDeadline(id).pointee.load(ordering: .relaxed)
+      let latest = expiry.relative(latest)
+      if deadline > latest, !expiry.isToBeProlonged(deadline, now: latest) { return true }
+    }
+    return isAlive(id, now: time.now)
+  }
+
+  @usableFromInline @inline(never)
   func isAlive(_ id: UInt32, now: UInt64) -> Bool {
-    guard let shared = table.sharedDeadline(id) else { return true }
+    let shared = lifetimes.sharedDeadline(id)
     let deadline = shared.pointee.load(ordering: .relaxed)
     let time = expiry.relative(now)
-    if deadline != CacheTime.never && time >= deadline { return false }
-    if expiry.afterAccess != 0, deadline & ShardExpiry.fixedBit == 0 {
-      let later = expiry.combined(now: time, written: table.written(id).pointee)
+    // `never` is greater than any time.
+    if deadline <= time { return false }
+    if expiry.isToBeProlonged(deadline, now: time) {
+      let later = expiry.combined(now: time, written: lifetimes.written(id).pointee)
       if later != deadline { shared.pointee.store(later, ordering: .relaxed) }
     }
     return true
@@ -183,15 +199,14 @@ extension Shard {
 
   @inlinable
   func isOver(_ id: UInt32, now: UInt64) -> Bool {
-    guard let lifetime = table.lifetime(id) else { return false }
-    return expiry.isOver(lifetime.pointee.deadline, now: now)
+    expiry.isActive && expiry.isOver(lifetimes[id].pointee.deadline, now: now)
   }
 
   /// Ticks since the entry was written.
   @inlinable
   func age(_ id: UInt32, _ time: CacheTime) -> UInt32 {
     let now = expiry.relative(time.now)
-    let written = table.written(id).pointee
+    let written = lifetimes.written(id).pointee
     return now > written ? now - written : 0
   }
 }

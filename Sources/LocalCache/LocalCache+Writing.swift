@@ -2,36 +2,58 @@ extension LocalCache {
   /// Stores a value for a key, in place of an earlier one.
   ///
   /// - Parameters:
-  ///   - lifetime: how long this entry lives, in place of the configured time; not prolonged by use.
+  ///   - lifetime: how long this entry lives, in place of the configured time; not prolonged by use. Needs a cache whose `Configuration` has a
+  ///     lifetime or an `expiry`, if only `perEntry`.
   ///   - pinned: true keeps the entry from being evicted (it still counts, and still expires), false lets it go again, nil changes nothing.
-  /// - Returns: false if the entry was refused: it is larger than the whole cache, or pinned entries leave no room. An earlier value of the
-  ///   key is removed even then, since it is out of date.
+  /// - Returns: false if the entry was refused: it is larger than the whole cache, or than 4 GiB, or pinned entries leave no room, or the cache keeps
+  ///   no lifetimes and this entry has one. An earlier value of the key is removed even then, since it is out of date.
   ///
   /// Constant time on average, plus the time to measure the value.
   @inlinable
   @discardableResult
-  public func set(_ value: Value, for key: Key, lifetime: Duration? = nil, pinned: Bool? = nil)
-    -> Bool
-  {
+  public func set(_ value: Value, for key: Key, lifetime: Duration? = nil, pinned: Bool? = nil) -> Bool {
+    store(value, for: key, lifetime: lifetime, pinned: pinned, stamp: nil)
+  }
+
+  /// - Parameter stamp: the shard's `writes` for the key when a load of the value began; nothing is stored if there were others since.
+  @inlinable @inline(__always)
+  @discardableResult
+  func store(_ value: Value, for key: Key, lifetime: Duration?, pinned: Bool?, stamp: UInt32?) -> Bool {
     let hash = hash(key)
     let shard = shard(for: hash)
+    guard lifetime == nil || expires else { return refuse(key, hash) }
     let weight = sizer.weigh(key, value)
     if checksMutations { noteFingerprint(key, value) }
     let ticks = lifetimeTicks(key, value, lifetime)
     let now = time.now
     var removals = Removals<Key, Value>()
     shard.pointee.lock.lock()
-    if expires, shard.pointee.wheel.isDue(now) { shard.pointee.removeExpired(now: now, &removals) }
+    if loader.isFlying, !beginWrite(shard, hash, stamp) { return false }
+    if expires, shard.pointee.wheel.isDue(now) { _ = shard.pointee.removeExpired(now: now, limit: 32, &removals) }
     let result = shard.pointee.store(
       value, for: key, hash: Self.high(hash), weight: weight, times: (now, ticks), pinned: pinned,
       &removals)
+    cells.include(modelledBelow: shard.pointee.policy.sampleThreshold)
     shard.pointee.lock.unlock()
     observer.stored(hash, weight: weight)
     if observer.observes(hash) { noteValue(value, hash) }
     if expires { startSweeping() }
     if removals.first != nil { report(removals) }
+    if loader.isFlying, stamp == nil { loader.detach(key) }
     if case .stored = result { return true }
     return setSlowly(value, key, hash, weight, (now, ticks), pinned)
+  }
+
+  /// Counts a write for loads that are on their way, or finds that this one comes too late and frees the lock. Returns whether to go on.
+  @usableFromInline @inline(never)
+  func beginWrite(_ shard: UnsafeMutablePointer<Shard<Key, Value>>, _ hash: UInt64, _ stamp: UInt32?) -> Bool {
+    guard let stamp else {
+      shard.pointee.countWrite(Self.high(hash))
+      return true
+    }
+    if shard.pointee.writes(Self.high(hash)) == stamp { return true }
+    shard.pointee.lock.unlock()
+    return false
   }
 
   /// Stores several values; returns how many were stored.
@@ -62,6 +84,7 @@ extension LocalCache {
     var removals = Removals<Key, Value>()
     var value: Value?
     shard.pointee.lock.lock()
+    if loader.isFlying { shard.pointee.countWrite(Self.high(hash)) }
     let id = shard.pointee.find(key, hash: Self.high(hash))
     if id != 0 {
       let isOver = expires && shard.pointee.isOver(id, now: now)
@@ -70,19 +93,26 @@ extension LocalCache {
     }
     shard.pointee.lock.unlock()
     if removals.first != nil { report(removals) }
+    if loader.isFlying { loader.detach(key) }
     return value
   }
 
-  /// Removes all entries. Linear in their number; other threads may use the cache meanwhile.
+  /// Removes all entries that are there now. Linear in their number; other threads may use the cache meanwhile, and what they store may stay.
   public func removeAll() {
     for index in 0...shardMask {
-      var removals = Removals<Key, Value>()
       let shard = shard(at: index)
-      shard.pointee.lock.lock()
-      shard.pointee.removeAll(.explicit, &removals)
-      shard.pointee.lock.unlock()
-      report(removals)
+      let end = locked(shard) { shard in
+        if loader.isFlying { shard.pointee.countAllWrites() }
+        return shard.pointee.policy.pool.highWater
+      }
+      // Some at a time, so that look-ups do not wait for all of them.
+      for first in stride(from: NodePool.reserved, to: end, by: 256) {
+        var removals = Removals<Key, Value>()
+        locked(shard) { $0.pointee.removeAll(in: first..<min(first + 256, end), .explicit, &removals) }
+        report(removals)
+      }
     }
+    if loader.isFlying { loader.detachAll() }
   }
 
   /// Keeps an entry from being evicted, or lets it go again. Returns whether the key has an entry.
@@ -129,7 +159,8 @@ extension LocalCache {
   ) -> Bool {
     let shard = shard(for: hash)
     balanceShares()
-    if weight <= bound.maximum, borrow(weight, for: Int(truncatingIfNeeded: hash) & shardMask) {
+    let index = Int(truncatingIfNeeded: hash) & shardMask
+    if weight <= min(bound.maximum, PolicyNode.maximumWeight), borrow(weight, for: index) {
       var removals = Removals<Key, Value>()
       shard.pointee.lock.lock()
       let result = shard.pointee.store(
@@ -139,6 +170,13 @@ extension LocalCache {
       report(removals)
       if case .stored = result { return true }
     }
+    return refuse(key, hash)
+  }
+
+  /// Removes an earlier value of a key whose new one is not taken in, or counts that there was none. Returns false.
+  @usableFromInline @inline(never)
+  func refuse(_ key: Key, _ hash: UInt64) -> Bool {
+    let shard = shard(for: hash)
     var removals = Removals<Key, Value>()
     shard.pointee.lock.lock()
     let id = shard.pointee.find(key, hash: Self.high(hash))

@@ -21,7 +21,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   @usableFromInline let shards: UnsafeMutableRawPointer
   @usableFromInline let shardStride: Int
   @usableFromInline let shardMask: Int
-  let cells = ReaderCells()
+  @usableFromInline let cells = ReaderCells()
   @usableFromInline let seed: Int
   @usableFromInline let time: CacheTime
   @usableFromInline let expires: Bool
@@ -31,8 +31,10 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   @usableFromInline let observer: AccessObserver
   let configuration: Configuration
   let bound: SharedBound
-  let loader: Loader<Key, Value>
+  @usableFromInline let loader: Loader<Key, Value>
   let sweeper = Sweeper()
+  let memory = Guarded(MemoryState())
+  let memoryTask = Sweeper()
   let block: CacheBlock
   let fingerprints = Fingerprints<Key>()
   let equalValues: EqualValues<Value>
@@ -47,7 +49,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     listener = Self.listener(configuration, fingerprints)
     lifetime = configuration.lifetime
     let expiry = configuration.expiry
-    expires = expiry.afterWrite != nil || expiry.afterAccess != nil || configuration.lifetime != nil
+    expires = configuration.canExpire
     time = CacheTime(
       clock: configuration.clock,
       longestLifetime: max(expiry.afterWrite ?? .zero, expiry.afterAccess ?? .zero))
@@ -57,7 +59,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     loader = Loader(cache: name, settings: configuration.loading)
     observer = AccessObserver(
       isOn: configuration.isObserved,
-      entries: limit.unit == .bytes ? limit.amount / 512 : limit.amount)
+      entries: limit.unit == .bytes ? limit.amount / 512 : limit.amount, cells: cells)
     equalValues = EqualValues(isOn: configuration.isObserved)
     seed = Int.random(in: .min ... .max)
     let count = SharedBound.shardCount(limit, wanted: configuration.shards)
@@ -80,12 +82,14 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
           reportsRemovals: !isTrivial || listener != nil))
     }
     describeShards(in: block)
+    observer.entryCount.withLock { $0 = { [weak self] in self?.count } }
     observer.onTurn.withLock {
       $0 = { [weak self] in
         guard let self, publishing.begin() else { return }
         Task.detached(priority: .background) { [weak self] in self?.publish() }
       }
     }
+    startTendingMemory()
   }
 
   /// The configured listener; with a mutation check also the end of a fingerprint's life, and a last look at the value.
@@ -95,9 +99,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     guard let check = configuration.mutationCheck else { return configuration.removalListener }
     return { key, value, cause in
       if cause != .replaced {
-        if let stored = fingerprints.fingerprint(of: key), stored != check.fingerprint(value) {
-          check.report(key)
-        }
+        if !fingerprints.fits(check.fingerprint(value), key) { check.report(key) }
         fingerprints.forget(key)
       }
       configuration.removalListener?(key, value, cause)
@@ -106,6 +108,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
 
   deinit {
     sweeper.stop()
+    memoryTask.stop()
     for index in 0...shardMask {
       shard(at: index).pointee.deallocate()
       shard(at: index).deinitialize(count: 1)

@@ -1,4 +1,6 @@
 #if Redis
+  import LocalCache
+
   /// Where a Redis or Valkey server is, and how to use it.
   public struct RedisConfiguration: Sendable, Hashable {
     /// Where a server listens.
@@ -44,5 +46,15 @@
     public init(host: String = "127.0.0.1", port: Int = 6379) { address = .tcp(host: host, port: port) }
     /// A server on a socket of this machine.
     public init(path: String) { address = .unix(path: path) }
+
+    /// The same with times that can be reckoned with, whatever they were set to.
+    var reckonable: RedisConfiguration {
+      var result = self
+      result.connectTimeout = connectTimeout.reckonable
+      result.answerTimeout = answerTimeout.reckonable
+      result.reconnectPause = max(reconnectPause.reckonable, .milliseconds(1))
+      result.pingInterval = max(pingInterval.reckonable, .milliseconds(10))
+      return result
+    }
   }
 #endif

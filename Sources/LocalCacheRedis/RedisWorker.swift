@@ -38,7 +38,7 @@
     private static var window: Int { 512 }
 
     init(_ configuration: RedisConfiguration, _ role: RedisConnection.Role, _ mailbox: RedisMailbox) {
-      self.configuration = configuration
+      self.configuration = configuration.reckonable
       self.role = role
       self.mailbox = mailbox
     }

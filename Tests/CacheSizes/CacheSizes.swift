@@ -29,30 +29,14 @@
     case none
   }
 
-  /// Bytes in use according to malloc. `mallinfo2` is not in the C library's module, so it is looked up by name; the struct has ten words,
-  /// `uordblks` the eighth and `hblkhd` the fifth.
-  static func mallocInUse() -> Int? {
-    typealias Info = (Int, Int, Int, Int, Int, Int, Int, Int, Int, Int)
-    guard let symbol = dlsym(nil, "mallinfo2") else { return nil }
-    // A struct of this size is returned through a pointer in the first argument, which is what a C function with an out-parameter does.
-    let function = unsafeBitCast(
-      symbol, to: (@convention(c) (UnsafeMutableRawPointer) -> UnsafeMutableRawPointer?).self)
-    var info: Info = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-    return withUnsafeMutableBytes(of: &info) { bytes in
-      guard let start = bytes.baseAddress else { return nil }
-      _ = function(start)
-      return start.load(fromByteOffset: 56, as: Int.self) + start.load(fromByteOffset: 32, as: Int.self)
-    }
-  }
-
   /// One line: name, counted, from malloc.
   private static func compare<Value>(_ name: String, _ count: Int = 400, _ make: (Int) -> Value) {
     var values: [Value?] = Array(repeating: nil, count: count)
     // What is made once for the type is no part of a value.
     withExtendedLifetime(make(0)) {}
-    guard let before = mallocInUse() else { return print("\(name)\tmallinfo2 is missing") }
+    guard let before = MallocCounters.now?.inUse else { return print("\(name)\tmallinfo2 is missing") }
     for index in 0..<count { values[index] = make(index) }
-    guard let after = mallocInUse() else { return }
+    guard let after = MallocCounters.now?.inUse else { return }
     let counted = values.reduce(0) { sum, value in
       var walk = HeapWalkState(elementsMeasured: .max)
       HeapMeasurement.add(value, to: &walk)
@@ -67,28 +51,36 @@
   private static func overhead(expires: Bool) {
     var configuration = LocalCache<Int, Int>.Configuration()
     if expires { configuration.expiry = CacheExpiry(afterWrite: .seconds(3600), afterAccess: .seconds(600)) }
-    guard let before = mallocInUse() else { return print("mallinfo2 is missing") }
+    guard let before = MallocCounters.now?.inUse else { return print("mallinfo2 is missing") }
     let cache = LocalCache<Int, Int>(name: "overhead", limit: .entries(200_000), configuration: configuration)
     var key = 0
-    for entries in [10_000, 20_000, 40_000, 75_000, 100_000, 131_072, 160_000, 190_000] {
-      while cache.count < entries, key < 400_000 {
-        for _ in 0..<min(1000, entries) {
+    for entries in [10_000, 20_000, 40_000, 75_000, 100_000, 131_072, 160_000, 190_000, 200_000] {
+      // At last it is full, and half of its entries have made room for others.
+      while entries == 200_000 ? key < 300_000 : cache.count < entries {
+        for _ in 0..<1000 {
           cache.set(key, for: key)
           key += 1
         }
       }
-      guard let after = mallocInUse() else { return }
+      guard let after = MallocCounters.now?.inUse else { return }
       let bytes = Double(after - before) / Double(max(cache.count, 1)) - 16
       print("\(cache.count)\t\(expires ? "expiring" : "lasting")\t\(bytes)")
     }
   }
 
   static func main() {
-    guard CommandLine.arguments.dropFirst().first != "overhead" else {
+    switch CommandLine.arguments.dropFirst().first {
+    case "overhead":
       overhead(expires: false)
       overhead(expires: true)
-      return
+    case "churn": ProcessMemory.churn(countsHoles: true)
+    case "churn-plain": ProcessMemory.churn(countsHoles: false)
+    case "emptied": ProcessMemory.emptied()
+    default: shapes()
     }
+  }
+
+  private static func shapes() {
     compare("strings") { String(repeating: "x", count: 20 + $0 % 200) }
     compare("arrays of integers") { Array(0..<10 + $0 % 100) }
     compare("arrays of strings") { index in (0..<20).map { "string number \($0) of \(index) values" } }

@@ -80,4 +80,32 @@ import Testing
     #expect(cache.count <= 2000 && cache.count > 1800)
     #expect(!cache.resize(to: .bytes(100)))
   }
+
+  /// What is too large for the cache leaves nothing behind, and its predecessor was not replaced by anything.
+  @Test func aValueThatIsTooLargeIsRefusedAndSoIsItsPredecessor() {
+    let heard = Locked<[RemovalCause]>([])
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.weigher = { _, value in value }
+    configuration.removalListener = { _, _, cause in heard.with { $0.append(cause) } }
+    let cache = LocalCache<Int, Int>(name: "refused", limit: .weight(100), configuration: configuration)
+    cache.set(60, for: 1, pinned: true)
+    cache.set(30, for: 2)
+    #expect(!cache.set(50, for: 2), "the pinned one leaves room for 40")
+    #expect(cache.get(2) == nil && cache.get(1) == 60)
+    #expect(heard.current == [.refused] && cache.statistics.replaced == 0)
+    #expect(cache.set(40, for: 2) && cache.set(35, for: 2))
+    #expect(cache.statistics.replaced == 1)
+  }
+
+  /// Bytes are counted in steps of 16 whatever the limit.
+  @Test func largeLimitsCountAsFinelyAsSmallOnes() {
+    let small = LocalCache<Int, [UInt8]>(name: "small", limit: .bytes(.mebibytes(64)))
+    let large = LocalCache<Int, [UInt8]>(name: "large", limit: .bytes(ByteSize(1 << 40)))
+    for key in 0..<1000 {
+      let value = [UInt8](repeating: 1, count: key % 100)
+      small.set(value, for: key)
+      large.set(value, for: key)
+    }
+    #expect(abs(small.weight - large.weight) <= small.weight / 50, "\(small.weight) and \(large.weight)")
+  }
 }

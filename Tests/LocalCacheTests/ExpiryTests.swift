@@ -88,4 +88,38 @@ import Testing
     clock.advance(by: .seconds(251))
     #expect((0..<2000).allSatisfy { !cache.contains($0) })
   }
+
+  /// A cache that keeps no lifetimes does not take an entry that has one: it would live for ever.
+  @Test func lifetimesOfEntries() {
+    let without = LocalCache<Int, Int>(name: "without", limit: .entries(10))
+    without.set(1, for: 1)
+    #expect(!without.set(2, for: 1, lifetime: .seconds(1)))
+    #expect(without.get(1) == nil && without.statistics.refused == 1 && without.count == 0)
+    #expect(!without.set(2, for: 1, lifetime: .seconds(1)) && without.statistics.refused == 2)
+
+    let clock = ManualClock()
+    let with = cache(clock, CacheExpiry(perEntry: true))
+    #expect(with.set(1, for: 1) && with.set(2, for: 2, lifetime: .seconds(5)))
+    clock.advance(by: .seconds(6))
+    #expect(with.get(1) == 1 && with.get(2) == nil)
+  }
+
+  /// All at once, in more than one slice for each shard, and with some that were prolonged meanwhile.
+  @Test func manyThatEndTogether() {
+    let clock = ManualClock()
+    let cache = cache(clock, CacheExpiry(afterAccess: .seconds(100)))
+    for key in 0..<20_000 { cache.set(key, for: key) }
+    clock.advance(by: .seconds(60))
+    for key in 0..<20_000 where key % 4 == 0 { #expect(cache.get(key) == key) }
+    clock.advance(by: .seconds(60))
+    cache.removeExpired()
+    #expect(cache.count == 5000 && cache.statistics.expired == 15_000)
+    // A write takes a few of what is over along; the rest goes with later ones.
+    clock.advance(by: .seconds(100))
+    for key in 30_000..<30_400 { cache.set(key, for: key) }
+    #expect(cache.count == 400, "\(cache.count)")
+    clock.advance(by: .seconds(1000))
+    cache.removeExpired()
+    #expect(cache.count == 0)
+  }
 }

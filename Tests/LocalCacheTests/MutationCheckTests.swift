@@ -34,4 +34,27 @@ import Testing
     cache.set(Box(4), for: 3)
     #expect(cache.checkForMutations() == [])
   }
+
+  /// Tasks that store, remove and read the same keys at the same time change no value.
+  @Test func manyWritersRaiseNoAlarm() async {
+    let alarms = Locked(0)
+    var configuration = LocalCache<Int, String>.Configuration()
+    configuration.mutationCheck = .init(fingerprint: { $0.hashValue }, report: { _ in alarms.with { $0 += 1 } })
+    let cache = LocalCache<Int, String>(name: "writers", limit: .entries(10), configuration: configuration)
+    await withTaskGroup(of: Void.self) { group in
+      for worker in 0..<4 {
+        group.addTask {
+          for step in 0..<4000 {
+            let key = step % 20
+            switch step % 7 {
+            case 0...2: cache.set("value \(worker) \(step)", for: key)
+            case 3: cache.remove(key)
+            default: _ = cache.get(key)
+            }
+          }
+        }
+      }
+    }
+    #expect(cache.checkForMutations() == [] && alarms.current == 0)
+  }
 }

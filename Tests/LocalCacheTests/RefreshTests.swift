@@ -50,4 +50,81 @@ import Testing
     #expect(seen[3] - seen[2] >= .milliseconds(160))
     #expect(cache.get(1) == -1)
   }
+
+  private func aging(
+    _ clock: ManualClock, _ change: (inout CacheLoading) -> Void
+  ) -> LocalCache<Int, Int> {
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.clock = clock
+    configuration.expiry.afterWrite = .seconds(100)
+    configuration.loading.refreshAfter = .seconds(50)
+    configuration.loading.staleWhileError = .seconds(1000)
+    change(&configuration.loading)
+    return LocalCache(name: "aging", limit: .entries(100), configuration: configuration)
+  }
+
+  /// However often the refresh fails, the value ends at 50 + 1000 s.
+  @Test func staleWhileErrorHasAnEnd() async throws {
+    let clock = ManualClock()
+    let cache = aging(clock) { _ in }
+    cache.set(1, for: 1)
+    for round in 1...20 {
+      clock.advance(by: .seconds(52))
+      #expect(try await cache.value(for: 1) { _ in throw Broken() } == 1, "\(round * 52) s")
+      await until { cache.statistics.failedLoads == round }
+    }
+    clock.advance(by: .seconds(12))
+    #expect(cache.get(1) == nil)
+  }
+
+  /// A source that does not answer is no better than one that fails.
+  @Test func aRefreshThatTakesTooLongHasFailed() async throws {
+    let clock = ManualClock()
+    let cache = aging(clock) { $0.timeout = .milliseconds(20) }
+    let gate = Gate()
+    cache.set(1, for: 1)
+    clock.advance(by: .seconds(60))
+    #expect(try await cache.value(for: 1) { await gate.pass($0) } == 1)
+    await until { cache.statistics.failedLoads == 1 }
+    clock.advance(by: .seconds(500))
+    #expect(cache.get(1) == 1)
+    gate.open()
+  }
+
+  @Test func valuesOfABatchAreRefreshedAhead() async throws {
+    let clock = ManualClock()
+    let cache = aging(clock) { $0.batchSize = 2 }
+    let calls = Locked<[[Int]]>([])
+    let load: @Sendable ([Int]) async throws -> [Int: Int] = { keys in
+      calls.with { $0.append(keys) }
+      return Dictionary(uniqueKeysWithValues: keys.map { ($0, $0 * 10) })
+    }
+    for key in 0..<3 { cache.set(key, for: key) }
+    clock.advance(by: .seconds(60))
+    cache.set(3, for: 3)
+    #expect(try await cache.values(for: 0..<5, load: load) == [0: 0, 1: 1, 2: 2, 3: 3, 4: 40])
+    await until { cache.get(2) == 20 && cache.get(0) == 0 * 10 && cache.get(1) == 10 }
+    #expect(cache.get(3) == 3)
+    await until { calls.current.count == 3 }
+    #expect(Set(calls.current) == [[4], [0, 1], [2]])
+  }
+
+  /// Pauses of nothing do not make a loop that takes a processor; pauses of for ever, and shares that are no numbers, do not trap.
+  @Test(arguments: [(Duration.zero, Double.nan), (.seconds(-5), 7), (.seconds(Int64.max), -1)])
+  func intervalsOutOfRange(interval: Duration, jitter: Double) async throws {
+    let cache = LocalCache<Int, Int>(name: "intervals", limit: .entries(10))
+    let rounds = Locked(0)
+    let begin = ContinuousClock.now
+    let task = Task {
+      await cache.refreshPeriodically(every: interval, jitter: jitter, keys: { [1] }) { _ in
+        rounds.with { $0 += 1 }
+        return [1: 1]
+      }
+    }
+    try await Task.sleep(for: .milliseconds(60))
+    task.cancel()
+    await task.value
+    let milliseconds = (ContinuousClock.now - begin) / .milliseconds(1)
+    #expect(Double(rounds.current) <= milliseconds + 1)
+  }
 }

@@ -18,10 +18,17 @@ import Testing
   /// Shapes of which the program prints a line.
   private static let shapes = 9
 
-  @Test func valuesOfManyShapes() throws {
-    // A block in a thread's cache counts as in use, so that caching would blur the truth.
-    let result = try Command.run(
-      TestProgram.built("cache-sizes"), [], environment: ["GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"], timeout: 60)
+  /// A block in a thread's cache counts as in use, so that caching would blur the truth.
+  private func run(_ arguments: [String]) async throws -> Command.Result {
+    try await offThePool {
+      try Command.run(
+        TestProgram.built("cache-sizes"), arguments, environment: ["GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"],
+        timeout: 60)
+    }
+  }
+
+  @Test func valuesOfManyShapes() async throws {
+    let result = try await run([])
     let lines = result.output.split(separator: "\n").map { $0.split(separator: "\t") }
     #expect(lines.count == Self.shapes, "\(result.output)\(result.errors)")
     for line in lines {
@@ -31,19 +38,14 @@ import Testing
     }
   }
 
-  /// At most 48 bytes an entry beside key and value. What a cache takes once, some 90 KiB with this limit, is in that too; it is what weighs on
-  /// a cache whose entries expire and that is less than a third full.
-  @Test func overheadOfAnEntry() throws {
-    let result = try Command.run(
-      TestProgram.built("cache-sizes"), ["overhead"],
-      environment: ["GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"], timeout: 60)
+  /// At most 48 bytes an entry beside key and value, at any fill. What a cache takes once is in that too.
+  @Test func overheadOfAnEntry() async throws {
+    let result = try await run(["overhead"])
     let lines = result.output.split(separator: "\n").map { $0.split(separator: "\t") }
-    #expect(lines.count == 16, "\(result.output)\(result.errors)")
+    #expect(lines.count == 18, "\(result.output)\(result.errors)")
     for line in lines {
       let bytes = try #require(line.count == 3 ? Double(line[2]) : nil, "\(line)")
-      let entries = try #require(Int(line[0]))
-      let most = line[1] == "expiring" && entries < 75_000 ? 56.0 : 48
-      #expect(bytes <= most, "\(line[0]) \(line[1]) entries: \(bytes) bytes each")
+      #expect(bytes <= 48, "\(line[0]) \(line[1]) entries: \(bytes) bytes each")
     }
   }
 
@@ -56,8 +58,9 @@ import Testing
     var own = HeapWalkState(elementsMeasured: .max, baseline: baseline)
     HeapMeasurement.add(Dictionary(uniqueKeysWithValues: shared.map { ($0, 1) }), to: &own)
     #expect(all.bytes - own.bytes > 50 * 60)
-    // 128 slots of 16 + 8 bytes, 16 of bitmap, 64 of header, malloc's word.
-    #expect(own.bytes == 128 * 24 + 16 + 64 + 16)
+    // 128 slots of 16 + 8 bytes, 16 of bitmap, 64 of header, malloc's word; malloc may add the rest of a hole.
+    let exactly = 128 * 24 + 16 + 64 + 16
+    #expect(own.bytes == exactly || own.bytes == exactly + 16)
   }
 
   @Test func weakAndUnownedFieldsAreLeftAlone() {

@@ -1,4 +1,6 @@
+import Foundation
 import Synchronization
+import Testing
 
 @testable import LocalCache
 
@@ -38,4 +40,20 @@ final class Locked<Value: Sendable>: Sendable {
   init(_ value: Value) { self.value = Guarded(value) }
   func with<Result: Sendable>(_ body: (inout Value) -> Result) -> Result { value.withLock { body(&$0) } }
   var current: Value { with { $0 } }
+}
+
+/// Runs something that blocks in a thread of its own: Swift's threads are few, and other tests wait for them.
+func offThePool<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+  try await withCheckedThrowingContinuation { continuation in
+    Thread.detachNewThread { continuation.resume(with: Swift.Result { try body() }) }
+  }
+}
+
+/// Waits for something that other tasks bring about; some seconds at most, after which the test has failed.
+func until(_ condition: () -> Bool, _ location: SourceLocation = #_sourceLocation) async {
+  for _ in 0..<10_000 {
+    if condition() { return }
+    try? await Task.sleep(for: .milliseconds(1))
+  }
+  #expect(condition(), sourceLocation: location)
 }

@@ -83,7 +83,10 @@ import Testing
   @Test func aLeaseThatIsNeverGivenBackHoldsNobodyForLong() async throws {
     let tier = MemoryTier(store)
     store.state.with { $0.leases["words:1"] = "somebody who died" }
-    let cache = words(tier) { $0.stampede.longestWait = .milliseconds(100) }
+    let cache = words(tier) {
+      $0.timeLimit = .seconds(60)
+      $0.stampede.longestWait = .milliseconds(500)
+    }
     #expect(try await cache.value(for: 1) { "\($0)" } == "1")
     #expect(cache.statistics.waitsInVain == 1)
     #expect(store.contents.isEmpty, "the one with the lease is to write")

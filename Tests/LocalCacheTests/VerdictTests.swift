@@ -37,7 +37,8 @@ import Testing
     let verdict = cache.verdict(cache.statistics, loadTime: .microseconds(4))
     #expect(verdict.advice == .remove, "\(verdict)")
     #expect(abs(verdict.hitRatio - 0.048) < 0.005)
-    #expect(verdict.repeatRatio < 0.08)
+    // Distinct keys are counted to within 1.6 %, one standard error.
+    #expect(verdict.repeatRatio < 0.12)
   }
 
   /// Popular ids: the cache pays, and the smaller size that it names keeps what it says.

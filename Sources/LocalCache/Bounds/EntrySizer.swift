@@ -27,10 +27,7 @@ struct EntrySizer<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         weigher = nil
       }
     case .bytes:
-      let expires =
-        configuration.expiry.afterWrite != nil || configuration.expiry.afterAccess != nil
-        || configuration.lifetime != nil
-      let inline = EntrySizer.inlineBytes(expires: expires)
+      let inline = EntrySizer.inlineBytes(expires: configuration.canExpire)
       let estimator = SizeEstimator<Key, Value>(sizing: configuration.sizing)
       self.estimator = estimator
       if estimator.isTrivial {

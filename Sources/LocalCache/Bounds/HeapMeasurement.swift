@@ -16,6 +16,7 @@ enum HeapMeasurement {
   static func addObject(_ address: UInt, to walk: inout HeapWalkState) {
     guard let object = UnsafeRawPointer(bitPattern: address) else { return }
     guard walk.enter(address, size: HeapWalkState.blockSize(object)) else { return }
+    guard !walk.measuresHoles else { return }
     let isa = object.load(as: UnsafeRawPointer.self)
     TypePlan.ofInstances(unsafeBitCast(isa, to: Any.Type.self)).walk(object, &walk)
   }
@@ -139,7 +140,10 @@ final class TypePlan: @unchecked Sendable {
   }
 
   private static func sizedStep<T: MemorySized>(_: T.Type) -> Step {
-    { pointer, walk in walk.add(max(0, pointer.assumingMemoryBound(to: T.self).pointee.heapBytes)) }
+    { pointer, walk in
+      guard !walk.measuresHoles else { return }
+      walk.add(pointer.assumingMemoryBound(to: T.self).pointee.heapBytes)
+    }
   }
 
   /// The payload, by reflection: which case it is only the type knows. The box of an `indirect` case is not counted.

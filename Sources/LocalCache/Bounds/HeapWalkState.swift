@@ -7,6 +7,11 @@
 /// What a walk over a value has found so far.
 struct HeapWalkState {
   private(set) var bytes = 0
+  /// Holes before the counted blocks, where they are wanted.
+  private(set) var holes = GlibcChunk.Hole()
+  /// A walk for the holes, which looks at values that have been in use for a while: it does not go into objects of classes, which may be changing
+  /// under a lock of their own, nor ask types for their sizes. Storage of containers does not change while a copy is held.
+  let measuresHoles: Bool
   /// Addresses of blocks that were counted: a block that is reached twice counts once.
   private(set) var seen: Set<UInt> = []
   let elementsMeasured: Int
@@ -15,7 +20,8 @@ struct HeapWalkState {
   var depth = 0
   static let deepest = 512
 
-  init(elementsMeasured: Int, baseline: SizeBaseline? = nil) {
+  init(elementsMeasured: Int, baseline: SizeBaseline? = nil, measuresHoles: Bool = false) {
+    self.measuresHoles = measuresHoles
     self.elementsMeasured = elementsMeasured
     self.baseline = baseline
   }
@@ -24,11 +30,34 @@ struct HeapWalkState {
   mutating func enter(_ address: UInt, size: @autoclosure () -> Int) -> Bool {
     guard seen.insert(address).inserted else { return false }
     if let baseline, baseline.contains(address) { return false }
-    bytes += size()
+    let size = size()
+    add(size)
+    if measuresHoles, size > 0, let block = UnsafeRawPointer(bitPattern: address) {
+      add(GlibcChunk.hole(before: block))
+    }
     return true
   }
 
-  mutating func add(_ count: Int) { bytes += count }
+  /// Counts more bytes. Types may say anything of themselves: the sum stays a number that can be reckoned with.
+  mutating func add(_ count: Int) {
+    let (sum, isTooMuch) = bytes.addingReportingOverflow(max(0, count))
+    bytes = isTooMuch ? Self.most : min(sum, Self.most)
+  }
+
+  /// Takes what has been found since a moment to stand for `factor` times as much again.
+  mutating func extrapolate(since before: (bytes: Int, holes: GlibcChunk.Hole), by factor: Double) {
+    func more(_ now: Int, _ then: Int) -> Int { Int(min(Double(now - then) * factor, Double(Self.most))) }
+    holes.bytes += more(holes.bytes, before.holes.bytes)
+    holes.pages += more(holes.pages, before.holes.pages)
+    add(more(bytes, before.bytes))
+  }
+
+  private static let most = Int.max / 8
+
+  mutating func add(_ hole: GlibcChunk.Hole) {
+    holes.bytes += hole.bytes
+    holes.pages += hole.pages
+  }
 
   /// The block of a Swift object: what malloc gave for it, and malloc's own word. 0 for objects that the compiler laid out in the program.
   static func blockSize(_ object: UnsafeRawPointer) -> Int {

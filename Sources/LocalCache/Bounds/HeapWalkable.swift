@@ -20,9 +20,9 @@ extension HeapWalkState {
       for index in 0..<count { body(index, &self) }
       return
     }
-    let before = bytes
+    let before = (bytes, holes)
     for index in 0..<measured { body(index * count / measured, &self) }
-    add(Int(Double(bytes - before) * Double(count - measured) / Double(measured)))
+    extrapolate(since: before, by: Double(count - measured) / Double(measured))
   }
 }
 

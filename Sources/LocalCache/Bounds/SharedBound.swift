@@ -10,23 +10,35 @@ final class SharedBound: Sendable {
   /// Guards changes of shares.
   let transfers = Guarded(())
   private let current: Atomic<UInt64>
+  private let reserve = Atomic<UInt64>(0)
 
-  /// In units.
+  /// The limit, in units.
   var maximum: UInt64 { current.load(ordering: .relaxed) }
+  /// What of the limit is kept free because of holes in malloc's memory.
+  var heldBack: UInt64 { min(reserve.load(ordering: .relaxed), maximum) }
+  /// What the entries may take: the sum of all shares.
+  var available: UInt64 { maximum - heldBack }
 
   init(limit: CacheLimit) {
     unit = Self.unit(of: limit)
     current = Atomic(UInt64(limit.amount) / unit)
   }
 
-  /// Memory is counted in 16 bytes, the step of malloc; other things one by one, unless the limit does not fit into 28 bits.
+  /// Memory is counted in 16 bytes, the step of malloc, so an entry has 4 GiB at most; entries one by one. Weights of a caller's own are counted one by one
+  /// unless the limit does not fit into 28 bits, and rounded up then.
   static func unit(of limit: CacheLimit) -> UInt64 {
-    var unit: UInt64 = limit.unit == .bytes ? 16 : 1
-    while UInt64(limit.amount) / unit > PolicyNode.maximumWeight { unit *= 2 }
-    return unit
+    switch limit.unit {
+    case .bytes: return 16
+    case .entries: return 1
+    case .weight:
+      var unit: UInt64 = 1
+      while UInt64(limit.amount) / unit > PolicyNode.maximumWeight { unit *= 2 }
+      return unit
+    }
   }
 
   func set(_ maximum: UInt64) { current.store(maximum, ordering: .relaxed) }
+  func setHeldBack(_ amount: UInt64) { reserve.store(amount, ordering: .relaxed) }
 
   /// Enough shards that threads seldom meet, and few enough that each holds some hundred entries: a policy that sees little decides badly.
   static func shardCount(_ limit: CacheLimit, wanted: Int?) -> Int {
@@ -49,93 +61,5 @@ final class SharedBound: Sendable {
   static func share(_ maximum: UInt64, of index: Int, _ count: Int) -> UInt64 {
     let (whole, rest) = maximum.quotientAndRemainder(dividingBy: UInt64(count))
     return whole + (UInt64(index) < rest ? 1 : 0)
-  }
-}
-
-extension LocalCache {
-  /// Lets a shard have the share that an entry of this weight needs. Others evict for it.
-  func borrow(_ weight: UInt64, for index: Int) -> Bool {
-    var all = Removals<Key, Value>()
-    let isEnough = bound.transfers.withLock { _ in
-      let target = shard(at: index)
-      var have = locked(target) { $0.pointee.policy.maximum }
-      // Pinned entries of the shard stay beside the new one.
-      let need = weight + locked(target) { $0.pointee.policy.pinnedWeight }
-      var other = (index + 1) & shardMask
-      while have < need, other != index {
-        let source = shard(at: other)
-        let given = locked(source) { source in
-          let maximum = source.pointee.policy.maximum
-          let given = min(maximum - min(maximum, source.pointee.policy.pinnedWeight), need - have)
-          source.pointee.setMaximum(maximum - given, &all)
-          return given
-        }
-        locked(target) { $0.pointee.setMaximum($0.pointee.policy.maximum + given, &all) }
-        have += given
-        other = (other + 1) & shardMask
-      }
-      return have >= need
-    }
-    report(all)
-    return isEnough
-  }
-
-  /// Gives every shard its equal share again, as far as entries that are larger than a share allow. Called from time to time.
-  func balanceShares() {
-    guard shardMask > 0 else { return }
-    var all = Removals<Key, Value>()
-    bound.transfers.withLock { _ in
-      var missing: [(index: Int, amount: UInt64)] = []
-      var spare: UInt64 = 0
-      for index in 0...shardMask {
-        let fair = SharedBound.share(bound.maximum, of: index, shardMask + 1)
-        locked(shard(at: index)) { shard in
-          let maximum = shard.pointee.policy.maximum
-          if maximum < fair { missing.append((index, fair - maximum)) }
-          if maximum > fair, shard.pointee.policy.weight <= fair {
-            spare += maximum - fair
-            shard.pointee.setMaximum(fair, &all)
-          }
-        }
-      }
-      for (index, amount) in missing where spare > 0 {
-        let given = min(amount, spare)
-        spare -= given
-        locked(shard(at: index)) { $0.pointee.setMaximum($0.pointee.policy.maximum + given, &all) }
-      }
-      // Every unit that was taken above was missing somewhere, so nothing is left; if arithmetic ever says otherwise, the bound is kept.
-    }
-    report(all)
-  }
-
-  /// Runs a closure under a shard's lock.
-  func locked<Result>(
-    _ shard: UnsafeMutablePointer<Shard<Key, Value>>,
-    _ body: (UnsafeMutablePointer<Shard<Key, Value>>) -> Result
-  ) -> Result {
-    shard.pointee.lock.lock()
-    defer { shard.pointee.lock.unlock() }
-    return body(shard)
-  }
-
-  /// Changes the limit; the unit has to be that of the old one, otherwise nothing happens. A smaller limit evicts at once.
-  ///
-  /// - Returns: whether the limit was changed.
-  @discardableResult
-  public func resize(to limit: CacheLimit) -> Bool {
-    guard limit.unit == sizer.limitUnit else { return false }
-    var all = Removals<Key, Value>()
-    bound.transfers.withLock { _ in
-      let maximum = min(UInt64(limit.amount) / bound.unit, PolicyNode.maximumWeight)
-      let isSmaller = maximum < bound.maximum
-      if !isSmaller { bound.set(maximum) }
-      for index in 0...shardMask {
-        let share = SharedBound.share(maximum, of: index, shardMask + 1)
-        locked(shard(at: index)) { $0.pointee.setMaximum(share, &all) }
-      }
-      if isSmaller { bound.set(maximum) }
-    }
-    report(all)
-    return true
   }
 }

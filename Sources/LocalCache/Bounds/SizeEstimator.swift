@@ -69,6 +69,15 @@ final class SizeEstimator<Key, Value>: Sendable {
     return bytes
   }
 
+  /// Bytes of an entry's blocks, and of the holes before them.
+  func holes(_ key: Key, _ value: Value) -> (bytes: Int, holes: GlibcChunk.Hole) {
+    var walk = HeapWalkState(
+      elementsMeasured: max(1, sizing.elementsMeasured), baseline: sizing.baseline, measuresHoles: true)
+    HeapMeasurement.add(key, to: &walk)
+    HeapMeasurement.add(value, to: &walk)
+    return (walk.bytes, walk.holes)
+  }
+
   /// Mean bytes on the heap of the measured entries, and the standard error of that mean.
   var mean: (bytes: Double, standardError: Double) {
     running.withLock { ($0.mean, $0.standardError) }

@@ -1,10 +1,5 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import CLocalCache
+import Synchronization
 
 /// The cache's view of a clock: ticks since the cache was made.
 ///
@@ -14,9 +9,14 @@
 final class CacheTime: Sendable {
   /// A tick is 2^shift nanoseconds: about 1 ms, or more where lifetimes of weeks are set.
   @usableFromInline let shift: UInt64
-  private let start: UInt64
-  private let reading: (@Sendable () -> UInt64)?
+  @usableFromInline let start: UInt64
+  /// Ticks of a second, and some more for the steps in which the clock goes on.
+  @usableFromInline let ticksOfSecond: UInt64
+  @usableFromInline let reading: (@Sendable () -> UInt64)?
   private let sleeping: @Sendable (Duration) async throws -> Void
+
+  /// The last reading of the system's clock: 40 bits of ticks under the second of the wall clock at which it was made. See `latest`.
+  @usableFromInline let lastReading = Atomic<UInt64>(0)
 
   /// Deadlines are 32-bit numbers of ticks; `never` stands for none.
   @usableFromInline static let never: UInt32 = .max
@@ -26,6 +26,7 @@ final class CacheTime: Sendable {
     let longest = longestLifetime.nanoseconds
     while longest >> shift > UInt64(UInt32.max) / 4, shift < 40 { shift += 1 }
     self.shift = shift
+    ticksOfSecond = 1_100_000_000 >> shift + 2
     if let clock {
       (reading, sleeping) = Self.wrap(clock)
       start = 0
@@ -43,28 +44,33 @@ final class CacheTime: Sendable {
     return ({ origin.duration(to: clock.now).nanoseconds }, { try await clock.sleep(for: $0) })
   }
 
+  static func systemNanoseconds() -> UInt64 { localcache_nanoseconds() }
+
+  /// Ticks since the cache was made; a clock that went back before that counts as 0.
   @usableFromInline
-  static func systemNanoseconds() -> UInt64 {
-    var time = timespec()
-    #if os(Linux)
-      clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
-    #else
-      clock_gettime(CLOCK_MONOTONIC, &time)
-    #endif
-    return UInt64(bitPattern: Int64(time.tv_sec)) &* 1_000_000_000
-      &+ UInt64(bitPattern: Int64(time.tv_nsec))
+  var now: UInt64 {
+    if let reading { return reading() &>> shift }
+    let second = Self.wallSecond()
+    let now = (localcache_nanoseconds() &- start) &>> shift
+    lastReading.store(second &<< 40 | now & (1 &<< 40 &- 1), ordering: .relaxed)
+    return now
   }
 
-  /// Nanoseconds since the cache was made; a clock that went back before that counts as 0.
-  @usableFromInline
-  var nanoseconds: UInt64 {
-    if let reading { return reading() }
-    return Self.systemNanoseconds() &- start
-  }
+  /// 23 bits of the wall clock's second and a bit that is set.
+  @inlinable @inline(__always)
+  static func wallSecond() -> UInt64 { localcache_wall_second() &<< 1 | 1 }
 
-  /// Ticks since the cache was made.
-  @usableFromInline
-  var now: UInt64 { nanoseconds &>> shift }
+  /// Ticks that are not yet over, a second ahead at most; nil if that is not known without reading the clock.
+  ///
+  /// As long as the second of the wall clock is that of the last reading, no more than a second has gone by since. Reading the second costs an
+  /// eighth of reading the clock, and most entries have longer to live than another second. A wall clock that is set back to the very second of
+  /// the last reading, on a cache that nobody has used meanwhile, lengthens lifetimes by as much, once.
+  @inlinable @inline(__always)
+  var latest: UInt64? {
+    let last = lastReading.load(ordering: .relaxed)
+    guard last &>> 40 == Self.wallSecond() & 0xFF_FFFF else { return nil }
+    return last & (1 &<< 40 &- 1) &+ ticksOfSecond
+  }
 
   /// At least one tick, at most a quarter of what 32 bits hold (12 days of the finest ticks).
   @usableFromInline
@@ -87,6 +93,9 @@ extension Duration {
     let limit = Int64.max / 1_000_000_000 - 1
     return UInt64(min(seconds, limit)) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
   }
+
+  /// Nothing for negative durations, a hundred years at most: settings may be anything, and this can be added to an instant and multiplied.
+  package var reckonable: Duration { Swift.min(Swift.max(self, .zero), .seconds(100 * 366 * 86_400)) }
 
   var secondsAsDouble: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
 }

@@ -41,11 +41,17 @@ struct ShardExpiry {
     deadline != CacheTime.never && relative(now) >= deadline
   }
 
-  /// When an entry ends that was used now.
+  /// Whether an access now has to move an entry's end. An end lies up to a 128th further off than it has to, so that most accesses write nothing.
   @inlinable @inline(__always)
+  func isToBeProlonged(_ deadline: UInt32, now: UInt32) -> Bool {
+    deadline &- now < afterAccess && deadline & Self.fixedBit == 0
+  }
+
+  /// When an entry ends that was used now.
+  @usableFromInline
   func combined(now: UInt32, written: UInt32) -> UInt32 {
     var end = UInt64(UInt32.max)
-    if afterAccess != 0 { end = min(end, UInt64(now) + UInt64(afterAccess)) }
+    if afterAccess != 0 { end = min(end, UInt64(now) + UInt64(afterAccess) + UInt64(afterAccess >> 7)) }
     if afterWrite != 0 { end = min(end, UInt64(written) + UInt64(afterWrite)) }
     // The time of writing was rounded down: one tick more, so that nothing ends early.
     return end >= UInt64(UInt32.max) - 4 ? CacheTime.never : UInt32(end + 2) & ~Self.fixedBit
@@ -53,14 +59,14 @@ struct ShardExpiry {
 
   /// Notes the time of a write and when the entry ends. A lifetime of its own replaces the cache's.
   @usableFromInline
-  mutating func write<Key, Value>(
-    _ id: UInt32, _ times: (now: UInt64, lifetime: UInt32?), table: EntryTable<Key, Value>,
+  mutating func write(
+    _ id: UInt32, _ times: (now: UInt64, lifetime: UInt32?), table: EntryLifetimes,
     wheel: inout TimerWheel
   ) {
     if times.now > base, times.now - base > UInt64(UInt32.max) / 2 { rebase(times.now, table: table, wheel: &wheel) }
     let written = relative(times.now)
     table.written(id).pointee = written
-    guard isActive, let end = table.lifetime(id) else { return }
+    let end = table[id]
     let deadline: UInt32
     if let lifetime = times.lifetime {
       deadline =
@@ -81,14 +87,13 @@ struct ShardExpiry {
     }
   }
 
-  /// Moves the end of an entry to `lifetime` from now, but not nearer.
-  mutating func prolongOnce<Key, Value>(
-    _ id: UInt32, now: UInt64, lifetime: UInt32, table: EntryTable<Key, Value>,
-    wheel: inout TimerWheel
-  ) {
-    guard let end = table.lifetime(id), end.pointee.deadline != CacheTime.never else { return }
-    let deadline = min(relative(now) &+ lifetime, UInt32.max - 2) | Self.fixedBit
-    guard deadline > end.pointee.deadline else { return }
+  /// Moves the end of an entry to so many ticks after its writing, but not nearer.
+  mutating func prolong(_ id: UInt32, age: UInt64, table: EntryLifetimes, wheel: inout TimerWheel) {
+    let end = table[id]
+    guard end.pointee.deadline != CacheTime.never else { return }
+    let latest = min(UInt64(table.written(id).pointee) + min(age, 1 << 40), UInt64(UInt32.max - 2))
+    let deadline = UInt32(latest) | Self.fixedBit
+    guard deadline > end.pointee.deadline, deadline != CacheTime.never else { return }
     end.pointee.deadline = deadline
     cancel(id, table: table, wheel: &wheel)
     wheel.schedule(id, deadline: base + UInt64(deadline), in: table)
@@ -104,19 +109,18 @@ struct ShardExpiry {
   }
 
   @usableFromInline
-  func cancel<Key, Value>(_ id: UInt32, table: EntryTable<Key, Value>, wheel: inout TimerWheel) {
+  func cancel(_ id: UInt32, table: EntryLifetimes, wheel: inout TimerWheel) {
     guard isActive else { return }
     wheel.cancel(id, in: table)
   }
 
-  /// Entries that are over; what only came up early goes back into the wheel.
-  mutating func due<Key, Value>(now: UInt64, table: EntryTable<Key, Value>, wheel: inout TimerWheel)
-    -> [UInt32]
-  {
+  /// Entries that are over, out of up to `limit` that may be; what only came up early goes back into the wheel.
+  mutating func due(now: UInt64, limit: Int, table: EntryLifetimes, wheel: inout TimerWheel) -> [UInt32] {
     if now > base, now - base > UInt64(UInt32.max) / 2 { rebase(now, table: table, wheel: &wheel) }
+    wheel.advance(to: now, in: table)
     var over: [UInt32] = []
-    for id in wheel.advance(to: now, in: table) {
-      let deadline = table.lifetime(id)?.pointee.deadline ?? CacheTime.never
+    for id in wheel.takeReady(limit, in: table) {
+      let deadline = table[id].pointee.deadline
       if isOver(deadline, now: now) {
         over.append(id)
       } else if deadline != CacheTime.never {
@@ -127,13 +131,13 @@ struct ShardExpiry {
   }
 
   /// Moves the origin of the numbers before they run out. Linear in the number of scheduled entries; once in some weeks.
-  private mutating func rebase<Key, Value>(
-    _ now: UInt64, table: EntryTable<Key, Value>, wheel: inout TimerWheel
+  private mutating func rebase(
+    _ now: UInt64, table: EntryLifetimes, wheel: inout TimerWheel
   ) {
     let shift = UInt32(min(now - base, UInt64(UInt32.max)))
     let scheduled = wheel.drain(in: table)
     for id in scheduled {
-      guard let lifetime = table.lifetime(id) else { continue }
+      let lifetime = table[id]
       let deadline = lifetime.pointee.deadline
       if deadline != CacheTime.never {
         // What is over becomes 0, with no bit set: it is over at the new origin too.
@@ -144,9 +148,8 @@ struct ShardExpiry {
     }
     base = now
     for id in scheduled {
-      guard let deadline = table.lifetime(id)?.pointee.deadline, deadline != CacheTime.never else {
-        continue
-      }
+      let deadline = table[id].pointee.deadline
+      guard deadline != CacheTime.never else { continue }
       wheel.schedule(id, deadline: base + UInt64(deadline), in: table)
     }
   }

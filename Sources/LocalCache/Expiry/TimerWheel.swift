@@ -1,13 +1,14 @@
 /// Finds expired entries without looking at the others: lists of entries by the time at which they end.
 ///
-/// Hierarchical timing wheels (Varghese and Lauck, SOSP 1987): 64 lists of about a second, 64 of about a minute, 64 of an hour, and one for
-/// what is later. When the time of a list comes, its entries are removed or go to a finer list; each entry moves at most three times.
+/// Hierarchical timing wheels (Varghese and Lauck, SOSP 1987): 32 lists of two seconds, 32 of about a minute, 32 of some forty, and one for
+/// what is later. When the time of a list comes, its entries go to the list of those that are ready, from which they are removed or go to a finer
+/// list, some at a time; each entry moves at most three times.
 /// An access that prolongs an entry does not move it: its list finds the later deadline when its time comes.
 @usableFromInline
 struct TimerWheel {
-  private static let slots: UInt64 = 64
-  /// Widths of a slot, as powers of two of a tick: 1 s, 69 s, 73 min for ticks of 2^20 ns.
-  private static let shifts: [UInt64] = [10, 16, 22]
+  private static let slots: UInt64 = 32
+  /// Widths of a slot, as powers of two of a tick: 2 s, 69 s, 37 min for ticks of 2^20 ns.
+  private static let shifts: [UInt64] = [11, 16, 21]
   /// Marks a list's number where the identifier of an entry would stand.
   private static let headBit: UInt32 = PolicyNode.identifierLimit
 
@@ -17,13 +18,20 @@ struct TimerWheel {
   private(set) var count = 0
 
   init(now: UInt64) {
-    heads = Array(repeating: 0, count: Int(Self.slots) * Self.shifts.count + 1)
+    heads = Array(repeating: 0, count: Int(Self.slots) * Self.shifts.count + 2)
     time = now
   }
 
+  /// Entries whose time has come, as far as is known, and those that are later than all other lists.
+  private var ready: Int { heads.count - 1 }
+  private var later: Int { heads.count - 2 }
+
+  /// Whether entries are ready.
+  var hasReady: Bool { heads[ready] != 0 }
+
   /// Whether a list may be due.
   @usableFromInline
-  func isDue(_ now: UInt64) -> Bool { count > 0 && now >> Self.shifts[0] > time >> Self.shifts[0] }
+  func isDue(_ now: UInt64) -> Bool { count > 0 && (now >> 11 > time >> 11 || hasReady) }
 
   private func slot(_ deadline: UInt64) -> Int {
     let deadline = max(deadline, time)
@@ -31,27 +39,28 @@ struct TimerWheel {
     where deadline >> shift &- time >> shift < Self.slots {
       return level * Int(Self.slots) + Int(deadline >> shift & (Self.slots - 1))
     }
-    return heads.count - 1
+    return later
   }
 
-  mutating func schedule<Key, Value>(
-    _ id: UInt32, deadline: UInt64, in table: EntryTable<Key, Value>
-  ) {
-    let slot = slot(deadline)
+  mutating func schedule(_ id: UInt32, deadline: UInt64, in table: EntryLifetimes) {
+    insert(id, slot(deadline), in: table)
+    count += 1
+  }
+
+  private mutating func insert(_ id: UInt32, _ slot: Int, in table: EntryLifetimes) {
     let first = heads[slot]
     table.setTimerLinks(id, .init(previous: Self.headBit | UInt32(slot), next: first))
     if first != 0 { setPrevious(of: first, to: id, in: table) }
     heads[slot] = id
-    count += 1
   }
 
-  private func setPrevious<Key, Value>(
-    of id: UInt32, to previous: UInt32, in table: EntryTable<Key, Value>
+  private func setPrevious(
+    of id: UInt32, to previous: UInt32, in table: EntryLifetimes
   ) {
     table.setTimerLinks(id, .init(previous: previous, next: table.timerLinks(id).next))
   }
 
-  mutating func cancel<Key, Value>(_ id: UInt32, in table: EntryTable<Key, Value>) {
+  mutating func cancel(_ id: UInt32, in table: EntryLifetimes) {
     let links = table.timerLinks(id)
     guard links.previous != 0 else { return }
     if links.previous & Self.headBit != 0 {
@@ -65,44 +74,57 @@ struct TimerWheel {
     count -= 1
   }
 
-  /// Takes the entries of all lists whose time has come out of the wheel. The caller removes them or schedules them anew.
-  mutating func advance<Key, Value>(to now: UInt64, in table: EntryTable<Key, Value>) -> [UInt32] {
-    guard now > time else { return [] }
-    var due: [UInt32] = []
+  /// Puts the entries of all lists whose time has come among those that are ready.
+  mutating func advance(to now: UInt64, in table: EntryLifetimes) {
+    guard now > time else { return }
     for (level, shift) in Self.shifts.enumerated() {
       let from = time >> shift
       let to = now >> shift
       guard to > from || level == 0 else { break }
       // The list of the current slot is looked at too: its entries may end before the slot does.
       for step in 0...min(to - from, Self.slots - 1) {
-        collect(
-          level * Int(Self.slots) + Int((from + step) & (Self.slots - 1)), in: table, into: &due)
+        makeReady(level * Int(Self.slots) + Int((from + step) & (Self.slots - 1)), in: table)
       }
-      if level == Self.shifts.count - 1 { collect(heads.count - 1, in: table, into: &due) }
+      if level == Self.shifts.count - 1 { makeReady(later, in: table) }
     }
     time = now
-    return due
   }
 
-  /// Everything that is scheduled, for a change of the time's origin.
-  mutating func drain<Key, Value>(in table: EntryTable<Key, Value>) -> [UInt32] {
-    var all: [UInt32] = []
-    for slot in heads.indices { collect(slot, in: table, into: &all) }
-    return all
-  }
-
-  private mutating func collect<Key, Value>(
-    _ slot: Int, in table: EntryTable<Key, Value>, into due: inout [UInt32]
-  ) {
+  private mutating func makeReady(_ slot: Int, in table: EntryLifetimes) {
     var id = heads[slot]
     heads[slot] = 0
     while id != 0 {
+      let next = table.timerLinks(id).next
+      insert(id, ready, in: table)
+      id = next
+    }
+  }
+
+  /// Takes some entries that are ready out of the wheel. The caller removes them or schedules them anew.
+  mutating func takeReady(_ limit: Int, in table: EntryLifetimes) -> [UInt32] {
+    var taken: [UInt32] = []
+    collect(ready, limit, in: table, into: &taken)
+    return taken
+  }
+
+  /// Everything that is scheduled, for a change of the time's origin.
+  mutating func drain(in table: EntryLifetimes) -> [UInt32] {
+    var all: [UInt32] = []
+    for slot in heads.indices { collect(slot, .max, in: table, into: &all) }
+    return all
+  }
+
+  private mutating func collect(_ slot: Int, _ limit: Int, in table: EntryLifetimes, into due: inout [UInt32]) {
+    var id = heads[slot]
+    while id != 0, due.count < limit {
       due.append(id)
       let next = table.timerLinks(id).next
       table.setTimerLinks(id, .init(previous: 0, next: 0))
       id = next
       count -= 1
     }
+    heads[slot] = id
+    if id != 0 { setPrevious(of: id, to: Self.headBit | UInt32(slot), in: table) }
   }
 
   mutating func removeAll() {

@@ -1,12 +1,15 @@
 /// How `value(for:load:)` and its relatives load what is not there.
 public struct CacheLoading: Sendable {
-  /// A load that takes longer fails with `LocalCacheError.loadTimedOut` for all who wait; the task that loads is cancelled. Nil: no limit.
+  /// A load, of one key or of a batch, that takes longer fails with `LocalCacheError.loadTimedOut` for all who wait; the task that loads is cancelled. Nil: no
+  /// limit.
   public var timeout: Duration? = .seconds(60)
-  /// For how long a failure is remembered: until then, whoever asks gets the same error at once. Nil: every ask loads again.
+  /// For how long the failure of a key's load is remembered: until then, whoever asks gets the same error at once. Nil: every ask loads again. Failures of
+  /// batches are not remembered: they say nothing about any one key.
   public var failureLifetime: Duration?
   /// A value older than this is returned, and loaded again in the background at the same time. Nil: never.
   public var refreshAfter: Duration?
-  /// Where a refresh fails, the value that is there goes on being used for this long after its first failed refresh was due.
+  /// Where a refresh fails, or takes too long, the value that is there goes on being used until this long after the refresh was due: after `refreshAfter`, or
+  /// without one after the value's lifetime from writing. However often it fails, not longer. Nil: until the value's own end.
   public var staleWhileError: Duration?
   /// Keys of one call of a batch loader. A database has limits for lists, and one answer of thousands of rows is a peak of memory.
   public var batchSize = 200
@@ -21,7 +24,7 @@ public struct CacheLoading: Sendable {
 public enum LocalCacheError: Error, Sendable, Hashable, CustomStringConvertible {
   /// A load of this cache, for the key described, took longer than `CacheLoading.timeout`.
   case loadTimedOut(cache: String, key: String, after: Duration)
-  /// The loader of a key asked the cache for the same key, which would wait for itself for ever.
+  /// The loader of a key asked a cache for the same key, or for one whose loader waits for it: they would wait for each other for ever.
   case reentrantLoad(cache: String, key: String)
 
   public var description: String {

@@ -1,14 +1,19 @@
-/// Loads in flight: at most one for each key, shared by all who ask.
-///
-/// The load runs in a task of its own, so that the cancellation of one who waits does not touch the others. It is cancelled when nobody waits
-/// any more, and when it takes too long. Every waiter is resumed exactly once: by the load's end, by its time limit, or by its own cancellation.
+import Synchronization
+
+/// Loads in flight: at most one for each key, shared by all who ask, whether for that key or for many.
+@usableFromInline
 final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
-  private struct Flight {
-    var waiters: [UInt64: CheckedContinuation<Value, any Error>] = [:]
-    var task: Task<Void, Never>?
-    let number: UInt64
-    /// A refresh in the background goes on without anybody waiting.
-    var isKept: Bool
+  typealias Values = [Key: Value]
+
+  /// How the values of a flight are loaded and kept.
+  struct Work: Sendable {
+    let load: @Sendable ([Key]) async throws -> Values
+    /// What tells whether a key is written before its value is stored: asked before the load begins.
+    var stamps: @Sendable ([Key]) -> [Key: UInt32] = { _ in [:] }
+    /// Puts the values into the cache before anybody gets them, but for those of keys that were written meanwhile.
+    let store: @Sendable (Values, [Key: UInt32]) -> Void
+    /// The load failed, or took too long.
+    var failed: @Sendable () -> Void = {}
   }
 
   private struct Failure {
@@ -17,9 +22,9 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   }
 
   private struct State {
-    var flights: [Key: Flight] = [:]
+    var flights: [Key: Flight<Key, Value>] = [:]
     var failures: [Key: Failure] = [:]
-    var nextNumber: UInt64 = 0
+    var nextWaiter: UInt64 = 0
     var loads: UInt64 = 0
     var failed: UInt64 = 0
     var time: Duration = .zero
@@ -28,6 +33,12 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   private let cache: String
   private let settings: CacheLoading
   private let state = Guarded(State())
+  /// Flights on their way.
+  @usableFromInline let flying = Atomic<Int>(0)
+
+  /// Whether a write may overtake a load.
+  @inlinable @inline(__always)
+  var isFlying: Bool { flying.load(ordering: .relaxed) != 0 }
 
   init(cache: String, settings: CacheLoading) {
     self.cache = cache
@@ -42,57 +53,82 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     }
   }
 
-  func count(loads: Int, failed: Int, time: Duration) {
-    state.withLock { state in
-      state.loads += UInt64(loads)
-      state.failed += UInt64(failed)
-      state.time += time
+  // MARK: Asking
+
+  /// The value that the load gives.
+  func value(for key: Key, _ work: Work) async throws -> Value {
+    while true {
+      if let failure = rememberedFailure(key) { throw failure }
+      let flight = flight(for: key, work)
+      let outcome = try await wait(for: flight) { .one(key, $0) }
+      // A batch that had nothing for the key has ended; the next round loads the key by itself.
+      if case .value(let value) = outcome { return value }
     }
   }
 
-  /// The value that the load gives. `store` puts it into the cache before anybody gets it.
-  func value(
-    for key: Key, _ load: @escaping @Sendable (Key) async throws -> Value,
-    store: @escaping @Sendable (Value) -> Void
-  ) async throws -> Value {
-    if LoadContext.isLoading(key, in: self) {
-      throw LocalCacheError.reentrantLoad(cache: cache, key: "\(key)")
+  /// The values that a loader of batches gives, in one call for those keys that nobody loads already.
+  func values(for keys: [Key], _ work: Work) async throws -> Values {
+    let flights = flights(for: keys, work)
+    guard flights.count != 1 else { return try await wait(for: flights[0]) { .all($0) } }
+    let all = try await withThrowingTaskGroup(of: Values.self) { group in
+      for flight in flights { group.addTask { [self] in try await wait(for: flight) { .all($0) } } }
+      return try await group.reduce(into: Values()) { all, values in all.merge(values) { _, new in new } }
     }
-    if let failure = rememberedFailure(key) { throw failure }
-    let waiter = newNumber()
-    return try await withTaskCancellationHandler {
-      try await withCheckedThrowingContinuation { continuation in
-        if Task.isCancelled { return continuation.resume(throwing: CancellationError()) }
-        join(key, waiter, continuation, load, store)
-        // Cancelled between the look above and joining: the handler has run already and found nobody.
-        if Task.isCancelled { leave(key, waiter) }
+    // Flights of others may bring more than was asked for.
+    let wanted = Set(keys)
+    return all.filter { wanted.contains($0.key) }
+  }
+
+  /// Loads in the background those keys that nobody loads already.
+  func refresh(_ keys: [Key], _ work: Work) { _ = background(keys, work) }
+
+  /// The same, and waits for its end.
+  func refreshAndWait(_ keys: [Key], _ work: Work) async {
+    guard let flight = background(keys, work, isExpected: true) else { return }
+    _ = try? await wait(for: flight) { .all($0) }
+  }
+
+  private func background(_ keys: [Key], _ work: Work, isExpected: Bool = false) -> Flight<Key, Value>? {
+    state.withLock { state in
+      let free = keys.filter { state.flights[$0] == nil }
+      guard !free.isEmpty else { return nil }
+      let flight = start(free, isKept: true, work, &state)
+      if isExpected { flight.expected += 1 }
+      return flight
+    }
+  }
+
+  private func flight(for key: Key, _ work: Work) -> Flight<Key, Value> {
+    state.withLock { state in
+      let flight = state.flights[key] ?? start([key], isKept: false, work, &state)
+      flight.expected += 1
+      return flight
+    }
+  }
+
+  /// The flights that bring these keys: those that are on their way, and one more for the rest.
+  private func flights(for keys: [Key], _ work: Work) -> [Flight<Key, Value>] {
+    state.withLock { state in
+      var flights: [Flight<Key, Value>] = []
+      var free: [Key] = []
+      for key in keys {
+        if let flight = state.flights[key] {
+          if !flights.contains(where: { $0 === flight }) { flights.append(flight) }
+        } else {
+          free.append(key)
+        }
       }
-    } onCancel: {
-      leave(key, waiter)
+      if !free.isEmpty { flights.append(start(free, isKept: false, work, &state)) }
+      for flight in flights { flight.expected += 1 }
+      return flights
     }
   }
 
-  /// Loads in the background unless a load is on its way.
-  func refresh(
-    _ key: Key, _ load: @escaping @Sendable (Key) async throws -> Value,
-    store: @escaping @Sendable (Value) -> Void,
-    failed: @escaping @Sendable () -> Void = {}
-  ) {
-    state.withLock { state in
-      guard state.flights[key] == nil else { return }
-      state.nextNumber += 1
-      var flight = Flight(number: state.nextNumber, isKept: true)
-      flight.task = start(key, flight.number, load, store, failed)
-      state.flights[key] = flight
-    }
-  }
+  /// The key was written or removed: who asks from now on is not given what a load that began before brings.
+  @usableFromInline @inline(never)
+  func detach(_ key: Key) { state.withLock { $0.flights[key] = nil } }
 
-  private func newNumber() -> UInt64 {
-    state.withLock { state in
-      state.nextNumber += 1
-      return state.nextNumber
-    }
-  }
+  func detachAll() { state.withLock { $0.flights = [:] } }
 
   private func rememberedFailure(_ key: Key) -> (any Error)? {
     guard settings.failureLifetime != nil else { return nil }
@@ -104,130 +140,134 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     }
   }
 
-  private func join(
-    _ key: Key, _ waiter: UInt64, _ continuation: CheckedContinuation<Value, any Error>,
-    _ load: @escaping @Sendable (Key) async throws -> Value,
-    _ store: @escaping @Sendable (Value) -> Void
-  ) {
-    state.withLock { state in
-      if state.flights[key] == nil {
-        state.nextNumber += 1
-        var flight = Flight(number: state.nextNumber, isKept: false)
-        flight.task = start(key, flight.number, load, store, {})
-        state.flights[key] = flight
+  // MARK: Waiting
+
+  /// Waits for a flight that this caller is expected by.
+  private func wait<Answer: Sendable>(
+    for flight: Flight<Key, Value>, as waiter: (CheckedContinuation<Answer, any Error>) -> Flight<Key, Value>.Waiter
+  ) async throws -> Answer {
+    let context = LoadContext.current
+    if let context, !WaitGraph.begin(waitingFor: flight.number, from: context) {
+      leave(flight, nil)
+      throw LocalCacheError.reentrantLoad(cache: cache, key: flight.description)
+    }
+    defer { if let context { WaitGraph.end(waitingFor: flight.number, from: context) } }
+    let number = state.withLock { state in
+      state.nextWaiter += 1
+      return state.nextWaiter
+    }
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        let waiter = waiter(continuation)
+        let result = state.withLock { _ in
+          flight.expected -= 1
+          if flight.result == nil { flight.waiters[number] = waiter }
+          return flight.result
+        }
+        if let result { return waiter.resume(with: result) }
+        // Cancelled before it was among those who wait: the handler has run already and found nobody.
+        if Task.isCancelled { leave(flight, number) }
       }
-      state.flights[key]?.waiters[waiter] = continuation
+    } onCancel: {
+      leave(flight, number)
     }
   }
 
   /// One who waits gives up. The last one to go takes the load with him.
-  private func leave(_ key: Key, _ waiter: UInt64) {
-    let (continuation, task) = state.withLock {
-      state -> (CheckedContinuation<Value, any Error>?, Task<Void, Never>?) in
-      guard let continuation = state.flights[key]?.waiters.removeValue(forKey: waiter) else {
-        return (nil, nil)
+  /// - Parameter number: of the waiter; nil for one who was expected only.
+  private func leave(_ flight: Flight<Key, Value>, _ number: UInt64?) {
+    let (waiter, task) = state.withLock { state -> (Flight<Key, Value>.Waiter?, Task<Void, Never>?) in
+      var waiter: Flight<Key, Value>.Waiter?
+      if let number {
+        waiter = flight.waiters.removeValue(forKey: number)
+        guard waiter != nil else { return (nil, nil) }
+      } else {
+        flight.expected -= 1
       }
-      guard let flight = state.flights[key], flight.waiters.isEmpty, !flight.isKept else {
-        return (continuation, nil)
-      }
-      state.flights[key] = nil
-      return (continuation, flight.task)
+      guard flight.isAbandoned else { return (waiter, nil) }
+      end(flight, .failure(CancellationError()), &state)
+      return (waiter, flight.task)
     }
-    continuation?.resume(throwing: CancellationError())
+    waiter?.resume(with: .failure(CancellationError()))
     task?.cancel()
   }
 
-  private func start(
-    _ key: Key, _ number: UInt64, _ load: @escaping @Sendable (Key) async throws -> Value,
-    _ store: @escaping @Sendable (Value) -> Void, _ failed: @escaping @Sendable () -> Void
-  ) -> Task<Void, Never> {
-    let context = LoadContext(
-      loader: ObjectIdentifier(self), key: AnyHashable(UncheckedKey(key)),
-      outer: LoadContext.current)
-    return Task.detached { [self] in
-      let begin = ContinuousClock.now
-      // The time limit is a task of its own: a load that does not heed cancellation would keep a task group waiting.
-      let timer = settings.timeout.map { limit in
-        Task.detached { [self] in
-          do { try await Task.sleep(for: limit) } catch { return }
-          let error = LocalCacheError.loadTimedOut(cache: cache, key: "\(key)", after: limit)
-          finish(key, number, .failure(error), limit)?.cancel()
-        }
+  // MARK: Flying
+
+  private func start(_ keys: [Key], isKept: Bool, _ work: Work, _ state: inout State) -> Flight<Key, Value> {
+    let flight = Flight<Key, Value>(keys: keys, isKept: isKept)
+    for key in keys { state.flights[key] = flight }
+    flying.add(1, ordering: .relaxed)
+    flight.task = Task.detached { [self] in await run(flight, work) }
+    return flight
+  }
+
+  private func run(_ flight: Flight<Key, Value>, _ work: Work) async {
+    let begin = ContinuousClock.now
+    // The time limit is a task of its own: a load that does not heed cancellation would keep a task group waiting.
+    let timer = settings.timeout.map { limit in
+      Task.detached { [self] in
+        do { try await Task.sleep(for: limit) } catch { return }
+        guard !isOver(flight) else { return }
+        let error = LocalCacheError.loadTimedOut(cache: cache, key: flight.description, after: limit)
+        work.failed()
+        if let task = finish(flight, .failure(error), limit) { task.cancel() }
       }
-      let result: Result<Value, any Error>
-      do {
-        result = .success(try await LoadContext.$current.withValue(context) { try await load(key) })
-      } catch {
-        result = .failure(error)
-      }
-      timer?.cancel()
-      if case .success(let value) = result, isCurrent(key, number) { store(value) }
-      if case .failure = result { failed() }
-      _ = finish(key, number, result, ContinuousClock.now - begin)
     }
+    let stamps = work.stamps(flight.keys)
+    let result: Result<Values, any Error>
+    do {
+      result = .success(
+        try await LoadContext.$current.withValue(flight.number) { try await work.load(flight.keys) })
+    } catch {
+      result = .failure(error)
+    }
+    timer?.cancel()
+    guard !isOver(flight) else { return }
+    // Before anybody hears of it.
+    switch result {
+    case .success(let values): work.store(values, stamps)
+    case .failure: work.failed()
+    }
+    _ = finish(flight, result, ContinuousClock.now - begin)
   }
 
-  private func isCurrent(_ key: Key, _ number: UInt64) -> Bool {
-    state.withLock { $0.flights[key]?.number == number }
-  }
+  private func isOver(_ flight: Flight<Key, Value>) -> Bool { state.withLock { _ in flight.result != nil } }
 
-  /// Ends a flight, if it is still the one of this number. Returns its task.
-  @discardableResult
+  /// Ends a flight, unless it is over already, and hands its result out. Returns its task if it did.
   private func finish(
-    _ key: Key, _ number: UInt64, _ result: Result<Value, any Error>, _ time: Duration
+    _ flight: Flight<Key, Value>, _ result: Result<Values, any Error>, _ time: Duration
   ) -> Task<Void, Never>? {
-    let flight = state.withLock { state -> Flight? in
-      guard let flight = state.flights[key], flight.number == number else { return nil }
-      state.flights[key] = nil
+    let waiters = state.withLock { state -> [Flight<Key, Value>.Waiter]? in
+      guard flight.result == nil else { return nil }
+      end(flight, result, &state)
       state.time += time
       switch result {
-      case .success: state.loads += 1
+      case .success(let values): state.loads += UInt64(values.count)
       case .failure(let error):
-        state.failed += 1
-        if let lifetime = settings.failureLifetime, !(error is CancellationError) {
-          if state.failures.count >= 10_000 {
-            state.failures = state.failures.filter { $0.value.until > .now }
-          }
-          if state.failures.count < 10_000 {
-            state.failures[key] = Failure(error: error, until: .now + lifetime)
-          }
-        }
+        state.failed += UInt64(flight.keys.count)
+        remember(error, of: flight, &state)
       }
-      return flight
+      defer { flight.waiters = [:] }
+      return Array(flight.waiters.values)
     }
-    guard let flight else { return nil }
-    for continuation in flight.waiters.values { continuation.resume(with: result) }
-    return flight.task
-  }
-}
-
-private struct UncheckedKey<Key: Hashable & Sendable>: Hashable, Sendable {
-  let key: Key
-  init(_ key: Key) { self.key = key }
-}
-
-/// The loads that the current task runs in, innermost first: finds a loader that asks for what it is to load.
-final class LoadContext: @unchecked Sendable {
-  @TaskLocal static var current: LoadContext?
-  private let loader: ObjectIdentifier
-  private let key: AnyHashable
-  private let outer: LoadContext?
-
-  init(loader: ObjectIdentifier, key: AnyHashable, outer: LoadContext?) {
-    self.loader = loader
-    self.key = key
-    self.outer = outer
+    guard let waiters else { return nil }
+    for waiter in waiters { waiter.resume(with: result) }
+    return state.withLock { _ in flight.task }
   }
 
-  static func isLoading<Key: Hashable & Sendable, Value>(_ key: Key, in loader: Loader<Key, Value>)
-    -> Bool
-  {
-    let wanted = AnyHashable(UncheckedKey(key))
-    var context = current
-    while let present = context {
-      if present.loader == ObjectIdentifier(loader), present.key == wanted { return true }
-      context = present.outer
-    }
-    return false
+  private func end(_ flight: Flight<Key, Value>, _ result: Result<Values, any Error>, _ state: inout State) {
+    flight.result = result
+    flying.subtract(1, ordering: .relaxed)
+    for key in flight.keys where state.flights[key] === flight { state.flights[key] = nil }
+  }
+
+  /// The failure of a batch says nothing about any one of its keys.
+  private func remember(_ error: any Error, of flight: Flight<Key, Value>, _ state: inout State) {
+    guard let lifetime = settings.failureLifetime, flight.keys.count == 1, let key = flight.keys.first,
+      !(error is CancellationError)
+    else { return }
+    if state.failures.count >= 10_000 { state.failures = state.failures.filter { $0.value.until > .now } }
+    if state.failures.count < 10_000 { state.failures[key] = Failure(error: error, until: .now + lifetime.reckonable) }
   }
 }

@@ -5,6 +5,7 @@ extension EvictionPolicy {
   package mutating func nextVictim(for incoming: UInt64) -> UInt32? {
     // A shard has eight million identifiers; with tiny weights those are the bound.
     guard weight + incoming > maximum || !pool.hasRoom && incoming > 0 else { return nil }
+    if isFilling { settle() }
     switch regime {
     case .queues: return queueVictim()
     case .sieve: return sieveVictim()
@@ -146,7 +147,7 @@ extension EvictionPolicy {
     case .window: window.front(pool: pool)
     case .probation: probation.front(pool: pool)
     case .protected: protected.front(pool: pool)
-    case .none: nil
+    case .none, .fresh: nil
     }
   }
 
@@ -155,7 +156,7 @@ extension EvictionPolicy {
     case .window: window.isLaterThanFront(stamp)
     case .probation: probation.isLaterThanFront(stamp)
     case .protected: protected.isLaterThanFront(stamp)
-    case .none: false
+    case .none, .fresh: false
     }
   }
 
@@ -163,7 +164,7 @@ extension EvictionPolicy {
     switch pool[id].pointee.segment {
     case .none:
       pinnedWeight -= pool[id].pointee.weight
-      pinnedCount -= 1
+    case .fresh: break
     case .window: window.unlink(id, pool: pool)
     case .probation: probation.unlink(id, pool: pool)
     case .protected: protected.unlink(id, pool: pool)
@@ -174,7 +175,7 @@ extension EvictionPolicy {
     unlink(id)
     pool[id].pointee.segment = segment
     switch segment {
-    case .none: break
+    case .none, .fresh: break
     case .window: window.append(id, stamp: stamp, pool: pool)
     case .probation: probation.append(id, stamp: stamp, pool: pool)
     case .protected: protected.append(id, stamp: stamp, pool: pool)

@@ -32,8 +32,14 @@ package struct EvictionPolicy: ~Copyable {
 
   /// Greatest total weight.
   @usableFromInline package private(set) var maximum: UInt64
+  /// Of all entries.
+  @usableFromInline package internal(set) var weight: UInt64 = 0
+  package internal(set) var count: Int = 0
   package internal(set) var pinnedWeight: UInt64 = 0
-  package internal(set) var pinnedCount: Int = 0
+  /// Whether there was always room since the cache was empty: then no entry is in a list. See `settle`.
+  var isFilling = true
+  /// Entries from which on the shadows are looked at again while it fills.
+  var countToLook = 0
   package private(set) var regime: Regime
   var windowMaximum: UInt64 = 0
   var protectedMaximum: UInt64 = 0
@@ -41,7 +47,7 @@ package struct EvictionPolicy: ~Copyable {
   var isHandInProtected = false
 
   private var insertions: UInt64 = 0
-  private var fittedEntries = 0
+  var fittedEntries = 0
   /// Accesses that went into the sketch since it aged.
   var counted: UInt64 = 0
 
@@ -70,12 +76,12 @@ package struct EvictionPolicy: ~Copyable {
   ///   - alignment: of a slot.
   init(maximum: UInt64, configuration: Configuration, stride: Int, alignment: Int) {
     pool = NodePool(stride: stride, alignment: alignment)
-    sketch = FrequencySketch(entries: 64)
-    ghosts = GhostTable(entries: 64)
+    sketch = FrequencySketch(entries: 1)
+    ghosts = GhostTable(entries: 1)
     ring = SampleRing()
-    window = RecencyQueue(base: 0, pool: pool)
-    probation = RecencyQueue(base: RecencyQueue.epochs, pool: pool)
-    protected = RecencyQueue(base: RecencyQueue.epochs * 2, pool: pool)
+    window = RecencyQueue(base: 0)
+    probation = RecencyQueue(base: RecencyQueue.epochs)
+    protected = RecencyQueue(base: RecencyQueue.epochs * 2)
     self.maximum = maximum
     self.configuration = configuration
     regime = configuration.regime
@@ -91,8 +97,6 @@ package struct EvictionPolicy: ~Copyable {
     shadows?.deallocate()
   }
 
-  package var weight: UInt64 { window.weight + probation.weight + protected.weight + pinnedWeight }
-  package var count: Int { window.count + probation.count + protected.count + pinnedCount }
   /// Share of the cache that new entries may fill, now.
   package var currentWindowShare: Double { regime.windowShare }
 
@@ -115,18 +119,30 @@ package struct EvictionPolicy: ~Copyable {
   @inlinable @inline(__always)
   package mutating func recordHit(_ id: UInt32) {
     hits &+= 1
-    noteHit(id, hash: pool.entry(id).pointee.hash)
+    noteHit(id, hash: pool[id].pointee.hash)
   }
 
-  /// The same without counting. Threads that read together may call this at the same time: a hit may get lost, and a popular entry is not
-  /// written at all as long as nothing new comes in.
+  /// The same without counting.
   @inlinable @inline(__always)
   func noteHit(_ id: UInt32, hash: UInt32) {
+    markHit(id)
+    sampleHit(hash)
+  }
+
+  /// Notes the use in the entry. Threads that read together may call this at the same time: a hit may get lost, and a popular entry is not
+  /// written at all as long as nothing new comes in.
+  @inlinable @inline(__always)
+  func markHit(_ id: UInt32) {
     let access = pool.sharedAccess(id)
     let old = access.pointee.load(ordering: .relaxed)
     let seen = old & 255
     let new = stampWord | (seen < 15 ? seen &+ 1 : 15)
     if new != old { access.pointee.store(new, ordering: .relaxed) }
+  }
+
+  /// Tells the models of a hit, if the key is one of theirs.
+  @inlinable @inline(__always)
+  func sampleHit(_ hash: UInt32) {
     if hash < sampleThreshold { ring.add(hash) }
   }
 
@@ -139,7 +155,7 @@ package struct EvictionPolicy: ~Copyable {
   /// A write to an entry that is there: recent again, but no hit.
   @usableFromInline
   package func touch(_ id: UInt32) {
-    let node = pool.entry(id)
+    let node = pool[id]
     node.pointee.access = stampWord | max(node.pointee.access & 255, 1)
   }
 
@@ -151,56 +167,76 @@ package struct EvictionPolicy: ~Copyable {
     self.weight - pool[id].pointee.weight + weight <= maximum
   }
 
+  /// Whether an entry of this weight can be made room for at all, in place of another.
+  @usableFromInline
+  package func canHold(_ weight: UInt64, insteadOf id: UInt32?) -> Bool {
+    var pinned = pinnedWeight
+    if let id, isPinned(id) { pinned -= pool[id].pointee.weight }
+    return weight <= PolicyNode.maximumWeight && weight &+ pinned <= maximum
+  }
+
   @usableFromInline
   package func hasRoom(for weight: UInt64) -> Bool { self.weight + weight <= maximum && pool.hasRoom }
 
   /// A new entry. There has to be room: see `nextVictim`. Returns its identifier.
   @usableFromInline
   package mutating func insert(hash: UInt32, weight: UInt64, pinned: Bool = false) -> UInt32 {
-    let id = pool.allocate()
-    let node = pool[id]
-    node.pointee.hash = hash
-    node.pointee.weightAndSegment = PolicyNode.usedBit
-    node.pointee.setWeight(weight)
-    sketch.add(hash)
-    if hash < sampleThreshold { ring.add(hash) }
     tick()
-    node.pointee.access = stampWord
-    if pinned {
-      pinnedWeight += node.pointee.weight
-      pinnedCount += 1
-    } else if regime == .queues, ghosts.remove(hash) {
-      node.pointee.segment = .protected
-      protected.append(id, stamp: stamp, pool: pool)
+    if hash < sampleThreshold { ring.add(hash) }
+    let segment: Segment = pinned ? .none : .fresh
+    let id = pool.allocate(PolicyNode(hash: hash, weight: weight, segment: segment, access: stampWord))
+    let weight = pool[id].pointee.weight
+    self.weight &+= weight
+    count += 1
+    if pinned { pinnedWeight += weight }
+    if isFilling {
+      if count >= countToLook { lookAhead() }
     } else {
-      node.pointee.segment = .window
-      window.append(id, stamp: stamp, pool: pool)
-      // In steady state there is nothing to do here; when the window has become smaller it gives way in small steps.
-      var moves = 0
-      while regime != .queues, window.weight > windowMaximum, window.count > 1, moves < 16,
-        let oldest = lruFront(of: .window)
-      {
-        move(oldest, to: .probation, stamp: stamp)
-        moves += 1
-      }
+      place(id, hash: hash)
     }
+    if !ring.isEmpty { feedShadows() }
     return id
+  }
+
+  /// Puts a new entry where new ones go.
+  private mutating func place(_ id: UInt32, hash: UInt32) {
+    sketch.add(hash)
+    grow()
+    guard pool[id].pointee.segment == .fresh else { return }
+    if regime == .queues, ghosts.remove(hash) {
+      pool[id].pointee.segment = .protected
+      protected.append(id, stamp: stamp, pool: pool)
+      return
+    }
+    pool[id].pointee.segment = .window
+    window.append(id, stamp: stamp, pool: pool)
+    // In steady state there is nothing to do here; when the window has become smaller it gives way in small steps.
+    var moves = 0
+    while regime != .queues, window.weight > windowMaximum, window.count > 1, moves < 16,
+      let oldest = lruFront(of: .window)
+    {
+      move(oldest, to: .probation, stamp: stamp)
+      moves += 1
+    }
   }
 
   /// Takes an entry out; its identifier may be used again.
   @usableFromInline
   package mutating func remove(_ id: UInt32) {
+    weight -= pool[id].pointee.weight
+    count -= 1
     unlink(id)
     pool.release(id)
   }
 
   /// Forgets all entries, not the frequencies.
   package mutating func removeAll() {
-    window = RecencyQueue(base: 0, pool: pool)
-    probation = RecencyQueue(base: RecencyQueue.epochs, pool: pool)
-    protected = RecencyQueue(base: RecencyQueue.epochs * 2, pool: pool)
+    if !isFilling { emptyQueues() }
+    isFilling = true
+    countToLook = 0
+    weight = 0
+    count = 0
     pinnedWeight = 0
-    pinnedCount = 0
     fittedEntries = 0
     pool.releaseAll()
   }
@@ -215,8 +251,10 @@ package struct EvictionPolicy: ~Copyable {
     let old = node.pointee.weight
     node.pointee.setWeight(weight)
     let new = node.pointee.weight
+    self.weight = self.weight - old + new
     switch node.pointee.segment {
     case .none: pinnedWeight = pinnedWeight - old + new
+    case .fresh: break
     case .window: window.changeWeight(from: old, to: new)
     case .probation: probation.changeWeight(from: old, to: new)
     case .protected: protected.changeWeight(from: old, to: new)
@@ -234,22 +272,26 @@ package struct EvictionPolicy: ~Copyable {
       unlink(id)
       pool[id].pointee.segment = .none
       pinnedWeight += pool[id].pointee.weight
-      pinnedCount += 1
+    } else if isFilling {
+      unlink(id)
+      pool[id].pointee.segment = .fresh
     } else {
-      pinnedWeight -= pool[id].pointee.weight
-      pinnedCount -= 1
-      pool[id].pointee.segment = .probation
-      probation.append(id, stamp: stamp, pool: pool)
+      move(id, to: .probation, stamp: stamp)
     }
   }
 
   // MARK: Time
 
-  /// One insertion: time goes on, and now and then the sketch ages and the window is reconsidered.
+  /// One insertion: time goes on.
+  @inline(__always)
   private mutating func tick() {
     insertions &+= 1
-    counted &+= 1
     stampWord = UInt32(truncatingIfNeeded: insertions) << 8
+  }
+
+  /// What time brings where entries are in lists: now and then they are counted anew, and the sketch ages.
+  private mutating func grow() {
+    counted &+= 1
     window.advance(to: stamp, pool: pool)
     probation.advance(to: stamp, pool: pool)
     protected.advance(to: stamp, pool: pool)
@@ -259,11 +301,10 @@ package struct EvictionPolicy: ~Copyable {
       counted = 0
       sketch.age()
     }
-    if !ring.isEmpty { feedShadows() }
   }
 
   /// Makes the shadows when the cache begins to fill, and anew when it holds far more or fewer entries than they were made for.
-  private mutating func fitShadows() {
+  mutating func fitShadows() {
     guard configuration.isAdaptive, weight > maximum / 8 else { return }
     let full = Int(min(Double(count) * Double(maximum) / Double(max(weight, 1)), 1e12))
     guard full > shadowedEntries + shadowedEntries / 2 || full < shadowedEntries / 2 else { return }
@@ -274,11 +315,8 @@ package struct EvictionPolicy: ~Copyable {
     sampleThreshold = UInt32(min(Double(UInt32.max) * share, Double(UInt32.max)))
     ring.removeAll()
     // What is there already, in its order.
-    for queue in [probation, protected, window] {
-      queue.visit(pool: pool) { id in
-        let hash = pool.entry(id).pointee.hash
-        if hash < sampleThreshold { models.seed(hash) }
-      }
+    visitInOrder { hash in
+      if hash < sampleThreshold { models.seed(hash) }
     }
     shadows = models
   }
@@ -292,11 +330,11 @@ package struct EvictionPolicy: ~Copyable {
     if let choice, choice != regime {
       regime = choice
       resizeSegments()
-      fitQueues()
+      if !isFilling { fitQueues() }
     }
   }
 
-  private mutating func fit(entries: Int) {
+  mutating func fit(entries: Int) {
     fittedEntries = entries
     sketch.reserve(entries: Self.sketchEntries(for: entries))
     ghosts.reserve(entries: entries)

@@ -5,46 +5,29 @@ import Synchronization
 /// Keys and values are elsewhere: the policy works on hashes and weights alone, so that a simulator can drive it without a store.
 @usableFromInline
 package struct PolicyNode {
+  @usableFromInline var links = NodeLinks()
   /// Upper half of the key's seeded hash: rebuilds the index without hashing again, and feeds the frequency sketch.
   @usableFromInline var hash: UInt32
-  /// 24 bits: the epoch of the last access. 8 bits: hits since the policy last looked.
-  @usableFromInline var access: UInt32
   /// 28 bits of weight, 1 bit for a node in use, 3 bits for the segment.
   @usableFromInline var weightAndSegment: UInt32
   /// Not the policy's: when the entry was written.
   @usableFromInline var written: UInt32 = 0
-  /// 24 bits each for the neighbours in the list, 16 bits that are not the policy's: see `EntryTable.timerLinks`.
-  private var links: UInt64
+  /// 24 bits: the epoch of the last access. 8 bits: hits since the policy last looked. The last field, because what a hit needs of an entry
+  /// begins here and is best in one cache line.
+  @usableFromInline var access: UInt32
 
-  init(hash: UInt32, previous: UInt32, next: UInt32, weightAndSegment: UInt32, access: UInt32) {
+  init(hash: UInt32, weight: UInt64, segment: Segment, access: UInt32) {
     self.hash = hash
+    weightAndSegment = UInt32(min(weight, Self.maximumWeight)) << 4 | Self.usedBit | UInt32(segment.rawValue)
     self.access = access
-    self.weightAndSegment = weightAndSegment
-    links = UInt64(previous) | UInt64(next) << 24
   }
 
   /// Identifiers are smaller than this.
   static let identifierLimit: UInt32 = 1 << 23
-  private static let linkMask: UInt64 = 1 << 24 - 1
 
-  var previous: UInt32 {
-    get { UInt32(truncatingIfNeeded: links & Self.linkMask) }
-    set { links = links & ~Self.linkMask | UInt64(newValue) }
-  }
-
-  var next: UInt32 {
-    get { UInt32(truncatingIfNeeded: links >> 24 & Self.linkMask) }
-    set { links = links & ~(Self.linkMask << 24) | UInt64(newValue) << 24 }
-  }
-
-  /// 16 bits for the pool's user.
-  var spare: UInt16 {
-    get { UInt16(truncatingIfNeeded: links >> 48) }
-    set { links = links & (1 << 48 - 1) | UInt64(newValue) << 48 }
-  }
-
-  /// Where `access` lies; the fields before it are 32-bit numbers.
-  @usableFromInline static let accessOffset = 4
+  /// Where `written` and `access` lie.
+  @usableFromInline static let writtenOffset = 16
+  @usableFromInline static let accessOffset = 20
   @usableFromInline static let maximumWeight: UInt64 = (1 << 28) - 1
 
   var weight: UInt64 { UInt64(weightAndSegment >> 4) }
@@ -72,98 +55,153 @@ enum Segment: UInt8 {
   case window = 1
   case probation = 2
   case protected = 3
+  /// In no list yet, because the cache was never full: see `EvictionPolicy.settle`.
+  case fresh = 4
 }
 
-/// Nodes in chunks of 64 that never move, addressed by a 32-bit identifier; freed ones are linked through `next`.
+/// The neighbours of a node in its list.
+@usableFromInline
+package struct NodeLinks {
+  /// 24 bits each for the neighbours, and 16 bits for the pool's user.
+  private var bits: UInt64 = 0
+  private static let mask: UInt64 = 1 << 24 - 1
+
+  init() {}
+
+  var previous: UInt32 {
+    get { UInt32(truncatingIfNeeded: bits & Self.mask) }
+    set { bits = bits & ~Self.mask | UInt64(newValue) }
+  }
+
+  var next: UInt32 {
+    get { UInt32(truncatingIfNeeded: bits >> 24 & Self.mask) }
+    set { bits = bits & ~(Self.mask << 24) | UInt64(newValue) << 24 }
+  }
+
+  /// Not the policy's: see `EntryLifetimes.timerLinks`.
+  var spare: UInt16 {
+    get { UInt16(truncatingIfNeeded: bits >> 48) }
+    set { bits = bits & (1 << 48 - 1) | UInt64(newValue) << 48 }
+  }
+}
+
+/// Nodes in chunks of 512, addressed by a 32-bit identifier; freed ones are linked through `next`.
 ///
-/// A node may be the beginning of a larger slot whose rest belongs to the pool's user. The first `reserved` identifiers are list heads of the
-/// policy: they have memory of their own and no slot.
+/// A node may be the beginning of a larger slot whose rest belongs to the pool's user. Full chunks never move; the last one grows by halves until it is full,
+/// so that few entries need little memory, and moves then: addresses hold until the next `allocate`. The first `reserved` identifiers are
+/// list heads of the policy: they have links and no slot.
 @usableFromInline
 struct NodePool {
-  @usableFromInline static let chunkShift: UInt32 = 6
-  @usableFromInline static let chunkSize: UInt32 = 64
-  @usableFromInline static let reserved: UInt32 = 128
+  @usableFromInline static let chunkShift: UInt32 = 9
+  @usableFromInline static let chunkSize: UInt32 = 1 << chunkShift
+  @usableFromInline static let reserved: UInt32 = chunkSize
   private static var firstChunk: Int { Int(reserved >> chunkShift) }
+  #if canImport(ObjectiveC)
+    // Weak references of Objective-C are known to its runtime by their address.
+    private static let smallestChunk = chunkSize
+  #else
+    private static let smallestChunk: UInt32 = 16
+  #endif
+  private static let headCount = 3 * Int(RecencyQueue.epochs)
 
   @usableFromInline var chunks: UnsafeMutablePointer<UnsafeMutableRawPointer>
   /// Bytes from one slot to the next.
   @usableFromInline let stride: Int
   private let alignment: Int
-  private let heads: UnsafeMutablePointer<PolicyNode>
+  private var heads: UnsafeMutablePointer<NodeLinks>?
   private var chunkCount: Int
   private var chunkCapacity: Int
   private var free: UInt32 = 0
   /// Identifiers below this have been handed out at least once.
   @usableFromInline var highWater: UInt32
+  /// Identifiers below this have memory.
+  private var end: UInt32
 
   init(stride: Int, alignment: Int) {
     self.stride = stride
     self.alignment = alignment
-    heads = .allocate(capacity: Int(Self.reserved))
-    heads.initialize(repeating: Self.emptyNode, count: Int(Self.reserved))
     chunkCapacity = 4
     chunks = .allocate(capacity: 4)
     chunkCount = Self.firstChunk
     highWater = Self.reserved
+    end = Self.reserved
   }
 
   /// The owner ends the life of the memory; the value itself is a handle.
   func deallocate() {
     for index in Self.firstChunk..<chunkCount { chunks[index].deallocate() }
     chunks.deallocate()
-    heads.deallocate()
+    heads?.deallocate()
   }
 
-  private static var emptyNode: PolicyNode {
-    PolicyNode(hash: 0, previous: 0, next: 0, weightAndSegment: 0, access: 0)
-  }
-
-  /// The node of an entry or of a list head.
-  subscript(_ id: UInt32) -> UnsafeMutablePointer<PolicyNode> {
-    id < Self.reserved ? heads + Int(id) : entry(id)
+  /// Memory for list heads, each of them a list without entries.
+  mutating func makeHeads() {
+    guard heads == nil else { return }
+    let memory = UnsafeMutablePointer<NodeLinks>.allocate(capacity: Self.headCount)
+    memory.initialize(repeating: NodeLinks(), count: Self.headCount)
+    heads = memory
   }
 
   /// The node of an entry.
   @inlinable @inline(__always)
-  func entry(_ id: UInt32) -> UnsafeMutablePointer<PolicyNode> {
-    (chunks[Int(id &>> Self.chunkShift)] + Int(id & (Self.chunkSize &- 1)) &* stride)
-      .assumingMemoryBound(to: PolicyNode.self)
+  subscript(_ id: UInt32) -> UnsafeMutablePointer<PolicyNode> {
+    slot(id).assumingMemoryBound(to: PolicyNode.self)
+  }
+
+  @inlinable @inline(__always)
+  func slot(_ id: UInt32) -> UnsafeMutableRawPointer {
+    chunks[Int(id &>> Self.chunkShift)] + Int(id & (Self.chunkSize &- 1)) &* stride
   }
 
   /// The word of an entry that readers write together: see `PolicyNode.access`.
   @inlinable @inline(__always)
   func sharedAccess(_ id: UInt32) -> UnsafeMutablePointer<Atomic<UInt32>> {
-    let slot = chunks[Int(id &>> Self.chunkShift)] + Int(id & (Self.chunkSize &- 1)) &* stride
-    return (slot + PolicyNode.accessOffset).assumingMemoryBound(to: Atomic<UInt32>.self)
+    (slot(id) + PolicyNode.accessOffset).assumingMemoryBound(to: Atomic<UInt32>.self)
+  }
+
+  /// The links of an entry or of a list head.
+  @inline(__always)
+  func links(_ id: UInt32) -> UnsafeMutablePointer<NodeLinks> {
+    if id < Self.reserved, let heads { return heads + Int(id) }
+    return slot(id).assumingMemoryBound(to: NodeLinks.self)
   }
 
   /// Whether there are identifiers left.
   var hasRoom: Bool { free != 0 || highWater < PolicyNode.identifierLimit }
 
-  mutating func allocate() -> UInt32 {
+  /// An identifier whose slot holds this node now. The rest of the slot is not initialized.
+  @inline(__always)
+  mutating func allocate(_ node: PolicyNode) -> UInt32 {
+    let id: UInt32
     if free != 0 {
-      let id = free
-      free = entry(id).pointee.next
-      return id
+      id = free
+      free = self[id].pointee.links.next
+    } else {
+      id = highWater
+      if id == end { addMemory() }
+      highWater &+= 1
     }
-    let id = highWater
-    if Int(id >> Self.chunkShift) == chunkCount { addChunk() }
-    highWater += 1
+    slot(id).initializeMemory(as: PolicyNode.self, to: node)
     return id
   }
 
-  /// All entries, in the order of their memory.
-  func visitInUse(_ body: (UInt32, UInt32) -> Void) {
-    for id in Self.reserved..<max(highWater, Self.reserved) {
-      let node = entry(id)
-      if node.pointee.isInUse { body(id, node.pointee.hash) }
-    }
+  mutating func release(_ id: UInt32) {
+    self[id].pointee.weightAndSegment = 0
+    self[id].pointee.links.next = free
+    free = id
   }
 
-  mutating func release(_ id: UInt32) {
-    entry(id).pointee.weightAndSegment = 0
-    entry(id).pointee.next = free
-    free = id
+  /// All entries, in the order of their memory.
+  func visitInUse(_ body: (UInt32, UnsafeMutablePointer<PolicyNode>) -> Void) {
+    for index in Self.firstChunk..<chunkCount {
+      let first = UInt32(index) << Self.chunkShift
+      var slot = chunks[index]
+      for id in first..<min(first + Self.chunkSize, highWater) {
+        let node = slot.assumingMemoryBound(to: PolicyNode.self)
+        if node.pointee.isInUse { body(id, node) }
+        slot += stride
+      }
+    }
   }
 
   /// Gives all chunks back; only when no entry is left.
@@ -172,22 +210,35 @@ struct NodePool {
     chunkCount = Self.firstChunk
     free = 0
     highWater = Self.reserved
+    end = Self.reserved
   }
 
-  private mutating func addChunk() {
-    if chunkCount == chunkCapacity {
-      let larger = UnsafeMutablePointer<UnsafeMutableRawPointer>.allocate(
-        capacity: chunkCapacity * 2)
-      (larger + Self.firstChunk).moveInitialize(
-        from: chunks + Self.firstChunk, count: chunkCount - Self.firstChunk)
-      chunks.deallocate()
-      chunks = larger
-      chunkCapacity *= 2
+  /// Another chunk, or a larger last one.
+  @inline(never)
+  private mutating func addMemory() {
+    let used = end & (Self.chunkSize - 1)
+    let size = used == 0 ? Self.smallestChunk : min(used + used / 2, Self.chunkSize)
+    if used == 0, chunkCount == chunkCapacity { growTable() }
+    let chunk = UnsafeMutableRawPointer.allocate(byteCount: Int(size) * stride, alignment: alignment)
+    // Zeros, because stale words of other blocks would look like references to who reads the memory from outside.
+    (chunk + Int(used) * stride).initializeMemory(as: UInt8.self, repeating: 0, count: Int(size - used) * stride)
+    if used == 0 {
+      (chunks + chunkCount).initialize(to: chunk)
+      chunkCount += 1
+    } else {
+      // Keys and values move with the nodes: those of Swift do not depend on their own address.
+      chunk.copyMemory(from: chunks[chunkCount - 1], byteCount: Int(used) * stride)
+      chunks[chunkCount - 1].deallocate()
+      chunks[chunkCount - 1] = chunk
     }
-    let size = Int(Self.chunkSize)
-    let chunk = UnsafeMutableRawPointer.allocate(byteCount: size * stride, alignment: alignment)
-    chunk.initializeMemory(as: UInt8.self, repeating: 0, count: size * stride)
-    (chunks + chunkCount).initialize(to: chunk)
-    chunkCount += 1
+    end = UInt32(chunkCount - 1) << Self.chunkShift + size
+  }
+
+  private mutating func growTable() {
+    let larger = UnsafeMutablePointer<UnsafeMutableRawPointer>.allocate(capacity: chunkCapacity * 2)
+    (larger + Self.firstChunk).moveInitialize(from: chunks + Self.firstChunk, count: chunkCount - Self.firstChunk)
+    chunks.deallocate()
+    chunks = larger
+    chunkCapacity *= 2
   }
 }

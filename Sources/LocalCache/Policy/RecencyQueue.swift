@@ -19,12 +19,15 @@ package struct RecencyQueue {
   package private(set) var weight: UInt64 = 0
   package private(set) var count: Int = 0
 
-  init(base: UInt32, pool: NodePool) {
-    self.base = base
+  init(base: UInt32) { self.base = base }
+
+  /// Forgets all entries, and where lists begin.
+  mutating func removeAll(pool: NodePool) {
+    self = RecencyQueue(base: base)
     for index in 0..<Self.epochs {
       let id = base + index
-      pool[id].pointee.previous = id
-      pool[id].pointee.next = id
+      pool.links(id).pointee.previous = id
+      pool.links(id).pointee.next = id
     }
   }
 
@@ -39,9 +42,14 @@ package struct RecencyQueue {
   private func head(_ epoch: UInt32) -> UInt32 { base + epoch % Self.epochs }
 
   /// Time goes on. When the ring is full, the oldest lists become one.
+  @inline(__always)
   mutating func advance(to stamp: UInt32, pool: NodePool) {
     let epoch = stamp >> shift
-    guard epoch != newest else { return }
+    if epoch != newest { begin(epoch, pool: pool) }
+  }
+
+  @inline(never)
+  private mutating func begin(_ epoch: UInt32, pool: NodePool) {
     newest = epoch
     if count == 0 {
       oldest = epoch
@@ -82,15 +90,15 @@ package struct RecencyQueue {
 
   /// Puts the whole list of `from` in front of that of `to`.
   private static func prepend(_ from: UInt32, before to: UInt32, pool: NodePool) {
-    let source = pool[from]
+    let source = pool.links(from)
     guard from != to, source.pointee.next != from else { return }
-    let target = pool[to]
+    let target = pool.links(to)
     let first = source.pointee.next
     let last = source.pointee.previous
-    pool[last].pointee.next = target.pointee.next
-    pool[target.pointee.next].pointee.previous = last
+    pool.links(last).pointee.next = target.pointee.next
+    pool.links(target.pointee.next).pointee.previous = last
     target.pointee.next = first
-    pool[first].pointee.previous = to
+    pool.links(first).pointee.previous = to
     source.pointee.next = from
     source.pointee.previous = from
   }
@@ -105,11 +113,11 @@ package struct RecencyQueue {
     }
     let headID = head(place)
     let node = pool[id]
-    let list = pool[headID]
+    let list = pool.links(headID)
     let last = list.pointee.previous
-    node.pointee.previous = last
-    node.pointee.next = headID
-    pool[last].pointee.next = id
+    node.pointee.links.previous = last
+    node.pointee.links.next = headID
+    pool.links(last).pointee.next = id
     list.pointee.previous = id
     weight += node.pointee.weight
     count += 1
@@ -117,8 +125,9 @@ package struct RecencyQueue {
 
   mutating func unlink(_ id: UInt32, pool: NodePool) {
     let node = pool[id]
-    pool[node.pointee.previous].pointee.next = node.pointee.next
-    pool[node.pointee.next].pointee.previous = node.pointee.previous
+    let links = node.pointee.links
+    pool.links(links.previous).pointee.next = links.next
+    pool.links(links.next).pointee.previous = links.previous
     weight -= node.pointee.weight
     count -= 1
   }
@@ -130,7 +139,7 @@ package struct RecencyQueue {
     guard count > 0 else { return nil }
     while true {
       let headID = head(oldest)
-      let first = pool[headID].pointee.next
+      let first = pool.links(headID).pointee.next
       if first != headID { return first }
       guard oldest != newest else { return nil }
       oldest = (oldest &+ 1) & epochMask
@@ -142,10 +151,10 @@ package struct RecencyQueue {
     guard count > 0 else { return }
     for step in 0..<Self.epochs {
       let headID = head(oldest &+ step)
-      var id = pool[headID].pointee.next
+      var id = pool.links(headID).pointee.next
       while id != headID {
         body(id)
-        id = pool[id].pointee.next
+        id = pool.links(id).pointee.next
       }
     }
   }

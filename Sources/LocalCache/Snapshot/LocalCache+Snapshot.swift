@@ -22,8 +22,6 @@ extension LocalCache where Key: Codable, Value: Codable {
     let seconds: Double?
   }
 
-  private static var heading: String { "LocalCache snapshot 1" }
-
   /// Writes entries to a file, for a warm start of the next process: at most so many, and at most so many bytes.
   ///
   /// The file is written beside its place and then moved there, so a reader sees the old one or the new one. Entries are copied shard by shard;
@@ -36,54 +34,56 @@ extension LocalCache where Key: Codable, Value: Codable {
     to path: String, maximumEntries: Int = 100_000, maximumSize: ByteSize = .mebibytes(64)
   ) throws -> Int {
     let encoder = JSONEncoder()
-    var body = Data()
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    var lines = Data()
     var written = 0
     shards: for index in 0...shardMask {
       for entry in entries(ofShard: index) {
         guard written < maximumEntries else { break shards }
         let line = try encoder.encode(entry)
-        guard body.count + line.count + 1 <= maximumSize.bytes else { break shards }
-        body.append(line)
-        body.append(UInt8(ascii: "\n"))
+        guard line.count < maximumSize.bytes - lines.count else { break shards }
+        lines.append(line)
+        lines.append(UInt8(ascii: "\n"))
         written += 1
       }
     }
-    var file = Data("\(Self.heading)\n\(Self.checksum(body)) \(written)\n".utf8)
-    file.append(body)
+    let file = SnapshotFile.contents(lines: lines, count: written, written: WallClock.milliseconds() / 1000)
     try file.write(to: URL(fileURLWithPath: path), options: .atomic)
     return written
   }
 
-  /// Takes the entries of a snapshot in, up to the limit of the cache. Whatever is wrong with the file, the cache works: it then starts empty.
+  /// Takes the entries of a snapshot in, up to the limit of the cache: those whose lifetime is not over by now, and whose key has no value yet. Whatever is
+  /// wrong with the file, the cache works, and nothing of the file is taken in.
   public func readSnapshot(from path: String, maximumSize: ByteSize = .mebibytes(64)) -> WarmStart {
-    guard FileManager.default.fileExists(atPath: path) else { return .noSnapshot }
-    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-    guard let size = attributes?[.size] as? Int, size <= maximumSize.bytes + 4096 else {
-      return .ignored("\(path) is larger than \(maximumSize), or cannot be looked at")
-    }
-    guard let file = try? Data(contentsOf: URL(fileURLWithPath: path)) else {
-      return .ignored("\(path) cannot be read")
-    }
-    let parts = file.split(
-      separator: UInt8(ascii: "\n"), maxSplits: 2, omittingEmptySubsequences: false)
-    guard parts.count == 3, parts[0].elementsEqual(Self.heading.utf8) else {
-      return .ignored("\(path) is no snapshot of this version")
-    }
-    let numbers = String(decoding: parts[1], as: UTF8.self).split(separator: " ").compactMap {
-      UInt64($0)
-    }
-    guard numbers.count == 2, numbers[0] == Self.checksum(Data(parts[2])) else {
-      return .ignored("\(path) is damaged: its checksum does not fit")
+    readSnapshot(from: path, maximumSize: maximumSize, at: WallClock.milliseconds() / 1000)
+  }
+
+  /// The same at a time in seconds since 1970.
+  func readSnapshot(from path: String, maximumSize: ByteSize = .mebibytes(64), at now: Int64) -> WarmStart {
+    let file: SnapshotFile
+    switch SnapshotFile.load(path, maximum: maximumSize.bytes) {
+    case .missing: return .noSnapshot
+    case .useless(let reason): return .ignored(reason)
+    case .file(let found): file = found
     }
     let decoder = JSONDecoder()
-    var restored = 0
-    for line in parts[2].split(separator: UInt8(ascii: "\n")) {
-      guard let entry = try? decoder.decode(Entry.self, from: Data(line)) else {
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    var entries: [Entry] = []
+    for line in file.lines {
+      guard let entry = try? decoder.decode(Entry.self, from: line) else {
         return .ignored("\(path) holds other types of keys or values")
       }
-      let lifetime = entry.seconds.map {
-        Duration.milliseconds(Int64(min(max($0, 0.001), 1e12) * 1000))
-      }
+      entries.append(entry)
+    }
+    // Entries went on ageing while no process had them. A clock that went back makes nothing younger.
+    let elapsed = max(0, Double(now) - Double(file.written))
+    var restored = 0
+    for entry in entries where !contains(entry.key) {
+      let left = entry.seconds.map { $0 - elapsed }
+      if let left, !(left > 0) { continue }
+      let lifetime = left.map { Duration.milliseconds(Int64(min(max($0, 0.001), 1e12) * 1000)) }
       if set(entry.value, for: entry.key, lifetime: lifetime) { restored += 1 }
     }
     return .restored(restored)
@@ -96,7 +96,7 @@ extension LocalCache where Key: Codable, Value: Codable {
       shard.pointee.visitEntries { id in
         guard !shard.pointee.isOver(id, now: now) else { return }
         let record = shard.pointee.table[id].pointee
-        let deadline = shard.pointee.table.lifetime(id)?.pointee.deadline ?? CacheTime.never
+        let deadline = shard.pointee.expiry.isActive ? shard.pointee.lifetimes[id].pointee.deadline : CacheTime.never
         let left =
           deadline == CacheTime.never ? nil : UInt64(deadline - shard.pointee.expiry.relative(now))
         entries.append(
@@ -106,10 +106,5 @@ extension LocalCache where Key: Codable, Value: Codable {
       }
       return entries
     }
-  }
-
-  /// FNV-1a, 64 bits (Fowler, Noll, Vo): finds damage, not malice.
-  private static func checksum(_ data: Data) -> UInt64 {
-    data.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
   }
 }

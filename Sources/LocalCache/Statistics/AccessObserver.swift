@@ -3,175 +3,126 @@ import Synchronization
 /// Notes a sample of the accesses, from which the verdict and the miss-ratio curve are worked out when somebody asks.
 ///
 /// Keys are sampled by hash (Waldspurger, Park, Garthwaite, Ahmad, "Efficient MRC Construction with SHARDS", FAST 2015): all accesses of a
-/// sampled key are seen, none of another. A look-up pays one comparison, and a short note for about one key in a hundred. Every miss and
+/// sampled key are seen, none of another. Besides, each so-many-th access of any key is noted as a probe, for what few keys cannot tell: how
+/// the traffic as a whole is made up. A look-up pays two comparisons, and a short note for about one in a hundred. Every miss and
 /// every write of any key goes into a HyperLogLog, so distinct keys are counted too: a key's first access is never a hit.
 @usableFromInline
-final class AccessObserver: Sendable {
-  /// Sampled are hashes whose low half is below this.
+final class AccessObserver: @unchecked Sendable {
+  /// Sampled are hashes whose high half is below this.
   @usableFromInline let threshold: Atomic<UInt32>
+  /// Accesses of a counter are probed whose number has none of these bits.
+  @usableFromInline let probeMask: Atomic<UInt64>
   private let isOn: Bool
   let distinctKeys = HyperLogLog()
+  /// The cache's: each has a buffer for the notes of its thread.
+  private let cells: ReaderCells
   private let log: Guarded<AccessLog>
+  private let loads = Guarded(LoadTimer())
 
   /// `entries` is how many may be expected: decides how many keys are sampled until that is known.
-  init(isOn: Bool, entries: Int) {
+  init(isOn: Bool, entries: Int, cells: ReaderCells) {
     self.isOn = isOn
+    self.cells = cells
+    let plan = SamplingPlan(entries: entries)
     entryEstimate = Atomic(entries)
-    threshold = Atomic(isOn ? AccessLog.threshold(entries: entries) : 0)
-    log = Guarded(AccessLog())
+    threshold = Atomic(isOn ? plan.threshold : 0)
+    probeMask = Atomic(isOn ? plan.probePeriod - 1 : .max)
+    log = Guarded(AccessLog(plan))
+    if isOn { cells.setSampling(observedBelow: plan.threshold, probeMask: Self.mask(plan)) }
   }
 
   @inlinable @inline(__always)
   func observes(_ hash: UInt64) -> Bool {
-    UInt32(truncatingIfNeeded: hash) < threshold.load(ordering: .relaxed)
+    UInt32(truncatingIfNeeded: hash &>> 32) < threshold.load(ordering: .relaxed)
   }
 
+  /// Whether an access is probed; the number is that of the counter that counts it next.
+  @inlinable @inline(__always)
+  func probes(_ number: UInt64) -> Bool { number & probeMask.load(ordering: .relaxed) == 0 }
+
+  // MARK: Accesses
+
+  /// A hit that is sampled, probed, or both. May be called under locks of the cache.
   @usableFromInline @inline(never)
-  func hit(_ hash: UInt64, weight: UInt64, age: UInt32) {
-    note(.init(key: UInt32(truncatingIfNeeded: hash), kind: .hit, weight: weight), age: age)
+  func hit(_ hash: UInt64, number: UInt64, weight: UInt64, reuse: UInt8, age: () -> UInt32) {
+    guard isOn else { return }
+    if observes(hash) { note(AccessNote(key: Self.key(hash), kind: .hit, reuse: reuse, weight: weight)) }
+    if probes(number) { note(AccessNote(probe: reuse, age: age())) }
   }
 
+  /// A miss. To be called without locks of the cache.
   @usableFromInline
-  func missed(_ hash: UInt64) {
+  func missed(_ hash: UInt64, number: UInt64) {
     guard isOn else { return }
     distinctKeys.add(hash)
-    if observes(hash) {
-      note(.init(key: UInt32(truncatingIfNeeded: hash), kind: .miss, weight: 0), age: nil)
-    }
+    if probes(number) { note(AccessNote(probe: ReuseClass.miss, age: 0)) }
+    guard observes(hash) else { return }
+    loads.withLock { $0.missed(Self.key(hash)) }
+    note(AccessNote(key: Self.key(hash), kind: .miss), isFree: true)
   }
 
+  /// A write. To be called without locks of the cache.
   @usableFromInline
   func stored(_ hash: UInt64, weight: UInt64) {
     guard isOn else { return }
     distinctKeys.add(hash)
-    if observes(hash) {
-      note(.init(key: UInt32(truncatingIfNeeded: hash), kind: .stored, weight: weight), age: nil)
-    }
+    guard observes(hash) else { return }
+    loads.withLock { $0.stored(Self.key(hash)) }
+    note(AccessNote(key: Self.key(hash), kind: .stored, weight: weight), isFree: true)
   }
 
-  private func note(_ record: AccessLog.Record, age: UInt32?) {
-    log.withLock { log in
-      log.append(record, age: age)
-      guard log.isFull else { return }
-      let current = threshold.load(ordering: .relaxed)
-      threshold.store(
-        log.turn(entries: entryEstimate.load(ordering: .relaxed), current: current), ordering: .relaxed)
-      // Only starts a task: this may run under a shard's lock.
-      onTurn.withLock { $0?() }
-    }
+  private static func key(_ hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: hash &>> 32) }
+
+  // MARK: The log
+
+  /// Notes wait in the thread's cell, in their order, until there are some.
+  private func note(_ note: AccessNote, isFree: Bool = false) {
+    guard let cell = cells.own else { return pass(isFree: isFree) { $0.append(note) } }
+    cell.pointee.notes.append(note)
+    guard cell.pointee.notes.isFull else { return }
+    pass(isFree: isFree) { log in cell.pointee.notes.drain { log.append($0) } }
   }
+
+  /// - Parameter isFree: whether the cache may be asked, because its locks are free.
+  private func pass(isFree: Bool, _ body: (inout AccessLog) -> Void) {
+    let isTurnDue = log.withLock { log in
+      body(&log)
+      return log.isTurnDue
+    }
+    guard isTurnDue else { return }
+    if isFree, let entries = entryCount.withLock({ $0?() ?? nil }) { entryEstimate.store(entries, ordering: .relaxed) }
+    log.withLock { log in if log.isTurnDue { turn(&log) } }
+  }
+
+  private func turn(_ log: inout AccessLog) {
+    log.turn(SamplingPlan(entries: entryEstimate.load(ordering: .relaxed)))
+    threshold.store(log.plan.threshold, ordering: .relaxed)
+    probeMask.store(log.plan.probePeriod - 1, ordering: .relaxed)
+    cells.setSampling(observedBelow: log.plan.threshold, probeMask: Self.mask(log.plan))
+    // Only starts a task: this may run under a shard's lock.
+    onTurn.withLock { $0?() }
+  }
+
+  private static func mask(_ plan: SamplingPlan) -> UInt32 { UInt32(clamping: plan.probePeriod - 1) }
 
   /// Called after every few thousand notes, under locks of the cache.
   let onTurn = Guarded<(@Sendable () -> Void)?>(nil)
 
+  /// Counts the entries in the cache.
+  let entryCount = Guarded<(@Sendable () -> Int?)?>(nil)
+
   /// Entries in the cache, as of the last look: decides how many keys to sample.
   let entryEstimate: Atomic<Int>
 
-  /// A copy of what was noted, oldest first, and the share of keys that it stands for.
-  func sample() -> AccessSample {
-    let current = threshold.load(ordering: .relaxed)
-    return log.withLock { $0.sample(threshold: current) }
-  }
+  // MARK: What was seen
+
+  /// A copy of what was noted, and the share of keys that it stands for.
+  func sample() -> AccessSample { log.withLock { $0.sample() } }
 
   /// Mean time from a miss of a sampled key to the write that followed it, as far as any was seen.
-  var meanLoadTime: Duration? {
-    log.withLock { $0.loadTime.count > 0 ? .nanoseconds(Int64($0.loadTime.mean)) : nil }
-  }
+  var meanLoadTime: Duration? { loads.withLock { $0.mean } }
 
   var distinctCount: Int { isOn ? distinctKeys.count : 0 }
 
   func ages() -> [UInt64] { log.withLock { $0.ages } }
-}
-
-/// Accesses of the sampled keys.
-struct AccessSample: Sendable {
-  var records: [AccessLog.Record] = []
-  /// Share of all keys, 0 to 1.
-  var rate: Double = 1
-}
-
-/// The last some thousand accesses of sampled keys, in a ring of 8 bytes each, and how old entries were when they were hit.
-struct AccessLog {
-  enum Kind: UInt32, Sendable {
-    case hit = 0
-    case miss = 1
-    case stored = 2
-  }
-
-  struct Record: Sendable {
-    let key: UInt32
-    private let kindAndWeight: UInt32
-
-    init(key: UInt32, kind: Kind, weight: UInt64) {
-      self.key = key
-      kindAndWeight = kind.rawValue << 30 | UInt32(min(weight, 1 << 30 - 1))
-    }
-
-    var kind: Kind { Kind(rawValue: kindAndWeight >> 30) ?? .hit }
-    var weight: UInt64 { UInt64(kindAndWeight & (1 << 30 - 1)) }
-  }
-
-  static let capacity = 16_384
-  /// Keys that a sample should have of those that fit into the cache.
-  private static let wantedKeys = 1024.0
-  /// One key in 16 at most while traffic is dense.
-  static let hotThreshold: UInt32 = .max / 16
-
-  private var ring: [Record] = []
-  private var next = 0
-  private var sinceTurn = 0
-  /// Hits by age: bucket n counts ages of 2^n ticks and more.
-  private(set) var ages = [UInt64](repeating: 0, count: 33)
-
-  /// Times from misses to the writes that followed, in nanoseconds.
-  private(set) var loadTime = RunningMean()
-  /// Misses that nothing was stored for yet.
-  private var pending: [UInt32: ContinuousClock.Instant] = [:]
-
-  private var turns = 0
-
-  /// Soon at first, so that a cache with little traffic is described too.
-  var isFull: Bool { sinceTurn >= (turns < 4 ? 64 << turns : Self.capacity / 4) }
-
-  mutating func append(_ record: Record, age: UInt32?) {
-    if ring.count < Self.capacity { ring.append(record) } else { ring[next] = record }
-    next = (next + 1) % Self.capacity
-    sinceTurn += 1
-    switch record.kind {
-    case .hit: break
-    case .miss:
-      if pending.count >= 64 { pending.removeAll() }
-      pending[record.key] = .now
-    case .stored:
-      if let begin = pending.removeValue(forKey: record.key) {
-        loadTime.add((ContinuousClock.now - begin).secondsAsDouble * 1e9)
-      }
-    }
-    if let age { ages[UInt32.bitWidth - age.leadingZeroBitCount] += 1 }
-  }
-
-  /// Now and then: the threshold that gives as many keys as are wanted. With fewer keys the older notes are still good, without the others;
-  /// for more keys they have to begin anew, so that happens only where it matters.
-  mutating func turn(entries: Int, current: UInt32) -> UInt32 {
-    sinceTurn = 0
-    turns += 1
-    let wanted = Self.threshold(entries: entries)
-    guard wanted > current else { return wanted }
-    guard wanted / 2 > current else { return current }
-    ring.removeAll(keepingCapacity: true)
-    next = 0
-    return wanted
-  }
-
-  static func threshold(entries: Int) -> UInt32 {
-    let share = wantedKeys / Double(max(entries, 1))
-    return share >= 1.0 / 16 ? hotThreshold : max(UInt32(Double(UInt32.max) * share), 1)
-  }
-
-  func sample(threshold: UInt32) -> AccessSample {
-    let ordered = ring.count < Self.capacity ? ring[...] : ring[next...] + ring[..<next]
-    return AccessSample(
-      records: ordered.filter { $0.key < threshold },
-      rate: max(Double(threshold) / Double(UInt32.max), 1e-9))
-  }
 }

@@ -55,17 +55,15 @@ public struct CacheStatistics: Sendable {
 }
 
 extension LocalCache {
-  /// Entries in the cache, including those that are over and not yet removed. Takes every shard's lock for a moment.
+  /// Entries in the cache, including those that are over and not yet removed. Waits for every shard's writer for a moment.
   public var count: Int {
-    (0...shardMask).reduce(0) { sum, index in
-      sum + locked(shard(at: index)) { $0.pointee.policy.count }
-    }
+    (0...shardMask).reduce(0) { sum, index in sum + reading(shard(at: index)) { $0.pointee.policy.count } }
   }
 
   /// What the entries count against the limit, in its unit: bytes, entries or weight.
   public var weight: Int {
     let units = (0...shardMask).reduce(0 as UInt64) { sum, index in
-      sum + locked(shard(at: index)) { $0.pointee.policy.weight }
+      sum + reading(shard(at: index)) { $0.pointee.policy.weight }
     }
     return Int(clamping: units * bound.unit)
   }
@@ -80,12 +78,12 @@ extension LocalCache {
     }
   }
 
-  /// Counters and contents as of now. Takes every shard's lock for a moment, one after the other.
+  /// Counters and contents as of now. Waits for every shard's writer, one after the other.
   public var statistics: CacheStatistics {
     var result = CacheStatistics()
     (result.hits, result.misses) = cells.counts
     for index in 0...shardMask {
-      locked(shard(at: index)) { shard in
+      reading(shard(at: index)) { shard in
         result.hits += shard.pointee.policy.hits
         result.misses += shard.pointee.policy.misses
         let counters = shard.pointee.counters

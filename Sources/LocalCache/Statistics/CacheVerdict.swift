@@ -172,8 +172,7 @@ extension LocalCache {
     let sample = observer.sample()
     return VerdictModel(
       statistics: statistics,
-      curve: MissRatioCurve(
-        sample: sample, limit: bound.maximum, unit: bound.unit, hitRatio: statistics.hitRatio),
+      curve: curve(of: sample, hitRatio: statistics.hitRatio),
       loadTime: loadTime, growthOfKeys: sample.growthOfKeys, equalValues: equalValues.share
     ).verdict()
   }

@@ -1,7 +1,7 @@
 /// What the cache would hit at other sizes, worked out from a sample of its own traffic.
 ///
-/// `lruHitRatio` is exact for the sample: reuse distances in weight, counted with a Fenwick tree (Mattson et al. 1970; SHARDS, FAST 2015).
-/// `hitRatio` is what this cache's policy would reach: the sample is replayed through the policy itself in miniature.
+/// `hitRatio` is what this cache's policy would reach: the sample is replayed through the policy itself in miniature. `lruHitRatio` is what a cache
+/// would hit that evicts the least recently used, by reuse distances in weight. See `CurveModel` and docs/local-cache.md.
 public struct MissRatioCurve: Sendable {
   /// One size.
   public struct Point: Sendable {
@@ -15,8 +15,10 @@ public struct MissRatioCurve: Sendable {
 
   /// Sizes in ascending order: every tenth of the limit, and up to four times the limit.
   public let points: [Point]
-  /// Look-ups that the curve is made of. Below some thousand it is a guess.
+  /// Look-ups of sampled keys that the curve is made of. Below some thousand it is a guess.
   public let sampledRequests: Int
+  /// Look-ups of all keys that the curve is about: the last so many.
+  public let requests: Int
 
   /// The hit ratio at a size, between the points on a straight line.
   public func hitRatio(at size: Int) -> Double {
@@ -45,124 +47,47 @@ extension MissRatioCurve {
   ]
 
   /// - Parameters:
-  ///   - limit: in units of the policy; `unit` is how much one of them is.
-  ///   - hitRatio: what the cache really hit. The most popular keys are in the sample or not, which shifts all ratios; the number of misses is hardly touched
-  ///     by them, so misses are scaled to what they are at the present size (the idea of SHARDS-adj).
-  init(sample: AccessSample, limit: UInt64, unit: UInt64, hitRatio actual: Double) {
-    let requests = CurveRequests(sample)
-    let sizes = Self.shares.map { max(1, UInt64(Double(limit) * $0)) }
-    let lru = requests.lruHitRatios(at: sizes.map { Double($0) * sample.rate })
-    let policy = sizes.map { requests.policyHitRatio(at: Double($0) * sample.rate) }
-    let present = Self.shares.firstIndex(of: 1).map { policy[$0] } ?? 0
-    let factor = requests.counted > 0 && present < 1 && actual > 0 ? (1 - actual) / (1 - present) : 1
-    func corrected(_ ratio: Double) -> Double { min(max(1 - (1 - ratio) * factor, 0), 1) }
-    points = sizes.indices.map { index in
-      Point(
-        size: Int(clamping: sizes[index] * unit),
-        hitRatio: corrected(policy[index]), lruHitRatio: corrected(lru[index]))
+  ///   - unit: what one unit of the policy is in units of the limit.
+  ///   - hitRatio: what the cache hit since it was made; stands in while there are too few probes.
+  init(sample: AccessSample, contents: SampledContents, unit: UInt64, expires: Bool, hitRatio: Double) {
+    let model = CurveModel(sample, contents: contents, expires: expires)
+    let lru = model.lruMissRatios(at: Self.shares)
+    let policy = Self.shares.map { model.missRatio(at: $0) }
+    let modelled = Self.shares.firstIndex(of: 1).map { policy[$0] } ?? 1
+    let actual = sample.requests > 0 ? model.presentMissRatio : 1 - hitRatio
+    points = Self.shares.indices.map { index in
+      let misses = Self.corrected(policy[index], at: Self.shares[index], modelled: modelled, actual: actual)
+      return Point(
+        size: Int(clamping: UInt64(max(1, Double(contents.limit) * Self.shares[index])) * unit),
+        hitRatio: min(max(1 - misses, 0), 1), lruHitRatio: min(max(1 - lru[index], 0), 1))
     }
-    sampledRequests = requests.counted
-  }
-}
-
-/// The look-ups of a sample with the weights of their keys. The first half warms the models up, the second half is counted.
-private struct CurveRequests {
-  private var keys: [Int] = []
-  private var hashes: [UInt32] = []
-  private var weights: [UInt64] = []
-  private let firstCounted: Int
-  var counted: Int { keys.count - firstCounted }
-
-  init(_ sample: AccessSample) {
-    var numbers: [UInt32: Int] = [:]
-    for record in sample.records {
-      let number = numbers[record.key] ?? numbers.count
-      if number == numbers.count {
-        numbers[record.key] = number
-        hashes.append(UInt32(truncatingIfNeeded: UInt64(record.key) &* 0x9E37_79B9_7F4A_7C15 >> 29))
-        weights.append(0)
-      }
-      if record.weight > 0 { weights[number] = record.weight }
-      if record.kind != .stored { keys.append(number) }
-    }
-    let known = weights.filter { $0 > 0 }
-    let mean = known.isEmpty ? 1 : known.reduce(0, +) / UInt64(known.count)
-    for index in weights.indices where weights[index] == 0 { weights[index] = max(mean, 1) }
-    firstCounted = keys.count / 2
+    sampledRequests = model.counted
+    requests = Int(sample.requests)
   }
 
-  /// Hit ratios of LRU caches of these weights: an access is a hit where all that was used since the last one fits in.
-  func lruHitRatios(at sizes: [Double]) -> [Double] {
-    guard counted > 0 else { return sizes.map { _ in 0 } }
-    var tree = [UInt64](repeating: 0, count: keys.count + 1)
-    func add(_ position: Int, _ amount: UInt64) {
-      var index = position + 1
-      while index < tree.count {
-        tree[index] &+= amount
-        index += index & -index
-      }
-    }
-    func sum(below position: Int) -> UInt64 {
-      var index = position
-      var result: UInt64 = 0
-      while index > 0 {
-        result &+= tree[index]
-        index -= index & -index
-      }
-      return result
-    }
-    var last = [Int](repeating: -1, count: hashes.count)
-    var total: UInt64 = 0
-    var hits = sizes.map { _ in 0 }
-    for (position, key) in keys.enumerated() {
-      let weight = weights[key]
-      if last[key] >= 0 {
-        let distance = Double(total &- sum(below: last[key]))
-        if position >= firstCounted {
-          for index in sizes.indices where distance <= sizes[index] { hits[index] += 1 }
-        }
-        add(last[key], 0 &- weight)
-      } else {
-        total &+= weight
-      }
-      add(position, weight)
-      last[key] = position
-    }
-    return hits.map { Double($0) / Double(counted) }
-  }
-
-  /// The same for the cache's own policy.
-  func policyHitRatio(at size: Double) -> Double {
-    guard counted > 0 else { return 0 }
-    var policy = EvictionPolicy(maximum: UInt64(min(max(size, 1), 1e15)))
-    defer { policy.deallocate() }
-    var ids = [UInt32](repeating: 0, count: hashes.count)
-    var owners: [UInt32: Int] = [:]
-    var hits = 0
-    for (position, key) in keys.enumerated() {
-      if ids[key] != 0 {
-        policy.recordHit(ids[key])
-        if position >= firstCounted { hits += 1 }
-        continue
-      }
-      policy.recordMiss()
-      guard weights[key] <= policy.maximum else { continue }
-      while let victim = policy.nextVictim(for: weights[key]) {
-        policy.remove(victim)
-        if let owner = owners.removeValue(forKey: victim) { ids[owner] = 0 }
-      }
-      let id = policy.insert(hash: hashes[key], weight: weights[key])
-      ids[key] = id
-      owners[id] = key
-    }
-    return Double(hits) / Double(counted)
+  /// Misses with what is known of the present size. The sample is too short for the policy to have learned in a miniature of that size all that it
+  /// knows in the cache; a miniature of a tenth learns in a tenth of the time, so it lacks a tenth as much.
+  private static func corrected(_ misses: Double, at share: Double, modelled: Double, actual: Double) -> Double {
+    guard share > 1 else { return misses + (actual - modelled) * share }
+    return modelled > 0 ? misses * actual / modelled : misses
   }
 }
 
 extension LocalCache {
   /// What the cache would hit at other sizes. Takes some ten milliseconds; nothing is worked out before somebody asks.
-  public var missRatioCurve: MissRatioCurve {
-    MissRatioCurve(
-      sample: observer.sample(), limit: bound.maximum, unit: bound.unit, hitRatio: statistics.hitRatio)
+  public var missRatioCurve: MissRatioCurve { curve(of: observer.sample(), hitRatio: statistics.hitRatio) }
+
+  func curve(of sample: AccessSample, hitRatio: Double) -> MissRatioCurve {
+    var weights: [UInt64] = []
+    var all: UInt64 = 0
+    for index in 0...shardMask {
+      reading(shard(at: index)) { shard in
+        weights += shard.pointee.policy.weights(below: sample.threshold)
+        all += shard.pointee.policy.weight
+      }
+    }
+    let contents = SampledContents(weights: weights, all: all, limit: bound.maximum, nominalRate: sample.rate)
+    return MissRatioCurve(
+      sample: sample, contents: contents, unit: bound.unit, expires: expires, hitRatio: hitRatio)
   }
 }

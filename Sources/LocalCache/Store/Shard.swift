@@ -11,6 +11,8 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @usableFromInline var expiry: ShardExpiry
   @usableFromInline var counters = ShardCounters()
   @usableFromInline var wheel: TimerWheel
+  /// Counts writes while loads are on their way, for some groups of keys: a load that was overtaken by one is not stored.
+  private let writes: UnsafeMutablePointer<UInt32>
   /// Whether removed entries are wanted: for a listener, or because their end runs code.
   @usableFromInline let reportsRemovals: Bool
 
@@ -26,6 +28,20 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     self.expiry = expiry
     wheel = TimerWheel(now: 0)
     self.reportsRemovals = reportsRemovals
+    writes = .allocate(capacity: Self.writeGroups)
+    writes.initialize(repeating: 0, count: Self.writeGroups)
+  }
+
+  private static var writeGroups: Int { 16 }
+
+  /// Writes of the group of a hash: see `writes`.
+  func writes(_ hash: UInt32) -> UInt32 { writes[Int(hash >> 12) % Self.writeGroups] }
+
+  @usableFromInline
+  func countWrite(_ hash: UInt32) { writes[Int(hash >> 12) % Self.writeGroups] &+= 1 }
+
+  func countAllWrites() {
+    for group in 0..<Self.writeGroups { writes[group] &+= 1 }
   }
 
   /// Ends the entries and frees the memory.
@@ -35,19 +51,32 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     }
     index.deallocate()
     policy.deallocate()
+    writes.deallocate()
   }
 
   /// The entries, as long as none is added.
   @inlinable @inline(__always)
-  var table: EntryTable<Key, Value> {
-    EntryTable(
-      chunks: policy.pool.chunks, stride: policy.pool.stride, hasLifetimes: expiry.isActive)
+  var table: EntryTable<Key, Value> { EntryTable(pool: policy.pool) }
+
+  /// Their times; only where entries can expire.
+  @inlinable @inline(__always)
+  var lifetimes: EntryLifetimes {
+    EntryLifetimes(pool: policy.pool, offset: EntryTable<Key, Value>.lifetimeOffset)
   }
 
   // MARK: Looking
 
   @inlinable @inline(__always)
   func find(_ key: Key, hash: UInt32) -> UInt32 {
+    let id = index.candidate(hash)
+    if id != 0, table[id].pointee.key == key { return id }
+    if id == 0, index.isComplete(hash) { return 0 }
+    return findFurther(key, hash: hash)
+  }
+
+  /// The same where the first candidate is another key's, or where the bucket was full.
+  @inlinable @inline(never)
+  func findFurther(_ key: Key, hash: UInt32) -> UInt32 {
     let table = self.table
     return index.find(hash) { id in table[id].pointee.key == key }
   }
@@ -55,10 +84,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   /// Calls the closure with the identifier of each entry.
   @inlinable
   func visitEntries(_ body: (UInt32) -> Void) {
-    let idMask = (1 as UInt32) &<< index.idBits &- 1
-    for place in 0..<Int(index.capacity) where index.slots[place] != 0 {
-      body(index.slots[place] & idMask)
-    }
+    index.visit(body)
   }
 
   // MARK: Changing
@@ -86,14 +112,17 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
         noteWritten(existing, times)
         return .stored
       }
+      guard policy.canHold(weight, insteadOf: existing) else { return .noRoom }
       isPinned = pinned ?? policy.isPinned(existing)
       remove(existing, .replaced, &removals)
+    } else {
+      guard policy.canHold(weight, insteadOf: nil) else { return .noRoom }
     }
-    guard weight <= policy.maximum else { return .noRoom }
     while let victim = policy.nextVictim(for: weight) { remove(victim, .size, &removals) }
     guard policy.hasRoom(for: weight) else { return .noRoom }
     let id = policy.insert(hash: hash, weight: weight, pinned: isPinned)
     table[id].initialize(to: .init(key: key, value: value))
+    if expiry.isActive { lifetimes.initialize(id) }
     index.add(id, hash: hash, pool: policy.pool)
     noteWritten(id, times)
     counters.insertions &+= 1
@@ -103,9 +132,9 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @inlinable @inline(__always)
   mutating func noteWritten(_ id: UInt32, _ times: (now: UInt64, lifetime: UInt32?)) {
     if expiry.isActive {
-      expiry.write(id, times, table: table, wheel: &wheel)
+      expiry.write(id, times, table: lifetimes, wheel: &wheel)
     } else {
-      table.written(id).pointee = expiry.relative(times.now)
+      policy.pool[id].pointee.written = expiry.relative(times.now)
     }
   }
 
@@ -125,8 +154,8 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   @inlinable
   mutating func remove(_ id: UInt32, _ cause: RemovalCause, _ removals: inout Removals<Key, Value>) {
-    index.remove(id, hash: policy.pool.entry(id).pointee.hash, pool: policy.pool)
-    if expiry.isActive { expiry.cancel(id, table: table, wheel: &wheel) }
+    index.remove(id, hash: policy.pool[id].pointee.hash)
+    if expiry.isActive { expiry.cancel(id, table: lifetimes, wheel: &wheel) }
     counters.count(cause)
     policy.remove(id)
     if reportsRemovals {
@@ -146,18 +175,17 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     wheel.removeAll()
   }
 
-  @usableFromInline
-  mutating func removeAll(_ cause: RemovalCause, _ removals: inout Removals<Key, Value>) {
-    var ids: [UInt32] = []
-    visitEntries { ids.append($0) }
-    for id in ids { remove(id, cause, &removals) }
+  /// Removes the entries with identifiers in a range.
+  mutating func removeAll(in ids: Range<UInt32>, _ cause: RemovalCause, _ removals: inout Removals<Key, Value>) {
+    for id in ids where id < policy.pool.highWater && policy.pool[id].pointee.isInUse { remove(id, cause, &removals) }
   }
 
-  /// Removes what is over. Takes time for the lists that are due, not for all entries.
+  /// Removes up to `limit` entries that are over. Returns whether there may be more.
   @usableFromInline
-  mutating func removeExpired(now: UInt64, _ removals: inout Removals<Key, Value>) {
-    guard expiry.isActive else { return }
-    for id in expiry.due(now: now, table: table, wheel: &wheel) { remove(id, .expired, &removals) }
+  mutating func removeExpired(now: UInt64, limit: Int, _ removals: inout Removals<Key, Value>) -> Bool {
+    guard expiry.isActive else { return false }
+    for id in expiry.due(now: now, limit: limit, table: lifetimes, wheel: &wheel) { remove(id, .expired, &removals) }
+    return wheel.hasReady
   }
 
   /// A smaller or larger share. Evicts what is too much.

@@ -1,3 +1,4 @@
+import CLocalCache
 import Synchronization
 
 #if canImport(Glibc)
@@ -14,13 +15,12 @@ import Synchronization
 /// steps, so a holder that lost its processor gets it back.
 ///
 /// Together: after some reads a shard becomes open to readers, who then only mark a `ReaderCell` of their own. Who wants it exclusively closes
-/// it first and waits until no cell is marked with it (BRAVO, see there). Closing costs a look at every cell, which the reads before it pay for;
-/// a shard that is written often is closed most of the time.
+/// it first and waits until no cell is marked with it (BRAVO, see there). Between marking its cell and looking whether the shard is still open
+/// a reader needs a full barrier; where nothing was closed for long, it leaves that to who closes the shard (`OpenState`).
 @usableFromInline
 struct ShardLock: ~Copyable {
   @usableFromInline let state = Atomic<UInt32>(0)
-  /// 1 while readers may enter together.
-  @usableFromInline let isOpen = Atomic<UInt32>(0)
+  @usableFromInline let openState = Atomic<UInt32>(OpenState.closed)
   /// Exclusive reads since the shard was closed, and how many of them open it. The former only under the lock.
   @usableFromInline let reads = Atomic<UInt32>(0)
   @usableFromInline let readsToOpen: UInt32
@@ -30,11 +30,21 @@ struct ShardLock: ~Copyable {
   /// What marks a cell; not 0.
   @usableFromInline let tag: UInt
 
+  /// How readers may enter together.
+  @usableFromInline
+  enum OpenState {
+    @usableFromInline static let closed: UInt32 = 0
+    /// With a barrier of their own; to close costs a look at the cells.
+    @usableFromInline static let fenced: UInt32 = 1
+    /// Without; to close costs a barrier of all threads, some ten microseconds.
+    @usableFromInline static let unfenced: UInt32 = 2
+  }
+
   /// - Parameter opens: whether readers may ever enter together.
   init(cells: ReaderCells, tag: UInt, opens: Bool) {
     self.cells = cells
     self.tag = tag
-    readsToOpen = opens ? UInt32(cells.count * 4) : .max
+    readsToOpen = opens ? 32 : .max
   }
 
   // MARK: Together
@@ -42,15 +52,27 @@ struct ShardLock: ~Copyable {
   /// Begins to read together with others. Nil if that is not possible now. The caller leaves by the cell.
   @inlinable @inline(__always)
   func enter() -> UnsafeMutablePointer<ReaderCell>? {
-    guard isOpen.load(ordering: .relaxed) != 0 else { return nil }
-    let cell = cells[cells.own]
-    guard
-      cell.pointee.owner.compareExchange(
-        expected: 0, desired: tag, ordering: .sequentiallyConsistent
-      ).exchanged
-    else { return nil }
-    // Either this load sees that the shard was closed, or whoever closes it sees the cell.
-    if isOpen.load(ordering: .sequentiallyConsistent) != 0 { return cell }
+    let openState = openState.load(ordering: .relaxed)
+    // A cell that is marked already: this thread is in a closure of `withValue`.
+    guard openState != OpenState.closed, let cell = cells.own, cell.pointee.isFree else { return nil }
+    guard openState == OpenState.unfenced else { return enterFenced(cell) }
+    cell.pointee.owner.store(tag, ordering: .relaxed)
+    localcache_compiler_barrier()
+    // Either this load sees that the shard was closed, or whoever closes it sees the cell. A shard that was closed and opened again meanwhile
+    // must be of the same kind: who closes one of the other kind does not wait for this store to arrive.
+    if self.openState.load(ordering: .acquiring) == OpenState.unfenced { return cell }
+    cell.pointee.leave()
+    return nil
+  }
+
+  @usableFromInline @inline(never)
+  func enterFenced(_ cell: UnsafeMutablePointer<ReaderCell>) -> UnsafeMutablePointer<ReaderCell>? {
+    if cells.isAsymmetric, cell.pointee.isToOpenWide(closings: cells.closings) {
+      // Fails if the shard was closed meanwhile.
+      _ = openState.compareExchange(expected: OpenState.fenced, desired: OpenState.unfenced, ordering: .relaxed)
+    }
+    _ = cell.pointee.owner.exchange(tag, ordering: .sequentiallyConsistent)
+    if openState.load(ordering: .acquiring) != OpenState.closed { return cell }
     cell.pointee.leave()
     return nil
   }
@@ -62,7 +84,7 @@ struct ShardLock: ~Copyable {
     if !state.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged {
       lockSlowly()
     }
-    if isOpen.load(ordering: .relaxed) != 0 { close() }
+    if openState.load(ordering: .relaxed) != OpenState.closed { close() }
   }
 
   @inlinable @inline(__always)
@@ -75,7 +97,7 @@ struct ShardLock: ~Copyable {
   func unlockAfterReading() {
     let count = reads.load(ordering: .relaxed) &+ 1
     reads.store(count, ordering: .relaxed)
-    if count == readsToOpen { isOpen.store(1, ordering: .releasing) }
+    if count == readsToOpen { openState.store(OpenState.fenced, ordering: .releasing) }
     state.store(0, ordering: .releasing)
   }
 
@@ -83,10 +105,12 @@ struct ShardLock: ~Copyable {
   @usableFromInline @inline(never)
   func close() {
     reads.store(0, ordering: .relaxed)
-    isOpen.store(0, ordering: .sequentiallyConsistent)
-    for index in 0..<cells.count {
+    let before = openState.exchange(OpenState.closed, ordering: .sequentiallyConsistent)
+    localcache_barrier(before == OpenState.unfenced)
+    cells.countClosing()
+    for index in cells.inUse {
       var rounds: UInt32 = 0
-      while cells[index].pointee.owner.load(ordering: .sequentiallyConsistent) == tag {
+      while cells[index].pointee.owner.load(ordering: .acquiring) == tag {
         rounds += 1
         if rounds < 64 { continue }
         checkNotMine(cells[index].pointee.borrower.load(ordering: .relaxed))

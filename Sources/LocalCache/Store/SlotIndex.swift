@@ -1,132 +1,167 @@
-/// From a hash to the identifier of an entry: open addressing with linear probing, four bytes a slot.
+import CLocalCache
+
+/// From a hash to the identifier of an entry: four bytes an entry, in buckets of one cache line.
 ///
-/// A slot holds the identifier and as many low bits of the hash as fit beside it; 0 is free. The place follows from the high bits
-/// (`hash * capacity >> 32`, Lemire, "Fast random integer generation in an interval", 2019), so the capacity can be any number: the table
-/// grows by a third, and between growths 60 to 80 % of it are in use, which is 5 to 6.7 bytes an entry. Hashes are kept by the policy's
-/// nodes, so growing and removing never call a key's `hash(into:)`.
+/// A bucket has 15 slots and a word that counts the entries which went past it because it was full; all slots are compared at once, so a
+/// look-up has no branch that depends on where in the bucket a key stands. This is F14 of Folly (Bronson and Shi, 2019), with identifiers in
+/// place of entries. A slot holds the identifier and as many low bits of the hash as fit beside it; 0 is free. The bucket follows from the high
+/// bits (`hash * buckets >> 32`, Lemire, "Fast random integer generation in an interval", 2019), so there can be any number of them: the
+/// index grows by a half, and between growths 57 to 86 % of the slots are in use, which is 4.9 to 7.5 bytes an entry. Hashes are kept by the
+/// policy's nodes, so growing and removing never call a key's `hash(into:)`.
 @usableFromInline
 struct SlotIndex {
-  @usableFromInline var slots: UnsafeMutablePointer<UInt32>
-  @usableFromInline var capacity: UInt32
+  @usableFromInline var words: UnsafeMutablePointer<UInt32>
+  @usableFromInline var buckets: UInt32
   @usableFromInline var idBits: UInt32
   @usableFromInline var count: UInt32 = 0
+  /// Entries from which on it has to grow.
+  private var greatestCount: UInt32
 
-  @usableFromInline static let smallest: UInt32 = 16
+  @usableFromInline static let bucketSize = 16
+  @usableFromInline static let slotBits: UInt32 = 0x7FFF
+  @usableFromInline static let overflow = 15
+  /// Slots of a bucket in use, at most and on average.
+  private static let greatestFill: UInt32 = 13
 
-  init() {
-    capacity = Self.smallest
-    idBits = Self.bits(for: Self.smallest)
-    slots = .allocate(capacity: Int(capacity))
-    slots.initialize(repeating: 0, count: Int(capacity))
+  init() { self.init(buckets: 1) }
+
+  private init(buckets: UInt32) {
+    self.buckets = buckets
+    let size = Int(buckets) * Self.bucketSize
+    words = UnsafeMutableRawPointer.allocate(byteCount: size * 4, alignment: 64).bindMemory(
+      to: UInt32.self, capacity: size)
+    words.initialize(repeating: 0, count: size)
+    idBits = Self.bits(for: buckets)
+    greatestCount = buckets * Self.greatestFill
   }
 
-  func deallocate() { slots.deallocate() }
+  func deallocate() { words.deallocate() }
 
   /// Identifiers begin after the policy's list heads.
-  private static func bits(for capacity: UInt32) -> UInt32 {
-    UInt32(UInt32.bitWidth - (capacity + NodePool.reserved).leadingZeroBitCount)
+  private static func bits(for buckets: UInt32) -> UInt32 {
+    UInt32(UInt32.bitWidth - (buckets * UInt32(bucketSize) + NodePool.reserved).leadingZeroBitCount)
   }
 
   @inlinable @inline(__always)
   func home(_ hash: UInt32) -> UInt32 {
-    UInt32(truncatingIfNeeded: (UInt64(hash) &* UInt64(capacity)) &>> 32)
+    UInt32(truncatingIfNeeded: (UInt64(hash) &* UInt64(buckets)) &>> 32)
   }
+
+  /// Never 0, so that a free slot has no tag that is looked for.
+  @inlinable @inline(__always)
+  func tag(_ hash: UInt32) -> UInt32 { (hash | 1) &<< idBits }
+
+  @inlinable @inline(__always)
+  func bucket(_ place: UInt32) -> UnsafeMutablePointer<UInt32> { words + Int(place) &* Self.bucketSize }
+
+  @inlinable @inline(__always)
+  func next(_ place: UInt32) -> UInt32 { place &+ 1 == buckets ? 0 : place &+ 1 }
+
+  /// The first entry in the home bucket whose tag is that of the hash: nearly always the one that is looked for. 0 if there is none there.
+  @inlinable @inline(__always)
+  func candidate(_ hash: UInt32) -> UInt32 {
+    let bucket = bucket(home(hash))
+    let idMask = (1 as UInt32) &<< idBits &- 1
+    let matches = localcache_matches(bucket, tag(hash), ~idMask) & Self.slotBits
+    return matches == 0 ? 0 : bucket[matches.trailingZeroBitCount] & idMask
+  }
+
+  /// Whether no entry of this home bucket went past it.
+  @inlinable @inline(__always)
+  func isComplete(_ hash: UInt32) -> Bool { bucket(home(hash))[Self.overflow] == 0 }
 
   /// The entry with this hash that `isMatch` accepts, or 0.
   @inlinable @inline(__always)
   func find(_ hash: UInt32, _ isMatch: (UInt32) -> Bool) -> UInt32 {
-    let tag = hash &<< idBits
     let idMask = (1 as UInt32) &<< idBits &- 1
-    var place = home(hash)
+    let first = home(hash)
+    var place = first
     while true {
-      let slot = slots[Int(place)]
-      if slot == 0 { return 0 }
-      if slot & ~idMask == tag {
-        let id = slot & idMask
+      let bucket = bucket(place)
+      var matches = localcache_matches(bucket, tag(hash), ~idMask) & Self.slotBits
+      while matches != 0 {
+        let id = bucket[matches.trailingZeroBitCount] & idMask
         if isMatch(id) { return id }
+        matches &= matches &- 1
       }
-      place &+= 1
-      if place == capacity { place = 0 }
+      if bucket[Self.overflow] == 0 { return 0 }
+      place = next(place)
+      if place == first { return 0 }
     }
   }
 
-  /// Whether one more entry needs a larger table: it is four fifths full, or the identifier does not fit beside a tag.
-  private func needsGrowth(for id: UInt32) -> Bool {
-    UInt64(count + 1) * 5 > UInt64(capacity) * 4 || id >> idBits != 0
-  }
-
-  /// Adds an entry's identifier, with a larger table if need be.
+  /// Adds an entry's identifier, which is not there yet, with a larger table if need be.
   @usableFromInline
   mutating func add(_ id: UInt32, hash: UInt32, pool: NodePool) {
     // The new one is among the pool's nodes already.
-    if needsGrowth(for: id) { grow(pool: pool) } else { insert(id, hash: hash) }
+    if count >= greatestCount || id >> idBits != 0 { grow(pool: pool) } else { insert(id, hash: hash) }
   }
 
-  /// Adds an identifier that is not there yet.
+  @inline(__always)
   private mutating func insert(_ id: UInt32, hash: UInt32) {
     var place = home(hash)
-    while slots[Int(place)] != 0 {
-      place += 1
-      if place == capacity { place = 0 }
+    while true {
+      let bucket = bucket(place)
+      let free = localcache_matches(bucket, 0, .max) & Self.slotBits
+      if free != 0 {
+        bucket[free.trailingZeroBitCount] = tag(hash) | id
+        count += 1
+        return
+      }
+      bucket[Self.overflow] += 1
+      place = next(place)
     }
-    slots[Int(place)] = hash &<< idBits | id
-    count += 1
   }
 
-  /// Takes an identifier out and closes the gap: what stands behind it moves up as far as its own place allows (Knuth, TAOCP 3, 6.4 R).
+  /// Takes an identifier out.
   @usableFromInline
-  mutating func remove(_ id: UInt32, hash: UInt32, pool: NodePool) {
+  mutating func remove(_ id: UInt32, hash: UInt32) {
     let idMask = (1 as UInt32) &<< idBits &- 1
-    var gap = home(hash)
-    while slots[Int(gap)] & idMask != id || slots[Int(gap)] == 0 {
-      guard slots[Int(gap)] != 0 else { return }
-      gap += 1
-      if gap == capacity { gap = 0 }
+    let first = home(hash)
+    var place = first
+    while true {
+      let bucket = bucket(place)
+      let found = localcache_matches(bucket, id, idMask) & Self.slotBits
+      if found != 0 {
+        bucket[found.trailingZeroBitCount] = 0
+        break
+      }
+      place = next(place)
+      guard bucket[Self.overflow] != 0, place != first else { return }
     }
     count -= 1
-    var place = gap
-    while true {
-      place += 1
-      if place == capacity { place = 0 }
-      let slot = slots[Int(place)]
-      if slot == 0 { break }
-      let wanted = home(pool.entry(slot & idMask).pointee.hash)
-      // May the entry at `place` go back to the gap? Only if its own place is not after the gap.
-      let fromHome = place >= wanted ? place - wanted : place + capacity - wanted
-      let fromGap = place >= gap ? place - gap : place + capacity - gap
-      if fromHome >= fromGap {
-        slots[Int(gap)] = slot
-        gap = place
-      }
+    var passed = first
+    while passed != place {
+      bucket(passed)[Self.overflow] -= 1
+      passed = next(passed)
     }
-    slots[Int(gap)] = 0
   }
 
-  /// A table a third larger. Linear in the number of entries.
+  /// A table half as large again. Linear in the number of entries.
   private mutating func grow(pool: NodePool) {
-    var larger = capacity + capacity / 3
-    while UInt64(count + 1) * 5 > UInt64(larger) * 4
+    var larger = buckets
+    repeat {
+      larger += larger / 2 + 1
+    } while count >= larger * Self.greatestFill
       || pool.highWater >> Self.bits(for: larger) != 0
-    {
-      larger += larger / 3
-    }
-    rebuild(capacity: larger, pool: pool)
-  }
-
-  private mutating func rebuild(capacity larger: UInt32, pool: NodePool) {
-    let old = slots
-    capacity = larger
-    idBits = Self.bits(for: larger)
-    slots = .allocate(capacity: Int(larger))
-    slots.initialize(repeating: 0, count: Int(larger))
-    count = 0
+    let old = words
+    self = SlotIndex(buckets: larger)
     // In the order of the nodes, which are many; the index is small.
-    pool.visitInUse { id, hash in insert(id, hash: hash) }
+    pool.visitInUse { id, node in insert(id, hash: node.pointee.hash) }
     old.deallocate()
   }
 
+  /// The identifiers of all entries.
+  @inlinable
+  func visit(_ body: (UInt32) -> Void) {
+    let idMask = (1 as UInt32) &<< idBits &- 1
+    for place in 0..<buckets {
+      for slot in 0..<Self.bucketSize &- 1 where bucket(place)[slot] != 0 { body(bucket(place)[slot] & idMask) }
+    }
+  }
+
   mutating func removeAll() {
-    slots.deallocate()
+    words.deallocate()
     self = SlotIndex()
   }
 }

@@ -73,7 +73,7 @@ final class CircuitBreaker: Sendable {
       state.isOpen = true
       state.isProbing = false
       let factor = Double(1 << min(state.pauses, 20)) * Double.random(in: 0.75...1.25)
-      state.probeAt = now + min(settings.pause * factor, settings.longestPause)
+      state.probeAt = now + min(settings.pause.reckonable * factor, settings.longestPause.reckonable)
       state.pauses += 1
     }
   }

@@ -19,8 +19,10 @@ extension TieredCache {
         if let entry = known[key] { found[key] = entry.value } else { unknown.append(key) }
       }
     }
-    let loaded = try await configuration.local.loading.inBatches(unknown) { try await self.load($0, load) }
-    found.merge(loaded) { _, new in new }
+    let loaded = try await configuration.local.loading.inBatches(unknown) { batch in
+      try await self.local.loader.values(for: batch, self.work { [self] in try await self.load($0, load) })
+    }
+    for (key, entry) in loaded { found[key] = entry.value }
     return found
   }
 
@@ -54,24 +56,16 @@ extension TieredCache {
 
   private func load(
     _ batch: [Key], _ load: @Sendable ([Key]) async throws -> [Key: Value]
-  ) async throws -> [Key: Value] {
+  ) async throws -> [Key: TieredEntry<Value>] {
     let stamped = batch.map { ($0, stamps.stamp(of: $0.hashValue)) }
     counters.count(\.loads, batch.count)
     let begin = ContinuousClock.now
-    let values: [Key: Value]
-    do {
-      values = try await load(batch)
-    } catch {
-      local.loader.count(loads: 0, failed: batch.count, time: ContinuousClock.now - begin)
-      throw error
-    }
-    let time = ContinuousClock.now - begin
-    local.loader.count(loads: batch.count, failed: 0, time: time)
+    let values = try await load(batch)
     // What one key of a batch costs to load again is an equal share of it, no more.
-    let entries = stamped.map { key, stamp in (key, entry(values[key], stamp, loadTime: time / batch.count)) }
-    for (key, entry) in entries { keep(entry, key) }
+    let time = (ContinuousClock.now - begin) / max(1, batch.count)
+    let entries = stamped.map { key, stamp in (key, entry(values[key], stamp, loadTime: time)) }
     write(entries)
-    return values
+    return Dictionary(entries) { _, new in new }
   }
 
   /// Stores the loaded values of a batch, in the background: without leases, so only those that nobody has changed meanwhile.

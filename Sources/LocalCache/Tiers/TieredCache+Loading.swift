@@ -8,7 +8,7 @@ extension TieredCache {
     case .absent: break
     }
     let token = Self.newToken()
-    let deadline = ContinuousClock.now + configuration.stampede.longestWait
+    let deadline = ContinuousClock.now + configuration.stampede.longestWait.reckonable
     var pause = Duration.milliseconds(5)
     var hasWaited = false
     while true {

@@ -11,11 +11,7 @@ extension TieredCache {
     if let found = local.get(key) {
       entry = found
     } else {
-      entry = try await local.loader.value(for: key) { [self] key in
-        try await fetch(key, load)
-      } store: { [weak self] in
-        self?.keep($0, key)
-      }
+      entry = try await local.loader.value(for: key, work { [self] _ in [key: try await fetch(key, load)] })
     }
     if isEarly(entry) { refresh(key, load) }
     return entry.value
@@ -32,11 +28,16 @@ extension TieredCache {
 
   /// Loads the value of a key again in the background, unless a load is on its way. The value that is there stays until then.
   public func refresh(_ key: Key, _ load: @escaping @Sendable (Key) async throws -> Value?) {
-    local.loader.refresh(key) { [self] key in
-      try await refetch(key, load)
-    } store: { [weak self] in
-      self?.keep($0, key)
-    }
+    local.loader.refresh([key], work { [self] _ in [key: try await refetch(key, load)] })
+  }
+
+  /// A load whose entries are kept. Whether they are overtaken by a write, their own stamps say.
+  func work(
+    _ load: @escaping @Sendable ([Key]) async throws -> [Key: TieredEntry<Value>]
+  ) -> Loader<Key, TieredEntry<Value>>.Work {
+    .init(
+      load: load,
+      store: { [weak self] entries, _ in for (key, entry) in entries { self?.keep(entry, key) } })
   }
 
   private func isEarly(_ entry: TieredEntry<Value>) -> Bool {

@@ -33,6 +33,20 @@ func gets<V>(_ name: String, _ get: @escaping @Sendable (Int) -> V?) {
   line(name, [Harness.throughput(threads: 1, body), Harness.throughput(threads: 2, body)], "M get/s, 1 and 2 threads")
 }
 
+/// Look-ups with one write of an existing key in a hundred.
+func mixed(_ name: String, _ get: @escaping @Sendable (Int) -> Int?, _ set: @escaping @Sendable (Int) -> Void) {
+  let body: @Sendable (Int, Int, Int) -> Int = { thread, slice, count in
+    var random = Random(state: UInt64(thread * 7919 + slice * 104_729 + 88_172_645_463_325_252))
+    var found = 0
+    for step in 0..<count {
+      let key = Int(truncatingIfNeeded: random.next() >> 20) & mask
+      if step % 100 == 0 { set(key) } else if get(key) != nil { found += 1 }
+    }
+    return found
+  }
+  line(name, [Harness.throughput(threads: 1, body), Harness.throughput(threads: 2, body)], "M/s, one write in 100")
+}
+
 func inserts(_ name: String, _ insert: (Int) -> Void, fresh: () -> Void) {
   var best = Double.infinity
   for _ in 0..<12 {
@@ -50,6 +64,8 @@ do {
   gets("Mutex<Dictionary>, Int") { dictionary.get($0) }
   let cache = fullCache { $0 }
   gets("LocalCache, Int") { cache.get($0) }
+  mixed("Mutex<Dictionary>, Int", { dictionary.get($0) }, { dictionary.set($0, $0) })
+  mixed("LocalCache, Int", { cache.get($0) }, { cache.set($0, for: $0) })
   var expiring = LocalCache<Int, Int>.Configuration()
   expiring.expiry = CacheExpiry(afterWrite: .seconds(1800), afterAccess: .seconds(900))
   let bounded = fullCache({ $0 }, expiring, limit: .bytes(.mebibytes(64)))

@@ -3,12 +3,21 @@ import LocalCache
 
 // Does the budget hold in the process's memory, as the system sees it, while entries of all sizes come and go?
 //
-// usage: cache-churn [SECONDS] [MEBIBYTES] [OPERATIONS A SECOND]
+// usage: cache-churn [SECONDS] [MEBIBYTES] [OPERATIONS A SECOND] [SPEED] [plain]
+//
+// SPEED lets everything happen so many times as fast: lifetimes, the drift of sizes, the operations, and how often the cache looks at its memory.
+// plain: the cache does nothing about holes and free pages.
 
-let numbers = CommandLine.arguments.dropFirst().map { Double($0) ?? 0 }
-let seconds = numbers.first.map { max(1, $0) } ?? 60
-let budget = numbers.dropFirst().first.map { max(1, $0) } ?? 256
-let rate = numbers.dropFirst(2).first.map { max(1000, $0) } ?? 50_000
+let words = CommandLine.arguments.dropFirst()
+let isPlain = words.contains("plain")
+let numbers = words.compactMap { Double($0) }
+func number(_ index: Int, _ least: Double, default standard: Double) -> Double {
+  index < numbers.count ? max(least, numbers[index]) : standard
+}
+let speed = number(3, 0.1, default: 1)
+let seconds = number(0, 1, default: 60)
+let budget = number(1, 1, default: 256)
+let rate = number(2, 1000, default: 50_000) * speed
 
 /// Resident memory of this process in MiB.
 func resident() -> Double {
@@ -31,7 +40,9 @@ struct Random {
 var random = Random()
 let before = resident()
 var configuration = LocalCache<Int, [String: String]>.Configuration()
-configuration.expiry = CacheExpiry(afterWrite: .seconds(300), jitter: 0.2)
+configuration.expiry = CacheExpiry(afterWrite: .seconds(300 / speed), jitter: 0.2)
+configuration.memory.countsHoles = !isPlain
+configuration.memory.returnsPages = !isPlain
 let cache = LocalCache<Int, [String: String]>(
   name: "churn", limit: .bytes(.mebibytes(budget)), configuration: configuration)
 
@@ -48,8 +59,19 @@ let clock = ContinuousClock()
 let start = clock.now
 var operations = 0.0
 var highest = 0.0
-var nextLine = 10.0
-print("  seconds   cache MiB     RSS MiB   RSS / cache    entries    hits in %")
+var nextLine = min(60.0, seconds / 20)
+var nextLook = 0.0
+
+/// What the process has gained since the cache was made: what it had before does not count.
+func gained() -> Double { resident() - before }
+
+func printLine(_ text: String) {
+  print(text)
+  // Somebody may be looking at the file.
+  fflush(nil)
+}
+
+printLine("  seconds   entries MiB   holes   held back     RSS MiB   RSS / budget    entries    hits in %")
 while true {
   let elapsed = (clock.now - start) / .seconds(1)
   guard elapsed < seconds else { break }
@@ -57,7 +79,7 @@ while true {
     usleep(2000)
     continue
   }
-  let phase = 0.5 + 0.5 * sin(elapsed / 30)
+  let phase = 0.5 + 0.5 * sin(elapsed * speed / 30)
   for _ in 0..<1000 {
     // A popular tenth, a long tail.
     let number = random.next()
@@ -65,16 +87,22 @@ while true {
     if cache.get(key) == nil { cache.set(value(phase, &random), for: key) }
   }
   operations += 1000
-  // The cache's own figure is what is compared: what else the process had before does not count.
-  let weight = Double(cache.weight) / 1_048_576
-  if weight > budget * 0.95 { highest = max(highest, (resident() - before) / weight) }
+  // The cache looks by itself every five seconds.
+  if speed > 1, elapsed >= nextLook {
+    cache.tendMemory()
+    nextLook = elapsed + 5 / speed
+  }
+  highest = max(highest, gained() / budget)
   if elapsed >= nextLine {
     let statistics = cache.statistics
-    let line = String(
-      format: "%9.0f %11.1f %11.1f %13.3f %10d %12.1f", elapsed, weight, resident() - before,
-      (resident() - before) / max(weight, 0.001), statistics.entries, statistics.hitRatio * 100)
-    print(line)
-    nextLine *= 1.5
+    let footprint = cache.footprint
+    let mebibyte = 1_048_576.0
+    printLine(
+      String(
+        format: "%9.0f %13.1f %7.1f %11.1f %11.1f %14.3f %10d %12.1f", elapsed, Double(footprint.entries) / mebibyte,
+        Double(footprint.holes) / mebibyte, Double(footprint.heldBack) / mebibyte, gained(), gained() / budget,
+        statistics.entries, statistics.hitRatio * 100))
+    nextLine += min(60.0, seconds / 20)
   }
 }
-print(String(format: "highest RSS / cache while full: %.3f after %.0f operations", highest, operations))
+printLine(String(format: "highest RSS / budget: %.3f after %.0f operations", highest, operations))

@@ -1,0 +1,65 @@
+#include "CLocalCache.h"
+
+#include <pthread.h>
+#if defined(__linux__)
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+_Thread_local uint32_t localcache_slot_of_this_thread LOCALCACHE_TLS = 0;
+
+enum { SLOT_LIMIT = 4096, WORD_BITS = 64 };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t ending;
+static bool has_key;
+static uint64_t used[SLOT_LIMIT / WORD_BITS];
+static uint32_t high_water;
+
+static void release(void *slot) {
+  uint32_t number = (uint32_t)(uintptr_t)slot - 1;
+  // A destructor of another key may still use a cache; then the thread takes a number again, and this runs again.
+  localcache_slot_of_this_thread = 0;
+  pthread_mutex_lock(&lock);
+  used[number / WORD_BITS] &= ~(UINT64_C(1) << number % WORD_BITS);
+  pthread_mutex_unlock(&lock);
+}
+
+static void prepare(void) { has_key = pthread_key_create(&ending, release) == 0; }
+
+uint32_t localcache_register_thread(void) {
+  pthread_once(&once, prepare);
+  uint32_t slot = UINT32_MAX;
+  pthread_mutex_lock(&lock);
+  for (uint32_t word = 0; has_key && word < SLOT_LIMIT / WORD_BITS; word++) {
+    if (used[word] == UINT64_MAX) continue;
+    uint32_t number = word * WORD_BITS + (uint32_t)__builtin_ctzll(~used[word]);
+    if (pthread_setspecific(ending, (void *)(uintptr_t)(number + 1)) != 0) break;
+    used[word] |= UINT64_C(1) << number % WORD_BITS;
+    if (number + 1 > high_water) __atomic_store_n(&high_water, number + 1, __ATOMIC_RELEASE);
+    slot = number + 1;
+    break;
+  }
+  pthread_mutex_unlock(&lock);
+  localcache_slot_of_this_thread = slot;
+  return slot;
+}
+
+uint32_t localcache_thread_slots(void) { return __atomic_load_n(&high_water, __ATOMIC_ACQUIRE); }
+
+#if defined(__linux__)
+bool localcache_barrier_reaches_all(void) {
+  return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+
+void localcache_barrier(bool isAsymmetric) {
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  if (isAsymmetric) syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+}
+#else
+bool localcache_barrier_reaches_all(void) { return false; }
+
+void localcache_barrier(bool isAsymmetric) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+#endif

@@ -1,0 +1,41 @@
+// What Swift cannot say: a variable of each thread, and a barrier that one thread makes for all.
+#ifndef CLOCALCACHE_H
+#define CLOCALCACHE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "CLocalCacheIndex.h"
+#include "CLocalCacheTime.h"
+
+// The model that needs no call; Darwin has its own.
+#if defined(__linux__)
+#define LOCALCACHE_TLS __attribute__((tls_model("initial-exec")))
+#else
+#define LOCALCACHE_TLS
+#endif
+
+extern _Thread_local uint32_t localcache_slot_of_this_thread LOCALCACHE_TLS;
+
+/// Gives this thread a number, which is free again when the thread ends. Returns what `localcache_thread_slot` returns from then on.
+uint32_t localcache_register_thread(void);
+
+/// One more than the number of this thread: numbers are small, and no two living threads have the same. UINT32_MAX if it came too late for one.
+static inline uint32_t localcache_thread_slot(void) {
+  uint32_t slot = localcache_slot_of_this_thread;
+  return __builtin_expect(slot != 0, 1) ? slot : localcache_register_thread();
+}
+
+/// One more than the largest number that was ever given.
+uint32_t localcache_thread_slots(void);
+
+/// Whether `localcache_barrier` can be one of all threads of the process.
+bool localcache_barrier_reaches_all(void);
+
+/// A full barrier of this thread, and, if it is asymmetric, of all threads of the process (Linux: membarrier(2), PRIVATE_EXPEDITED).
+void localcache_barrier(bool isAsymmetric);
+
+/// Keeps the compiler from moving memory accesses across. The processor may; see `localcache_barrier`.
+static inline void localcache_compiler_barrier(void) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
+
+#endif

@@ -1,0 +1,52 @@
+/// Before the cache is full for the first time.
+///
+/// As long as nothing has to go, nobody needs to know who would be next: an entry is a node and nothing more, and an insertion costs what it costs
+/// in a dictionary. The lists are made when the first victim is asked for.
+extension EvictionPolicy {
+  /// Entries became more by a quarter.
+  mutating func lookAhead() {
+    countToLook = count + count / 4 + 5
+    fitShadows()
+  }
+
+  /// Puts every entry where it would be if lists had been kept: the newest into the window, the others on probation, in the order of their
+  /// last access. Linear in the number of entries; once in the life of a cache, unless it gets empty.
+  @inline(never)
+  mutating func settle() {
+    isFilling = false
+    pool.makeHeads()
+    emptyQueues()
+    fit(entries: count)
+    window.advance(to: stamp, pool: pool)
+    probation.advance(to: stamp, pool: pool)
+    protected.advance(to: stamp, pool: pool)
+    var rest = weight - pinnedWeight
+    let target = regime == .queues ? UInt64.max : windowMaximum
+    // Identifiers ascend in the order of insertion, but for those that were used before.
+    pool.visitInUse { id, node in
+      sketch.add(node.pointee.hash)
+      guard node.pointee.segment == .fresh else { return }
+      if rest > target {
+        node.pointee.segment = .probation
+        probation.append(id, stamp: node.pointee.accessEpoch, pool: pool)
+      } else {
+        node.pointee.segment = .window
+        window.append(id, stamp: node.pointee.accessEpoch, pool: pool)
+      }
+      rest -= node.pointee.weight
+    }
+    counted &+= UInt64(count)
+  }
+
+  mutating func emptyQueues() {
+    window.removeAll(pool: pool)
+    probation.removeAll(pool: pool)
+    protected.removeAll(pool: pool)
+  }
+
+  /// Hashes of all entries, those first that were used longest ago, as far as that is known.
+  func visitInOrder(_ body: (UInt32) -> Void) {
+    guard !isFilling else { return pool.visitInUse { _, node in body(node.pointee.hash) } }
+    for queue in [probation, protected, window] { queue.visit(pool: pool) { id in body(pool[id].pointee.hash) } }
+  }
+}

@@ -1,0 +1,239 @@
+/// The last some thousand accesses of sampled keys, what the traffic was made of meanwhile, and how old entries were when they were hit.
+///
+/// The notes lie in a ring of five bytes each, seven where weights differ, in eight parts; each part has its own count of the probes that came
+/// while it was written. So what is worked out from the younger parts is set beside the traffic of the same time.
+struct AccessLog {
+  /// What became of a look-up, or that there was none.
+  enum Kind: UInt8 {
+    case hit = 0
+    case miss = 1
+    /// A miss, and then the value was stored.
+    case loaded = 2
+    /// Stored without a look-up before.
+    case stored = 3
+  }
+
+  static let parts = 8
+
+  private(set) var plan: SamplingPlan
+  private var keys: [UInt32] = []
+  /// Two bits of kind, six of reuse.
+  private var tags: [UInt8] = []
+  /// Empty while all weights are 1.
+  private var weights: [PackedWeight] = []
+  private var next = 0
+  /// Accesses of all keys that the probes stand for, by part and class of reuse.
+  private var traffic = [UInt32](repeating: 0, count: parts * ReuseClass.count)
+  /// Hits of sampled keys that were not worth a note, likewise.
+  private var repeats = [UInt16](repeating: 0, count: parts * ReuseClass.count)
+  private var sinceTurn = 0
+  private var turns = 0
+
+  /// Hits by age: element n counts ages of up to 2^n ticks.
+  private(set) var ages = [UInt64](repeating: 0, count: 33)
+
+  init(_ plan: SamplingPlan) { self.plan = plan }
+
+  private var partSize: Int { plan.capacity / Self.parts }
+  /// Where the last note is.
+  private var lastPlace: Int { (next + plan.capacity - 1) % plan.capacity }
+  private var lastPart: Int { lastPlace / partSize }
+
+  // MARK: Adding
+
+  mutating func append(_ note: AccessNote) {
+    switch note.kind {
+    case .probe:
+      traffic[lastPart * ReuseClass.count + Int(note.reuse & 63)] &+= UInt32(truncatingIfNeeded: plan.probePeriod)
+      if note.reuse != ReuseClass.miss { ages[UInt32.bitWidth - note.age.leadingZeroBitCount] += 1 }
+    case .hit:
+      if isRepeat(note.key) {
+        let place = lastPart * ReuseClass.count + Int(note.reuse & 63)
+        if repeats[place] < .max { repeats[place] += 1 }
+      } else {
+        write(note, .hit)
+      }
+    case .miss: write(note, .miss)
+    case .stored:
+      if let place = lastMiss(of: note.key) {
+        tags[place] = Kind.loaded.rawValue
+        setWeight(note.weight, at: place)
+      } else {
+        write(note, .stored)
+      }
+    }
+  }
+
+  private mutating func write(_ note: AccessNote, _ kind: Kind) {
+    if next % partSize == 0 { beginPart() }
+    let tag = kind.rawValue | note.reuse << 2
+    if next == keys.count {
+      keys.append(note.key)
+      tags.append(tag)
+      if !weights.isEmpty { weights.append(PackedWeight(0)) }
+    } else {
+      keys[next] = note.key
+      tags[next] = tag
+    }
+    setWeight(note.weight, at: next)
+    next = (next + 1) % plan.capacity
+    sinceTurn += 1
+  }
+
+  /// Memory is taken part by part: doubling would take half of it in vain.
+  private mutating func beginPart() {
+    let part = next / partSize
+    for index in part * ReuseClass.count..<(part + 1) * ReuseClass.count { (traffic[index], repeats[index]) = (0, 0) }
+    guard keys.count == next else { return }
+    keys.reserveCapacity(next + partSize)
+    tags.reserveCapacity(next + partSize)
+    if !weights.isEmpty { weights.reserveCapacity(next + partSize) }
+  }
+
+  private mutating func setWeight(_ weight: UInt64, at place: Int) {
+    if weights.isEmpty {
+      guard weight > 1 else { return }
+      weights.reserveCapacity(max(keys.count, partSize))
+      weights = [PackedWeight](repeating: PackedWeight(1), count: keys.count)
+    }
+    weights[place] = PackedWeight(weight)
+  }
+
+  /// Whether the key has a note so lately that the access is a hit in every cache that is asked about, and changes nothing there. A key that is
+  /// among the most popular would fill the log with such.
+  private func isRepeat(_ key: UInt32) -> Bool {
+    for distance in 1...min(plan.repeatDistance, max(keys.count, 1)) where distance <= keys.count {
+      if keys[(next + keys.count - distance) % keys.count] == key { return true }
+    }
+    return false
+  }
+
+  /// The place of a look-up of this key among the last ones that found nothing, and that nothing was stored for yet.
+  private func lastMiss(of key: UInt32) -> Int? {
+    for distance in 1...min(32, max(keys.count, 1)) where distance <= keys.count {
+      let place = (next + keys.count - distance) % keys.count
+      if keys[place] == key { return tags[place] & 3 == Kind.miss.rawValue ? place : nil }
+    }
+    return nil
+  }
+
+  // MARK: Turns
+
+  /// Soon at first, so that a cache with little traffic is described too.
+  var isTurnDue: Bool { sinceTurn >= min(64 << min(turns, 20), 4096) }
+
+  /// Now and then: as many keys as are wanted. With fewer keys the older notes are still good, without the others; for more keys they have to
+  /// begin anew, so that happens only where it matters.
+  mutating func turn(_ wanted: SamplingPlan) {
+    sinceTurn = 0
+    turns += 1
+    let needsMore = wanted.threshold / 2 > plan.threshold
+    if needsMore || wanted.capacity * 4 <= plan.capacity {
+      restart(wanted)
+    } else {
+      let threshold = min(wanted.threshold, plan.threshold)
+      if wanted.capacity > plan.capacity { grow(to: wanted) }
+      plan = wanted.with(capacity: plan.capacity, threshold: threshold)
+    }
+  }
+
+  private mutating func restart(_ wanted: SamplingPlan) {
+    plan = wanted
+    (keys, tags, weights, next) = ([], [], [], 0)
+    for index in traffic.indices { (traffic[index], repeats[index]) = (0, 0) }
+  }
+
+  /// The ring, oldest first, becomes the beginning of a larger one, in which parts are larger too.
+  private mutating func grow(to wanted: SamplingPlan) {
+    let factor = wanted.capacity / plan.capacity
+    let isWrapped = keys.count == plan.capacity
+    let order = isWrapped ? Array(next..<keys.count) + Array(0..<next) : Array(keys.indices)
+    let firstPart = isWrapped ? (lastPart + 1) % Self.parts : 0
+    keys = order.map { keys[$0] }
+    tags = order.map { tags[$0] }
+    if !weights.isEmpty { weights = order.map { weights[$0] } }
+    var larger = [UInt32](repeating: 0, count: traffic.count)
+    var largerRepeats = [UInt16](repeating: 0, count: traffic.count)
+    for old in 0..<Self.parts {
+      let new = old / factor
+      for index in 0..<ReuseClass.count {
+        let place = (old + firstPart) % Self.parts * ReuseClass.count + index
+        larger[new * ReuseClass.count + index] &+= traffic[place]
+        let sum = largerRepeats[new * ReuseClass.count + index].addingReportingOverflow(repeats[place])
+        largerRepeats[new * ReuseClass.count + index] = sum.overflow ? .max : sum.partialValue
+      }
+    }
+    (traffic, repeats) = (larger, largerRepeats)
+    next = keys.count
+    plan = wanted
+  }
+
+  // MARK: Reading
+
+  /// A copy, oldest first. The older half only shows how keys were used before; the younger half is to be counted.
+  func sample() -> AccessSample {
+    let isWrapped = keys.count == plan.capacity
+    let filled = isWrapped ? Self.parts : lastPart + 1
+    let counted = max(filled / 2, 1)
+    var sample = AccessSample(rate: plan.rate, threshold: plan.threshold)
+    for age in 0..<counted {
+      let index = (lastPart - age + Self.parts) % Self.parts
+      for reuse in 0..<ReuseClass.count {
+        sample.traffic[reuse] += Double(traffic[index * ReuseClass.count + reuse])
+        sample.repeats[reuse] += Int(repeats[index * ReuseClass.count + reuse])
+      }
+    }
+    let begin = isWrapped ? next : 0
+    let countedFrom = max(0, keys.count - (lastPlace % partSize + 1) - (counted - 1) * partSize)
+    for offset in keys.indices {
+      let place = (begin + offset) % keys.count
+      if offset == countedFrom { sample.firstCounted = sample.records.count }
+      guard keys[place] < plan.threshold else { continue }
+      sample.records.append(
+        .init(
+          key: keys[place], kind: Kind(rawValue: tags[place] & 3) ?? .hit, reuse: tags[place] >> 2,
+          weight: weights.isEmpty ? 1 : weights[place].value))
+    }
+    return sample
+  }
+}
+
+/// A weight in two bytes: eleven bits above five that say how far they are shifted.
+struct PackedWeight {
+  private let bits: UInt16
+
+  init(_ weight: UInt64) {
+    let bounded = min(weight, PolicyNode.maximumWeight)
+    let shift = UInt64(max(0, UInt64.bitWidth - bounded.leadingZeroBitCount - 11))
+    bits = UInt16((bounded >> shift) << 5 | shift)
+  }
+
+  var value: UInt64 { UInt64(bits >> 5) << UInt64(bits & 31) }
+}
+
+/// What was noted of the traffic.
+struct AccessSample: Sendable {
+  struct Record: Sendable {
+    var key: UInt32
+    var kind: AccessLog.Kind
+    var reuse: UInt8
+    /// 0 where it is not known.
+    var weight: UInt64
+  }
+
+  /// Oldest first.
+  var records: [Record] = []
+  /// Records before this one only warm a model up.
+  var firstCounted = 0
+  /// Accesses of all keys since then, by class of reuse.
+  var traffic = [Double](repeating: 0, count: ReuseClass.count)
+  /// Hits that have no record since then, because another of the same key was just before; also by class.
+  var repeats = [Int](repeating: 0, count: ReuseClass.count)
+  /// Share of all keys that were sampled, 0 to 1.
+  var rate: Double
+  /// Their hashes are below this.
+  var threshold: UInt32
+
+  /// Accesses of all keys since the first record that counts.
+  var requests: Double { traffic.reduce(0, +) }
+}

@@ -1,0 +1,48 @@
+/// One access that the statistics see, in eight bytes.
+///
+/// Two kinds of samples come together in the log: all accesses of a few keys, which can be replayed, and each so-many-th access of any key (a
+/// probe), which says what the traffic as a whole is made of.
+@usableFromInline
+struct AccessNote: Sendable, Equatable {
+  enum Kind: UInt64, Sendable {
+    /// A sampled key was found.
+    case hit = 0
+    /// A sampled key was not found.
+    case miss = 1
+    /// A value of a sampled key was stored.
+    case stored = 2
+    /// One access of many, of any key.
+    case probe = 3
+  }
+
+  /// 32 bits of key, or of age for probes; 2 of kind, 6 of class, 24 of weight.
+  let word: UInt64
+
+  init(word: UInt64) { self.word = word }
+
+  /// - Parameters:
+  ///   - key: bits of the hash.
+  ///   - reuse: class of the time since the access before; see `ReuseClass`.
+  ///   - weight: in units of the policy, up to 2^28; above 2^20 the lowest bits are lost.
+  init(key: UInt32, kind: Kind, reuse: UInt8 = ReuseClass.miss, weight: UInt64 = 0) {
+    word = UInt64(key) | kind.rawValue << 32 | UInt64(reuse & 63) << 34 | Self.packed(weight) << 40
+  }
+
+  /// - Parameter age: ticks since the entry was written; 0 for a miss.
+  init(probe reuse: UInt8, age: UInt32) {
+    self.init(key: age, kind: .probe, reuse: reuse)
+  }
+
+  var key: UInt32 { UInt32(truncatingIfNeeded: word) }
+  var age: UInt32 { key }
+  var kind: Kind { Kind(rawValue: word >> 32 & 3) ?? .hit }
+  var reuse: UInt8 { UInt8(truncatingIfNeeded: word >> 34 & 63) }
+  var weight: UInt64 { (word >> 44) << (word >> 40 & 15) }
+
+  /// 20 bits above 4 that say how far they are shifted.
+  private static func packed(_ weight: UInt64) -> UInt64 {
+    let bounded = min(weight, PolicyNode.maximumWeight)
+    let shift = UInt64(max(0, UInt64.bitWidth - bounded.leadingZeroBitCount - 20))
+    return (bounded >> shift) << 4 | shift
+  }
+}

@@ -1,0 +1,218 @@
+/// Replays what was noted of a cache's traffic through miniatures of the cache, of any size.
+///
+/// A miniature that sees 1/n of the keys and has 1/n of the room has nearly the hit ratio of the cache (Waldspurger, Saemundsson, Ahmad, Park,
+/// "Cache Modeling and Optimization using Miniature Simulations", USENIX ATC 2017). Which keys are sampled is chance, though, and matters much: some
+/// are a hundred times as popular as others. So the hits of the sample are not taken as they are, but by classes of reuse: how often a miniature
+/// hits in a class is the sample's, how much of the traffic is in the class the probes say, which see keys of all kinds as they come
+/// (post-stratification; Cochran, "Sampling Techniques", 1977, 5A.9).
+struct CurveModel {
+  private enum Step {
+    /// A look-up; a value that was not found is stored afterwards, or not.
+    case look(stores: Bool, isReal: Bool)
+    case store
+  }
+
+  private var keys: [Int] = []
+  private var steps: [Step] = []
+  private var reuses: [Int] = []
+  private var hashes: [UInt32] = []
+  private var weights: [UInt64] = []
+  private let firstCounted: Int
+  /// Share of the traffic of each class.
+  private let shares: [Double]
+  /// Hits of each class that are not among the steps.
+  private let repeats: [Int]
+  /// Whether what the cache no longer has may be over, not evicted: then no miniature has it either.
+  private let expires: Bool
+  private let contents: SampledContents
+  /// Look-ups that count.
+  let counted: Int
+
+  /// - Parameter expires: whether entries end by themselves.
+  init(_ sample: AccessSample, contents: SampledContents, expires: Bool) {
+    self.expires = expires
+    self.contents = contents
+    var numbers: [UInt32: Int] = [:]
+    for record in sample.records {
+      let number = numbers[record.key] ?? numbers.count
+      if number == numbers.count {
+        numbers[record.key] = number
+        hashes.append(record.key &* 0x9E37_79B1)
+        weights.append(0)
+      }
+      if record.weight > 0 { weights[number] = record.weight }
+      keys.append(number)
+      reuses.append(Int(record.reuse))
+      switch record.kind {
+      case .hit: steps.append(.look(stores: true, isReal: true))
+      case .loaded: steps.append(.look(stores: true, isReal: false))
+      case .miss: steps.append(.look(stores: false, isReal: false))
+      case .stored: steps.append(.store)
+      }
+    }
+    let known = weights.filter { $0 > 0 }
+    let mean = known.isEmpty ? 1 : known.reduce(0, +) / UInt64(known.count)
+    for index in weights.indices where weights[index] == 0 { weights[index] = max(mean, 1) }
+    firstCounted = sample.firstCounted
+    repeats = sample.repeats
+    let looks = sample.records[firstCounted...].filter { $0.kind != .stored }
+    counted = looks.count
+    if sample.requests > 0 {
+      shares = sample.traffic.map { $0 / sample.requests }
+    } else {
+      var own = [Double](repeating: 0, count: ReuseClass.count)
+      for look in looks { own[Int(look.reuse)] += 1 / Double(looks.count) }
+      shares = own
+    }
+  }
+
+  /// Misses of the cache as it is, of all look-ups.
+  var presentMissRatio: Double { shares[Int(ReuseClass.miss)] }
+
+  /// Hits and misses of a model by class.
+  private struct Score {
+    var looks: [Int]
+    var misses = [Int](repeating: 0, count: ReuseClass.count)
+
+    mutating func count(_ reuse: Int, isHit: Bool) {
+      looks[reuse] += 1
+      if !isHit { misses[reuse] += 1 }
+    }
+
+    /// Misses of all look-ups of a traffic that is made up like this.
+    func missRatio(_ shares: [Double]) -> Double {
+      var sum = 0.0
+      // A class that no sampled look-up was in misses as the next one does in which there are some.
+      var last = 0.0
+      for reuse in 1..<shares.count {
+        if looks[reuse] > 0 { last = Double(misses[reuse]) / Double(looks[reuse]) }
+        sum += shares[reuse] * last
+      }
+      let cold = Int(ReuseClass.miss)
+      return sum + shares[cold] * (looks[cold] > 0 ? Double(misses[cold]) / Double(looks[cold]) : 1)
+    }
+  }
+
+  // MARK: The cache's own policy
+
+  /// Misses of all look-ups in a cache of this share of the limit: the mean of some miniatures, more where they are small, because which regime a
+  /// miniature comes to is chance where two are nearly as good.
+  func missRatio(at share: Double) -> Double {
+    guard counted > 0 else { return presentMissRatio }
+    let repetitions = min(max(32_768 / keys.count, 1), 4)
+    let sum = (0..<repetitions).reduce(0.0) { sum, repetition in
+      sum + replay(at: share, seed: UInt32(truncatingIfNeeded: repetition &* 0x9E37_79B9))
+    }
+    return sum / Double(repetitions)
+  }
+
+  private func replay(at share: Double, seed: UInt32) -> Double {
+    let (size, greatest) = contents.miniature(of: share)
+    let weights = weights.map { min($0, greatest) }
+    var score = Score(looks: repeats)
+    var policy = EvictionPolicy(maximum: size)
+    defer { policy.deallocate() }
+    var ids = [UInt32](repeating: 0, count: hashes.count)
+    var owners: [Int] = []
+    func drop(_ id: UInt32) {
+      policy.remove(id)
+      ids[owners[Int(id)]] = 0
+    }
+    func insert(_ key: Int) {
+      guard weights[key] <= policy.maximum else { return }
+      while let victim = policy.nextVictim(for: weights[key]) { drop(victim) }
+      let id = policy.insert(hash: hashes[key] ^ seed, weight: weights[key])
+      ids[key] = id
+      while owners.count <= Int(id) { owners.append(0) }
+      owners[Int(id)] = key
+    }
+    for (position, key) in keys.enumerated() {
+      switch steps[position] {
+      case .store:
+        if ids[key] == 0 { insert(key) } else { policy.touch(ids[key]) }
+      case .look(let stores, let isReal):
+        if expires, !isReal, ids[key] != 0 { drop(ids[key]) }
+        let isHit = ids[key] != 0
+        if position >= firstCounted { score.count(reuses[position], isHit: isHit) }
+        if isHit {
+          policy.recordHit(ids[key])
+        } else {
+          policy.recordMiss()
+          if stores { insert(key) }
+        }
+      }
+    }
+    return score.missRatio(shares)
+  }
+
+  // MARK: LRU
+
+  /// The same for caches that evict the least recently used, of several sizes: an access is a hit where all that was used since the last one
+  /// of the key fits in (Mattson et al. 1970), counted with a Fenwick tree.
+  func lruMissRatios(at shares: [Double]) -> [Double] {
+    let sizes = shares.map { Double(contents.limit) * contents.rate * $0 }
+    var tree = [UInt64](repeating: 0, count: keys.count + 1)
+    func add(_ position: Int, _ amount: UInt64) {
+      var index = position + 1
+      while index < tree.count {
+        tree[index] &+= amount
+        index += index & -index
+      }
+    }
+    func sum(below position: Int) -> UInt64 {
+      var index = position
+      var result: UInt64 = 0
+      while index > 0 {
+        result &+= tree[index]
+        index -= index & -index
+      }
+      return result
+    }
+    var last = [Int](repeating: -1, count: hashes.count)
+    var total: UInt64 = 0
+    var scores = sizes.map { _ in Score(looks: repeats) }
+    for (position, key) in keys.enumerated() {
+      var distance = Double.infinity
+      if last[key] >= 0 {
+        distance = Double(total &- sum(below: last[key]))
+        add(last[key], 0 &- weights[key])
+      } else {
+        total &+= weights[key]
+      }
+      add(position, weights[key])
+      last[key] = position
+      guard position >= firstCounted, case .look = steps[position] else { continue }
+      for index in sizes.indices { scores[index].count(reuses[position], isHit: distance <= sizes[index]) }
+    }
+    return scores.map { $0.missRatio(shares) }
+  }
+}
+
+/// What the cache holds of sampled keys: how large a miniature has to be, better than by the share of keys that should be sampled.
+struct SampledContents {
+  /// Weights of the entries that are of sampled keys.
+  let weights: [UInt64]
+  /// Weight of all entries.
+  let all: UInt64
+  /// The cache's limit, in units of the policy.
+  let limit: UInt64
+  /// Share of the keys that should be sampled.
+  let nominalRate: Double
+
+  /// Share of the contents, by weight, that is of sampled keys.
+  var rate: Double { weights.count >= 16 ? Double(weights.reduce(0, +)) / Double(all) : nominalRate }
+
+  /// Size and greatest weight in a miniature of a cache of this share of the limit. An entry that is a small part of the cache would be a large one
+  /// of the miniature, or not fit: such ones count for less, and the miniature is as much smaller.
+  func miniature(of share: Double) -> (size: UInt64, greatest: UInt64) {
+    let room = max(Double(limit) * share, 1)
+    let size = room * rate
+    var greatest = UInt64(min(max((size / 16).rounded(.up), 1), 1e15))
+    var bounded = size
+    if weights.count >= 16, all > 0 {
+      greatest = max(greatest, weights.reduce(0, +) / UInt64(weights.count))
+      bounded = room * Double(weights.reduce(0) { $0 + min($1, greatest) }) / Double(all)
+    }
+    return (UInt64(min(max(bounded.rounded(), 1), 1e15)), greatest)
+  }
+}

@@ -1,0 +1,54 @@
+import Foundation
+import Testing
+
+@testable import CacheSimulator
+
+/// Traces as they are published, and as they come out of a damaged disk.
+@Suite struct TraceTests {
+  private func words<Word: FixedWidthInteger>(_ numbers: [Word]) -> Data {
+    numbers.reduce(into: Data()) { data, number in withUnsafeBytes(of: number.bigEndian) { data.append(contentsOf: $0) }
+    }
+  }
+
+  private func guess(_ text: String, _ name: String = "trace") -> TraceFormat {
+    .guess(Data(text.utf8), name: name)
+  }
+
+  @Test func theFormatFollowsFromTheContents() {
+    #expect(guess("230027 8 0 0\n1842745 64 0 1\n") == .arc)
+    #expect(guess("12\n15\n12\n", "postgres.trace") == .lirs)
+    #expect(guess("* a remark 2\n12\r\n15\r\n") == .lirs)
+    #expect(guess("") == .lirs)
+    #expect(TraceFormat.guess(words([0, 1, 2, 3, 1, 7] as [UInt32]), name: "trace") == .cache2k)
+    #expect(TraceFormat.guess(words([1, 2, 3] as [UInt32]), name: "trace") == .cache2k)
+    #expect(TraceFormat.guess(words([0x391C_8EE0_C575_42C7, 0x0548_DD3A_BF6E_3FCC] as [UInt64]), name: "x") == .corda)
+  }
+
+  @Test func everyFormatIsRead() {
+    #expect(TraceFormat.arc.parse(Data("10 3 0 0\n7 1 0 1".utf8)).keys == [10, 11, 12, 7])
+    #expect(TraceFormat.lirs.parse(Data("5\n\n6\r\n5".utf8)).keys == [5, 6, 5])
+    #expect(TraceFormat.corda.parse(words([1, .max] as [UInt64])).keys == [1, .max])
+    #expect(TraceFormat.cache2k.parse(words([1, 5] as [UInt32])).keys == [1, 5])
+  }
+
+  @Test func whatIsDamagedIsLeftOutAndCounted() {
+    let lines = TraceFormat.lirs.parse(Data("1\nx2\n# remark\n* 4\n99999999999999999999999\n-3\n5".utf8))
+    #expect(lines.keys == [1, 5] && lines.damaged == 3)
+    let arc = TraceFormat.arc.parse(Data("1 2 0 0\n5\n1 99999999 0 0\n8 1 0 0\n".utf8))
+    #expect(arc.keys == [1, 2, 8] && arc.damaged == 2)
+    let torn = TraceFormat.corda.parse(words([7] as [UInt64]) + Data([1, 2, 3]))
+    #expect(torn.keys == [7] && torn.damaged == 3)
+  }
+
+  /// No bytes make a reader trap or take more than a few times their size, except for lines that say so.
+  @Test func anyBytes() {
+    var random = SystemRandomNumberGenerator()
+    for _ in 0..<300 {
+      let count = Int.random(in: 0...600, using: &random)
+      let pool: [UInt8] = Bool.random(using: &random) ? Array("0123456789 \t\n*#-x".utf8) : Array(0...255)
+      let data = Data((0..<count).map { _ in pool.randomElement(using: &random) ?? 0 })
+      _ = TraceFormat.guess(data, name: "any")
+      for format in [TraceFormat.lirs, .corda, .cache2k] { #expect(format.parse(data).keys.count <= count + 1) }
+    }
+  }
+}

@@ -1,0 +1,74 @@
+@testable import LocalCache
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// The cache's budget beside the memory of the process, as the system sees it. A process of its own, where nothing else takes memory.
+enum ProcessMemory {
+  /// Resident bytes of this process; 0 where the system does not say.
+  static func resident() -> Int {
+    let file = open("/proc/self/statm", O_RDONLY)
+    guard file >= 0 else { return 0 }
+    defer { close(file) }
+    var bytes = [UInt8](repeating: 0, count: 256)
+    let count = read(file, &bytes, bytes.count)
+    let words = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(separator: " ")
+    return (words.count > 1 ? Int(words[1]) ?? 0 : 0) * Int(sysconf(Int32(_SC_PAGESIZE)))
+  }
+
+  private struct Random {
+    var state: UInt64 = 88_172_645_463_325_252
+    mutating func next() -> UInt64 {
+      state ^= state << 13
+      state ^= state >> 7
+      state ^= state << 17
+      return state
+    }
+  }
+
+  /// Entries of all sizes, which drift: what fits into a hole today does not tomorrow. One line: budget, entries, holes, held back, all as the cache
+  /// says; free memory as malloc says; memory that the process has gained.
+  static func churn(countsHoles: Bool) {
+    let budget = 48 << 20
+    let before = resident()
+    var configuration = LocalCache<Int, [String: String]>.Configuration()
+    configuration.memory.countsHoles = countsHoles
+    let cache = LocalCache<Int, [String: String]>(
+      name: "churn", limit: .bytes(ByteSize(budget)), configuration: configuration)
+    var random = Random()
+    for step in 0..<1_200_000 {
+      let key = Int(random.next() >> 8 % (random.next() & 7 == 0 ? 4_000_000 : 20_000))
+      if step % 4000 == 0 { cache.tendMemory() }
+      guard cache.get(key) == nil else { continue }
+      // Sizes rise and fall four times.
+      let phase = abs(step % 300_000 - 150_000)
+      var value: [String: String] = [:]
+      for field in 0..<1 + Int(random.next() % 12) {
+        value["field \(field)"] = String(repeating: "x", count: 16 + Int(random.next() >> 8) % (40 + phase / 1000))
+      }
+      cache.set(value, for: key)
+    }
+    let gained = resident() - before
+    let footprint = cache.footprint
+    let free = MallocCounters.now?.free ?? 0
+    print("\(budget)\t\(footprint.entries)\t\(footprint.holes)\t\(footprint.heldBack)\t\(free)\t\(gained)")
+  }
+
+  /// A cache that is emptied while blocks of others lie between its entries. One line: memory gained with the cache full, and after it was emptied.
+  static func emptied() {
+    let before = resident()
+    let cache = LocalCache<Int, String>(name: "emptied", limit: .bytes(.mebibytes(64)))
+    var others: [String] = []
+    for key in 0..<200_000 {
+      cache.set(String(repeating: "x", count: 200 + key % 100), for: key)
+      if key % 1000 == 0 { others.append(String(repeating: "y", count: 100)) }
+    }
+    cache.tendMemory()
+    let full = resident() - before
+    cache.removeAll()
+    cache.tendMemory()
+    print("\(full)\t\(resident() - before)")
+    withExtendedLifetime(others) {}
+  }
+}

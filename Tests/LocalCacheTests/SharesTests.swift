@@ -1,0 +1,75 @@
+import Testing
+
+@testable import LocalCache
+
+/// How the bound is divided among shards.
+@Suite struct SharesTests {
+  @Test func equalUnlessOneNeedsMore() {
+    #expect(Shares.divide(10, needs: [0, 0, 0]) == [4, 3, 3])
+    #expect(Shares.divide(100, needs: [70, 0, 0]) == [70, 15, 15])
+    #expect(Shares.divide(100, needs: [10, 60, 39, 0]) == [1, 60, 39, 0])
+    #expect(Shares.divide(100, needs: [300, 0]) == [100, 0])
+    #expect(Shares.divide(0, needs: [0, 5]) == [0, 0])
+    var random = Generator(state: 5)
+    for _ in 0..<500 {
+      let total = UInt64.random(in: 0...1000, using: &random)
+      let needs = (0..<Int.random(in: 1...16, using: &random)).map { _ in UInt64.random(in: 0...400, using: &random) }
+      #expect(Shares.divide(total, needs: needs).reduce(0, +) == total)
+    }
+  }
+
+  private func weighed(_ limit: Int, shards: Int) -> LocalCache<Int, Int> {
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.weigher = { _, value in value }
+    configuration.shards = shards
+    return LocalCache(name: "shares", limit: .weight(limit), configuration: configuration)
+  }
+
+  /// An entry that is larger than a share stays when the limit grows, or shrinks to what still has room for it.
+  @Test func largeEntriesSurviveAChangeOfTheLimit() {
+    let cache = weighed(800, shards: 8)
+    for key in 0..<800 { cache.set(1, for: key) }
+    #expect(cache.set(600, for: 10_000))
+    for limit in [900, 850, 2000, 700] {
+      #expect(cache.resize(to: .weight(limit)))
+      #expect(cache.get(10_000) == 600 && cache.weight <= limit)
+      cache.balanceShares()
+      #expect(cache.get(10_000) == 600)
+    }
+    for key in 0..<3000 {
+      cache.set(1, for: key)
+      #expect(cache.weight <= 700)
+    }
+    #expect(cache.resize(to: .weight(500)))
+    #expect(cache.weight <= 500)
+  }
+
+  /// What cannot be taken in must not cost what is there.
+  @Test func anEntryThatPinnedOnesLeaveNoRoomForEvictsNothing() {
+    let cache = weighed(800, shards: 8)
+    for key in 0..<100 { cache.set(5, for: key, pinned: true) }
+    for key in 1000..<1250 { cache.set(1, for: key) }
+    let before = cache.count
+    #expect(!cache.set(400, for: 5000))
+    #expect(cache.count == before)
+    #expect(cache.weight <= 800)
+  }
+
+  /// Growing while shares are lent: at no moment may all shares together be more than the limit.
+  @Test func theLimitHoldsWhileItIsChanged() async {
+    let cache = weighed(800, shards: 8)
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask {
+        for step in 0..<400 {
+          cache.set(500, for: 10_000 + step % 3)
+          cache.resize(to: .weight(800 + step % 2 * 40))
+        }
+      }
+      group.addTask {
+        for key in 0..<40_000 { cache.set(1, for: key % 5000) }
+      }
+    }
+    cache.resize(to: .weight(800))
+    #expect(cache.weight <= 800)
+  }
+}
