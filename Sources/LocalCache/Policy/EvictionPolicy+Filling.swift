@@ -10,7 +10,7 @@ extension EvictionPolicy {
   }
 
   /// Puts every entry where it would be if lists had been kept: the newest into the window, the others on probation, in the order of their
-  /// last access. Linear in the number of entries; once in the life of a cache, unless it gets empty.
+  /// last access, or of insertion where the regime goes by that. Linear in the number of entries; once in the life of a cache, unless it gets empty.
   @inline(never)
   mutating func settle() {
     isFilling = false
@@ -22,16 +22,18 @@ extension EvictionPolicy {
     protected.advance(to: stamp, pool: pool)
     var rest = weight - pinnedWeight
     let target = regime == .queues ? UInt64.max : windowMaximum
+    let isByInsertion = regime.isByInsertion
     // Identifiers ascend in the order of insertion, but for those that were used before.
     pool.visitInUse { id, node in
       sketch.add(node.pointee.hash)
       guard node.pointee.segment == .fresh else { return }
+      let place = isByInsertion ? stamp : node.pointee.accessEpoch
       if rest > target {
         node.pointee.segment = .probation
-        probation.append(id, stamp: node.pointee.accessEpoch, pool: pool)
+        probation.append(id, stamp: place, pool: pool)
       } else {
         node.pointee.segment = .window
-        window.append(id, stamp: node.pointee.accessEpoch, pool: pool)
+        window.append(id, stamp: place, pool: pool)
       }
       rest -= node.pointee.weight
     }

@@ -14,6 +14,14 @@ package enum Regime: Sendable, Equatable {
   /// Rounds that hits may earn an entry of the main queue.
   static let greatestRounds: UInt32 = 3
 
+  /// Whether lists are in the order in which entries came in: a hit only spares them.
+  var isByInsertion: Bool {
+    switch self {
+    case .window: false
+    case .queues, .sieve: true
+    }
+  }
+
   /// Share of the cache that new entries may fill.
   package var windowShare: Double {
     switch self {

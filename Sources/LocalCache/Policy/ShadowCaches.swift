@@ -11,7 +11,7 @@ package struct ShadowCaches {
 
   /// Entries of a model of a cache of so many. More say little more, and cost memory in small caches.
   static func capacity(forEntries entries: Int) -> Int {
-    let wanted = max(64, min(entries / 8, 128), entries / 32)
+    let wanted = max(64, min(entries / 8, 128), entries / 48)
     return min(wanted, max(entries, 8), ShadowModel.greatestCapacity)
   }
 
