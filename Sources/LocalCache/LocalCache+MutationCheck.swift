@@ -1,16 +1,20 @@
 /// Fingerprints of stored values, for `Configuration.mutationCheck`.
 ///
 /// A fingerprint is noted before its value is stored, and compared after the value was read, both without the shard's lock: other tasks may have stored and
-/// removed many values of the key in between. So the last thousand of a key are kept, and those of keys that have left for a while, and a value is as it
-/// was stored if it fits any of them.
+/// removed many values of the key in between. So the last thousand of a key are kept, and those of keys all of whose values have left for a while, and a value
+/// is as it was stored if it fits any of them.
 final class Fingerprints<Key: Hashable & Sendable>: Sendable {
+  private struct Known {
+    /// With the number of the note.
+    var fingerprints: [Int: Int] = [:]
+    /// Values that were noted and have not left: in the cache, or on their way into it.
+    var living = 0
+  }
   private struct State {
-    /// For each key its fingerprints, with the number of the note.
-    var known: [Key: [Int: Int]] = [:]
+    var known: [Key: Known] = [:]
     var notes = 0
-    /// Keys that have left, the oldest first, and those of them that have not come back.
+    /// Keys whose values have all left, the oldest first.
     var left: [Key] = []
-    var gone: Set<Key> = []
   }
   private let state = Guarded(State())
   private static var kept: Int { 1024 }
@@ -18,27 +22,28 @@ final class Fingerprints<Key: Hashable & Sendable>: Sendable {
   func note(_ fingerprint: Int, for key: Key) {
     state.withLock { state in
       state.notes += 1
-      state.known[key, default: [:]][fingerprint] = state.notes
-      state.gone.remove(key)
-      guard let all = state.known[key], all.count > 2 * Self.kept else { return }
+      state.known[key, default: Known()].living += 1
+      state.known[key]?.fingerprints[fingerprint] = state.notes
+      guard let all = state.known[key]?.fingerprints, all.count > 2 * Self.kept else { return }
       let oldest = all.values.sorted()[all.count - Self.kept]
-      state.known[key] = all.filter { $0.value >= oldest }
+      state.known[key]?.fingerprints = all.filter { $0.value >= oldest }
     }
   }
 
   /// Whether a value of this fingerprint was stored for the key, or nothing is known of the key.
   func fits(_ fingerprint: Int, _ key: Key) -> Bool {
-    state.withLock { state in state.known[key].map { $0[fingerprint] != nil } ?? true }
+    state.withLock { state in state.known[key].map { $0.fingerprints[fingerprint] != nil } ?? true }
   }
 
-  /// The key has left the cache.
-  func forget(_ key: Key) {
+  /// A value of the key has left the cache, or was not taken in.
+  func valueLeft(_ key: Key) {
     state.withLock { state in
+      state.known[key]?.living -= 1
+      guard let known = state.known[key], known.living <= 0 else { return }
       state.left.append(key)
-      state.gone.insert(key)
       guard state.left.count > 4 * Self.kept else { return }
       let old = state.left.prefix(2 * Self.kept)
-      for key in old where state.gone.remove(key) != nil { state.known[key] = nil }
+      for key in old where (state.known[key]?.living ?? 1) <= 0 { state.known[key] = nil }
       state.left.removeFirst(old.count)
     }
   }
@@ -80,4 +85,8 @@ extension LocalCache {
     guard let check = configuration.mutationCheck else { return }
     fingerprints.note(check.fingerprint(value), for: key)
   }
+
+  /// A value whose fingerprint was noted was not taken in.
+  @usableFromInline @inline(never)
+  func dropFingerprint(_ key: Key) { if checksMutations { fingerprints.valueLeft(key) } }
 }

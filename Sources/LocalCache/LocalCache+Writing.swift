@@ -28,7 +28,10 @@ extension LocalCache {
     let now = time.now
     var removals = Removals<Key, Value>()
     shard.pointee.lock.lock()
-    if loader.isFlying, !beginWrite(shard, hash, stamp) { return false }
+    if loader.isFlying, !beginWrite(shard, hash, stamp) {
+      dropFingerprint(key)
+      return false
+    }
     if expires, shard.pointee.wheel.isDue(now) { _ = shard.pointee.removeExpired(now: now, limit: 32, &removals) }
     let result = shard.pointee.store(
       value, for: key, hash: Self.high(hash), weight: weight, times: (now, ticks), pinned: pinned,
@@ -170,6 +173,7 @@ extension LocalCache {
       report(removals)
       if case .stored = result { return true }
     }
+    dropFingerprint(key)
     return refuse(key, hash)
   }
 

@@ -98,10 +98,8 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   ) -> (@Sendable (Key, Value, RemovalCause) -> Void)? {
     guard let check = configuration.mutationCheck else { return configuration.removalListener }
     return { key, value, cause in
-      if cause != .replaced {
-        if !fingerprints.fits(check.fingerprint(value), key) { check.report(key) }
-        fingerprints.forget(key)
-      }
+      if cause != .replaced, !fingerprints.fits(check.fingerprint(value), key) { check.report(key) }
+      fingerprints.valueLeft(key)
       configuration.removalListener?(key, value, cause)
     }
   }
