@@ -26,7 +26,7 @@ extension LocalCache {
   func getExclusively(_ key: Key, _ hash: UInt64) -> Value? {
     let shard = shard(for: hash)
     let now = expires ? time.now : 0
-    shard.pointee.lock.lock()
+    shard.pointee.lock.lockToRead()
     let id = shard.pointee.find(key, hash: Self.high(hash))
     guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
       return missed(hash, shard, id)
@@ -74,7 +74,7 @@ extension LocalCache {
   ) throws(Failure) -> Result? {
     let shard = shard(for: hash)
     let now = expires ? time.now : 0
-    shard.pointee.lock.lock()
+    shard.pointee.lock.lockToRead()
     let id = shard.pointee.find(key, hash: Self.high(hash))
     guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
       _ = missed(hash, shard, id)
@@ -113,7 +113,7 @@ extension LocalCache {
     let shard = shard(for: hash)
     let now = expires ? time.now : 0
     let cell = shard.pointee.lock.enter()
-    if cell == nil { shard.pointee.lock.lock() }
+    if cell == nil { shard.pointee.lock.lockToRead() }
     defer {
       if let cell { cell.pointee.leave() } else { shard.pointee.lock.unlockAfterReading() }
     }
@@ -163,8 +163,13 @@ extension LocalCache {
     let number = shard.pointee.policy.misses
     shard.pointee.policy.recordMiss()
     var removals = Removals<Key, Value>()
-    if id != 0 { shard.pointee.remove(id, .expired, &removals) }
-    shard.pointee.lock.unlock()
+    if id != 0 {
+      shard.pointee.lock.shutOut()
+      shard.pointee.remove(id, .expired, &removals)
+      shard.pointee.lock.unlock()
+    } else {
+      shard.pointee.lock.unlockAfterReading()
+    }
     observer.missed(hash, number: number)
     report(removals)
     return nil

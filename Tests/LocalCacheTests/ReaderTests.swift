@@ -67,10 +67,10 @@ import Testing
     let wide = Locked(0)
     inThreads(3) { number in
       if number == 0 {
-        for round in 0..<60 {
+        for round in 0..<25 {
           // Writes are far apart, so that the shard opens in between.
-          let next = rounds.current + 12_000
-          while rounds.current < next, rounds.current < 1_000_000 { usleep(200) }
+          let next = rounds.current + 40_000
+          while rounds.current < next, rounds.current < 10_000_000 { usleep(200) }
           if isWide() { wide.with { $0 += 1 } }
           for key in 0..<100 { cache.set(Pair(key + 1000 * round), for: key) }
         }

@@ -101,7 +101,11 @@ extension LocalCache {
     _ shard: UnsafeMutablePointer<Shard<Key, Value>>,
     _ body: (UnsafeMutablePointer<Shard<Key, Value>>) -> Result
   ) -> Result {
-    guard let cell = shard.pointee.lock.enter() else { return locked(shard, body) }
+    guard let cell = shard.pointee.lock.enter() else {
+      shard.pointee.lock.lockToRead()
+      defer { shard.pointee.lock.unlockAfterReading() }
+      return body(shard)
+    }
     defer { cell.pointee.leave() }
     return body(shard)
   }

@@ -93,15 +93,15 @@ extension LocalCache {
     typealias Field = CacheBlock.Field
     let first = shard(at: 0)
     let base = UnsafeRawPointer(first)
-    func offset<Number>(_ pointer: UnsafePointer<Number>) -> UInt32 {
+    func offset<Number: ~Copyable>(_ pointer: UnsafePointer<Number>) -> UInt32 {
       UInt32(UnsafeRawPointer(pointer) - base)
     }
     block.store(UInt(bitPattern: base), Field.shards)
     block.store(UInt32(shardMask + 1), Field.shardCount)
     block.store(UInt32(shardStride), Field.shardStride)
-    block.store(withUnsafePointer(to: &first.pointee.policy.hits) { offset($0) }, Field.hitsOffset)
+    block.store(withUnsafePointer(to: first.pointee.policy.hitCount) { offset($0) }, Field.hitsOffset)
     block.store(
-      withUnsafePointer(to: &first.pointee.policy.misses) { offset($0) }, Field.missesOffset)
+      withUnsafePointer(to: first.pointee.policy.missCount) { offset($0) }, Field.missesOffset)
     block.store(
       withUnsafePointer(to: &first.pointee.counters.insertions) { offset($0) },
       Field.insertionsOffset)

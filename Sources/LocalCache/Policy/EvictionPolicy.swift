@@ -13,8 +13,9 @@ package struct EvictionPolicy: ~Copyable {
   @usableFromInline var pool: NodePool
   /// Stamp and hit in one word: what a hit adds to and stores in a node.
   @usableFromInline var stampWord: UInt32 = 0
-  @usableFromInline package var hits: UInt64 = 0
-  @usableFromInline package var misses: UInt64 = 0
+  /// Written under the owner's lock, also beside threads that read together.
+  @usableFromInline let hitCount = Atomic<UInt64>(0)
+  @usableFromInline let missCount = Atomic<UInt64>(0)
 
   var sketch: FrequencySketch
   var ghosts: GhostTable
@@ -116,8 +117,8 @@ package struct EvictionPolicy: ~Copyable {
 
   /// A hit: one store into the node. Everything else happens when the entry comes up as a victim.
   @inlinable @inline(__always)
-  package mutating func recordHit(_ id: UInt32) {
-    hits &+= 1
+  package func recordHit(_ id: UInt32) {
+    hitCount.store(hits &+ 1, ordering: .relaxed)
     noteHit(id, hash: pool[id].pointee.hash)
   }
 
@@ -147,9 +148,12 @@ package struct EvictionPolicy: ~Copyable {
 
   /// A look-up that found nothing.
   @inlinable @inline(__always)
-  package mutating func recordMiss() {
-    misses &+= 1
+  package func recordMiss() {
+    missCount.store(misses &+ 1, ordering: .relaxed)
   }
+
+  @inlinable @inline(__always) package var hits: UInt64 { hitCount.load(ordering: .relaxed) }
+  @inlinable @inline(__always) package var misses: UInt64 { missCount.load(ordering: .relaxed) }
 
   /// A write to an entry that is there: recent again, but no hit.
   @usableFromInline

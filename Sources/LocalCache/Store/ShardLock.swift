@@ -81,9 +81,21 @@ struct ShardLock: ~Copyable {
 
   @inlinable @inline(__always)
   func lock() {
+    lockToRead()
+    shutOut()
+  }
+
+  /// For reading only: others that read may be inside.
+  @inlinable @inline(__always)
+  func lockToRead() {
     if !state.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged {
       lockSlowly()
     }
+  }
+
+  /// Who locked to read wants to write after all.
+  @inlinable @inline(__always)
+  func shutOut() {
     if openState.load(ordering: .relaxed) != OpenState.closed { close() }
   }
 
@@ -97,7 +109,9 @@ struct ShardLock: ~Copyable {
   func unlockAfterReading() {
     let count = reads.load(ordering: .relaxed) &+ 1
     reads.store(count, ordering: .relaxed)
-    if count == readsToOpen { openState.store(OpenState.fenced, ordering: .releasing) }
+    if count == readsToOpen, openState.load(ordering: .relaxed) == OpenState.closed {
+      openState.store(OpenState.fenced, ordering: .releasing)
+    }
     state.store(0, ordering: .releasing)
   }
 
