@@ -58,7 +58,7 @@ extension MissRatioCurve {
     points = Self.shares.indices.map { index in
       let misses = Self.corrected(policy[index], at: Self.shares[index], modelled: modelled, actual: actual)
       return Point(
-        size: Int(clamping: UInt64(max(1, Double(contents.limit) * Self.shares[index])) * unit),
+        size: Int(min(max(1, Double(contents.limit) * Self.shares[index]) * Double(unit), 9e18)),
         hitRatio: min(max(1 - misses, 0), 1), lruHitRatio: min(max(1 - lru[index], 0), 1))
     }
     sampledRequests = model.counted
