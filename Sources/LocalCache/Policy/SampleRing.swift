@@ -10,11 +10,12 @@ struct SampleRing: @unchecked Sendable {
   @usableFromInline let words: UnsafeMutablePointer<Atomic<UInt32>>
 
   /// Takes nothing and is always empty: for a cache whose models do not exist yet.
-  static let none = SampleRing(words: {
-    let word = UnsafeMutablePointer<Atomic<UInt32>>.allocate(capacity: 1)
-    word.initialize(to: Atomic(0))
-    return word
-  }())
+  static let none = SampleRing(
+    words: {
+      let word = UnsafeMutablePointer<Atomic<UInt32>>.allocate(capacity: 1)
+      word.initialize(to: Atomic(0))
+      return word
+    }())
 
   private init(words: UnsafeMutablePointer<Atomic<UInt32>>) { self.words = words }
 

@@ -53,8 +53,8 @@ struct ShardLock: ~Copyable {
   @inlinable @inline(__always)
   func enter() -> UnsafeMutablePointer<ReaderCell>? {
     let openState = openState.load(ordering: .relaxed)
-    // A cell that is marked already: this thread is in a closure of `withValue`.
-    guard openState != OpenState.closed, let cell = cells.own, cell.pointee.isFree else { return nil }
+    guard openState != OpenState.closed, let cell = cells.own else { return nil }
+    guard cell.pointee.isFree else { return refuse(cell) }
     guard openState == OpenState.unfenced else { return enterFenced(cell) }
     cell.pointee.owner.store(tag, ordering: .relaxed)
     localcache_compiler_barrier()
@@ -74,6 +74,13 @@ struct ShardLock: ~Copyable {
     _ = cell.pointee.owner.exchange(tag, ordering: .sequentiallyConsistent)
     if openState.load(ordering: .acquiring) != OpenState.closed { return cell }
     cell.pointee.leave()
+    return nil
+  }
+
+  /// This thread reads already: its key's `==` uses the cache, or a closure of `withValue` does.
+  @usableFromInline @inline(never)
+  func refuse(_ cell: UnsafeMutablePointer<ReaderCell>) -> UnsafeMutablePointer<ReaderCell>? {
+    checkNotMine(cell.pointee.borrower.load(ordering: .relaxed))
     return nil
   }
 
