@@ -13,10 +13,11 @@ extension EvictionPolicy {
   /// last access, or of insertion where the regime goes by that. Linear in the number of entries; once in the life of a cache, unless it gets empty.
   @inline(never)
   mutating func settle() {
-    isFilling = false
     pool.makeHeads()
     emptyQueues()
+    // Models that are made now are given what is there.
     fit(entries: count)
+    isFilling = false
     window.advance(to: stamp, pool: pool)
     probation.advance(to: stamp, pool: pool)
     protected.advance(to: stamp, pool: pool)

@@ -3,7 +3,8 @@ import Synchronization
 /// Which entry goes when there is no room: the regime that suits the traffic, over lazily ordered segments.
 ///
 /// New entries come into the window, or the small queue; what earns it stays in the main part. How it is earned depends on the `Regime`:
-/// W-TinyLFU with windows of several sizes, of which the largest is LRU, or S3-FIFO. Miniatures of the cache say which hits most (`ShadowCaches`).
+/// W-TinyLFU with windows of several sizes, of which the largest is LRU, S3-FIFO, or SIEVE. Miniatures of the cache say which hits most
+/// (`ShadowCaches`). Until the cache is full for the first time there are no lists at all (`settle`).
 ///
 /// The policy knows neither keys nor values nor locks. Its owner reports hits by `recordHit`, calls `nextVictim` until there is room, and
 /// removes what it names. Every operation takes constant time on average. Not copyable: it is part of a shard, and a copy for each call would be
