@@ -201,7 +201,8 @@ import Testing
     let cache = words(MemoryTier(store)) { configuration in
       configuration.lifetime = .seconds(60)
       configuration.wallClock = { time.current }
-      configuration.stampede.eagerness = 1000
+      // A minute before its end a value is not loaded again, a millisecond before it nearly always, and soon even then: chance decides.
+      configuration.stampede.eagerness = 20
     }
     let loads = Locked(0)
     let load: @Sendable (Int) async throws -> String? = { _ in
@@ -213,9 +214,15 @@ import Testing
       return "value \(number)"
     }
     #expect(try await cache.value(for: 1, load: load) == "value 1")
-    time.with { $0 += 59_000 }
+    #expect(loads.current == 1)
+    time.with { $0 += 59_999 }
     #expect(try await cache.value(for: 1, load: load) == "value 1")
+    #expect(
+      await eventually {
+        _ = try? await cache.value(for: 1, load: load)
+        return loads.current == 2
+      })
     #expect(await eventually { await cache.get(1) == "value 2" })
-    #expect(loads.current >= 2 && cache.statistics.earlyRefreshes >= 1)
+    #expect(cache.statistics.earlyRefreshes >= 1)
   }
 }
