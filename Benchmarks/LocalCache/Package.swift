@@ -8,11 +8,15 @@ let package = Package(
   name: "local-cache-benchmarks",
   dependencies: [.package(name: "memwhy", path: "../..")],
   targets: [
+    .target(name: "BenchmarkSupport", swiftSettings: strict),
     .executableTarget(
-      name: "cache-benchmark", dependencies: [.product(name: "LocalCache", package: "memwhy")], swiftSettings: strict),
+      name: "cache-benchmark", dependencies: ["BenchmarkSupport", .product(name: "LocalCache", package: "memwhy")],
+      swiftSettings: strict),
     .executableTarget(
-      name: "cache-curve", dependencies: [.product(name: "LocalCache", package: "memwhy")], swiftSettings: strict),
+      name: "cache-curve", dependencies: ["BenchmarkSupport", .product(name: "LocalCache", package: "memwhy")],
+      swiftSettings: strict),
     .executableTarget(
-      name: "cache-churn", dependencies: [.product(name: "LocalCache", package: "memwhy")], swiftSettings: strict),
+      name: "cache-churn", dependencies: ["BenchmarkSupport", .product(name: "LocalCache", package: "memwhy")],
+      swiftSettings: strict),
   ]
 )

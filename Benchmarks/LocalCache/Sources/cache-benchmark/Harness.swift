@@ -64,26 +64,9 @@ enum Harness {
     words.withUnsafeMutableBytes { if let start = $0.baseAddress { _ = function(start) } }
     return words[7] + words[4]
   }
-
-  /// Resident memory of this process in bytes.
-  static func resident() -> Int {
-    guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else { return 0 }
-    return (text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * Int(getpagesize())
-  }
 }
 
 final class Box<Value: ~Copyable & Sendable>: Sendable {
   let value: Value
   init(_ value: consuming Value) { self.value = value }
-}
-
-/// A fast generator of pseudo-random numbers.
-struct Random {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state ^= state << 13
-    state ^= state >> 7
-    state ^= state << 17
-    return state
-  }
 }

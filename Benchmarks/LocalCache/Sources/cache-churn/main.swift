@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import Foundation
 import LocalCache
 
@@ -24,17 +25,6 @@ func resident() -> Double {
   guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else { return 0 }
   let pages = text.split(separator: " ").dropFirst().first.flatMap { Double($0) } ?? 0
   return pages * Double(getpagesize()) / 1_048_576
-}
-
-/// A generator of pseudo-random numbers.
-struct Random {
-  var state: UInt64 = 88_172_645_463_325_252
-  mutating func next() -> UInt64 {
-    state ^= state << 13
-    state ^= state >> 7
-    state ^= state << 17
-    return state
-  }
 }
 
 var random = Random()

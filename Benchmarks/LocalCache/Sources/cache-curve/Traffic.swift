@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import Foundation
 
 /// Keys in the order in which they are asked for, and the limit of the cache that sees them.
@@ -96,16 +97,5 @@ struct Zipf {
       if cumulative[middle] < wanted { low = middle + 1 } else { high = middle }
     }
     return Int32(low)
-  }
-}
-
-/// A fast generator of pseudo-random numbers.
-struct Random {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state ^= state << 13
-    state ^= state >> 7
-    state ^= state << 17
-    return state
   }
 }
