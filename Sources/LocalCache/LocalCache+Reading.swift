@@ -93,7 +93,7 @@ extension LocalCache {
   /// Notes for the statistics and for the policy's models, for about one access in a hundred, before the hit is marked in the entry.
   @inlinable @inline(never)
   func noteSampledHit(_ id: UInt32, _ hash: UInt64, _ number: UInt64) {
-    shard(for: hash).pointee.policy.sampleHit(Self.high(hash))
+    shard(for: hash).pointee.policy.sampleAccess(Self.high(hash))
     observeHit(id, hash, number)
   }
 

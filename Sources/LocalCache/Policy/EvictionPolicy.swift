@@ -120,14 +120,8 @@ package struct EvictionPolicy: ~Copyable {
   @inlinable @inline(__always)
   package func recordHit(_ id: UInt32) {
     hitCount.store(hits &+ 1, ordering: .relaxed)
-    noteHit(id, hash: pool[id].pointee.hash)
-  }
-
-  /// The same without counting.
-  @inlinable @inline(__always)
-  func noteHit(_ id: UInt32, hash: UInt32) {
     markHit(id)
-    sampleHit(hash)
+    sampleAccess(pool[id].pointee.hash)
   }
 
   /// Notes the use in the entry. Threads that read together may call this at the same time: a hit may get lost, and a popular entry is not
@@ -141,9 +135,9 @@ package struct EvictionPolicy: ~Copyable {
     if new != old { access.pointee.store(new, ordering: .relaxed) }
   }
 
-  /// Tells the models of a hit, if the key is one of theirs.
+  /// Tells the models of an access, if the key is one of theirs.
   @inlinable @inline(__always)
-  func sampleHit(_ hash: UInt32) {
+  func sampleAccess(_ hash: UInt32) {
     if hash < sampleThreshold { ring.add(hash) }
   }
 
@@ -186,7 +180,7 @@ package struct EvictionPolicy: ~Copyable {
   @usableFromInline
   package mutating func insert(hash: UInt32, weight: UInt64, pinned: Bool = false) -> UInt32 {
     tick()
-    if hash < sampleThreshold { ring.add(hash) }
+    sampleAccess(hash)
     let segment: Segment = pinned ? .none : .fresh
     let id = pool.allocate(PolicyNode(hash: hash, weight: weight, segment: segment, access: stampWord))
     let weight = pool[id].pointee.weight

@@ -149,8 +149,14 @@ struct NodePool {
   }
 
   @inlinable @inline(__always)
-  func slot(_ id: UInt32) -> UnsafeMutableRawPointer {
-    chunks[Int(id &>> Self.chunkShift)] + Int(id & (Self.chunkSize &- 1)) &* stride
+  func slot(_ id: UInt32) -> UnsafeMutableRawPointer { Self.slot(id, chunks, stride: stride) }
+
+  /// Where a slot lies in chunks; for views of them that keep less than the pool.
+  @inlinable @inline(__always)
+  static func slot(
+    _ id: UInt32, _ chunks: UnsafeMutablePointer<UnsafeMutableRawPointer>, stride: Int
+  ) -> UnsafeMutableRawPointer {
+    chunks[Int(id &>> chunkShift)] + Int(id & (chunkSize &- 1)) &* stride
   }
 
   /// The word of an entry that readers write together: see `PolicyNode.access`.

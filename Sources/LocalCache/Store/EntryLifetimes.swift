@@ -28,9 +28,7 @@ struct EntryLifetimes {
   }
 
   @inlinable @inline(__always)
-  func slot(_ id: UInt32) -> UnsafeMutableRawPointer {
-    chunks[Int(id &>> NodePool.chunkShift)] + Int(id & (NodePool.chunkSize &- 1)) &* stride
-  }
+  func slot(_ id: UInt32) -> UnsafeMutableRawPointer { NodePool.slot(id, chunks, stride: stride) }
 
   @inlinable @inline(__always)
   subscript(_ id: UInt32) -> UnsafeMutablePointer<Lifetime> {

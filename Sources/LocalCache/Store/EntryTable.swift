@@ -46,8 +46,7 @@ struct EntryTable<Key, Value> {
 
   @inlinable @inline(__always)
   subscript(_ id: UInt32) -> UnsafeMutablePointer<Record> {
-    let slot = chunks[Int(id &>> NodePool.chunkShift)] + Int(id & (NodePool.chunkSize &- 1)) &* stride
-    return (slot + Self.recordOffset).assumingMemoryBound(to: Record.self)
+    (NodePool.slot(id, chunks, stride: stride) + Self.recordOffset).assumingMemoryBound(to: Record.self)
   }
 
   /// Zeros in place of a record that has been moved out: what is left of references would look like some to who reads the memory from outside.
