@@ -5,14 +5,8 @@ import Testing
 @Suite struct BatchLoadingTests {
   struct Broken: Error {}
 
-  private func cache(_ change: (inout CacheLoading) -> Void = { _ in }) -> LocalCache<Int, Int> {
-    var configuration = LocalCache<Int, Int>.Configuration()
-    change(&configuration.loading)
-    return LocalCache(name: "batches", limit: .entries(10_000), configuration: configuration)
-  }
-
   @Test func whatIsBeingLoadedIsNotLoadedAgain() async throws {
-    let cache = cache()
+    let cache = loadingCache("batches")
     let gate = Gate()
     let batches = Locked<[[Int]]>([])
     let single = Task { try await cache.value(for: 1) { key in await gate.pass(key) } }
@@ -37,7 +31,7 @@ import Testing
   }
 
   @Test func aKeyThatABatchLeavesOutIsLoadedByWhoWantsIt() async throws {
-    let cache = cache()
+    let cache = loadingCache("batches")
     let gate = Gate()
     let batch = Task {
       try await cache.values(for: [1, 2]) { _ in
@@ -55,7 +49,7 @@ import Testing
   }
 
   @Test func batchesThatNeverReturnTimeOut() async {
-    let cache = cache { $0.timeout = .milliseconds(50) }
+    let cache = loadingCache("batches") { $0.timeout = .milliseconds(50) }
     let gate = Gate()
     await #expect(
       throws: LocalCacheError.loadTimedOut(cache: "batches", key: "1 and 1 more", after: .milliseconds(50))
@@ -67,7 +61,7 @@ import Testing
   }
 
   @Test func whoWaitsForABatchIsNotCancelledWithIt() async throws {
-    let cache = cache()
+    let cache = loadingCache("batches")
     let gate = Gate()
     let batch = Task { try await cache.values(for: [1, 2]) { _ in [1: await gate.pass(1), 2: 2] } }
     await until { gate.waiting == 1 }
@@ -85,7 +79,7 @@ import Testing
   }
 
   @Test func theErrorOfABatchIsThatOfAllWhoWait() async throws {
-    let cache = cache { $0.failureLifetime = .seconds(60) }
+    let cache = loadingCache("batches") { $0.failureLifetime = .seconds(60) }
     let gate = Gate()
     let batch = Task {
       try await cache.values(for: [1, 2]) { keys -> [Int: Int] in
@@ -105,7 +99,7 @@ import Testing
 
   /// One who comes while the last one goes must not be taken for him.
   @Test func nobodyIsCancelledInPlaceOfAnother() async throws {
-    let cache = cache()
+    let cache = loadingCache("batches")
     try await withThrowingTaskGroup(of: Void.self) { group in
       for worker in 0..<8 {
         group.addTask {

@@ -4,14 +4,8 @@ import Testing
 @Suite struct LoadingTests {
   struct Broken: Error, Equatable {}
 
-  private func cache(_ change: (inout CacheLoading) -> Void = { _ in }) -> LocalCache<Int, Int> {
-    var configuration = LocalCache<Int, Int>.Configuration()
-    change(&configuration.loading)
-    return LocalCache(name: "loading", limit: .entries(10_000), configuration: configuration)
-  }
-
   @Test func oneLoadForAllWhoAsk() async throws {
-    let cache = cache()
+    let cache = loadingCache()
     let loads = Locked(0)
     let sum = try await withThrowingTaskGroup(of: Int.self) { group in
       for _ in 0..<100 {
@@ -32,7 +26,7 @@ import Testing
   }
 
   @Test func errorsAreSharedAndNotStored() async {
-    let cache = cache()
+    let cache = loadingCache()
     let loads = Locked(0)
     await withTaskGroup(of: Void.self) { group in
       for _ in 0..<20 {
@@ -53,7 +47,7 @@ import Testing
   }
 
   @Test func failuresAreRememberedWhereAsked() async {
-    let cache = cache { $0.failureLifetime = .seconds(60) }
+    let cache = loadingCache { $0.failureLifetime = .seconds(60) }
     let loads = Locked(0)
     for _ in 0..<5 {
       await #expect(throws: Broken.self) {
@@ -67,7 +61,7 @@ import Testing
   }
 
   @Test func cancellingOneWaiterLeavesTheOthers() async throws {
-    let cache = cache()
+    let cache = loadingCache()
     let begun = Locked(false)
     let load: @Sendable (Int) async throws -> Int = { key in
       begun.with { $0 = true }
@@ -83,7 +77,7 @@ import Testing
   }
 
   @Test func loadWithoutWaitersIsCancelled() async throws {
-    let cache = cache()
+    let cache = loadingCache()
     let begun = Locked(false)
     let cancelled = Locked(false)
     let only = Task {
@@ -105,7 +99,7 @@ import Testing
 
   /// A load that heeds neither time nor cancellation must not hang who waits.
   @Test func loadsThatNeverReturnTimeOut() async {
-    let cache = cache { $0.timeout = .milliseconds(50) }
+    let cache = loadingCache { $0.timeout = .milliseconds(50) }
     let never = Locked<CheckedContinuation<Void, Never>?>(nil)
     await #expect(throws: LocalCacheError.loadTimedOut(cache: "loading", key: "5", after: .milliseconds(50))) {
       _ = try await cache.value(for: 5) { key in
@@ -118,7 +112,7 @@ import Testing
   }
 
   @Test func reentrantLoadsAreFound() async throws {
-    let cache = cache()
+    let cache = loadingCache()
     await #expect(throws: LocalCacheError.reentrantLoad(cache: "loading", key: "1")) {
       _ = try await cache.value(for: 1) { _ in
         try await cache.value(for: 2) { _ in
@@ -131,7 +125,7 @@ import Testing
 
   /// The incident's list: 3,181 keys, never more than the set number in one call, never more than the set number of calls at once.
   @Test func batchesAreBounded() async throws {
-    let cache = cache {
+    let cache = loadingCache {
       $0.batchSize = 200
       $0.batchParallelism = 3
     }

@@ -7,23 +7,9 @@ import Testing
   private func replay(_ keys: [UInt32], capacity: Int) -> Double {
     var policy = EvictionPolicy(maximum: UInt64(capacity))
     defer { policy.deallocate() }
-    var ids: [UInt32: UInt32] = [:]
-    var owners: [UInt32: UInt32] = [:]
-    for key in keys {
-      if let id = ids[key] {
-        policy.recordHit(id)
-        continue
-      }
-      policy.recordMiss()
-      while let victim = policy.nextVictim(for: 1) {
-        policy.remove(victim)
-        if let owner = owners.removeValue(forKey: victim) { ids[owner] = nil }
-      }
-      let id = policy.insert(hash: UInt32(truncatingIfNeeded: UInt64(key) &* 0x9E37_79B9_7F4A_7C15 >> 30), weight: 1)
-      ids[key] = id
-      owners[id] = key
-      #expect(policy.count == ids.count && policy.weight <= UInt64(capacity))
-    }
+    drive(
+      &policy, keys, hash: { UInt32(truncatingIfNeeded: UInt64($0) &* 0x9E37_79B9_7F4A_7C15 >> 30) },
+      afterInsertion: { policy, keys in #expect(policy.count == keys && policy.weight <= UInt64(capacity)) })
     return Double(policy.hits) / Double(keys.count)
   }
 

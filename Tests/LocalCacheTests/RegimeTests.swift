@@ -27,21 +27,7 @@ import Testing
     configuration.regime = regime
     var policy = EvictionPolicy(maximum: UInt64(capacity), configuration: configuration)
     defer { policy.deallocate() }
-    var ids: [UInt32: UInt32] = [:]
-    var owners: [UInt32: UInt32] = [:]
-    for key in keys {
-      if let id = ids[key] {
-        policy.recordHit(id)
-        continue
-      }
-      while let victim = policy.nextVictim(for: 1) {
-        policy.remove(victim)
-        if let owner = owners.removeValue(forKey: victim) { ids[owner] = nil }
-      }
-      let id = policy.insert(hash: Self.hash(key), weight: 1)
-      ids[key] = id
-      owners[id] = key
-    }
+    drive(&policy, keys, hash: Self.hash)
     return Int(policy.hits)
   }
 

@@ -57,3 +57,36 @@ func until(_ condition: () -> Bool, _ location: SourceLocation = #_sourceLocatio
   }
   #expect(condition(), sourceLocation: location)
 }
+
+/// A cache for loads, with other settings of them.
+func loadingCache(
+  _ name: String = "loading", _ change: (inout CacheLoading) -> Void = { _ in }
+) -> LocalCache<Int, Int> {
+  var configuration = LocalCache<Int, Int>.Configuration()
+  change(&configuration.loading)
+  return LocalCache(name: name, limit: .entries(10_000), configuration: configuration)
+}
+
+/// Drives a policy alone, as a simulator does, over keys of these hashes. Calls the closure after each insertion with the number of keys that are in.
+func drive(
+  _ policy: inout EvictionPolicy, _ keys: [UInt32], hash: (UInt32) -> UInt32,
+  afterInsertion: (borrowing EvictionPolicy, Int) -> Void = { _, _ in }
+) {
+  var ids: [UInt32: UInt32] = [:]
+  var owners: [UInt32: UInt32] = [:]
+  for key in keys {
+    if let id = ids[key] {
+      policy.recordHit(id)
+      continue
+    }
+    policy.recordMiss()
+    while let victim = policy.nextVictim(for: 1) {
+      policy.remove(victim)
+      if let owner = owners.removeValue(forKey: victim) { ids[owner] = nil }
+    }
+    let id = policy.insert(hash: hash(key), weight: 1)
+    ids[key] = id
+    owners[id] = key
+    afterInsertion(policy, ids.count)
+  }
+}
