@@ -57,6 +57,16 @@ enum ProcessMemory {
     print("\(budget)\t\(footprint.entries)\t\(footprint.holes)\t\(footprint.heldBack)\t\(free)\t\(gained)")
   }
 
+  /// Stores strings of some sizes. Returns blocks of others that lie between them.
+  private static func fill(_ cache: LocalCache<Int, String>, _ count: Int) -> [String] {
+    var others: [String] = []
+    for key in 0..<count {
+      cache.set(String(repeating: "x", count: 200 + key % 100), for: key)
+      if key % 1000 == 0 { others.append(String(repeating: "y", count: 100)) }
+    }
+    return others
+  }
+
   /// The same cache, whose entries all end at once. One line: as above.
   static func expired() {
     let before = resident()
@@ -65,11 +75,7 @@ enum ProcessMemory {
     let clock = SettableClock()
     configuration.clock = clock
     let cache = LocalCache<Int, String>(name: "expired", limit: .bytes(.mebibytes(160)), configuration: configuration)
-    var others: [String] = []
-    for key in 0..<400_000 {
-      cache.set(String(repeating: "x", count: 200 + key % 100), for: key)
-      if key % 1000 == 0 { others.append(String(repeating: "y", count: 100)) }
-    }
+    let others = fill(cache, 400_000)
     cache.tendMemory()
     let full = resident() - before
     clock.offset.store(7200, ordering: .relaxed)
@@ -104,11 +110,7 @@ enum ProcessMemory {
     configuration.memory.returnsPages = returnsPages
     let cache = LocalCache<Int, String>(
       name: "emptied", limit: .bytes(.mebibytes(64)), configuration: configuration)
-    var others: [String] = []
-    for key in 0..<200_000 {
-      cache.set(String(repeating: "x", count: 200 + key % 100), for: key)
-      if key % 1000 == 0 { others.append(String(repeating: "y", count: 100)) }
-    }
+    let others = fill(cache, 200_000)
     cache.tendMemory()
     let full = resident() - before
     cache.removeAll()
