@@ -1,4 +1,4 @@
-// What Swift cannot say: a variable of each thread, and a barrier that one thread makes for all.
+// What Swift cannot say: a variable of each thread, a barrier that one thread makes for all, and what the included files have.
 #ifndef CLOCALCACHE_H
 #define CLOCALCACHE_H
 
@@ -7,6 +7,7 @@
 
 #include "CLocalCacheIndex.h"
 #include "CLocalCacheTime.h"
+#include "CLocalCacheTypes.h"
 
 // The model that needs no call; Darwin has its own.
 #if defined(__linux__)

@@ -16,9 +16,10 @@ enum HeapMeasurement {
   static func addObject(_ address: UInt, to walk: inout HeapWalkState) {
     guard let object = UnsafeRawPointer(bitPattern: address) else { return }
     guard walk.enter(address, size: HeapWalkState.blockSize(object)) else { return }
-    guard !walk.measuresHoles else { return }
     let isa = object.load(as: UnsafeRawPointer.self)
-    TypePlan.ofInstances(unsafeBitCast(isa, to: Any.Type.self)).walk(object, &walk)
+    let plan = TypePlan.ofInstances(unsafeBitCast(isa, to: Any.Type.self))
+    guard !walk.measuresHoles || plan.isStorageOfValues else { return }
+    plan.walk(object, &walk)
   }
 }
 
@@ -26,10 +27,15 @@ enum HeapMeasurement {
 final class TypePlan: @unchecked Sendable {
   typealias Step = (UnsafeRawPointer, inout HeapWalkState) -> Void
   private let make: () -> [Step]
-  /// Built at first use, because types refer to themselves. Guarded by `cache`.
+  /// Built at first use, because types refer to themselves. Guarded by `lock`.
   private lazy var steps: [Step] = make()
+  /// Whether the objects do not change while a copy of the value is held that they are the storage of.
+  let isStorageOfValues: Bool
 
-  private init(_ make: @escaping () -> [Step]) { self.make = make }
+  private init(isStorageOfValues: Bool = false, _ make: @escaping () -> [Step]) {
+    self.isStorageOfValues = isStorageOfValues
+    self.make = make
+  }
 
   func walk(_ pointer: UnsafeRawPointer, _ walk: inout HeapWalkState) {
     guard walk.depth < HeapWalkState.deepest else { return }
@@ -52,7 +58,10 @@ final class TypePlan: @unchecked Sendable {
 
   /// The plan for the stored properties of a class's objects.
   static func ofInstances(_ type: Any.Type) -> TypePlan {
-    cached(Key(type: ObjectIdentifier(type), isInstance: true)) { TypePlan { instanceSteps(type) } }
+    cached(Key(type: ObjectIdentifier(type), isInstance: true)) {
+      if let step = OwnedMemory.step(ofClass: type) { return TypePlan(isStorageOfValues: true) { [step] } }
+      return TypePlan { instanceSteps(type) }
+    }
   }
 
   private static func cached(_ key: Key, _ make: () -> TypePlan) -> TypePlan {
@@ -71,9 +80,12 @@ final class TypePlan: @unchecked Sendable {
       return [{ container.walkHeap(at: $0, into: &$1) }]
     }
     switch kind(type) {
-    case .struct, .tuple: return fieldSteps(type, options: [], skipping: [])
+    case .struct: return fieldSteps(type, options: [], skipping: WeakFields.names(ofStruct: type))
+    case .tuple: return fieldSteps(type, options: [], skipping: [])
     case .class: return [{ HeapMeasurement.addObject($0.load(as: UInt.self), to: &$1) }]
-    case .enum: return [enumStep(type)]
+    case .enum:
+      guard let payload = EnumPayload(type) else { return [] }
+      return [payload.walk]
     case .existential: return [existentialStep(type)]
     case .function:
       // A closure's context: its block, not what it captured.
@@ -102,8 +114,11 @@ final class TypePlan: @unchecked Sendable {
       ]
     }
     return fieldSteps(
-      type, options: _EachFieldOptions(rawValue: 1), skipping: WeakFields.names(ofClass: type))
+      type, options: Self.ofClass, skipping: WeakFields.names(ofClass: type))
   }
+
+  /// `_EachFieldOptions.classType`, which strict concurrency does not let through.
+  static var ofClass: _EachFieldOptions { _EachFieldOptions(rawValue: 1) }
 
   private static func fieldSteps(
     _ type: Any.Type, options: _EachFieldOptions, skipping: Set<String>
@@ -141,19 +156,6 @@ final class TypePlan: @unchecked Sendable {
     }
   }
 
-  /// The payload, by reflection: which case it is only the type knows. The box of an `indirect` case is not counted.
-  private static func enumStep(_ type: Any.Type) -> Step {
-    func opened<T>(_: T.Type) -> Step {
-      { pointer, walk in
-        for child in Mirror(reflecting: pointer.assumingMemoryBound(to: T.self).pointee).children {
-          func add<V>(_ value: V) { HeapMeasurement.add(value, to: &walk) }
-          _openExistential(child.value, do: add)
-        }
-      }
-    }
-    return _openExistential(type, do: opened)
-  }
-
   /// `any P`: the value in three words or in a box, then its type (Metadata.h, ExistentialTypeMetadata and OpaqueExistentialContainer).
   private static func existentialStep(_ type: Any.Type) -> Step {
     let flags = unsafeBitCast(type, to: UnsafeRawPointer.self).load(
@@ -161,16 +163,38 @@ final class TypePlan: @unchecked Sendable {
     guard flags & 0x8000_0000 != 0 else {
       return { HeapMeasurement.addObject($0.load(as: UInt.self), to: &$1) }
     }
-    guard flags >> 24 & 0x3F == 0 else { return { _, _ in } }
+    switch flags >> 24 & 0x3F {
+    case 0: break
+    case 1: return errorStep
+    default: return { _, _ in }
+    }
     return { pointer, walk in
       let metadata = pointer.load(fromByteOffset: 24, as: UnsafeRawPointer.self)
       let witnesses = (metadata - 8).load(as: UnsafeRawPointer.self)
       let isBoxed = witnesses.load(fromByteOffset: 80, as: UInt32.self) & 0x2_0000 != 0
-      let plan = TypePlan.of(unsafeBitCast(metadata, to: Any.Type.self))
+      let type = unsafeBitCast(metadata, to: Any.Type.self)
+      let plan = TypePlan.of(type)
       guard isBoxed else { return plan.walk(pointer, &walk) }
       let box = pointer.load(as: UnsafeRawPointer.self)
       guard walk.enter(UInt(bitPattern: box), size: HeapWalkState.blockSize(box)) else { return }
-      plan.walk(box + 16, &walk)
+      plan.walk(box + place(of: type, behind: 16), &walk)
     }
+  }
+
+  /// `any Error`: a box, with the type in its third word and the value behind the fourth (runtime/ErrorObject.h, without Objective-C).
+  private static func errorStep(_ pointer: UnsafeRawPointer, _ walk: inout HeapWalkState) {
+    #if !canImport(ObjectiveC)
+      guard let box = pointer.load(as: UnsafeRawPointer?.self) else { return }
+      guard walk.enter(UInt(bitPattern: box), size: HeapWalkState.blockSize(box)) else { return }
+      let type = box.load(fromByteOffset: 16, as: Any.Type.self)
+      TypePlan.of(type).walk(box + place(of: type, behind: 32), &walk)
+    #endif
+  }
+
+  /// Where a value of a type lies in a box, behind a header of so many bytes.
+  static func place(of type: Any.Type, behind header: Int) -> Int {
+    func alignment<T>(_: T.Type) -> Int { MemoryLayout<T>.alignment }
+    let alignment = _openExistential(type, do: alignment)
+    return (header + alignment - 1) / alignment * alignment
   }
 }

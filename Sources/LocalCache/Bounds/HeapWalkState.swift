@@ -26,13 +26,15 @@ struct HeapWalkState {
     self.baseline = baseline
   }
 
-  /// Counts a block of malloc. False if it was counted before, or belongs to the baseline: then what it refers to is not walked either.
-  mutating func enter(_ address: UInt, size: @autoclosure () -> Int) -> Bool {
+  /// Counts a block. False if it was counted before, or belongs to the baseline: then what it refers to is not walked either.
+  ///
+  /// - Parameter isMallocs: whether the block is certainly malloc's, so that what lies before it may be looked at.
+  mutating func enter(_ address: UInt, size: @autoclosure () -> Int, isMallocs: Bool = true) -> Bool {
     guard seen.insert(address).inserted else { return false }
     if let baseline, baseline.contains(address) { return false }
     let size = size()
     add(size)
-    if measuresHoles, size > 0, let block = UnsafeRawPointer(bitPattern: address) {
+    if measuresHoles, isMallocs, size > 0, let block = UnsafeRawPointer(bitPattern: address) {
       add(GlibcChunk.hole(before: block))
     }
     return true
@@ -64,8 +66,18 @@ struct HeapWalkState {
     // RefCount.h: the low 32 bits of an immortal object's count are all ones, unless the word refers to a side table.
     let count = object.load(fromByteOffset: 8, as: UInt64.self)
     guard count >> 62 == 3 || count & 0xFFFF_FFFF != 0xFFFF_FFFF else { return 0 }
+    return blockSize(ofMemory: object)
+  }
+
+  /// The same of memory that was asked of malloc for anything else.
+  static func blockSize(ofMemory memory: UnsafeRawPointer) -> Int {
     guard let usableSize = Self.usableSize else { return 0 }
-    return usableSize(object) + MemoryLayout<Int>.size
+    return usableSize(memory) + MemoryLayout<Int>.size
+  }
+
+  /// What malloc takes for so many bytes: a word of its own, in steps of 16 and 32 at least ("request2size" in glibc's malloc/malloc.c).
+  static func blockSize(ofBytes count: Int) -> Int {
+    max(32, (min(max(0, count), most) + MemoryLayout<Int>.size + 15) & ~15)
   }
 
   /// `malloc_usable_size` of whatever allocator the program runs with. Looked up by name: the modules of the C library do not declare it.

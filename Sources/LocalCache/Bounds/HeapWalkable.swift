@@ -100,10 +100,3 @@ private enum HashedStorage {
     }
   }
 }
-
-extension Optional: HeapWalkable {
-  static func walkHeap(at pointer: UnsafeRawPointer, into walk: inout HeapWalkState) {
-    guard let wrapped = pointer.assumingMemoryBound(to: Wrapped?.self).pointee else { return }
-    HeapMeasurement.add(wrapped, to: &walk)
-  }
-}
