@@ -114,6 +114,9 @@ import Foundation
     compare("strings") { String(repeating: "x", count: 20 + $0 % 200) }
     compare("arrays of integers") { Array(0..<10 + $0 % 100) }
     compare("arrays of strings") { index in (0..<20).map { "string number \($0) of \(index) values" } }
+    compare("slices of arrays of strings") { index in
+      (0..<20).map { "string number \($0) of \(index) values" }[3..<9]
+    }
     compare("dictionary of strings to structs") { index in
       Dictionary(
         uniqueKeysWithValues: (0..<50).map { number in

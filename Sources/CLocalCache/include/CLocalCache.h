@@ -27,6 +27,14 @@ static inline uint32_t localcache_thread_slot(void) {
   return __builtin_expect(slot != 0, 1) ? slot : localcache_register_thread();
 }
 
+extern _Thread_local uint32_t localcache_draws_of_this_thread LOCALCACHE_TLS;
+
+/// A number that does not follow any rhythm of the program, evenly spread over 32 bits: Knuth's multiplicative hash of a count of this thread.
+static inline uint32_t localcache_draw(void) {
+  uint64_t product = (uint64_t)++localcache_draws_of_this_thread * UINT64_C(0x9E3779B97F4A7C15);
+  return (uint32_t)((product ^ product >> 29) * UINT64_C(0xBF58476D1CE4E5B9) >> 32);
+}
+
 /// One more than the largest number that was ever given.
 uint32_t localcache_thread_slots(void);
 

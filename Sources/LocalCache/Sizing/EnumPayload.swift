@@ -17,34 +17,39 @@ struct EnumPayload {
   private let size: Int
   private let tag: GetTag
   private let project: Project
-  private let cases: [Case]
+  /// Those with a payload, never freed.
+  private let cases: UnsafeBufferPointer<Case>
 
   /// Nil where no case has anything to count.
-  init?(_ type: Any.Type) {
+  init?(_ type: Any.Type, _ builder: inout PlanBuilder) {
     metadata = unsafeBitCast(type, to: UnsafeRawPointer.self)
     let witnesses = (metadata - 8).load(as: UnsafeRawPointer.self)
     size = witnesses.load(fromByteOffset: 64, as: Int.self)
     guard let descriptor = metadata.load(fromByteOffset: 8, as: UnsafeRawPointer?.self) else { return nil }
-    let metadata = metadata
-    cases = FieldRecords(descriptor: descriptor).prefix { $0.mangledType != nil }.map { record in
-      Self.payload(record, descriptor: descriptor, arguments: metadata + 16)
+    let arguments = metadata + 16
+    let cases = FieldRecords(descriptor: descriptor).prefix { $0.mangledType != nil }.map {
+      Self.payload($0, descriptor: descriptor, arguments: arguments, &builder)
     }
     guard cases.contains(where: { $0.plan != nil || $0.placeInBox != nil }) else { return nil }
+    let memory = UnsafeMutableBufferPointer<Case>.allocate(capacity: cases.count)
+    _ = memory.initialize(fromContentsOf: cases)
+    self.cases = UnsafeBufferPointer(memory)
     tag = unsafeBitCast(witnesses.load(fromByteOffset: 88, as: UnsafeRawPointer.self), to: GetTag.self)
     project = unsafeBitCast(witnesses.load(fromByteOffset: 96, as: UnsafeRawPointer.self), to: Project.self)
   }
 
   private static func payload(
-    _ record: FieldRecords.Record, descriptor: UnsafeRawPointer, arguments: UnsafeRawPointer
+    _ record: FieldRecords.Record, descriptor: UnsafeRawPointer, arguments: UnsafeRawPointer,
+    _ builder: inout PlanBuilder
   ) -> Case {
     guard let name = record.mangledType,
       let found = localcache_type_of_name(name, MangledName.scan(name).length, descriptor, arguments)
     else { return Case(plan: nil, placeInBox: nil) }
     let type = unsafeBitCast(found, to: Any.Type.self)
     return Case(
-      plan: TrivialTypes.contains(type) ? nil : .of(type),
+      plan: builder.plan(ofValues: type),
       // Behind the header of an object.
-      placeInBox: record.isIndirectCase ? TypePlan.place(of: type, behind: 16) : nil)
+      placeInBox: record.isIndirectCase ? WalkStep.place(of: type, behind: 16) : nil)
   }
 
   /// Walks the payload of the value at an address.
@@ -62,7 +67,7 @@ struct EnumPayload {
         return
       }
       let box = bits.load(as: UnsafeRawPointer.self)
-      guard walk.enter(UInt(bitPattern: box), size: HeapWalkState.blockSize(box)) else { return }
+      guard walk.enter(object: box) else { return }
       cases[index].plan?.walk(box + place, &walk)
     }
   }
