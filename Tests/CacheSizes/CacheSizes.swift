@@ -103,6 +103,7 @@ import Foundation
       overhead(expires: true)
     case "churn": ProcessMemory.churn(countsHoles: true)
     case "churn-plain": ProcessMemory.churn(countsHoles: false)
+    case "arenas": ProcessMemory.arenas()
     case "expired": ProcessMemory.expired()
     case "emptied": ProcessMemory.emptied(returnsPages: true)
     case "emptied-plain": ProcessMemory.emptied(returnsPages: false)

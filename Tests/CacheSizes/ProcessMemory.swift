@@ -1,10 +1,8 @@
+import Dispatch
+import Foundation
 import Synchronization
 
 @testable import LocalCache
-
-#if canImport(Glibc)
-  import Glibc
-#endif
 
 /// The cache's budget beside the memory of the process, as the system sees it. A process of its own, where nothing else takes memory.
 enum ProcessMemory {
@@ -55,6 +53,36 @@ enum ProcessMemory {
     let footprint = cache.footprint
     let free = MallocCounters.now?.free ?? 0
     print("\(budget)\t\(footprint.entries)\t\(footprint.holes)\t\(footprint.heldBack)\t\(free)\t\(gained)")
+  }
+
+  /// Two threads replace a few hundred large values in turn, each with an arena of malloc's of its own: what becomes free in one is of no use for the other.
+  /// One line: holes as the cache says, free memory as malloc says.
+  static func arenas() {
+    var configuration = LocalCache<Int, Data>.Configuration()
+    configuration.memory.returnsPages = false
+    let cache = LocalCache<Int, Data>(name: "arenas", limit: .bytes(.mebibytes(128)), configuration: configuration)
+    let turns = [DispatchSemaphore(value: 1), DispatchSemaphore(value: 0)]
+    let isDone = DispatchSemaphore(value: 0)
+    for thread in 0..<2 {
+      Thread {
+        var random = Random(state: UInt64(thread + 1))
+        for _ in 0..<3 {
+          turns[thread].wait()
+          for _ in 0..<3000 {
+            let size = 20_000 + Int(random.next() >> 8) % 280_000
+            cache.set(Data(repeating: 1, count: size), for: Int(random.next() >> 8) % 100_000)
+          }
+          turns[1 - thread].signal()
+        }
+        isDone.signal()
+        // Until the other one is done too: the arena of a thread that has ended goes to the next.
+        turns[1 - thread].wait()
+        turns[1 - thread].signal()
+      }.start()
+    }
+    for _ in 0..<2 { isDone.wait() }
+    for _ in 0..<10 { cache.tendMemory() }
+    print("\(cache.footprint.holes)\t\(MallocCounters.now?.free ?? 0)")
   }
 
   /// Stores strings of some sizes. Returns blocks of others that lie between them.

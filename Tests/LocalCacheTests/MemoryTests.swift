@@ -25,6 +25,12 @@ import Testing
     #expect(gained <= budget * 1.15)
   }
 
+  @Test(.enabled(if: GlibcChunk.isUsed, reason)) func holesOfSeveralArenasAreSeen() async throws {
+    let line = try await numbers("arenas")
+    try #require(line.count == 2)
+    #expect(line[1] > 32e6 && line[0] > line[1] * 0.3 && line[0] < line[1] * 1.7, "\(line[0]) seen, malloc has \(line[1])")
+  }
+
   @Test(.enabled(if: GlibcChunk.isUsed, reason), arguments: ["emptied", "expired"])
   func anEmptiedCacheGivesItsPagesBack(how: String) async throws {
     let line = try await numbers(how)

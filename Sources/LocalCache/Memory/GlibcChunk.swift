@@ -59,12 +59,12 @@ enum GlibcChunk {
       let last = end & ~(pageSize - 1)
       guard first < last else { return Hole(bytes: Int(end - start)) }
       let pages = Int((last - first) / pageSize)
-      let looked = min(pages, 256)
+      let looked = min(pages, 4096)
       var states = [UInt8](repeating: 0, count: looked)
       guard let address = UnsafeMutableRawPointer(bitPattern: first),
         mincore(address, looked * Int(pageSize), &states) == 0
       else { return Hole() }
-      let present = states.reduce(0) { $0 + Int($1 & 1) } * Int(pageSize)
+      let present = states.reduce(0) { $0 + Int($1 & 1) } * pages / looked * Int(pageSize)
       return Hole(bytes: Int(end - start) - pages * Int(pageSize) + present, pages: present)
     }
   #endif

@@ -1,19 +1,22 @@
 /// What a cache knows of its memory beyond the entries.
 struct MemoryState: Sendable {
   var estimate = HoleEstimate()
+  /// Holes before the cache's own tables.
+  var tableHoles = GlibcChunk.Hole()
   var nextShard = 0
   /// The most that the entries took since pages were last returned, in units.
   var highest: UInt64 = 0
-  var insertions: UInt64 = 0
+  /// Values that had come and gone at the last look.
+  var changes: UInt64 = 0
 }
 
 extension LocalCache {
   /// What the limit stands for in the memory of the process: entries, and holes between them. Takes every shard's lock for a moment.
   public var footprint: CacheFootprint {
     let entries = weight
-    let ratio = memory.withLock { $0.estimate.ratio }
     return CacheFootprint(
-      entries: entries, holes: Int(Double(entries) * ratio), heldBack: Int(clamping: bound.heldBack * bound.unit))
+      entries: entries, holes: memory.withLock { $0.holes(entries) },
+      heldBack: Int(clamping: bound.heldBack * bound.unit))
   }
 
   /// Looks at the holes between some of the entries, changes by a little what the cache may hold, and returns pages to the system if that pays. The cache
@@ -22,6 +25,7 @@ extension LocalCache {
     guard keepsMemory else { return }
     if configuration.memory.countsHoles {
       for _ in 0..<4 { sampleHoles() }
+      measureTableHoles()
       adjustBound()
     }
     returnPages()
@@ -37,26 +41,28 @@ extension LocalCache {
   func startTendingMemory() {
     guard keepsMemory else { return }
     memoryTask.start { [weak self] in
-      var pause = Duration.seconds(5)
+      var pause = Duration.seconds(1)
       while (try? await Task.sleep(for: pause)) != nil {
         guard let self else { return }
         tendMemory()
-        // An idle cache is left alone more and more.
-        pause = hasChanged() ? .seconds(5) : min(pause * 2, .seconds(60))
+        pause = self.pause(after: pause)
       }
     }
   }
 
-  /// Whether entries were stored or left since the last call.
-  private func hasChanged() -> Bool {
+  /// How long to wait before the next look: a cache of which a quarter has changed since the last one is looked at soon, an idle one is left alone more and
+  /// more.
+  private func pause(after pause: Duration) -> Duration {
     var now: UInt64 = 0
     for index in 0...shardMask {
       reading(shard(at: index)) { now &+= $0.pointee.counters.changes }
     }
-    return memory.withLock { state in
-      defer { state.insertions = now }
-      return state.insertions != now
+    let changes = memory.withLock { state in
+      defer { state.changes = now }
+      return now &- state.changes
     }
+    if changes > UInt64(clamping: count / 4) { return .seconds(1) }
+    return changes > 0 ? .seconds(5) : min(pause * 2, .seconds(60))
   }
 
   /// Looks at up to 64 entries of the next shard. Their values are copied while nobody writes, and walked later.
@@ -78,11 +84,28 @@ extension LocalCache {
     memory.withLock { $0.estimate.add(blocks: bytes, holes: holes) }
   }
 
+  /// Where entries are large, most holes lie before the small blocks between them, which are the cache's own. There is one for some hundred entries, so all are
+  /// looked at.
+  private func measureTableHoles() {
+    var holes = GlibcChunk.Hole()
+    for index in 0...shardMask {
+      reading(shard(at: index)) { shard in
+        shard.pointee.visitBlocks {
+          let hole = GlibcChunk.hole(before: $0)
+          holes.bytes += hole.bytes
+          holes.pages += hole.pages
+        }
+      }
+    }
+    memory.withLock { $0.tableHoles = holes }
+  }
+
   private func adjustBound() {
-    let entries = UInt64(clamping: weight) / bound.unit
-    let ratio = memory.withLock { $0.estimate.ratio }
+    let entries = weight
+    let holes = UInt64(clamping: memory.withLock { $0.holes(entries) })
     let heldBack = HoleEstimate.heldBack(
-      limit: bound.maximum, entries: entries, holes: UInt64(Double(entries) * min(ratio, 16)), before: bound.heldBack)
+      limit: bound.maximum, entries: UInt64(clamping: entries) / bound.unit, holes: holes / bound.unit,
+      before: bound.heldBack)
     if heldBack != bound.heldBack { holdBack(heldBack) }
   }
 
@@ -92,16 +115,27 @@ extension LocalCache {
     let entries = UInt64(clamping: weight) / bound.unit
     let pays = memory.withLock { state -> Bool in
       state.highest = max(state.highest, entries)
-      let pages = UInt64(Double(entries) * min(state.estimate.pageRatio, 16))
+      let bytes = entries * bound.unit
+      let pages = UInt64(Double(bytes) * min(state.estimate.pageRatio, 16)) + UInt64(clamping: state.tableHoles.pages)
       return PageReturn.pays(
-        from: state.highest * bound.unit, to: entries * bound.unit, pages: pages * bound.unit,
-        limit: bound.maximum * bound.unit)
+        from: state.highest * bound.unit, to: bytes, pages: pages, limit: bound.maximum * bound.unit)
     }
     if pays, HeapTrim.run() { memory.withLock { $0.highest = entries } }
   }
 }
 
+extension MemoryState {
+  /// Bytes in holes between entries of so many bytes.
+  fileprivate func holes(_ entries: Int) -> Int { Int(Double(entries) * min(estimate.ratio, 16)) + tableHoles.bytes }
+}
+
 extension Shard {
+  /// The blocks of the tables that grow with the entries.
+  fileprivate func visitBlocks(_ body: (UnsafeRawPointer) -> Void) {
+    policy.pool.visitChunks(body)
+    for block in [index.block, policy.sketch.block, policy.ghosts.block] { body(block) }
+  }
+
   /// Some entries at random. Time is bounded by their number, not by that of all entries: writers wait meanwhile.
   fileprivate func randomEntries(_ count: Int) -> [(Key, Value)] {
     let pool = policy.pool

@@ -22,6 +22,8 @@ package struct FrequencySketch {
   /// The owner ends the life of the memory; the value itself is a handle.
   func deallocate() { words.deallocate() }
 
+  var block: UnsafeRawPointer { UnsafeRawPointer(words) }
+
   /// Grows for more entries, by a quarter at least. Each new block takes over the counts of the one its keys were in.
   mutating func reserve(entries: Int) {
     let wanted = min(entries, 1 << 30) / Self.entriesPerBlock

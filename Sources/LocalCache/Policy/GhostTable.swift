@@ -16,6 +16,8 @@ struct GhostTable {
   /// The owner ends the life of the memory; the value itself is a handle.
   func deallocate() { buckets.deallocate() }
 
+  var block: UnsafeRawPointer { UnsafeRawPointer(buckets) }
+
   /// Grows for more entries. Each new bucket takes over the ghosts of the one its keys were in.
   mutating func reserve(entries: Int) {
     let wanted = min(entries, 1 << 30) / Self.ways

@@ -134,6 +134,11 @@ struct NodePool {
     heads?.deallocate()
   }
 
+  /// The blocks that slots lie in.
+  func visitChunks(_ body: (UnsafeRawPointer) -> Void) {
+    for index in Self.firstChunk..<chunkCount { body(UnsafeRawPointer(chunks[index])) }
+  }
+
   /// Memory for list heads, each of them a list without entries.
   mutating func makeHeads() {
     guard heads == nil else { return }

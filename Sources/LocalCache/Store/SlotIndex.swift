@@ -37,6 +37,8 @@ struct SlotIndex {
 
   func deallocate() { words.deallocate() }
 
+  var block: UnsafeRawPointer { UnsafeRawPointer(words) }
+
   /// Identifiers begin after the policy's list heads.
   private static func bits(for buckets: UInt32) -> UInt32 {
     UInt32(UInt32.bitWidth - (buckets * UInt32(bucketSize) + NodePool.reserved).leadingZeroBitCount)
