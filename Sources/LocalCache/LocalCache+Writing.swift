@@ -36,7 +36,7 @@ extension LocalCache {
     let result = shard.pointee.store(
       value, for: key, hash: Self.high(hash), weight: weight, times: (now, ticks), pinned: pinned,
       &removals)
-    cells.include(modelledBelow: shard.pointee.policy.sampleThreshold)
+    shard.pointee.setSampling()
     shard.pointee.lock.unlock()
     observer.stored(hash, weight: weight)
     if observer.observes(hash) { noteValue(value, hash) }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "CLocalCacheHash.h"
 #include "CLocalCacheIndex.h"
 #include "CLocalCacheTime.h"
 
@@ -17,6 +18,14 @@
 
 extern _Thread_local uint32_t localcache_slot_of_this_thread LOCALCACHE_TLS;
 
+/// Where the cell of this thread lies in the cells of any cache: 0, where nobody's cell is, if the thread has asked for none yet or came too late.
+extern _Thread_local uint64_t localcache_cell_of_this_thread LOCALCACHE_TLS;
+
+enum { LOCALCACHE_CELL_STRIDE = 128 };
+
+/// Threads that have cells: those of the concurrency pool, of event loops, and some beside. The same at any time.
+uint32_t localcache_cells(void);
+
 /// Gives this thread a number, which is free again when the thread ends. Returns what `localcache_thread_slot` returns from then on.
 uint32_t localcache_register_thread(void);
 
@@ -25,6 +34,8 @@ static inline uint32_t localcache_thread_slot(void) {
   uint32_t slot = localcache_slot_of_this_thread;
   return __builtin_expect(slot != 0, 1) ? slot : localcache_register_thread();
 }
+
+static inline uint64_t localcache_cell_offset(void) { return localcache_cell_of_this_thread; }
 
 /// One more than the largest number that was ever given.
 uint32_t localcache_thread_slots(void);

@@ -120,18 +120,18 @@ package struct EvictionPolicy: ~Copyable {
   @inlinable @inline(__always)
   package func recordHit(_ id: UInt32) {
     hitCount.store(hits &+ 1, ordering: .relaxed)
-    markHit(id)
+    markHit(pool.sharedAccess(id))
     sampleAccess(pool[id].pointee.hash)
   }
 
   /// Notes the use in the entry. Threads that read together may call this at the same time: a hit may get lost, and a popular entry is not
   /// written at all as long as nothing new comes in.
   @inlinable @inline(__always)
-  func markHit(_ id: UInt32) {
-    let access = pool.sharedAccess(id)
+  func markHit(_ access: UnsafeMutablePointer<Atomic<UInt32>>) {
     let old = access.pointee.load(ordering: .relaxed)
     let seen = old & 255
-    let new = stampWord | (seen < 15 ? seen &+ 1 : 15)
+    // Without a branch, which could not be foretold before the entry has arrived.
+    let new = stampWord | (seen &+ (seen &- 15) &>> 31)
     if new != old { access.pointee.store(new, ordering: .relaxed) }
   }
 
@@ -140,6 +140,10 @@ package struct EvictionPolicy: ~Copyable {
   func sampleAccess(_ hash: UInt32) {
     if hash < sampleThreshold { ring.add(hash) }
   }
+
+  /// Accesses of hashes below this are taken now.
+  @usableFromInline
+  var sampledBelow: UInt32 { ring.isFull ? 0 : sampleThreshold }
 
   /// A look-up that found nothing.
   @inlinable @inline(__always)

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// A part of the cache under one lock: index, entries, policy, times and counters.
 ///
 /// Shards lie in one allocation, 128 bytes apart at least, and are reached by pointer: no reference counting on the way to an entry.
@@ -7,6 +9,8 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @usableFromInline var index = SlotIndex()
   /// Not at the beginning: a change of the shard counts as a write there for the thread sanitizer, and others touch the lock meanwhile.
   @usableFromInline let lock: ShardLock
+  /// Hits of hashes below this are worth a second look: the statistics sample them, or the policy's models, as long as these take any.
+  @usableFromInline let sampledBelow = Atomic<UInt32>(0)
   @usableFromInline var policy: EvictionPolicy
   @usableFromInline var expiry: ShardExpiry
   @usableFromInline var counters = ShardCounters()
@@ -64,13 +68,22 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     EntryLifetimes(pool: policy.pool, offset: EntryTable<Key, Value>.lifetimeOffset)
   }
 
+  /// What is sampled now. To be called by whoever reads or writes the shard.
+  @inlinable @inline(__always)
+  func setSampling() {
+    let below = max(lock.cells.observedBelow, policy.sampledBelow)
+    if below != sampledBelow.load(ordering: .relaxed) { sampledBelow.store(below, ordering: .relaxed) }
+  }
+
   // MARK: Looking
 
   @inlinable @inline(__always)
   func find(_ key: Key, hash: UInt32) -> UInt32 {
-    let id = index.candidate(hash)
-    if id != 0, table[id].pointee.key == key { return id }
-    if id == 0, index.isComplete(hash) { return 0 }
+    if let id = index.candidate(hash) {
+      if table[id].pointee.key == key { return id }
+    } else if index.isComplete(hash) {
+      return 0
+    }
     return findFurther(key, hash: hash)
   }
 

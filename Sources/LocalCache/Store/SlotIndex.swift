@@ -4,7 +4,7 @@ import CLocalCache
 ///
 /// A bucket has 15 slots and a word that counts the entries which went past it because it was full; all slots are compared at once, so a
 /// look-up has no branch that depends on where in the bucket a key stands. This is F14 of Folly (Bronson and Shi, 2019), with identifiers in
-/// place of entries. A slot holds the identifier and as many low bits of the hash as fit beside it; 0 is free. The bucket follows from the high
+/// place of entries. A slot holds the identifier and below it as many low bits of the hash as fit; 0 is free. The bucket follows from the high
 /// bits (`hash * buckets >> 32`, Lemire, "Fast random integer generation in an interval", 2019), so there can be any number of them: the
 /// index grows by a half, and between growths 57 to 86 % of the slots are in use, which is 4.9 to 7.5 bytes an entry. Hashes are kept by the
 /// policy's nodes, so growing and removing never call a key's `hash(into:)`.
@@ -12,13 +12,16 @@ import CLocalCache
 struct SlotIndex {
   @usableFromInline var words: UnsafeMutablePointer<UInt32>
   @usableFromInline var buckets: UInt32
-  @usableFromInline var idBits: UInt32
+  /// Of a slot, those that are of the hash.
+  @usableFromInline var tagMask: UInt32
+  @usableFromInline var tagBits: UInt32
   @usableFromInline var count: UInt32 = 0
   /// Entries from which on it has to grow.
   private var greatestCount: UInt32
 
   @usableFromInline static let bucketSize = 16
   @usableFromInline static let slotBits: UInt32 = 0x7FFF
+  /// The word that counts: entries that went past, above the bits of a tag.
   @usableFromInline static let overflow = 15
   /// Slots of a bucket in use, at most and on average.
   private static let greatestFill: UInt32 = 13
@@ -31,14 +34,15 @@ struct SlotIndex {
     words = UnsafeMutableRawPointer.allocate(byteCount: size * 4, alignment: 64).bindMemory(
       to: UInt32.self, capacity: size)
     words.initialize(repeating: 0, count: size)
-    idBits = Self.bits(for: buckets)
+    tagBits = 32 - Self.idBits(for: buckets)
+    tagMask = 1 << tagBits - 1
     greatestCount = buckets * Self.greatestFill
   }
 
   func deallocate() { words.deallocate() }
 
   /// Identifiers begin after the policy's list heads.
-  private static func bits(for buckets: UInt32) -> UInt32 {
+  private static func idBits(for buckets: UInt32) -> UInt32 {
     UInt32(UInt32.bitWidth - (buckets * UInt32(bucketSize) + NodePool.reserved).leadingZeroBitCount)
   }
 
@@ -47,9 +51,9 @@ struct SlotIndex {
     UInt32(truncatingIfNeeded: (UInt64(hash) &* UInt64(buckets)) &>> 32)
   }
 
-  /// Never 0, so that a free slot has no tag that is looked for.
+  /// Never 0, so that neither a free slot nor the word that counts has a tag that is looked for.
   @inlinable @inline(__always)
-  func tag(_ hash: UInt32) -> UInt32 { (hash | 1) &<< idBits }
+  func tag(_ hash: UInt32) -> UInt32 { (hash | 1) & tagMask }
 
   @inlinable @inline(__always)
   func bucket(_ place: UInt32) -> UnsafeMutablePointer<UInt32> { words + Int(place) &* Self.bucketSize }
@@ -57,13 +61,12 @@ struct SlotIndex {
   @inlinable @inline(__always)
   func next(_ place: UInt32) -> UInt32 { place &+ 1 == buckets ? 0 : place &+ 1 }
 
-  /// The first entry in the home bucket whose tag is that of the hash: nearly always the one that is looked for. 0 if there is none there.
+  /// The first entry in the home bucket whose tag is that of the hash: nearly always the one that is looked for. Nil if there is none there.
   @inlinable @inline(__always)
-  func candidate(_ hash: UInt32) -> UInt32 {
+  func candidate(_ hash: UInt32) -> UInt32? {
     let bucket = bucket(home(hash))
-    let idMask = (1 as UInt32) &<< idBits &- 1
-    let matches = localcache_matches(bucket, tag(hash), ~idMask) & Self.slotBits
-    return matches == 0 ? 0 : bucket[matches.trailingZeroBitCount] & idMask
+    let matches = localcache_matches(bucket, tag(hash), tagMask)
+    return matches == 0 ? nil : bucket[matches.trailingZeroBitCount] &>> tagBits
   }
 
   /// Whether no entry of this home bucket went past it.
@@ -73,14 +76,13 @@ struct SlotIndex {
   /// The entry with this hash that `isMatch` accepts, or 0.
   @inlinable @inline(__always)
   func find(_ hash: UInt32, _ isMatch: (UInt32) -> Bool) -> UInt32 {
-    let idMask = (1 as UInt32) &<< idBits &- 1
     let first = home(hash)
     var place = first
     while true {
       let bucket = bucket(place)
-      var matches = localcache_matches(bucket, tag(hash), ~idMask) & Self.slotBits
+      var matches = localcache_matches(bucket, tag(hash), tagMask)
       while matches != 0 {
-        let id = bucket[matches.trailingZeroBitCount] & idMask
+        let id = bucket[matches.trailingZeroBitCount] &>> tagBits
         if isMatch(id) { return id }
         matches &= matches &- 1
       }
@@ -94,7 +96,7 @@ struct SlotIndex {
   @usableFromInline
   mutating func add(_ id: UInt32, hash: UInt32, pool: NodePool) {
     // The new one is among the pool's nodes already.
-    if count >= greatestCount || id >> idBits != 0 { grow(pool: pool) } else { insert(id, hash: hash) }
+    if count >= greatestCount || id >> (32 - tagBits) != 0 { grow(pool: pool) } else { insert(id, hash: hash) }
   }
 
   @inline(__always)
@@ -104,11 +106,11 @@ struct SlotIndex {
       let bucket = bucket(place)
       let free = localcache_matches(bucket, 0, .max) & Self.slotBits
       if free != 0 {
-        bucket[free.trailingZeroBitCount] = tag(hash) | id
+        bucket[free.trailingZeroBitCount] = tag(hash) | id &<< tagBits
         count += 1
         return
       }
-      bucket[Self.overflow] += 1
+      bucket[Self.overflow] &+= 1 &<< tagBits
       place = next(place)
     }
   }
@@ -116,12 +118,11 @@ struct SlotIndex {
   /// Takes an identifier out.
   @usableFromInline
   mutating func remove(_ id: UInt32, hash: UInt32) {
-    let idMask = (1 as UInt32) &<< idBits &- 1
     let first = home(hash)
     var place = first
     while true {
       let bucket = bucket(place)
-      let found = localcache_matches(bucket, id, idMask) & Self.slotBits
+      let found = localcache_matches(bucket, id &<< tagBits, ~tagMask) & Self.slotBits
       if found != 0 {
         bucket[found.trailingZeroBitCount] = 0
         break
@@ -132,7 +133,7 @@ struct SlotIndex {
     count -= 1
     var passed = first
     while passed != place {
-      bucket(passed)[Self.overflow] -= 1
+      bucket(passed)[Self.overflow] &-= 1 &<< tagBits
       passed = next(passed)
     }
   }
@@ -143,7 +144,7 @@ struct SlotIndex {
     repeat {
       larger += larger / 2 + 1
     } while count >= larger * Self.greatestFill
-      || pool.highWater >> Self.bits(for: larger) != 0
+      || pool.highWater >> Self.idBits(for: larger) != 0
     let old = words
     self = SlotIndex(buckets: larger)
     // In the order of the nodes, which are many; the index is small.
@@ -154,9 +155,8 @@ struct SlotIndex {
   /// The identifiers of all entries.
   @inlinable
   func visit(_ body: (UInt32) -> Void) {
-    let idMask = (1 as UInt32) &<< idBits &- 1
     for place in 0..<buckets {
-      for slot in 0..<Self.bucketSize &- 1 where bucket(place)[slot] != 0 { body(bucket(place)[slot] & idMask) }
+      for slot in 0..<Self.bucketSize &- 1 where bucket(place)[slot] != 0 { body(bucket(place)[slot] &>> tagBits) }
     }
   }
 
