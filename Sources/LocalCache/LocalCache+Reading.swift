@@ -61,14 +61,19 @@ extension LocalCache {
     guard id != 0, !expires || shard.pointee.isAlive(id, time) else {
       return missed(key, hash, cell, isOver: id != 0)
     }
-    return getSampled(id, hash, cell)
+    noteHit(id, hash, cell)
+    let value = shard.pointee.table[id].pointee.value
+    cell.pointee.leave()
+    return value
   }
 
-  /// The end of a hit that may be sampled. Leaves the cell.
+  /// The end of a hit that is sampled. Leaves the cell.
   @inlinable @inline(never)
   func getSampled(_ id: UInt32, _ hash: UInt64, _ cell: UnsafeMutablePointer<ReaderCell>) -> Value? {
     let shard = shard(for: hash)
-    noteHit(id, hash, cell)
+    noteSampledHit(id, hash, cell)
+    shard.pointee.policy.markHit(shard.pointee.policy.pool.sharedAccess(id))
+    cell.pointee.countHit()
     let value = shard.pointee.table[id].pointee.value
     cell.pointee.leave()
     return value
@@ -147,28 +152,32 @@ extension LocalCache {
     let shard = shard(for: hash)
     let hits = cell.pointee.hitCount
     if Self.high(hash) < shard.pointee.sampledBelow.load(ordering: .relaxed) || cell.pointee.isProbed(hits) {
-      noteSampledHit(id, hash, hits)
+      noteSampledHit(id, hash, cell)
     }
     shard.pointee.policy.markHit(shard.pointee.policy.pool.sharedAccess(id))
     cell.pointee.hits.store(hits &+ 1, ordering: .relaxed)
   }
 
   /// Notes for the statistics and for the policy's models, for about one access in a hundred, before the hit is marked in the entry.
-  @usableFromInline @inline(never)
-  func noteSampledHit(_ id: UInt32, _ hash: UInt64, _ number: UInt64) {
+  @inlinable @inline(never)
+  func noteSampledHit(_ id: UInt32, _ hash: UInt64, _ cell: UnsafeMutablePointer<ReaderCell>) {
     let shard = shard(for: hash)
     shard.pointee.policy.sampleAccess(Self.high(hash))
-    shard.pointee.setSampling()
-    observeHit(id, hash, number)
-  }
-
-  /// Tells the shards which keys the statistics sample. May run beside readers and writers: they correct what is too much.
-  func setSampling() {
-    for index in 0...shardMask {
-      shard(at: index).pointee.sampledBelow.max(cells.observedBelow, ordering: .relaxed)
+    let number = cell.pointee.hitCount
+    let isObserved = Self.high(hash) < cells.observedBelow
+    let isProbed = cell.pointee.isProbed(number)
+    // Only the models wanted it, and they may have enough for now.
+    guard isObserved || isProbed else { return shard.pointee.setSampling() }
+    let reuse = shard.pointee.policy.reuse(of: id)
+    if isObserved { observer.hit(hash, weight: shard.pointee.policy.weight(of: id), reuse: reuse, cell) }
+    if isProbed {
+      // The clock is read for one probe in eight: that is enough for the ages.
+      let isAgeWanted = cell.pointee.isProbed(number &>> 3)
+      observer.probe(reuse: reuse, age: isAgeWanted ? shard.pointee.age(id, time) : nil, cell)
     }
   }
 
+  /// The same for a hit under the lock.
   @inlinable
   func observeHit(_ id: UInt32, _ hash: UInt64, _ number: UInt64) {
     guard observer.observes(hash) || observer.probes(number) else { return }
@@ -176,6 +185,13 @@ extension LocalCache {
     observer.hit(
       hash, number: number, weight: shard.pointee.policy.weight(of: id), reuse: shard.pointee.policy.reuse(of: id)
     ) { shard.pointee.age(id, time) }
+  }
+
+  /// Tells the shards which keys the statistics sample. May run beside readers and writers: they correct what is too much.
+  func setSampling() {
+    for index in 0...shardMask {
+      shard(at: index).pointee.sampledBelow.max(cells.observedBelow, ordering: .relaxed)
+    }
   }
 
   /// Whether a key has a value. Counts neither as a hit nor as a use.

@@ -10,8 +10,8 @@ enum ReuseClass {
 
   /// The class of a hit, 1...63.
   static func of(insertions: UInt32, entries: Int) -> UInt8 {
-    let caches = Double(insertions) / Double(max(entries, 1))
-    return 1 + UInt8(min((caches / 4).squareRoot().squareRoot() * 63, 62))
+    let caches = Float(insertions) / Float(max(entries, 1))
+    return 1 &+ UInt8(truncatingIfNeeded: Int32(min((caches / 4).squareRoot().squareRoot() * 63, 62)))
   }
 }
 
