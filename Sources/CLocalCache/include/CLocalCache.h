@@ -49,4 +49,7 @@ void localcache_barrier(bool isAsymmetric);
 /// Keeps the compiler from moving memory accesses across. The processor may; see `localcache_barrier`.
 static inline void localcache_compiler_barrier(void) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
 
+/// Asks for a cache line that will be read soon. Any address will do.
+static inline void localcache_prefetch(const void *address) { __builtin_prefetch(address); }
+
 #endif

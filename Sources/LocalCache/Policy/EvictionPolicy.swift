@@ -1,3 +1,4 @@
+import CLocalCache
 import Synchronization
 
 /// Which entry goes when there is no room: the regime that suits the traffic, over lazily ordered segments.
@@ -220,6 +221,31 @@ package struct EvictionPolicy: ~Copyable {
       move(oldest, to: .probation, stamp: stamp)
       moves += 1
     }
+  }
+
+  // MARK: Memory that will be needed
+
+  /// An insertion with this hash follows.
+  @usableFromInline
+  func prefetch(forInsertionOf hash: UInt32) {
+    if !isFilling { sketch.prefetch(hash) }
+  }
+
+  /// The entry behind another in its list, or 0.
+  @usableFromInline
+  func successor(of id: UInt32) -> UInt32 {
+    if isFilling { return 0 }
+    let next = pool[id].pointee.links.next
+    return next < NodePool.reserved ? 0 : next
+  }
+
+  /// An entry may be the next to go: by then its counters, and the entry behind it, shall have arrived. Returns its hash.
+  @usableFromInline
+  func prefetch(forVictim id: UInt32) -> UInt32 {
+    let node = pool[id]
+    localcache_prefetch(pool.links(node.pointee.links.next))
+    sketch.prefetch(node.pointee.hash)
+    return node.pointee.hash
   }
 
   /// Takes an entry out; its identifier may be used again.

@@ -116,6 +116,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     times: (now: UInt64, lifetime: UInt32?), pinned: Bool?,
     _ removals: inout Removals<Key, Value>
   ) -> StoreResult {
+    policy.prefetch(forInsertionOf: hash)
     var isPinned = pinned ?? false
     let existing = find(key, hash: hash)
     if existing != 0 {
@@ -131,7 +132,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     } else {
       guard policy.canHold(weight, insteadOf: nil) else { return .noRoom }
     }
-    while let victim = policy.nextVictim(for: weight) { remove(victim, .size, &removals) }
+    while let victim = policy.nextVictim(for: weight) { evict(victim, &removals) }
     guard policy.hasRoom(for: weight) else { return .noRoom }
     let id = policy.insert(hash: hash, weight: weight, pinned: isPinned)
     table[id].initialize(to: .init(key: key, value: value))
@@ -179,6 +180,15 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
       table[id].deinitialize(count: 1)
     }
     if index.count == 0 { releaseMemory() }
+  }
+
+  /// Removes a victim, and asks for the memory that the removal of the next one will need: most of an eviction is waiting for memory, and there is
+  /// time until then.
+  @inlinable
+  mutating func evict(_ id: UInt32, _ removals: inout Removals<Key, Value>) {
+    let next = policy.successor(of: id)
+    remove(id, .size, &removals)
+    if next != 0 { index.prefetch(policy.prefetch(forVictim: next)) }
   }
 
   /// An empty shard holds no memory for entries.

@@ -61,6 +61,9 @@ struct SlotIndex {
   @inlinable @inline(__always)
   func next(_ place: UInt32) -> UInt32 { place &+ 1 == buckets ? 0 : place &+ 1 }
 
+  @inlinable @inline(__always)
+  func prefetch(_ hash: UInt32) { localcache_prefetch(bucket(home(hash))) }
+
   /// The first entry in the home bucket whose tag is that of the hash: nearly always the one that is looked for. Nil if there is none there.
   @inlinable @inline(__always)
   func candidate(_ hash: UInt32) -> UInt32? {
