@@ -21,6 +21,7 @@ extension LocalCache {
   func store(_ value: Value, for key: Key, lifetime: Duration?, pinned: Bool?, stamp: UInt32?) -> Bool {
     let hash = hash(key)
     let shard = shard(for: hash)
+    shard.pointee.prefetch(Self.high(hash))
     guard lifetime == nil || expires else { return refuse(key, hash) }
     let weight = sizer.weigh(key, value)
     if checksMutations { noteFingerprint(key, value) }

@@ -1,3 +1,4 @@
+import CLocalCache
 import Synchronization
 
 /// A part of the cache under one lock: index, entries, policy, times and counters.
@@ -11,6 +12,9 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @usableFromInline let lock: ShardLock
   /// Hits of hashes below this are worth a second look: the statistics sample them, or the policy's models, as long as these take any.
   @usableFromInline let sampledBelow = Atomic<UInt32>(0)
+  /// Where the index was when it grew last, for who is not inside yet: see `prefetch`.
+  @usableFromInline let knownWords = Atomic<UInt>(0)
+  @usableFromInline let knownBuckets = Atomic<UInt32>(0)
   @usableFromInline var policy: EvictionPolicy
   @usableFromInline var expiry: ShardExpiry
   @usableFromInline var counters = ShardCounters()
@@ -77,6 +81,15 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   // MARK: Looking
 
+  /// Asks for the bucket of a hash, before the lock is taken: a processor begins nothing that comes after the lock until it has it. What is known of
+  /// the index may be out of date; then the wrong memory is asked for, which does no harm.
+  @inlinable @inline(__always)
+  func prefetch(_ hash: UInt32) {
+    let place = (UInt64(hash) &* UInt64(knownBuckets.load(ordering: .relaxed))) &>> 32
+    let offset = UInt(place) &* UInt(SlotIndex.bucketSize &* 4)
+    localcache_prefetch(UnsafeRawPointer(bitPattern: knownWords.load(ordering: .relaxed) &+ offset))
+  }
+
   @inlinable @inline(__always)
   func find(_ key: Key, hash: UInt32) -> UInt32 {
     if let id = index.candidate(hash) {
@@ -137,10 +150,18 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     let id = policy.insert(hash: hash, weight: weight, pinned: isPinned)
     table[id].initialize(to: .init(key: key, value: value))
     if expiry.isActive { lifetimes.initialize(id) }
-    index.add(id, hash: hash, pool: policy.pool)
+    if index.isFull(for: id) { growIndex() } else { index.insert(id, hash: hash) }
     noteWritten(id, times)
     counters.insertions &+= 1
     return .stored
+  }
+
+  /// A larger index, in which all entries are that the policy knows.
+  @usableFromInline @inline(never)
+  mutating func growIndex() {
+    index.grow(pool: policy.pool)
+    knownWords.store(UInt(bitPattern: index.words), ordering: .relaxed)
+    knownBuckets.store(index.buckets, ordering: .relaxed)
   }
 
   @inlinable @inline(__always)

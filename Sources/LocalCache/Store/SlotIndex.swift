@@ -17,7 +17,7 @@ struct SlotIndex {
   @usableFromInline var tagBits: UInt32
   @usableFromInline var count: UInt32 = 0
   /// Entries from which on it has to grow.
-  private var greatestCount: UInt32
+  @usableFromInline private(set) var greatestCount: UInt32
 
   @usableFromInline static let bucketSize = 16
   @usableFromInline static let slotBits: UInt32 = 0x7FFF
@@ -95,15 +95,13 @@ struct SlotIndex {
     }
   }
 
-  /// Adds an entry's identifier, which is not there yet, with a larger table if need be.
-  @usableFromInline
-  mutating func add(_ id: UInt32, hash: UInt32, pool: NodePool) {
-    // The new one is among the pool's nodes already.
-    if count >= greatestCount || id >> (32 - tagBits) != 0 { grow(pool: pool) } else { insert(id, hash: hash) }
-  }
+  /// Whether the table has to grow before an entry goes in.
+  @inlinable @inline(__always)
+  func isFull(for id: UInt32) -> Bool { count >= greatestCount || id &>> (32 &- tagBits) != 0 }
 
-  @inline(__always)
-  private mutating func insert(_ id: UInt32, hash: UInt32) {
+  /// Adds an entry's identifier, which is not there yet. The table must not be full.
+  @usableFromInline
+  mutating func insert(_ id: UInt32, hash: UInt32) {
     var place = home(hash)
     while true {
       let bucket = bucket(place)
@@ -141,8 +139,9 @@ struct SlotIndex {
     }
   }
 
-  /// A table half as large again. Linear in the number of entries.
-  private mutating func grow(pool: NodePool) {
+  /// A table half as large again, with all nodes of the pool. Linear in their number.
+  @usableFromInline
+  mutating func grow(pool: NodePool) {
     var larger = buckets
     repeat {
       larger += larger / 2 + 1
