@@ -2,11 +2,11 @@ import CLocalCache
 
 /// From a hash to the identifier of an entry: four bytes an entry, in buckets of one cache line.
 ///
-/// A bucket has 15 slots and a word that counts the entries which went past it because it was full; all slots are compared at once, so a
+/// A bucket has 16 slots, and a byte elsewhere counts the entries which went past it because it was full; all slots are compared at once, so a
 /// look-up has no branch that depends on where in the bucket a key stands. This is F14 of Folly (Bronson and Shi, 2019), with identifiers in
 /// place of entries. A slot holds the identifier and below it as many low bits of the hash as fit; 0 is free. The bucket follows from the high
 /// bits (`hash * buckets >> 32`, Lemire, "Fast random integer generation in an interval", 2019), so there can be any number of them: the
-/// index grows by a half, and between growths 57 to 86 % of the slots are in use, which is 4.9 to 7.5 bytes an entry. Hashes are kept by the
+/// index grows by a half, and between growths 54 to 81 % of the slots are in use, which is 4.9 to 7.5 bytes an entry. Hashes are kept by the
 /// policy's nodes, so growing and removing never call a key's `hash(into:)`.
 @usableFromInline
 struct SlotIndex {
@@ -20,9 +20,8 @@ struct SlotIndex {
   @usableFromInline private(set) var greatestCount: UInt32
 
   @usableFromInline static let bucketSize = 16
-  @usableFromInline static let slotBits: UInt32 = 0x7FFF
-  /// The word that counts: entries that went past, above the bits of a tag.
-  @usableFromInline static let overflow = 15
+  /// A count of entries that went past a bucket and is never counted down again, because there were that many.
+  private static let manyPassed = UInt8.max
   /// Slots of a bucket in use, at most and on average.
   private static let greatestFill: UInt32 = 13
 
@@ -31,9 +30,11 @@ struct SlotIndex {
   private init(buckets: UInt32) {
     self.buckets = buckets
     let size = Int(buckets) * Self.bucketSize
-    words = UnsafeMutableRawPointer.allocate(byteCount: size * 4, alignment: 64).bindMemory(
-      to: UInt32.self, capacity: size)
+    // The counts follow the buckets.
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: size * 4 + Int(buckets), alignment: 64)
+    words = memory.bindMemory(to: UInt32.self, capacity: size)
     words.initialize(repeating: 0, count: size)
+    (memory + size * 4).initializeMemory(as: UInt8.self, repeating: 0, count: Int(buckets))
     tagBits = 32 - Self.idBits(for: buckets)
     tagMask = 1 << tagBits - 1
     greatestCount = buckets * Self.greatestFill
@@ -51,12 +52,19 @@ struct SlotIndex {
     UInt32(truncatingIfNeeded: (UInt64(hash) &* UInt64(buckets)) &>> 32)
   }
 
-  /// Never 0, so that neither a free slot nor the word that counts has a tag that is looked for.
+  /// Never 0, so that a free slot has no tag that is looked for.
   @inlinable @inline(__always)
   func tag(_ hash: UInt32) -> UInt32 { (hash | 1) & tagMask }
 
   @inlinable @inline(__always)
   func bucket(_ place: UInt32) -> UnsafeMutablePointer<UInt32> { words + Int(place) &* Self.bucketSize }
+
+  /// How many entries went past a bucket because it was full.
+  @inlinable @inline(__always)
+  func passed(_ place: UInt32) -> UnsafeMutablePointer<UInt8> {
+    let counts = UnsafeMutableRawPointer(words + Int(buckets) &* Self.bucketSize)
+    return (counts + Int(place)).assumingMemoryBound(to: UInt8.self)
+  }
 
   @inlinable @inline(__always)
   func next(_ place: UInt32) -> UInt32 { place &+ 1 == buckets ? 0 : place &+ 1 }
@@ -74,7 +82,7 @@ struct SlotIndex {
 
   /// Whether no entry of this home bucket went past it.
   @inlinable @inline(__always)
-  func isComplete(_ hash: UInt32) -> Bool { bucket(home(hash))[Self.overflow] == 0 }
+  func isComplete(_ hash: UInt32) -> Bool { passed(home(hash)).pointee == 0 }
 
   /// The entry with this hash that `isMatch` accepts, or 0.
   @inlinable @inline(__always)
@@ -89,7 +97,7 @@ struct SlotIndex {
         if isMatch(id) { return id }
         matches &= matches &- 1
       }
-      if bucket[Self.overflow] == 0 { return 0 }
+      if passed(place).pointee == 0 { return 0 }
       place = next(place)
       if place == first { return 0 }
     }
@@ -105,13 +113,14 @@ struct SlotIndex {
     var place = home(hash)
     while true {
       let bucket = bucket(place)
-      let free = localcache_matches(bucket, 0, .max) & Self.slotBits
+      let free = localcache_matches(bucket, 0, .max)
       if free != 0 {
         bucket[free.trailingZeroBitCount] = tag(hash) | id &<< tagBits
         count += 1
         return
       }
-      bucket[Self.overflow] &+= 1 &<< tagBits
+      let passed = passed(place)
+      if passed.pointee != Self.manyPassed { passed.pointee &+= 1 }
       place = next(place)
     }
   }
@@ -123,19 +132,21 @@ struct SlotIndex {
     var place = first
     while true {
       let bucket = bucket(place)
-      let found = localcache_matches(bucket, id &<< tagBits, ~tagMask) & Self.slotBits
+      let found = localcache_matches(bucket, id &<< tagBits, ~tagMask)
       if found != 0 {
         bucket[found.trailingZeroBitCount] = 0
         break
       }
+      guard passed(place).pointee != 0 else { return }
       place = next(place)
-      guard bucket[Self.overflow] != 0, place != first else { return }
+      guard place != first else { return }
     }
     count -= 1
-    var passed = first
-    while passed != place {
-      bucket(passed)[Self.overflow] &-= 1 &<< tagBits
-      passed = next(passed)
+    var before = first
+    while before != place {
+      let passed = passed(before)
+      if passed.pointee != Self.manyPassed { passed.pointee &-= 1 }
+      before = next(before)
     }
   }
 
@@ -158,7 +169,7 @@ struct SlotIndex {
   @inlinable
   func visit(_ body: (UInt32) -> Void) {
     for place in 0..<buckets {
-      for slot in 0..<Self.bucketSize &- 1 where bucket(place)[slot] != 0 { body(bucket(place)[slot] &>> tagBits) }
+      for slot in 0..<Self.bucketSize where bucket(place)[slot] != 0 { body(bucket(place)[slot] &>> tagBits) }
     }
   }
 
