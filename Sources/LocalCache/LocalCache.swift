@@ -12,7 +12,8 @@
 /// All members may be used from any thread or task. `get`, `set` and the others take one short lock of one of many parts; nothing of the hot
 /// path is an actor or waits for another task.
 ///
-/// Keys are hashed like those of `Dictionary`, by `Hasher` with a random seed for each cache. `==` and `hash(into:)` of keys, and the closure
+/// Keys are hashed like those of `Dictionary`, by `Hasher` with a random seed for each cache; integers by AES under random keys of each cache, where
+/// the processor has it. `==` and `hash(into:)` of keys, and the closure
 /// of `withValue`, must not use the cache they are called by; destructors of values and removal listeners may.
 public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendable {
   /// The name by which people, metrics and memwhy know the cache.
