@@ -1,13 +1,14 @@
 #include "CLocalCache.h"
 
 #include <pthread.h>
+#include <unistd.h>
 #if defined(__linux__)
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 #endif
 
 _Thread_local uint32_t localcache_slot_of_this_thread LOCALCACHE_TLS = 0;
+_Thread_local uint64_t localcache_cell_of_this_thread LOCALCACHE_TLS = 0;
 _Thread_local uint32_t localcache_draws_of_this_thread LOCALCACHE_TLS = 0;
 
 enum { SLOT_LIMIT = 4096, WORD_BITS = 64 };
@@ -18,17 +19,30 @@ static pthread_key_t ending;
 static bool has_key;
 static uint64_t used[SLOT_LIMIT / WORD_BITS];
 static uint32_t high_water;
+static uint32_t cells;
+
+enum { FEWEST_CELLS = 32, MOST_CELLS = 512, CELLS_OF_A_PROCESSOR = 8 };
 
 static void release(void *slot) {
   uint32_t number = (uint32_t)(uintptr_t)slot - 1;
   // A destructor of another key may still use a cache; then the thread takes a number again, and this runs again.
   localcache_slot_of_this_thread = 0;
+  localcache_cell_of_this_thread = 0;
   pthread_mutex_lock(&lock);
   used[number / WORD_BITS] &= ~(UINT64_C(1) << number % WORD_BITS);
   pthread_mutex_unlock(&lock);
 }
 
-static void prepare(void) { has_key = pthread_key_create(&ending, release) == 0; }
+static void prepare(void) {
+  has_key = pthread_key_create(&ending, release) == 0;
+  long wanted = CELLS_OF_A_PROCESSOR * sysconf(_SC_NPROCESSORS_ONLN);
+  cells = wanted < FEWEST_CELLS ? FEWEST_CELLS : wanted > MOST_CELLS ? MOST_CELLS : (uint32_t)wanted;
+}
+
+uint32_t localcache_cells(void) {
+  pthread_once(&once, prepare);
+  return cells;
+}
 
 uint32_t localcache_register_thread(void) {
   pthread_once(&once, prepare);
@@ -45,6 +59,7 @@ uint32_t localcache_register_thread(void) {
   }
   pthread_mutex_unlock(&lock);
   localcache_slot_of_this_thread = slot;
+  localcache_cell_of_this_thread = slot <= cells ? (uint64_t)slot * LOCALCACHE_CELL_STRIDE : 0;
   return slot;
 }
 

@@ -6,17 +6,75 @@ extension LocalCache {
   /// Constant time.
   @inlinable
   public func get(_ key: Key) -> Value? {
-    let hash = hash(key)
+    if isQuick, let word = KeyHash.word(key) { return getWide(key, keyHash.encrypted(word), latest: nil) }
+    return expires ? getMortal(key) : getLasting(key)
+  }
+
+  /// The same where entries can expire.
+  @inlinable @inline(never)
+  func getMortal(_ key: Key) -> Value? {
+    guard let latest = time.latest else { return getTogether(key) }
+    return getWide(key, hash(key), latest: latest)
+  }
+
+  /// The same where entries cannot expire, and the hash is a call.
+  @inlinable @inline(never)
+  func getLasting(_ key: Key) -> Value? { getWide(key, hash(key), latest: nil) }
+
+  @inlinable @inline(never)
+  func getTogether(_ key: Key) -> Value? { getTogether(key, hash(key)) }
+
+  /// The way of most hits: the shard is open wide, the entry is in its bucket, has long to live, and nobody samples it. Everything else leaves it for
+  /// a call that ends it, so that nothing has to be kept over a call: a processor sees only some hundred instructions ahead, and as many look-ups wait
+  /// for memory at once as fit into these.
+  @inlinable @inline(__always)
+  func getWide(_ key: Key, _ hash: UInt64, latest: UInt64?) -> Value? {
     let shard = shard(for: hash)
-    guard let cell = shard.pointee.lock.enter() else { return getExclusively(key, hash) }
+    guard let cell = shard.pointee.lock.enterWide(cells, tag: Self.tag(shard)) else { return getTogether(key, hash) }
+    guard let id = shard.pointee.index.candidate(Self.high(hash)) else { return get(key, hash, under: cell) }
+    let slot = EntrySlot<Key, Value>(id, chunks: shard.pointee.policy.pool.chunks, hasLifetime: latest != nil)
+    guard slot.record.pointee.key == key else { return get(key, hash, under: cell) }
+    if let latest, !shard.pointee.isSurelyAlive(slot.deadline, latest) { return get(key, hash, under: cell) }
+    let hits = cell.pointee.hitCount
+    guard Self.high(hash) >= shard.pointee.sampledBelow.load(ordering: .relaxed), !cell.pointee.isProbed(hits) else {
+      return getSampled(id, hash, cell)
+    }
+    shard.pointee.policy.markHit(slot.access)
+    cell.pointee.hits.store(hits &+ 1, ordering: .relaxed)
+    let value = slot.record.pointee.value
+    cell.pointee.leave()
+    return value
+  }
+
+  /// The same where it is not known yet whether the shard is open to readers.
+  @inlinable @inline(never)
+  func getTogether(_ key: Key, _ hash: UInt64) -> Value? {
+    guard let cell = shard(for: hash).pointee.lock.enter() else { return getExclusively(key, hash) }
+    return get(key, hash, under: cell)
+  }
+
+  /// The same with a cell that is marked. Leaves it.
+  @inlinable @inline(never)
+  func get(_ key: Key, _ hash: UInt64, under cell: UnsafeMutablePointer<ReaderCell>) -> Value? {
+    let shard = shard(for: hash)
     let id = shard.pointee.find(key, hash: Self.high(hash))
     guard id != 0, !expires || shard.pointee.isAlive(id, time) else {
       return missed(key, hash, cell, isOver: id != 0)
     }
+    noteHit(id, hash, cell)
     let value = shard.pointee.table[id].pointee.value
-    if cell.pointee.isSampled(Self.high(hash)) { noteSampledHit(id, hash, cell.pointee.hitCount) }
-    shard.pointee.policy.markHit(id)
+    cell.pointee.leave()
+    return value
+  }
+
+  /// The end of a hit that is sampled. Leaves the cell.
+  @inlinable @inline(never)
+  func getSampled(_ id: UInt32, _ hash: UInt64, _ cell: UnsafeMutablePointer<ReaderCell>) -> Value? {
+    let shard = shard(for: hash)
+    noteSampledHit(id, hash, cell)
+    shard.pointee.policy.markHit(shard.pointee.policy.pool.sharedAccess(id))
     cell.pointee.countHit()
+    let value = shard.pointee.table[id].pointee.value
     cell.pointee.leave()
     return value
   }
@@ -57,9 +115,7 @@ extension LocalCache {
       _ = missed(key, hash, cell, isOver: id != 0)
       return nil
     }
-    if cell.pointee.isSampled(Self.high(hash)) { noteSampledHit(id, hash, cell.pointee.hitCount) }
-    shard.pointee.policy.markHit(id)
-    cell.pointee.countHit()
+    noteHit(id, hash, cell)
     cell.pointee.borrower.store(ThisThread.number, ordering: .relaxed)
     defer {
       cell.pointee.borrower.store(0, ordering: .relaxed)
@@ -90,13 +146,38 @@ extension LocalCache {
     return try body(shard.pointee.table[id].pointee.value)
   }
 
-  /// Notes for the statistics and for the policy's models, for about one access in a hundred, before the hit is marked in the entry.
-  @inlinable @inline(never)
-  func noteSampledHit(_ id: UInt32, _ hash: UInt64, _ number: UInt64) {
-    shard(for: hash).pointee.policy.sampleAccess(Self.high(hash))
-    observeHit(id, hash, number)
+  /// A hit of a reader with a cell, for all who want to know.
+  @inlinable @inline(__always)
+  func noteHit(_ id: UInt32, _ hash: UInt64, _ cell: UnsafeMutablePointer<ReaderCell>) {
+    let shard = shard(for: hash)
+    let hits = cell.pointee.hitCount
+    if Self.high(hash) < shard.pointee.sampledBelow.load(ordering: .relaxed) || cell.pointee.isProbed(hits) {
+      noteSampledHit(id, hash, cell)
+    }
+    shard.pointee.policy.markHit(shard.pointee.policy.pool.sharedAccess(id))
+    cell.pointee.hits.store(hits &+ 1, ordering: .relaxed)
   }
 
+  /// Notes for the statistics and for the policy's models, for about one access in a hundred, before the hit is marked in the entry.
+  @inlinable @inline(never)
+  func noteSampledHit(_ id: UInt32, _ hash: UInt64, _ cell: UnsafeMutablePointer<ReaderCell>) {
+    let shard = shard(for: hash)
+    shard.pointee.policy.sampleAccess(Self.high(hash))
+    let number = cell.pointee.hitCount
+    let isObserved = Self.high(hash) < cells.observedBelow
+    let isProbed = cell.pointee.isProbed(number)
+    // Only the models wanted it, and they may have enough for now.
+    guard isObserved || isProbed else { return shard.pointee.setSampling() }
+    let reuse = shard.pointee.policy.reuse(of: id)
+    if isObserved { observer.hit(hash, weight: shard.pointee.policy.weight(of: id), reuse: reuse, cell) }
+    if isProbed {
+      // The clock is read for one probe in eight: that is enough for the ages.
+      let isAgeWanted = cell.pointee.isProbed(number &>> 3)
+      observer.probe(reuse: reuse, age: isAgeWanted ? shard.pointee.age(id, time) : nil, cell)
+    }
+  }
+
+  /// The same for a hit under the lock.
   @inlinable
   func observeHit(_ id: UInt32, _ hash: UInt64, _ number: UInt64) {
     guard observer.observes(hash) || observer.probes(number) else { return }
@@ -104,6 +185,13 @@ extension LocalCache {
     observer.hit(
       hash, number: number, weight: shard.pointee.policy.weight(of: id), reuse: shard.pointee.policy.reuse(of: id)
     ) { shard.pointee.age(id, time) }
+  }
+
+  /// Tells the shards which keys the statistics sample. May run beside readers and writers: they correct what is too much.
+  func setSampling() {
+    for index in 0...shardMask {
+      shard(at: index).pointee.sampledBelow.max(cells.observedBelow, ordering: .relaxed)
+    }
   }
 
   /// Whether a key has a value. Counts neither as a hit nor as a use.
@@ -180,12 +268,16 @@ extension Shard {
   /// Whether an entry may still be used; if so, its life goes on. Threads that read together may call this at the same time.
   @inlinable @inline(__always)
   func isAlive(_ id: UInt32, _ time: CacheTime) -> Bool {
-    if let latest = time.latest {
-      let deadline = lifetimes.sharedDeadline(id).pointee.load(ordering: .relaxed)
-      let latest = expiry.relative(latest)
-      if deadline > latest, !expiry.isToBeProlonged(deadline, now: latest) { return true }
-    }
+    if let latest = time.latest, isSurelyAlive(lifetimes.sharedDeadline(id), latest) { return true }
     return isAlive(id, now: time.now)
+  }
+
+  /// Whether an entry may be used without a look at the clock: it has more to live than the clock can have gone on since, and needs no more.
+  @inlinable @inline(__always)
+  func isSurelyAlive(_ deadline: UnsafeMutablePointer<Atomic<UInt32>>, _ latest: UInt64) -> Bool {
+    let deadline = deadline.pointee.load(ordering: .relaxed)
+    let rest = Int64(truncatingIfNeeded: expiry.base &+ UInt64(deadline) &- latest)
+    return rest >= expiry.ampleRest || rest > 0 && deadline & ShardExpiry.fixedBit != 0
   }
 
   @usableFromInline @inline(never)

@@ -21,6 +21,7 @@ extension LocalCache {
   func store(_ value: Value, for key: Key, lifetime: Duration?, pinned: Bool?, stamp: UInt32?) -> Bool {
     let hash = hash(key)
     let shard = shard(for: hash)
+    shard.pointee.prefetch(Self.high(hash))
     guard lifetime == nil || expires else { return refuse(key, hash) }
     let weight = sizer.weigh(key, value)
     if checksMutations { noteFingerprint(key, value) }
@@ -36,7 +37,7 @@ extension LocalCache {
     let result = shard.pointee.store(
       value, for: key, hash: Self.high(hash), weight: weight, times: (now, ticks), pinned: pinned,
       &removals)
-    cells.include(modelledBelow: shard.pointee.policy.sampleThreshold)
+    shard.pointee.setSampling()
     shard.pointee.lock.unlock()
     observer.stored(hash, weight: weight)
     if observer.observes(hash) { noteValue(value, hash) }

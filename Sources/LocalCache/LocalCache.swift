@@ -12,7 +12,8 @@
 /// All members may be used from any thread or task. `get`, `set` and the others take one short lock of one of many parts; nothing of the hot
 /// path is an actor or waits for another task.
 ///
-/// Keys are hashed like those of `Dictionary`, by `Hasher` with a random seed for each cache. `==` and `hash(into:)` of keys, and the closure
+/// Keys are hashed like those of `Dictionary`, by `Hasher` with a random seed for each cache; integers by AES under random keys of each cache, where
+/// the processor has it. `==` and `hash(into:)` of keys, and the closure
 /// of `withValue`, must not use the cache they are called by; destructors of values and removal listeners may.
 public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendable {
   /// The name by which people, metrics and memwhy know the cache.
@@ -22,7 +23,9 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   @usableFromInline let shardStride: Int
   @usableFromInline let shardMask: Int
   @usableFromInline let cells = ReaderCells()
-  @usableFromInline let seed: Int
+  @usableFromInline let keyHash = KeyHash()
+  /// Whether look-ups need neither a clock nor, for integers, a call for the hash.
+  @usableFromInline let isQuick: Bool
   @usableFromInline let time: CacheTime
   @usableFromInline let expires: Bool
   @usableFromInline let sizer: EntrySizer<Key, Value>
@@ -50,6 +53,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     lifetime = configuration.lifetime
     let expiry = configuration.expiry
     expires = configuration.canExpire
+    isQuick = !expires && keyHash.hasCipher
     time = CacheTime(
       clock: configuration.clock,
       longestLifetime: max(expiry.afterWrite ?? .zero, expiry.afterAccess ?? .zero))
@@ -61,13 +65,12 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
       isOn: configuration.isObserved,
       entries: limit.unit == .bytes ? limit.amount / 512 : limit.amount, cells: cells)
     equalValues = EqualValues(isOn: configuration.isObserved)
-    seed = Int.random(in: .min ... .max)
     let count = SharedBound.shardCount(limit, wanted: configuration.shards)
     shardMask = count - 1
     shardStride = (MemoryLayout<Shard<Key, Value>>.stride + 127) & ~127
     shards = .allocate(byteCount: shardStride * count, alignment: 128)
     let template = ShardExpiry(
-      isActive: expires || configuration.expiry.jitter > 0,
+      isActive: expires,
       afterWrite: expiry.afterWrite.map(time.ticks) ?? 0,
       afterAccess: expiry.afterAccess.map(time.ticks) ?? 0, jitter: expiry.jitter, seed: 0)
     let isTrivial = _isPOD(Key.self) && _isPOD(Value.self)
@@ -77,7 +80,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
       let shard = (shards + index * shardStride).bindMemory(to: Shard<Key, Value>.self, capacity: 1)
       shard.initialize(
         to: Shard(
-          lock: ShardLock(cells: cells, tag: UInt(index + 1), opens: !checksMutations),
+          lock: ShardLock(cells: cells, tag: Self.tag(shard), opens: !checksMutations),
           maximum: bound.initialShare(of: index, count), policy: policy, expiry: template.seeded(),
           reportsRemovals: !isTrivial || listener != nil))
     }
@@ -85,10 +88,13 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     observer.entryCount.withLock { $0 = { [weak self] in self?.count } }
     observer.onTurn.withLock {
       $0 = { [weak self] in
-        guard let self, publishing.begin() else { return }
+        guard let self else { return }
+        setSampling()
+        guard publishing.begin() else { return }
         Task.detached(priority: .background) { [weak self] in self?.publish() }
       }
     }
+    setSampling()
     startTendingMemory()
   }
 
@@ -113,6 +119,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     }
     shards.deallocate()
     cells.deallocate()
+    keyHash.deallocate()
   }
 
   // MARK: Finding the shard
@@ -122,17 +129,19 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     (shards + index &* shardStride).assumingMemoryBound(to: Shard<Key, Value>.self)
   }
 
-  /// The hash that Dictionary would use with this seed: as hard to attack as that. The low half chooses the shard and the observed keys, the
+  /// The low half chooses the shard and the observed keys, the
   /// high half the place in the shard.
   @inlinable @inline(__always)
-  func hash(_ key: Key) -> UInt64 {
-    UInt64(truncatingIfNeeded: key._rawHashValue(seed: seed))
-  }
+  func hash(_ key: Key) -> UInt64 { keyHash(key) }
 
   @inlinable @inline(__always)
   func shard(for hash: UInt64) -> UnsafeMutablePointer<Shard<Key, Value>> {
     shard(at: Int(truncatingIfNeeded: hash) & shardMask)
   }
+
+  /// What marks the cell of a thread that reads a shard.
+  @inlinable @inline(__always)
+  static func tag(_ shard: UnsafeMutablePointer<Shard<Key, Value>>) -> UInt { UInt(bitPattern: shard) }
 
   @inlinable @inline(__always)
   static func high(_ hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: hash &>> 32) }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "CLocalCacheHash.h"
 #include "CLocalCacheIndex.h"
 #include "CLocalCacheTime.h"
 #include "CLocalCacheTypes.h"
@@ -18,6 +19,14 @@
 
 extern _Thread_local uint32_t localcache_slot_of_this_thread LOCALCACHE_TLS;
 
+/// Where the cell of this thread lies in the cells of any cache: 0, where nobody's cell is, if the thread has asked for none yet or came too late.
+extern _Thread_local uint64_t localcache_cell_of_this_thread LOCALCACHE_TLS;
+
+enum { LOCALCACHE_CELL_STRIDE = 128 };
+
+/// Threads that have cells: those of the concurrency pool, of event loops, and some beside. The same at any time.
+uint32_t localcache_cells(void);
+
 /// Gives this thread a number, which is free again when the thread ends. Returns what `localcache_thread_slot` returns from then on.
 uint32_t localcache_register_thread(void);
 
@@ -26,6 +35,8 @@ static inline uint32_t localcache_thread_slot(void) {
   uint32_t slot = localcache_slot_of_this_thread;
   return __builtin_expect(slot != 0, 1) ? slot : localcache_register_thread();
 }
+
+static inline uint64_t localcache_cell_offset(void) { return localcache_cell_of_this_thread; }
 
 extern _Thread_local uint32_t localcache_draws_of_this_thread LOCALCACHE_TLS;
 
@@ -46,5 +57,8 @@ void localcache_barrier(bool isAsymmetric);
 
 /// Keeps the compiler from moving memory accesses across. The processor may; see `localcache_barrier`.
 static inline void localcache_compiler_barrier(void) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
+
+/// Asks for a cache line that will be read soon. Any address will do.
+static inline void localcache_prefetch(const void *address) { __builtin_prefetch(address); }
 
 #endif

@@ -15,7 +15,7 @@ final class CacheTime: Sendable {
   @usableFromInline let reading: (@Sendable () -> UInt64)?
   private let sleeping: @Sendable (Duration) async throws -> Void
 
-  /// The last reading of the system's clock: 40 bits of ticks under the second of the wall clock at which it was made. See `latest`.
+  /// The last reading of the system's clock and a second more: 40 bits of ticks under the second of the wall clock at which it was made. See `latest`.
   @usableFromInline let lastReading = Atomic<UInt64>(0)
 
   /// Deadlines are 32-bit numbers of ticks; `never` stands for none.
@@ -52,7 +52,7 @@ final class CacheTime: Sendable {
     if let reading { return reading() &>> shift }
     let second = Self.wallSecond()
     let now = (localcache_nanoseconds() &- start) &>> shift
-    lastReading.store(second &<< 40 | now & (1 &<< 40 &- 1), ordering: .relaxed)
+    lastReading.store(second &<< 40 | (now &+ ticksOfSecond) & (1 &<< 40 &- 1), ordering: .relaxed)
     return now
   }
 
@@ -67,9 +67,11 @@ final class CacheTime: Sendable {
   /// the last reading, on a cache that nobody has used meanwhile, lengthens lifetimes by as much, once.
   @inlinable @inline(__always)
   var latest: UInt64? {
+    // The second first: what is loaded before a call has to be kept over it.
+    let second = Self.wallSecond()
     let last = lastReading.load(ordering: .relaxed)
-    guard last &>> 40 == Self.wallSecond() & 0xFF_FFFF else { return nil }
-    return last & (1 &<< 40 &- 1) &+ ticksOfSecond
+    guard last &>> 40 == second & 0xFF_FFFF else { return nil }
+    return last & (1 &<< 40 &- 1)
   }
 
   /// At least one tick, at most a quarter of what 32 bits hold (12 days of the finest ticks).

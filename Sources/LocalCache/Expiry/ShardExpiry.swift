@@ -8,6 +8,8 @@ struct ShardExpiry {
   /// Lifetimes in ticks; 0 for none.
   @usableFromInline let afterWrite: UInt32
   @usableFromInline let afterAccess: UInt32
+  /// An entry that lives so many ticks more does so whether it is used or not, and needs no longer life for a use.
+  @usableFromInline let ampleRest: Int64
   /// Share of the lifetime by which an entry may end earlier.
   private let jitter: Double
   @usableFromInline var base: UInt64 = 0
@@ -17,6 +19,7 @@ struct ShardExpiry {
     self.isActive = isActive
     self.afterWrite = afterWrite
     self.afterAccess = afterAccess
+    ampleRest = max(Int64(afterAccess), 1)
     self.jitter = min(max(jitter, 0), 1)
     random = seed | 1
   }

@@ -1,3 +1,4 @@
+import CLocalCache
 import Synchronization
 
 /// Which entry goes when there is no room: the regime that suits the traffic, over lazily ordered segments.
@@ -120,18 +121,18 @@ package struct EvictionPolicy: ~Copyable {
   @inlinable @inline(__always)
   package func recordHit(_ id: UInt32) {
     hitCount.store(hits &+ 1, ordering: .relaxed)
-    markHit(id)
+    markHit(pool.sharedAccess(id))
     sampleAccess(pool[id].pointee.hash)
   }
 
   /// Notes the use in the entry. Threads that read together may call this at the same time: a hit may get lost, and a popular entry is not
   /// written at all as long as nothing new comes in.
   @inlinable @inline(__always)
-  func markHit(_ id: UInt32) {
-    let access = pool.sharedAccess(id)
+  func markHit(_ access: UnsafeMutablePointer<Atomic<UInt32>>) {
     let old = access.pointee.load(ordering: .relaxed)
     let seen = old & 255
-    let new = stampWord | (seen < 15 ? seen &+ 1 : 15)
+    // Without a branch, which could not be foretold before the entry has arrived.
+    let new = stampWord | (seen &+ (seen &- 15) &>> 31)
     if new != old { access.pointee.store(new, ordering: .relaxed) }
   }
 
@@ -140,6 +141,10 @@ package struct EvictionPolicy: ~Copyable {
   func sampleAccess(_ hash: UInt32) {
     if hash < sampleThreshold { ring.add(hash) }
   }
+
+  /// Accesses of hashes below this are taken now.
+  @usableFromInline
+  var sampledBelow: UInt32 { ring.isFull ? 0 : sampleThreshold }
 
   /// A look-up that found nothing.
   @inlinable @inline(__always)
@@ -216,6 +221,31 @@ package struct EvictionPolicy: ~Copyable {
       move(oldest, to: .probation, stamp: stamp)
       moves += 1
     }
+  }
+
+  // MARK: Memory that will be needed
+
+  /// An insertion with this hash follows.
+  @usableFromInline
+  func prefetch(forInsertionOf hash: UInt32) {
+    if !isFilling { sketch.prefetch(hash) }
+  }
+
+  /// The entry behind another in its list, or 0.
+  @usableFromInline
+  func successor(of id: UInt32) -> UInt32 {
+    if isFilling { return 0 }
+    let next = pool[id].pointee.links.next
+    return next < NodePool.reserved ? 0 : next
+  }
+
+  /// An entry may be the next to go: by then its counters, and the entry behind it, shall have arrived. Returns its hash.
+  @usableFromInline
+  func prefetch(forVictim id: UInt32) -> UInt32 {
+    let node = pool[id]
+    localcache_prefetch(pool.links(node.pointee.links.next))
+    sketch.prefetch(node.pointee.hash)
+    return node.pointee.hash
   }
 
   /// Takes an entry out; its identifier may be used again.

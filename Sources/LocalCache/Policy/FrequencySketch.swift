@@ -1,3 +1,5 @@
+import CLocalCache
+
 /// How often keys were asked for lately: a count-min sketch of 4-bit counters that are halved from time to time.
 ///
 /// After Einziger, Friedman, Manes, "TinyLFU: A Highly Efficient Cache Admission Policy" (ACM TOS 2017); the four counters of a key lie in
@@ -44,6 +46,10 @@ package struct FrequencySketch {
     return words + Int((UInt64(mixed) * UInt64(blocks)) >> 32) * 8
   }
 
+  /// The counters of the key with this hash will be looked at soon.
+  @inline(__always)
+  func prefetch(_ hash: UInt32) { localcache_prefetch(block(hash)) }
+
   /// The estimate of the key with this hash, 0...15.
   func estimate(_ hash: UInt32) -> UInt32 {
     let spread = Self.spread(hash)
@@ -69,8 +75,9 @@ package struct FrequencySketch {
     let counts = (count(places.0), count(places.1), count(places.2), count(places.3))
     let smallest = min(min(counts.0, counts.1), min(counts.2, counts.3))
     let target = min(smallest &+ times, Self.maximumCount)
+    // Without branches: which counters are the smallest is chance.
     func raise(_ place: (word: Int, shift: UInt64), from count: UInt32) {
-      if count < target { block[place.word] &+= UInt64(target &- count) &<< place.shift }
+      block[place.word] &+= UInt64(max(target, count) &- count) &<< place.shift
     }
     raise(places.0, from: counts.0)
     raise(places.1, from: counts.1)

@@ -170,11 +170,30 @@ struct NodePool {
     (slot(id) + PolicyNode.accessOffset).assumingMemoryBound(to: Atomic<UInt32>.self)
   }
 
+  /// What lists need of the pool.
+  @inline(__always)
+  var nodes: Nodes { Nodes(chunks: chunks, stride: stride, heads: heads) }
+
   /// The links of an entry or of a list head.
   @inline(__always)
-  func links(_ id: UInt32) -> UnsafeMutablePointer<NodeLinks> {
-    if id < Self.reserved, let heads { return heads + Int(id) }
-    return slot(id).assumingMemoryBound(to: NodeLinks.self)
+  func links(_ id: UInt32) -> UnsafeMutablePointer<NodeLinks> { nodes.links(id) }
+
+  /// A view of the pool in three words, which fit into registers where a pool would be copied.
+  struct Nodes {
+    let chunks: UnsafeMutablePointer<UnsafeMutableRawPointer>
+    let stride: Int
+    let heads: UnsafeMutablePointer<NodeLinks>?
+
+    @inline(__always)
+    subscript(_ id: UInt32) -> UnsafeMutablePointer<PolicyNode> {
+      NodePool.slot(id, chunks, stride: stride).assumingMemoryBound(to: PolicyNode.self)
+    }
+
+    @inline(__always)
+    func links(_ id: UInt32) -> UnsafeMutablePointer<NodeLinks> {
+      if id < NodePool.reserved, let heads { return heads + Int(id) }
+      return NodePool.slot(id, chunks, stride: stride).assumingMemoryBound(to: NodeLinks.self)
+    }
   }
 
   /// Whether there are identifiers left.

@@ -45,11 +45,11 @@ package struct RecencyQueue {
   @inline(__always)
   mutating func advance(to stamp: UInt32, pool: NodePool) {
     let epoch = stamp >> shift
-    if epoch != newest { begin(epoch, pool: pool) }
+    if epoch != newest { begin(epoch, pool: pool.nodes) }
   }
 
   @inline(never)
-  private mutating func begin(_ epoch: UInt32, pool: NodePool) {
+  private mutating func begin(_ epoch: UInt32, pool: NodePool.Nodes) {
     newest = epoch
     if count == 0 {
       oldest = epoch
@@ -79,17 +79,17 @@ package struct RecencyQueue {
     while oldest != newest {
       let from = head(oldest)
       oldest = (oldest &+ 1) & epochMask
-      Self.prepend(from, before: head(oldest), pool: pool)
+      Self.prepend(from, before: head(oldest), pool: pool.nodes)
     }
     let from = head(newest)
     shift = wanted
     newest = stamp >> shift
     oldest = (newest &- (Self.epochs - 1)) & epochMask
-    Self.prepend(from, before: head(oldest), pool: pool)
+    Self.prepend(from, before: head(oldest), pool: pool.nodes)
   }
 
   /// Puts the whole list of `from` in front of that of `to`.
-  private static func prepend(_ from: UInt32, before to: UInt32, pool: NodePool) {
+  private static func prepend(_ from: UInt32, before to: UInt32, pool: NodePool.Nodes) {
     let source = pool.links(from)
     guard from != to, source.pointee.next != from else { return }
     let target = pool.links(to)
@@ -104,7 +104,10 @@ package struct RecencyQueue {
   }
 
   /// Appends to the list of a stamp, or to the nearest one that the ring has.
-  mutating func append(_ id: UInt32, stamp: UInt32, pool: NodePool) {
+  @inline(__always)
+  mutating func append(_ id: UInt32, stamp: UInt32, pool: NodePool) { append(id, stamp: stamp, nodes: pool.nodes) }
+
+  private mutating func append(_ id: UInt32, stamp: UInt32, nodes pool: NodePool.Nodes) {
     if count == 0 { oldest = newest }
     var place = stamp >> shift
     if difference(place, newest) > 0 { place = newest }
@@ -123,7 +126,10 @@ package struct RecencyQueue {
     count += 1
   }
 
-  mutating func unlink(_ id: UInt32, pool: NodePool) {
+  @inline(__always)
+  mutating func unlink(_ id: UInt32, pool: NodePool) { unlink(id, nodes: pool.nodes) }
+
+  private mutating func unlink(_ id: UInt32, nodes pool: NodePool.Nodes) {
     let node = pool[id]
     let links = node.pointee.links
     pool.links(links.previous).pointee.next = links.next
@@ -135,7 +141,10 @@ package struct RecencyQueue {
   mutating func changeWeight(from old: UInt64, to new: UInt64) { weight = weight - old + new }
 
   /// The first entry of the oldest list that has any, without regard to hits since.
-  mutating func front(pool: NodePool) -> UInt32? {
+  @inline(__always)
+  mutating func front(pool: NodePool) -> UInt32? { front(nodes: pool.nodes) }
+
+  private mutating func front(nodes pool: NodePool.Nodes) -> UInt32? {
     guard count > 0 else { return nil }
     while true {
       let headID = head(oldest)

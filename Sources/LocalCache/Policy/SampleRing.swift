@@ -32,6 +32,7 @@ struct SampleRing: @unchecked Sendable {
     words.deallocate()
   }
 
+  var isFull: Bool { words.pointee.load(ordering: .relaxed) >= Self.capacity }
   var isNone: Bool { words == Self.none.words }
   var isEmpty: Bool { words.pointee.load(ordering: .relaxed) == 0 }
   var count: Int { Int(min(words.pointee.load(ordering: .relaxed), Self.capacity)) }

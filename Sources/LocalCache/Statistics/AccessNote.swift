@@ -24,11 +24,13 @@ struct AccessNote: Sendable, Equatable {
   ///   - key: bits of the hash.
   ///   - reuse: class of the time since the access before; see `ReuseClass`.
   ///   - weight: in units of the policy, up to 2^28; above 2^20 the lowest bits are lost.
+  @inline(__always)
   init(key: UInt32, kind: Kind, reuse: UInt8 = ReuseClass.miss, weight: UInt64 = 0) {
     word = UInt64(key) | kind.rawValue << 32 | UInt64(reuse & 63) << 34 | Self.packed(weight) << 40
   }
 
   /// - Parameter age: ticks since the entry was written, where somebody looked.
+  @inline(__always)
   init(probe reuse: UInt8, age: UInt32? = nil) {
     self.init(key: age.map { min($0, Self.unknownAge - 1) } ?? Self.unknownAge, kind: .probe, reuse: reuse)
   }
@@ -42,6 +44,7 @@ struct AccessNote: Sendable, Equatable {
   var weight: UInt64 { (word >> 44) << (word >> 40 & 15) }
 
   /// 20 bits above 4 that say how far they are shifted.
+  @inline(__always)
   private static func packed(_ weight: UInt64) -> UInt64 {
     let bounded = min(weight, PolicyNode.maximumWeight)
     let shift = UInt64(max(0, UInt64.bitWidth - bounded.leadingZeroBitCount - 20))

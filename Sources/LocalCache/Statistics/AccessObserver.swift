@@ -43,6 +43,20 @@ final class AccessObserver: @unchecked Sendable {
 
   // MARK: Accesses
 
+  /// A hit of a sampled key, by a thread that reads under its cell.
+  @usableFromInline
+  func hit(_ hash: UInt64, weight: UInt64, reuse: UInt8, _ cell: UnsafeMutablePointer<ReaderCell>) {
+    guard isOn else { return }
+    note(AccessNote(key: Self.key(hash), kind: .hit, reuse: reuse, weight: weight), in: cell, isFree: false)
+  }
+
+  /// A hit that is probed, likewise.
+  @usableFromInline
+  func probe(reuse: UInt8, age: UInt32?, _ cell: UnsafeMutablePointer<ReaderCell>) {
+    guard isOn else { return }
+    note(AccessNote(probe: reuse, age: age), in: cell, isFree: false)
+  }
+
   /// A hit that is sampled, probed, or both. May be called under locks of the cache.
   @usableFromInline @inline(never)
   func hit(_ hash: UInt64, number: UInt64, weight: UInt64, reuse: UInt8, age: () -> UInt32) {
@@ -80,9 +94,18 @@ final class AccessObserver: @unchecked Sendable {
   /// Notes wait in the thread's cell, in their order, until there are some.
   private func note(_ note: AccessNote, isFree: Bool = false) {
     guard let cell = cells.own else { return pass(isFree: isFree) { $0.append(note) } }
+    self.note(note, in: cell, isFree: isFree)
+  }
+
+  @inline(__always)
+  private func note(_ note: AccessNote, in cell: UnsafeMutablePointer<ReaderCell>, isFree: Bool) {
     let buffer = ReaderCell.notes(of: cell)
     buffer.pointee.append(note)
-    guard buffer.pointee.isFull else { return }
+    if buffer.pointee.isFull { drain(buffer, isFree: isFree) }
+  }
+
+  @inline(never)
+  private func drain(_ buffer: UnsafeMutablePointer<NoteBuffer>, isFree: Bool) {
     pass(isFree: isFree) { log in buffer.pointee.drain { log.append($0) } }
   }
 

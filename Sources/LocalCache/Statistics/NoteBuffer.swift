@@ -18,10 +18,11 @@ struct NoteBuffer: ~Copyable {
   var isFull: Bool { count == Self.capacity }
 
   /// A note behind the others. A full buffer takes none.
+  @inline(__always)
   mutating func append(_ note: AccessNote) {
-    guard count < Self.capacity else { return }
-    withUnsafeMutableBytes(of: &words) { $0.storeBytes(of: note.word, toByteOffset: count * 8, as: UInt64.self) }
-    count += 1
+    guard UInt(bitPattern: count) < UInt(Self.capacity) else { return }
+    withUnsafeMutableBytes(of: &words) { $0.storeBytes(of: note.word, toByteOffset: count &* 8, as: UInt64.self) }
+    count &+= 1
   }
 
   /// Gives the notes in their order, and forgets them.

@@ -9,9 +9,18 @@ enum ReuseClass {
   static let count = 64
 
   /// The class of a hit, 1...63.
+  @inline(__always)
   static func of(insertions: UInt32, entries: Int) -> UInt8 {
-    let caches = Double(insertions) / Double(max(entries, 1))
-    return 1 + UInt8(min((caches / 4).squareRoot().squareRoot() * 63, 62))
+    let caches = Float(Int32(truncatingIfNeeded: insertions)) / Float(Int32(truncatingIfNeeded: max(entries, 1)))
+    return 1 &+ floor(min((caches / 4).squareRoot().squareRoot() * 63, 62))
+  }
+}
+
+extension ReuseClass {
+  /// Of a number from 0 to some hundred: with 2^23 added, the whole part stands in the lowest bits. A conversion has to look for what it cannot convert.
+  @inline(__always)
+  private static func floor(_ number: Float) -> UInt8 {
+    UInt8(truncatingIfNeeded: (max(number - 0.5, 0) + 8_388_608).bitPattern)
   }
 }
 

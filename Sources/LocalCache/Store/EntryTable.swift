@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Keys and values: a typed view of the policy's memory.
 ///
 /// One slot holds all of an entry, so that a hit touches one or two cache lines and nothing else: the policy's node, the time of writing, key
@@ -36,12 +38,14 @@ struct EntryTable<Key, Value> {
   @inlinable @inline(__always)
   static var lifetimeOffset: Int { (recordOffset &+ MemoryLayout<Record>.size &+ 3) & ~3 }
 
+  @inlinable @inline(__always)
   static var alignment: Int { max(MemoryLayout<Record>.alignment, 8) }
 
   /// Bytes of a slot.
+  @inlinable @inline(__always)
   static func stride(hasLifetimes: Bool) -> Int {
-    let end = lifetimeOffset + (hasLifetimes ? MemoryLayout<EntryLifetimes.Lifetime>.size : 0)
-    return (end + alignment - 1) & ~(alignment - 1)
+    let end = lifetimeOffset &+ (hasLifetimes ? MemoryLayout<EntryLifetimes.Lifetime>.size : 0)
+    return (end &+ alignment &- 1) & ~(alignment &- 1)
   }
 
   @inlinable @inline(__always)
@@ -53,5 +57,33 @@ struct EntryTable<Key, Value> {
   @inlinable @inline(__always)
   func clear(_ id: UInt32) {
     UnsafeMutableRawPointer(self[id]).initializeMemory(as: UInt8.self, repeating: 0, count: MemoryLayout<Record>.size)
+  }
+}
+
+/// One slot of the table, for who knows beforehand whether entries have lifetimes: its place then needs no size from memory.
+@usableFromInline
+struct EntrySlot<Key, Value> {
+  @usableFromInline let base: UnsafeMutableRawPointer
+
+  @inlinable @inline(__always)
+  init(_ id: UInt32, chunks: UnsafeMutablePointer<UnsafeMutableRawPointer>, hasLifetime: Bool) {
+    base = NodePool.slot(id, chunks, stride: EntryTable<Key, Value>.stride(hasLifetimes: hasLifetime))
+  }
+
+  @inlinable @inline(__always)
+  var record: UnsafeMutablePointer<EntryTable<Key, Value>.Record> {
+    (base + EntryTable<Key, Value>.recordOffset).assumingMemoryBound(to: EntryTable<Key, Value>.Record.self)
+  }
+
+  /// The word that readers write together: see `PolicyNode.access`.
+  @inlinable @inline(__always)
+  var access: UnsafeMutablePointer<Atomic<UInt32>> {
+    (base + PolicyNode.accessOffset).assumingMemoryBound(to: Atomic<UInt32>.self)
+  }
+
+  /// Only where entries have lifetimes.
+  @inlinable @inline(__always)
+  var deadline: UnsafeMutablePointer<Atomic<UInt32>> {
+    (base + EntryTable<Key, Value>.lifetimeOffset).assumingMemoryBound(to: Atomic<UInt32>.self)
   }
 }

@@ -27,8 +27,7 @@ struct ReaderCell: ~Copyable {
   /// Reads with a barrier, and the closings of shards as of the 4,096th of them before.
   private let fencedReads = Atomic<UInt32>(0)
   private let seenClosings = Atomic<UInt32>(0)
-  /// Which hits are worth a second look: see `isSampled`. The same in all cells.
-  @usableFromInline let sampledBelow = Atomic<UInt32>(0)
+  /// Which hits are worth a second look whatever their key: see `isProbed`. The same in all cells.
   @usableFromInline let probeMask = Atomic<UInt32>(.max)
   /// The owner's alone; fills the cell's cache lines.
   @usableFromInline var notes = NoteBuffer()
@@ -44,11 +43,10 @@ struct ReaderCell: ~Copyable {
   @inlinable @inline(__always)
   func countMiss() { misses.store(misses.load(ordering: .relaxed) &+ 1, ordering: .relaxed) }
 
-  /// Whether somebody may want to know of the next hit: its key is sampled, or it is the turn of a probe.
+  /// Whether it is the turn of a probe at the hit that comes after so many.
   @inlinable @inline(__always)
-  func isSampled(_ hash: UInt32) -> Bool {
-    hash < sampledBelow.load(ordering: .relaxed)
-      || UInt32(truncatingIfNeeded: hitCount) & probeMask.load(ordering: .relaxed) == 0
+  func isProbed(_ hits: UInt64) -> Bool {
+    UInt32(truncatingIfNeeded: hits) & probeMask.load(ordering: .relaxed) == 0
   }
 
   /// Counts a read with a barrier. Whether the shard may do without from now on: no shard was closed during the last 4,096 such reads of this
@@ -73,22 +71,24 @@ struct ReaderCell: ~Copyable {
   func leave() { owner.store(0, ordering: .releasing) }
 }
 
-/// The cells of a cache, 128 bytes apart: one for each thread that has one of the first numbers. Threads beyond those read exclusively.
+/// The cells of a cache, 128 bytes apart: one for each thread that has one of the first numbers, which begin with 1. Threads beyond those read
+/// exclusively. The first cell is nobody's and always marked: threads without a cell of their own find that one, and that it is not free.
 @usableFromInline
 struct ReaderCells {
-  @usableFromInline static let stride = 128
+  @usableFromInline static let stride = Int(LOCALCACHE_CELL_STRIDE)
   @usableFromInline let base: UnsafeMutableRawPointer
+  /// Of all cells, nobody's among them.
   @usableFromInline let count: UInt32
 
-  /// Eight cells a processor: the threads of the concurrency pool, of event loops, and some beside.
   init() {
-    count = UInt32(min(max(32, 8 * processorCount), 512))
+    count = localcache_cells() + 1
     // Behind the cells what they have in common.
     base = .allocate(byteCount: (Int(count) + 1) * Self.stride, alignment: Self.stride)
     (base + Int(count) * Self.stride).bindMemory(to: Common.self, capacity: 1).initialize(to: Common())
     for index in 0..<count {
       (base + Int(index) * Self.stride).bindMemory(to: ReaderCell.self, capacity: 1).initialize(to: ReaderCell())
     }
+    self[0].pointee.owner.store(.max, ordering: .relaxed)
   }
 
   /// The owner ends the life of the memory; the value itself is a handle.
@@ -106,17 +106,26 @@ struct ReaderCells {
   /// The cell of this thread, or nil if there are more threads than cells.
   @inlinable @inline(__always)
   var own: UnsafeMutablePointer<ReaderCell>? {
-    let slot = localcache_thread_slot()
-    return slot <= count ? self[slot &- 1] : nil
+    _ = localcache_thread_slot()
+    let offset = localcache_cell_offset()
+    return offset == 0 ? nil : cell(at: offset)
+  }
+
+  /// The same, or nobody's.
+  @inlinable @inline(__always)
+  var ownOrNobodys: UnsafeMutablePointer<ReaderCell> { cell(at: localcache_cell_offset()) }
+
+  @inlinable @inline(__always)
+  func cell(at offset: UInt64) -> UnsafeMutablePointer<ReaderCell> {
+    (base + Int(truncatingIfNeeded: offset)).assumingMemoryBound(to: ReaderCell.self)
   }
 
   @usableFromInline
   struct Common: ~Copyable {
     /// How often a shard was closed.
     let closings = Atomic<UInt32>(0)
-    /// Hashes below are sampled by the observer, and by the policy of the shard that samples most.
-    let observed = Atomic<UInt32>(0)
-    @usableFromInline let modelled = Atomic<UInt32>(0)
+    /// Hashes below are sampled by the observer.
+    @usableFromInline let observed = Atomic<UInt32>(0)
   }
 
   @inlinable @inline(__always)
@@ -127,34 +136,17 @@ struct ReaderCells {
   var closings: UInt32 { common.pointee.closings.load(ordering: .relaxed) }
   func countClosing() { common.pointee.closings.add(1, ordering: .relaxed) }
 
-  /// Hits of which keys, and which other hits, are to be looked at twice.
+  @inlinable @inline(__always)
+  var observedBelow: UInt32 { common.pointee.observed.load(ordering: .relaxed) }
+
+  /// Hits of which keys, and which other hits, are to be looked at twice. The shards have to be told: see `Shard.sampledBelow`.
   func setSampling(observedBelow threshold: UInt32, probeMask: UInt32) {
     common.pointee.observed.store(threshold, ordering: .relaxed)
     for index in 0..<count { self[index].pointee.probeMask.store(probeMask, ordering: .relaxed) }
-    setThresholds()
-  }
-
-  /// A shard's policy samples hashes below this for its models.
-  @inlinable @inline(__always)
-  func include(modelledBelow threshold: UInt32) {
-    if threshold > common.pointee.modelled.load(ordering: .relaxed) { raise(threshold) }
-  }
-
-  @usableFromInline @inline(never)
-  func raise(_ threshold: UInt32) {
-    _ = common.pointee.modelled.max(threshold, ordering: .relaxed)
-    setThresholds()
-  }
-
-  private func setThresholds() {
-    let common = common
-    let threshold = max(
-      common.pointee.observed.load(ordering: .relaxed), common.pointee.modelled.load(ordering: .relaxed))
-    for index in 0..<count { self[index].pointee.sampledBelow.store(threshold, ordering: .relaxed) }
   }
 
   /// Cells that may be in use.
-  var inUse: Range<UInt32> { 0..<min(localcache_thread_slots(), count) }
+  var inUse: Range<UInt32> { 1..<min(localcache_thread_slots() + 1, count) }
 
   /// Hits and misses that readers counted.
   var counts: (hits: UInt64, misses: UInt64) {

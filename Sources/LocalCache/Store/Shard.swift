@@ -1,3 +1,6 @@
+import CLocalCache
+import Synchronization
+
 /// A part of the cache under one lock: index, entries, policy, times and counters.
 ///
 /// Shards lie in one allocation, 128 bytes apart at least, and are reached by pointer: no reference counting on the way to an entry.
@@ -7,6 +10,11 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @usableFromInline var index = SlotIndex()
   /// Not at the beginning: a change of the shard counts as a write there for the thread sanitizer, and others touch the lock meanwhile.
   @usableFromInline let lock: ShardLock
+  /// Hits of hashes below this are worth a second look: the statistics sample them, or the policy's models, as long as these take any.
+  @usableFromInline let sampledBelow = Atomic<UInt32>(0)
+  /// Where the index was when it grew last, for who is not inside yet: see `prefetch`.
+  @usableFromInline let knownWords = Atomic<UInt>(0)
+  @usableFromInline let knownBuckets = Atomic<UInt32>(0)
   @usableFromInline var policy: EvictionPolicy
   @usableFromInline var expiry: ShardExpiry
   @usableFromInline var counters = ShardCounters()
@@ -64,13 +72,31 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     EntryLifetimes(pool: policy.pool, offset: EntryTable<Key, Value>.lifetimeOffset)
   }
 
+  /// What is sampled now. To be called by whoever reads or writes the shard.
+  @inlinable @inline(__always)
+  func setSampling() {
+    let below = max(lock.cells.observedBelow, policy.sampledBelow)
+    if below != sampledBelow.load(ordering: .relaxed) { sampledBelow.store(below, ordering: .relaxed) }
+  }
+
   // MARK: Looking
+
+  /// Asks for the bucket of a hash, before the lock is taken: a processor begins nothing that comes after the lock until it has it. What is known of
+  /// the index may be out of date; then the wrong memory is asked for, which does no harm.
+  @inlinable @inline(__always)
+  func prefetch(_ hash: UInt32) {
+    let place = (UInt64(hash) &* UInt64(knownBuckets.load(ordering: .relaxed))) &>> 32
+    let offset = UInt(place) &* UInt(SlotIndex.bucketSize &* 4)
+    localcache_prefetch(UnsafeRawPointer(bitPattern: knownWords.load(ordering: .relaxed) &+ offset))
+  }
 
   @inlinable @inline(__always)
   func find(_ key: Key, hash: UInt32) -> UInt32 {
-    let id = index.candidate(hash)
-    if id != 0, table[id].pointee.key == key { return id }
-    if id == 0, index.isComplete(hash) { return 0 }
+    if let id = index.candidate(hash) {
+      if table[id].pointee.key == key { return id }
+    } else if index.isComplete(hash) {
+      return 0
+    }
     return findFurther(key, hash: hash)
   }
 
@@ -103,6 +129,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     times: (now: UInt64, lifetime: UInt32?), pinned: Bool?,
     _ removals: inout Removals<Key, Value>
   ) -> StoreResult {
+    policy.prefetch(forInsertionOf: hash)
     var isPinned = pinned ?? false
     let existing = find(key, hash: hash)
     if existing != 0 {
@@ -118,15 +145,23 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     } else {
       guard policy.canHold(weight, insteadOf: nil) else { return .noRoom }
     }
-    while let victim = policy.nextVictim(for: weight) { remove(victim, .size, &removals) }
+    while let victim = policy.nextVictim(for: weight) { evict(victim, &removals) }
     guard policy.hasRoom(for: weight) else { return .noRoom }
     let id = policy.insert(hash: hash, weight: weight, pinned: isPinned)
     table[id].initialize(to: .init(key: key, value: value))
     if expiry.isActive { lifetimes.initialize(id) }
-    index.add(id, hash: hash, pool: policy.pool)
+    if index.isFull(for: id) { growIndex() } else { index.insert(id, hash: hash) }
     noteWritten(id, times)
     counters.insertions &+= 1
     return .stored
+  }
+
+  /// A larger index, in which all entries are that the policy knows.
+  @usableFromInline @inline(never)
+  mutating func growIndex() {
+    index.grow(pool: policy.pool)
+    knownWords.store(UInt(bitPattern: index.words), ordering: .relaxed)
+    knownBuckets.store(index.buckets, ordering: .relaxed)
   }
 
   @inlinable @inline(__always)
@@ -166,6 +201,15 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
       table[id].deinitialize(count: 1)
     }
     if index.count == 0 { releaseMemory() }
+  }
+
+  /// Removes a victim, and asks for the memory that the removal of the next one will need: most of an eviction is waiting for memory, and there is
+  /// time until then.
+  @inlinable
+  mutating func evict(_ id: UInt32, _ removals: inout Removals<Key, Value>) {
+    let next = policy.successor(of: id)
+    remove(id, .size, &removals)
+    if next != 0 { index.prefetch(policy.prefetch(forVictim: next)) }
   }
 
   /// An empty shard holds no memory for entries.

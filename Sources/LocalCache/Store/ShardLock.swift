@@ -49,6 +49,22 @@ struct ShardLock: ~Copyable {
 
   // MARK: Together
 
+  /// Begins to read a shard that is open wide, or returns nil. The caller leaves by the cell.
+  ///
+  /// The cell is marked whatever the shard is: looking first would cost as much again. A mark on a shard that is not open wide is gone at once.
+  @inlinable @inline(__always)
+  func enterWide(_ cells: ReaderCells, tag: UInt) -> UnsafeMutablePointer<ReaderCell>? {
+    let cell = cells.ownOrNobodys
+    guard cell.pointee.isFree else { return nil }
+    cell.pointee.owner.store(tag, ordering: .relaxed)
+    localcache_compiler_barrier()
+    // Either this load sees that the shard was closed, or whoever closes it sees the cell. Who closes one of another kind does not wait for this
+    // store to arrive.
+    if openState.load(ordering: .acquiring) == OpenState.unfenced { return cell }
+    cell.pointee.leave()
+    return nil
+  }
+
   /// Begins to read together with others. Nil if that is not possible now. The caller leaves by the cell.
   @inlinable @inline(__always)
   func enter() -> UnsafeMutablePointer<ReaderCell>? {

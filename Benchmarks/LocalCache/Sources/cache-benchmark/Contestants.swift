@@ -9,6 +9,34 @@ final class LockedDictionary<V: Sendable>: Sendable {
   func set(_ key: Int, _ value: V) { storage.withLock { $0[key] = value } }
 }
 
+/// A dictionary that is kept at its size in the plainest way: for each new key the oldest goes. What a bounded cache does more than a dictionary that
+/// only grows is in here too.
+final class BoundedDictionary: Sendable {
+  private struct State {
+    var values: [Int: Int] = [:]
+    /// Keys in the order in which they came.
+    var keys: [Int] = []
+    var oldest = 0
+  }
+  private let state = Mutex(State())
+  private let limit: Int
+
+  init(limit: Int) { self.limit = limit }
+
+  func set(_ key: Int, _ value: Int) {
+    state.withLock { state in
+      guard state.values.updateValue(value, forKey: key) == nil else { return }
+      if state.keys.count < limit {
+        state.keys.append(key)
+      } else {
+        state.values[state.keys[state.oldest]] = nil
+        state.keys[state.oldest] = key
+        state.oldest = state.oldest + 1 == limit ? 0 : state.oldest + 1
+      }
+    }
+  }
+}
+
 actor DictionaryActor {
   private var storage: [Int: Int] = [:]
   func get(_ key: Int) -> Int? { storage[key] }

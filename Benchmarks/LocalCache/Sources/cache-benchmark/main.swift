@@ -94,6 +94,10 @@ do {
 do {
   nonisolated(unsafe) var dictionary = LockedDictionary<Int>()
   inserts("Mutex<Dictionary>", { dictionary.set($0, $0) }, fresh: { dictionary = LockedDictionary<Int>() })
+  nonisolated(unsafe) var bounded = BoundedDictionary(limit: 50_000)
+  inserts(
+    "the same, the oldest of 50,000 removed", { bounded.set($0, $0) },
+    fresh: { bounded = BoundedDictionary(limit: 50_000) })
   nonisolated(unsafe) var cache = LocalCache<Int, Int>(name: "", limit: .entries(200_000))
   inserts(
     "LocalCache, room enough", { cache.set($0, for: $0) },
