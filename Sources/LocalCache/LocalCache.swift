@@ -21,7 +21,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   @usableFromInline let shards: UnsafeMutableRawPointer
   @usableFromInline let shardStride: Int
   @usableFromInline let shardMask: Int
-  @usableFromInline let cells = ReaderCells()
+  @usableFromInline let cells: ReaderCells
   @usableFromInline let seed: Int
   @usableFromInline let time: CacheTime
   @usableFromInline let expires: Bool
@@ -57,9 +57,11 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     bound = SharedBound(limit: limit)
     block = CacheBlock(name: name)
     loader = Loader(cache: name, settings: configuration.loading)
+    let entries = SharedBound.expectedEntries(limit)
+    let isSmall = entries <= 4096
+    cells = ReaderCells(isSmall: isSmall)
     observer = AccessObserver(
-      isOn: configuration.isObserved,
-      entries: limit.unit == .bytes ? limit.amount / 512 : limit.amount, cells: cells)
+      isOn: configuration.isObserved, entries: entries, isSmall: isSmall, cells: cells)
     equalValues = EqualValues(isOn: configuration.isObserved)
     seed = Int.random(in: .min ... .max)
     let count = SharedBound.shardCount(limit, wanted: configuration.shards)

@@ -80,9 +80,10 @@ struct ReaderCells {
   @usableFromInline let base: UnsafeMutableRawPointer
   @usableFromInline let count: UInt32
 
-  /// Eight cells a processor: the threads of the concurrency pool, of event loops, and some beside.
-  init() {
-    count = UInt32(min(max(32, 8 * processorCount), 512))
+  /// Eight cells a processor: the threads of the concurrency pool, of event loops, and some beside. A small cache has two and some beside, because
+  /// it must not take more than its entries do.
+  init(isSmall: Bool) {
+    count = UInt32(isSmall ? min(2 * processorCount + 8, 128) : min(max(32, 8 * processorCount), 512))
     // Behind the cells what they have in common.
     base = .allocate(byteCount: (Int(count) + 1) * Self.stride, alignment: Self.stride)
     (base + Int(count) * Self.stride).bindMemory(to: Common.self, capacity: 1).initialize(to: Common())
