@@ -184,12 +184,16 @@ struct AccessLog {
 
   // MARK: Reading
 
-  /// A copy, oldest first. The older half only shows how keys were used before; the younger half is to be counted.
+  /// Hits of all look-ups may differ by this much between the halves of steady traffic.
+  private static let steadiness = 0.02
+
+  /// A copy, oldest first. The oldest quarter only shows how keys were used before, the rest is what counts; of traffic that changes the younger half.
   func sample() -> AccessSample {
     let isWrapped = keys.count == plan.capacity
     let filled = isWrapped ? Self.parts : lastPart + 1
-    let counted = max(filled / 2, 1)
-    var sample = AccessSample(rate: plan.rate, threshold: plan.threshold)
+    let isSteady = filled >= 4 && abs(hitRatio(ages: 0..<filled / 2) - hitRatio(ages: filled / 2..<filled)) <= Self.steadiness
+    let counted = max(isSteady ? filled - filled / 4 : filled / 2, 1)
+    var sample = AccessSample(rate: plan.rate, threshold: plan.threshold, isSteady: isSteady)
     for age in 0..<counted where !traffic.isEmpty {
       let index = (lastPart - age + Self.parts) % Self.parts
       for reuse in 0..<ReuseClass.count {
@@ -209,6 +213,20 @@ struct AccessLog {
           weight: weights.isEmpty ? 1 : weights[place].value))
     }
     return sample
+  }
+}
+
+extension AccessLog {
+  /// Hits of all look-ups in parts of these ages; 0 is the youngest.
+  private func hitRatio(ages: Range<Int>) -> Double {
+    var sums = (hits: 0.0, all: 0.0)
+    for age in ages where !traffic.isEmpty {
+      let begin = (lastPart - age + Self.parts) % Self.parts * ReuseClass.count
+      let all = traffic[begin..<begin + ReuseClass.count].reduce(0.0) { $0 + Double($1) }
+      sums.all += all
+      sums.hits += all - Double(traffic[begin + Int(ReuseClass.miss)])
+    }
+    return sums.all > 0 ? sums.hits / sums.all : 0
   }
 }
 
@@ -247,6 +265,8 @@ struct AccessSample: Sendable {
   var rate: Double
   /// Their hashes are below this.
   var threshold: UInt32
+  /// Whether the older half of the accesses hit as often as the younger one.
+  var isSteady: Bool
 
   /// Accesses of all keys since the first record that counts.
   var requests: Double { traffic.reduce(0, +) }
