@@ -339,6 +339,8 @@ package struct EvictionPolicy: ~Copyable {
     if let choice, choice != regime {
       regime = choice
       resizeSegments()
+      // Only that regime has ghosts.
+      if regime == .queues { ghosts.reserve(entries: fittedEntries) }
       if !isFilling { fitQueues() }
     }
   }
@@ -346,7 +348,7 @@ package struct EvictionPolicy: ~Copyable {
   mutating func fit(entries: Int) {
     fittedEntries = entries
     sketch.reserve(entries: configuration.sketchEntries(for: entries))
-    ghosts.reserve(entries: entries)
+    if regime == .queues { ghosts.reserve(entries: entries) }
     fitQueues()
     fitShadows()
   }
