@@ -22,7 +22,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   @usableFromInline let shards: UnsafeMutableRawPointer
   @usableFromInline let shardStride: Int
   @usableFromInline let shardMask: Int
-  @usableFromInline let cells = ReaderCells()
+  @usableFromInline let cells: ReaderCells
   @usableFromInline let keyHash = KeyHash()
   /// Whether look-ups need neither a clock nor, for integers, a call for the hash.
   @usableFromInline let isQuick: Bool
@@ -61,9 +61,11 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     bound = SharedBound(limit: limit)
     block = CacheBlock(name: name)
     loader = Loader(cache: name, settings: configuration.loading)
+    let entries = SharedBound.expectedEntries(limit)
+    let isSmall = entries <= 4096
+    cells = ReaderCells(isSmall: isSmall)
     observer = AccessObserver(
-      isOn: configuration.isObserved,
-      entries: limit.unit == .bytes ? limit.amount / 512 : limit.amount, cells: cells)
+      isOn: configuration.isObserved, entries: entries, isSmall: isSmall, cells: cells)
     equalValues = EqualValues(isOn: configuration.isObserved)
     let count = SharedBound.shardCount(limit, wanted: configuration.shards)
     shardMask = count - 1

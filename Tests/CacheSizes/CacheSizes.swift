@@ -74,33 +74,10 @@ import Foundation
     print("\(name)\t\(counted)\t\(after - before)")
   }
 
-  /// What a cache of integers takes of malloc, a line for each number of entries: entries, whether they expire, bytes an entry beside the 16 of
-  /// key and value.
-  private static func overhead(expires: Bool) {
-    var configuration = LocalCache<Int, Int>.Configuration()
-    if expires { configuration.expiry = CacheExpiry(afterWrite: .seconds(3600), afterAccess: .seconds(600)) }
-    guard let before = MallocCounters.now?.inUse else { return print("mallinfo2 is missing") }
-    let cache = LocalCache<Int, Int>(name: "overhead", limit: .entries(200_000), configuration: configuration)
-    var key = 0
-    for entries in [10_000, 20_000, 40_000, 75_000, 100_000, 131_072, 160_000, 190_000, 200_000] {
-      // At last it is full, and half of its entries have made room for others.
-      while entries == 200_000 ? key < 300_000 : cache.count < entries {
-        for _ in 0..<1000 {
-          cache.set(key, for: key)
-          key += 1
-        }
-      }
-      guard let after = MallocCounters.now?.inUse else { return }
-      let bytes = Double(after - before) / Double(max(cache.count, 1)) - 16
-      print("\(cache.count)\t\(expires ? "expiring" : "lasting")\t\(bytes)")
-    }
-  }
-
   static func main() {
     switch CommandLine.arguments.dropFirst().first {
-    case "overhead":
-      overhead(expires: false)
-      overhead(expires: true)
+    case "overhead": Overhead.run(entries: CommandLine.arguments.dropFirst(2).compactMap { Int($0) })
+    case "overhead-others": Overhead.runOthers()
     case "churn": ProcessMemory.churn(countsHoles: true)
     case "churn-plain": ProcessMemory.churn(countsHoles: false)
     case "arenas": ProcessMemory.arenas()

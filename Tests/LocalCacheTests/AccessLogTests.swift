@@ -44,9 +44,9 @@ import Testing
       cell.deallocate()
     }
     cell.pointee.notes.append(note(1, .hit))
-    var drained = 0
-    ReaderCell.notes(of: cell).pointee.drain { drained += Int($0.key) }
-    #expect(drained == 1, "the buffer is not the last field of the cell")
+    var drained: UInt32 = 0
+    ReaderCell.notes(of: cell).pointee.drain { drained += $0.key }
+    #expect(drained == key(1), "the buffer is not the last field of the cell")
   }
 
   @Test func reuseClassesGrowWithTime() {
@@ -68,8 +68,11 @@ import Testing
     #expect(SamplingPlan(entries: 200_000).capacity * 7 < 200_000 * 2)
   }
 
-  private func note(_ key: Int, _ kind: AccessNote.Kind, weight: UInt64 = 0) -> AccessNote {
-    AccessNote(key: UInt32(key), kind: kind, reuse: kind == .hit ? 9 : ReuseClass.miss, weight: weight)
+  /// The log keeps the upper 24 of 28 bits.
+  private func key(_ number: Int) -> UInt32 { UInt32(number) << 4 }
+
+  private func note(_ number: Int, _ kind: AccessNote.Kind, weight: UInt64 = 0) -> AccessNote {
+    AccessNote(key: key(number), kind: kind, reuse: kind == .hit ? 9 : ReuseClass.miss, weight: weight)
   }
 
   @Test func theRingKeepsTheLastNotesAndTheTrafficBesideThem() {
@@ -77,15 +80,42 @@ import Testing
     var log = AccessLog(plan)
     for key in 0..<3000 {
       log.append(note(key, .hit))
+      log.append(AccessNote(probe: key < 2400 ? ReuseClass.miss : 12))
+    }
+    let sample = log.sample()
+    #expect(sample.records.map(\.key) == (3000 - 1024..<3000).map(key))
+    // The last part is being written, three are full.
+    let counted = sample.records.count - sample.firstCounted
+    #expect(counted == 3 * 128 + 3000 % 128 && !sample.isSteady)
+    #expect(sample.requests == Double(counted * Int(plan.probePeriod)))
+    #expect(sample.traffic[Int(ReuseClass.miss)] == 0 && sample.traffic[12] == sample.requests)
+  }
+
+  /// Then a quarter is enough to warm miniatures up.
+  @Test func moreOfSteadyTrafficCounts() {
+    let plan = SamplingPlan(entries: 100)
+    var log = AccessLog(plan)
+    for key in 0..<3000 {
+      log.append(note(key, .hit))
       log.append(AccessNote(probe: key < 2400 ? 9 : 12))
     }
     let sample = log.sample()
-    #expect(sample.records.map(\.key) == (3000 - 1024..<3000).map { UInt32($0) })
-    // The last part is being written, three are full.
     let counted = sample.records.count - sample.firstCounted
-    #expect(counted == 3 * 128 + 3000 % 128)
+    #expect(counted == 5 * 128 + 3000 % 128 && sample.isSteady)
     #expect(sample.requests == Double(counted * Int(plan.probePeriod)))
-    #expect(sample.traffic[9] == 0 && sample.traffic[12] == sample.requests)
+  }
+
+  @Test func probesOfAnotherPeriodStandForAsManyAccesses() {
+    var log = AccessLog(SamplingPlan(entries: 100))
+    for key in 0..<1024 {
+      log.append(note(key, .hit))
+      log.append(AccessNote(probe: 9))
+    }
+    let before = log.sample().requests
+    let rarer = SamplingPlan(entries: 10_000)
+    #expect(rarer.probePeriod > SamplingPlan(entries: 100).probePeriod)
+    log.turn(rarer)
+    #expect(log.sample().requests >= before * 0.99 && log.sample().requests <= before * 1.4)
   }
 
   @Test func aStoreBelongsToTheMissBefore() {
@@ -115,9 +145,9 @@ import Testing
     }
     log.turn(SamplingPlan(entries: 1000))
     let sample = log.sample()
-    #expect(sample.records.map(\.key) == (1500 - 1024..<1500).map { UInt32($0) })
+    #expect(sample.records.map(\.key) == (1500 - 1024..<1500).map(key))
     for key in 1500..<4000 { log.append(note(key, .hit)) }
-    #expect(log.sample().records.map(\.key) == (4000 - 2048..<4000).map { UInt32($0) })
+    #expect(log.sample().records.map(\.key) == (4000 - 2048..<4000).map(key))
     log.turn(SamplingPlan(entries: 100_000))
     #expect(log.sample().records.allSatisfy { $0.key < SamplingPlan(entries: 100_000).threshold })
   }

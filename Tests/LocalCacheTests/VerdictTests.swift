@@ -81,6 +81,22 @@ import Testing
     #expect(try #require(filled { key in Array(repeating: key, count: 40) }.equalValues) < 0.01)
   }
 
+  @Test func aCurveOfFewLookUpsIsAGuess() {
+    let cache = LocalCache<Int, Int>(name: "guess", limit: .entries(1000))
+    var random = Generator(state: 11)
+    func use(_ count: Int) -> MissRatioCurve {
+      for _ in 0..<count {
+        let key = Int.random(in: 0..<2000, using: &random)
+        if cache.get(key) == nil { cache.set(key, for: key) }
+      }
+      return cache.missRatioCurve
+    }
+    let early = use(4000)
+    let late = use(200_000)
+    #expect(!early.isReliable && late.isReliable)
+    #expect(late.expectedError < early.expectedError && late.expectedError < 0.05)
+  }
+
   @Test func fewLookUpsSayNothing() {
     let cache = LocalCache<Int, Int>(name: "early", limit: .entries(10))
     for key in 0..<100 { _ = cache.get(key) }

@@ -40,7 +40,16 @@ final class SharedBound: Sendable {
   func set(_ maximum: UInt64) { current.store(maximum, ordering: .relaxed) }
   func setHeldBack(_ amount: UInt64) { reserve.store(amount, ordering: .relaxed) }
 
-  /// Enough shards that threads seldom meet, and few enough that each holds some hundred entries: a policy that sees little decides badly.
+  /// A first guess at how many entries a full cache has.
+  static func expectedEntries(_ limit: CacheLimit) -> Int {
+    switch limit.unit {
+    case .bytes: limit.amount / 512
+    case .entries, .weight: limit.amount
+    }
+  }
+
+  /// Enough shards that threads seldom meet, and few enough that each holds two thousand entries, or one where there are fewer shards than
+  /// processors: a policy that sees little decides badly, and its models take some kilobytes in each.
   static func shardCount(_ limit: CacheLimit, wanted: Int?) -> Int {
     func powerOfTwo(_ count: Int) -> Int {
       var result = 1
@@ -48,10 +57,11 @@ final class SharedBound: Sendable {
       return result
     }
     if let wanted { return powerOfTwo(min(max(wanted, 1), 256)) }
-    let entries = limit.unit == .entries ? limit.amount : limit.amount / 1024
+    // Weights of a caller's own may be anything.
+    let entries = limit.unit == .weight ? limit.amount / 512 : expectedEntries(limit)
     let byProcessors = powerOfTwo(min(max(8 * processorCount, 16), 256))
     var bySize = 1
-    while bySize < byProcessors, entries / (bySize * 2) >= 512 { bySize *= 2 }
+    while bySize < byProcessors, entries / (bySize * 2) >= (bySize < processorCount ? 1024 : 2048) { bySize *= 2 }
     return bySize
   }
 

@@ -12,22 +12,22 @@ struct TimerWheel {
   /// Marks a list's number where the identifier of an entry would stand.
   private static let headBit: UInt32 = PolicyNode.identifierLimit
 
-  private var heads: [UInt32]
+  /// Empty until something is scheduled.
+  private var heads: [UInt32] = []
   /// Ticks up to which everything has been looked at.
   private(set) var time: UInt64
   private(set) var count = 0
 
   init(now: UInt64) {
-    heads = Array(repeating: 0, count: Int(Self.slots) * Self.shifts.count + 2)
     time = now
   }
 
   /// Entries whose time has come, as far as is known, and those that are later than all other lists.
-  private var ready: Int { heads.count - 1 }
-  private var later: Int { heads.count - 2 }
+  private var ready: Int { later + 1 }
+  private var later: Int { Int(Self.slots) * Self.shifts.count }
 
   /// Whether entries are ready.
-  var hasReady: Bool { heads[ready] != 0 }
+  var hasReady: Bool { !heads.isEmpty && heads[ready] != 0 }
 
   /// Whether a list may be due.
   @usableFromInline
@@ -43,6 +43,7 @@ struct TimerWheel {
   }
 
   mutating func schedule(_ id: UInt32, deadline: UInt64, in table: EntryLifetimes) {
+    if heads.isEmpty { heads = Array(repeating: 0, count: ready + 1) }
     insert(id, slot(deadline), in: table)
     count += 1
   }
@@ -77,6 +78,10 @@ struct TimerWheel {
   /// Puts the entries of all lists whose time has come among those that are ready.
   mutating func advance(to now: UInt64, in table: EntryLifetimes) {
     guard now > time else { return }
+    guard !heads.isEmpty else {
+      time = now
+      return
+    }
     for (level, shift) in Self.shifts.enumerated() {
       let from = time >> shift
       let to = now >> shift
@@ -103,6 +108,7 @@ struct TimerWheel {
   /// Takes some entries that are ready out of the wheel. The caller removes them or schedules them anew.
   mutating func takeReady(_ limit: Int, in table: EntryLifetimes) -> [UInt32] {
     var taken: [UInt32] = []
+    guard !heads.isEmpty else { return taken }
     collect(ready, limit, in: table, into: &taken)
     return taken
   }

@@ -6,6 +6,7 @@ extension EvictionPolicy {
   /// Entries became more by a quarter.
   mutating func lookAhead() {
     countToLook = count + count / 4 + 5
+    pool.expected = UInt32(min(Double(count) * Double(maximum) / Double(max(weight, 1)), 1e9))
     fitShadows()
   }
 

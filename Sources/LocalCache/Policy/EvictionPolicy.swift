@@ -65,7 +65,16 @@ package struct EvictionPolicy: ~Copyable {
     package var protectedShare = 0.8
     /// Counted accesses after which the sketch ages, in cache sizes.
     package var samplePeriod: UInt64 = 10
+    /// For a miniature: how many entries a cache has for each of its own. Its sketch is as full as that cache's.
+    var scale = 1.0
     package init() {}
+
+    /// What the sketch of so many entries is made for; rounded to whole blocks in a miniature, where that matters.
+    func sketchEntries(for entries: Int) -> Int {
+      guard scale > 1 else { return EvictionPolicy.sketchEntries(for: entries) }
+      let modelled = EvictionPolicy.sketchEntries(for: Int(min(Double(entries) * scale, 1e9)))
+      return Int(Double(modelled) / scale) + FrequencySketch.entriesPerBlock / 2
+    }
   }
 
   package init(maximum: UInt64, configuration: Configuration = Configuration()) {
@@ -360,14 +369,16 @@ package struct EvictionPolicy: ~Copyable {
     if let choice, choice != regime {
       regime = choice
       resizeSegments()
+      // Only that regime has ghosts.
+      if regime == .queues { ghosts.reserve(entries: fittedEntries) }
       if !isFilling { fitQueues() }
     }
   }
 
   mutating func fit(entries: Int) {
     fittedEntries = entries
-    sketch.reserve(entries: Self.sketchEntries(for: entries))
-    ghosts.reserve(entries: entries)
+    sketch.reserve(entries: configuration.sketchEntries(for: entries))
+    if regime == .queues { ghosts.reserve(entries: entries) }
     fitQueues()
     fitShadows()
   }

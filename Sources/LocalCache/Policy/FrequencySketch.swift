@@ -13,7 +13,7 @@ package struct FrequencySketch {
 
   static let maximumCount: UInt32 = 15
   /// A block of 128 counters serves this many entries: 4 to 5 bytes an entry.
-  private static let entriesPerBlock = 16
+  static let entriesPerBlock = 16
 
   init(entries: Int) {
     blocks = UInt32(max(1, min(entries, 1 << 30) / Self.entriesPerBlock))

@@ -116,6 +116,8 @@ struct NodePool {
   @usableFromInline var highWater: UInt32
   /// Identifiers below this have memory.
   private var end: UInt32
+  /// Entries that there will be when the cache is full, as far as that can be told: memory for more is taken in small steps.
+  var expected: UInt32 = .max
 
   init(stride: Int, alignment: Int) {
     self.stride = stride
@@ -247,7 +249,7 @@ struct NodePool {
   @inline(never)
   private mutating func addMemory() {
     let used = end & (Self.chunkSize - 1)
-    let size = used == 0 ? Self.smallestChunk : min(used + used / 2, Self.chunkSize)
+    let size = used == 0 ? Self.smallestChunk : min(used + growth(of: used), Self.chunkSize)
     if used == 0, chunkCount == chunkCapacity { growTable() }
     let chunk = UnsafeMutableRawPointer.allocate(byteCount: Int(size) * stride, alignment: alignment)
     // Zeros, because stale words of other blocks would look like references to who reads the memory from outside.
@@ -262,6 +264,12 @@ struct NodePool {
       chunks[chunkCount - 1] = chunk
     }
     end = UInt32(chunkCount - 1) << Self.chunkShift + size
+  }
+
+  /// Slots that the last chunk gets, which has this many: half as many again, or as many as are expected.
+  private func growth(of used: UInt32) -> UInt32 {
+    let missing = expected > end - Self.reserved ? expected - (end - Self.reserved) : used / 8
+    return min(used / 2, max(missing, 4))
   }
 
   private mutating func growTable() {

@@ -1,6 +1,6 @@
 /// The last some thousand accesses of sampled keys, what the traffic was made of meanwhile, and how old entries were when they were hit.
 ///
-/// The notes lie in a ring of five bytes each, seven where weights differ, in eight parts; each part has its own count of the probes that came
+/// The notes lie in a ring of four bytes each, six where weights differ, in eight parts; each part has its own count of the probes that came
 /// while it was written. So what is worked out from the younger parts is set beside the traffic of the same time.
 struct AccessLog {
   /// What became of a look-up, or that there was none.
@@ -16,14 +16,14 @@ struct AccessLog {
   static let parts = 8
 
   private(set) var plan: SamplingPlan
-  private var keys: [UInt32] = []
+  private var keys: NoteKeys
   /// Two bits of kind, six of reuse.
   private var tags: [UInt8] = []
   /// Empty while all weights are 1.
   private var weights: [PackedWeight] = []
   private var next = 0
-  /// Accesses of all keys that the probes stand for, by part and class of reuse.
-  private var traffic: [UInt32] = []
+  /// Probes by part and class of reuse.
+  private var traffic: [UInt16] = []
   /// Hits of sampled keys that were not worth a note, likewise.
   private var repeats: [UInt16] = []
   private var sinceTurn = 0
@@ -32,7 +32,10 @@ struct AccessLog {
   /// Hits by age: element n counts ages of up to 2^n ticks.
   private(set) var ages = [UInt64](repeating: 0, count: 33)
 
-  init(_ plan: SamplingPlan) { self.plan = plan }
+  init(_ plan: SamplingPlan) {
+    self.plan = plan
+    keys = NoteKeys(below: plan.threshold)
+  }
 
   // Capacity and parts are powers of two: an access must not cost a division.
   private var mask: Int { plan.capacity &- 1 }
@@ -48,7 +51,8 @@ struct AccessLog {
     switch note.kind {
     case .probe:
       guard !traffic.isEmpty else { return }
-      traffic[lastPart * ReuseClass.count + Int(note.reuse & 63)] &+= UInt32(truncatingIfNeeded: plan.probePeriod)
+      let place = lastPart * ReuseClass.count + Int(note.reuse & 63)
+      if traffic[place] < .max { traffic[place] += 1 }
       if let age = note.age { ages[UInt32.bitWidth - age.leadingZeroBitCount] += 1 }
     case .hit:
       if isRepeat(note.key) {
@@ -87,7 +91,7 @@ struct AccessLog {
   /// Memory is taken part by part: doubling would take half of it in vain.
   private mutating func beginPart() {
     if traffic.isEmpty {
-      traffic = [UInt32](repeating: 0, count: Self.parts * ReuseClass.count)
+      traffic = [UInt16](repeating: 0, count: Self.parts * ReuseClass.count)
       repeats = [UInt16](repeating: 0, count: Self.parts * ReuseClass.count)
     }
     let part = next &>> partShift
@@ -115,14 +119,7 @@ struct AccessLog {
 
   /// Where the key is among so many of the last notes.
   private func place(of key: UInt32, within distance: Int) -> Int? {
-    keys.withUnsafeBufferPointer { keys in
-      for step in 1...distance {
-        let place = (next &- step) & mask
-        guard place < keys.count else { return nil }
-        if keys[place] == key { return place }
-      }
-      return nil
-    }
+    keys.place(of: key, before: next, within: distance, mask: mask)
   }
 
   /// The place of a look-up of this key among the last ones that found nothing, and that nothing was stored for yet.
@@ -146,6 +143,7 @@ struct AccessLog {
       restart(wanted)
     } else {
       let threshold = min(wanted.threshold, plan.threshold)
+      if wanted.probePeriod != plan.probePeriod { rescale(Double(plan.probePeriod) / Double(wanted.probePeriod)) }
       if wanted.capacity > plan.capacity { grow(to: wanted) }
       plan = wanted.with(capacity: plan.capacity, threshold: threshold)
     }
@@ -153,53 +151,64 @@ struct AccessLog {
 
   private mutating func restart(_ wanted: SamplingPlan) {
     plan = wanted
-    (keys, tags, weights, next) = ([], [], [], 0)
+    (keys, tags, weights, next) = (NoteKeys(below: wanted.threshold), [], [], 0)
     for index in traffic.indices { (traffic[index], repeats[index]) = (0, 0) }
+  }
+
+  /// As many probes as there had been with another period.
+  private mutating func rescale(_ factor: Double) {
+    for index in traffic.indices { traffic[index] = UInt16(min((Double(traffic[index]) * factor).rounded(), 65_535)) }
   }
 
   /// The ring, oldest first, becomes the beginning of a larger one, in which parts are larger too.
   private mutating func grow(to wanted: SamplingPlan) {
     let factor = wanted.capacity / plan.capacity
     let isWrapped = keys.count == plan.capacity
-    let order = isWrapped ? Array(next..<keys.count) + Array(0..<next) : Array(keys.indices)
+    let order = isWrapped ? Array(next..<keys.count) + Array(0..<next) : Array(0..<keys.count)
     let firstPart = isWrapped ? (lastPart + 1) % Self.parts : 0
-    keys = order.map { keys[$0] }
+    keys.reorder(order)
     tags = order.map { tags[$0] }
     if !weights.isEmpty { weights = order.map { weights[$0] } }
-    var larger = [UInt32](repeating: 0, count: traffic.count)
-    var largerRepeats = [UInt16](repeating: 0, count: traffic.count)
-    for old in 0..<Self.parts where !traffic.isEmpty {
-      let new = old / factor
-      for index in 0..<ReuseClass.count {
-        let place = (old + firstPart) % Self.parts * ReuseClass.count + index
-        larger[new * ReuseClass.count + index] &+= traffic[place]
-        let sum = largerRepeats[new * ReuseClass.count + index].addingReportingOverflow(repeats[place])
-        largerRepeats[new * ReuseClass.count + index] = sum.overflow ? .max : sum.partialValue
+    func merged(_ counts: [UInt16]) -> [UInt16] {
+      var larger = [UInt16](repeating: 0, count: counts.count)
+      for old in 0..<Self.parts where !counts.isEmpty {
+        for index in 0..<ReuseClass.count {
+          let place = old / factor * ReuseClass.count + index
+          let sum = larger[place].addingReportingOverflow(
+            counts[(old + firstPart) % Self.parts * ReuseClass.count + index])
+          larger[place] = sum.overflow ? .max : sum.partialValue
+        }
       }
+      return larger
     }
-    (traffic, repeats) = (larger, largerRepeats)
+    (traffic, repeats) = (merged(traffic), merged(repeats))
     next = keys.count
     plan = wanted
   }
 
   // MARK: Reading
 
-  /// A copy, oldest first. The older half only shows how keys were used before; the younger half is to be counted.
+  /// Hits of all look-ups may differ by this much between the halves of steady traffic.
+  private static let steadiness = 0.02
+
+  /// A copy, oldest first. The oldest quarter only shows how keys were used before, the rest is what counts; of traffic that changes the younger half.
   func sample() -> AccessSample {
     let isWrapped = keys.count == plan.capacity
     let filled = isWrapped ? Self.parts : lastPart + 1
-    let counted = max(filled / 2, 1)
-    var sample = AccessSample(rate: plan.rate, threshold: plan.threshold)
+    let isSteady =
+      filled >= 4 && abs(hitRatio(ages: 0..<filled / 2) - hitRatio(ages: filled / 2..<filled)) <= Self.steadiness
+    let counted = max(isSteady ? filled - filled / 4 : filled / 2, 1)
+    var sample = AccessSample(rate: plan.rate, threshold: plan.threshold, isSteady: isSteady)
     for age in 0..<counted where !traffic.isEmpty {
       let index = (lastPart - age + Self.parts) % Self.parts
       for reuse in 0..<ReuseClass.count {
-        sample.traffic[reuse] += Double(traffic[index * ReuseClass.count + reuse])
+        sample.traffic[reuse] += Double(traffic[index * ReuseClass.count + reuse]) * Double(plan.probePeriod)
         sample.repeats[reuse] += Int(repeats[index * ReuseClass.count + reuse])
       }
     }
     let begin = isWrapped ? next : 0
     let countedFrom = max(0, keys.count - (lastPlace % partSize + 1) - (counted - 1) * partSize)
-    for offset in keys.indices {
+    for offset in 0..<keys.count {
       let place = (begin + offset) % keys.count
       if offset == countedFrom { sample.firstCounted = sample.records.count }
       guard keys[place] < plan.threshold else { continue }
@@ -209,6 +218,20 @@ struct AccessLog {
           weight: weights.isEmpty ? 1 : weights[place].value))
     }
     return sample
+  }
+}
+
+extension AccessLog {
+  /// Hits of all look-ups in parts of these ages; 0 is the youngest.
+  private func hitRatio(ages: Range<Int>) -> Double {
+    var sums = (hits: 0.0, all: 0.0)
+    for age in ages where !traffic.isEmpty {
+      let begin = (lastPart - age + Self.parts) % Self.parts * ReuseClass.count
+      let all = traffic[begin..<begin + ReuseClass.count].reduce(0.0) { $0 + Double($1) }
+      sums.all += all
+      sums.hits += all - Double(traffic[begin + Int(ReuseClass.miss)])
+    }
+    return sums.all > 0 ? sums.hits / sums.all : 0
   }
 }
 
@@ -247,6 +270,8 @@ struct AccessSample: Sendable {
   var rate: Double
   /// Their hashes are below this.
   var threshold: UInt32
+  /// Whether the older half of the accesses hit as often as the younger one.
+  var isSteady: Bool
 
   /// Accesses of all keys since the first record that counts.
   var requests: Double { traffic.reduce(0, +) }

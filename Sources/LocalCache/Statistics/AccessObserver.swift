@@ -19,11 +19,11 @@ final class AccessObserver: @unchecked Sendable {
   private let log: Guarded<AccessLog>
   private let loads = Guarded(LoadTimer())
 
-  /// `entries` is how many may be expected: decides how many keys are sampled until that is known.
-  init(isOn: Bool, entries: Int, cells: ReaderCells) {
+  /// `entries` is how many may be expected: decides how many keys are sampled until that is known. A small cache counts keys in less memory.
+  init(isOn: Bool, entries: Int, isSmall: Bool, cells: ReaderCells) {
     self.isOn = isOn
     self.cells = cells
-    distinctKeys = isOn ? HyperLogLog() : nil
+    distinctKeys = isOn ? HyperLogLog(isSmall: isSmall) : nil
     let plan = SamplingPlan(entries: entries)
     entryEstimate = Atomic(entries)
     threshold = Atomic(isOn ? plan.threshold : 0)

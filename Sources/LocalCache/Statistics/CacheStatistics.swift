@@ -30,7 +30,7 @@ public struct CacheStatistics: Sendable {
   public var weight: Int = 0
   /// The limit.
   public var limit = CacheLimit.entries(0)
-  /// Distinct keys asked for or stored, to within 1.6 %. 0 unless the cache is observed.
+  /// Distinct keys asked for or stored, to within 1.6 %, in small caches 2.3 %. 0 unless the cache is observed.
   public var distinctKeys: Int = 0
   /// Standard error of the bytes that an entry counts without having been measured, in bytes; 0 where each is (`CacheSizing.oneIn`).
   public var weightError: Double = 0

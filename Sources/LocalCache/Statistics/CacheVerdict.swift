@@ -148,6 +148,9 @@ struct VerdictModel {
       reasons.append("\(size(smaller.0)) would hit \(percent(smaller.1)).")
     }
     if let larger { reasons.append("\(size(larger.0)) would hit \(percent(larger.1)).") }
+    if !curve.isReliable, larger != nil || smaller != nil && advice != .remove {
+      reasons.append("What other sizes would hit is a guess so far; ask again later.")
+    }
     if let equalValues, equalValues >= Self.manyEqualValues {
       let bytes = ByteSize(Int(Double(statistics.weight) * equalValues))
       let saved = statistics.limit.unit == .bytes ? ", up to \(bytes)" : ""

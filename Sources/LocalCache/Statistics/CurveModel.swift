@@ -95,22 +95,63 @@ struct CurveModel {
 
   // MARK: The cache's own policy
 
-  /// Misses of all look-ups in a cache of this share of the limit: the mean of some miniatures, more where they are small, because which regime a
-  /// miniature comes to is chance where two are nearly as good.
-  func missRatio(at share: Double) -> Double {
-    guard counted > 0 else { return presentMissRatio }
-    let repetitions = min(max(32_768 / keys.count, 1), 4)
+  /// At these of the sizes all regimes are tried; at those between them the ones that are this near the best at both neighbours.
+  private static let step = 4
+  private static let isNear = 0.015
+  /// Regimes that differ by less are as good as each other, and the best of them is so by chance: their mean counts.
+  private static let closeness = 0.003
+
+  /// Misses of all look-ups in caches of these shares of the limit, in ascending order.
+  ///
+  /// A cache finds out which regime suits its traffic, and a miniature does too; but it sees few accesses, so which of two close ones it comes to is
+  /// chance, and where traffic changes it is late. So each regime is tried for itself, and the best counts: that is where the cache would end.
+  func missRatios(at shares: [Double]) -> [Double] {
+    guard counted > 0 else { return shares.map { _ in presentMissRatio } }
+    let regimes = ShadowCaches.regimes
+    var found = [[Double?]](repeating: Array(repeating: nil, count: regimes.count), count: shares.count)
+    func isFull(_ index: Int) -> Bool { index % Self.step == 0 || index == shares.count - 1 }
+    for index in shares.indices where isFull(index) {
+      for regime in regimes.indices { found[index][regime] = missRatio(at: shares[index], regimes[regime]) }
+    }
+    for index in shares.indices where !isFull(index) {
+      let neighbours = [index / Self.step * Self.step, min((index / Self.step + 1) * Self.step, shares.count - 1)]
+      for regime in regimes.indices {
+        let isGood = neighbours.contains { neighbour in
+          let all = found[neighbour].compactMap { $0 }
+          return (found[neighbour][regime] ?? 1) <= (all.min() ?? 0) + Self.isNear
+        }
+        if isGood { found[index][regime] = missRatio(at: shares[index], regimes[regime]) }
+      }
+    }
+    return found.map { ratios in
+      let known = ratios.compactMap { $0 }
+      let best = known.min() ?? presentMissRatio
+      let weights = known.map { ((best - $0) / Self.closeness).exponential }
+      return zip(known, weights).reduce(0) { $0 + $1.0 * $1.1 } / max(weights.reduce(0, +), 1)
+    }
+  }
+
+  /// The mean of some miniatures, more where they are small. As many of them are rounded up as the size is above a whole number.
+  private func missRatio(at share: Double, _ regime: Regime) -> Double {
+    let repetitions = min(max(16_384 / keys.count, 1), 4)
     let sum = (0..<repetitions).reduce(0.0) { sum, repetition in
-      sum + replay(at: share, seed: UInt32(truncatingIfNeeded: repetition &* 0x9E37_79B9))
+      let rounding = (Double(repetition) + 0.5) / Double(repetitions)
+      return sum
+        + replay(at: share, regime, rounding: rounding, seed: UInt32(truncatingIfNeeded: repetition &* 0x9E37_79B9))
     }
     return sum / Double(repetitions)
   }
 
-  private func replay(at share: Double, seed: UInt32) -> Double {
-    let (size, greatest) = contents.miniature(of: share)
+  private func replay(at share: Double, _ regime: Regime, rounding: Double, seed: UInt32) -> Double {
+    let (exactSize, greatest) = contents.miniature(of: share)
+    let size = UInt64(min(max(exactSize + rounding, 1), 1e15))
     let weights = weights.map { min($0, greatest) }
     var score = Score(looks: repeats)
-    var policy = EvictionPolicy(maximum: size)
+    var configuration = EvictionPolicy.Configuration()
+    configuration.regime = regime
+    configuration.isAdaptive = false
+    configuration.scale = 1 / contents.rate
+    var policy = EvictionPolicy(maximum: size, configuration: configuration)
     defer { policy.deallocate() }
     var ids = [UInt32](repeating: 0, count: hashes.count)
     var owners: [Int] = []
@@ -204,7 +245,7 @@ struct SampledContents {
 
   /// Size and greatest weight in a miniature of a cache of this share of the limit. An entry that is a small part of the cache would be a large one
   /// of the miniature, or not fit: such ones count for less, and the miniature is as much smaller.
-  func miniature(of share: Double) -> (size: UInt64, greatest: UInt64) {
+  func miniature(of share: Double) -> (size: Double, greatest: UInt64) {
     let room = max(Double(limit) * share, 1)
     let size = room * rate
     var greatest = UInt64(min(max((size / 16).rounded(.up), 1), 1e15))
@@ -213,6 +254,6 @@ struct SampledContents {
       greatest = max(greatest, weights.reduce(0, +) / UInt64(weights.count))
       bounded = room * Double(weights.reduce(0) { $0 + min($1, greatest) }) / Double(all)
     }
-    return (UInt64(min(max(bounded.rounded(), 1), 1e15)), greatest)
+    return (bounded, greatest)
   }
 }

@@ -79,9 +79,14 @@ struct ReaderCells {
   @usableFromInline let base: UnsafeMutableRawPointer
   /// Of all cells, nobody's among them.
   @usableFromInline let count: UInt32
+  /// Bytes of all cells.
+  @usableFromInline let end: UInt64
 
-  init() {
-    count = localcache_cells() + 1
+  /// A small cache has two cells a processor and some beside, because it must not take more than its entries do.
+  init(isSmall: Bool) {
+    let all = localcache_cells()
+    count = (isSmall ? min(all, UInt32(2 * processorCount + 8)) : all) + 1
+    end = UInt64(count) * UInt64(Self.stride)
     // Behind the cells what they have in common.
     base = .allocate(byteCount: (Int(count) + 1) * Self.stride, alignment: Self.stride)
     (base + Int(count) * Self.stride).bindMemory(to: Common.self, capacity: 1).initialize(to: Common())
@@ -107,17 +112,15 @@ struct ReaderCells {
   @inlinable @inline(__always)
   var own: UnsafeMutablePointer<ReaderCell>? {
     _ = localcache_thread_slot()
-    let offset = localcache_cell_offset()
-    return offset == 0 ? nil : cell(at: offset)
+    let cell = ownOrNobodys
+    return cell == self[0] ? nil : cell
   }
 
   /// The same, or nobody's.
   @inlinable @inline(__always)
-  var ownOrNobodys: UnsafeMutablePointer<ReaderCell> { cell(at: localcache_cell_offset()) }
-
-  @inlinable @inline(__always)
-  func cell(at offset: UInt64) -> UnsafeMutablePointer<ReaderCell> {
-    (base + Int(truncatingIfNeeded: offset)).assumingMemoryBound(to: ReaderCell.self)
+  var ownOrNobodys: UnsafeMutablePointer<ReaderCell> {
+    let offset = localcache_cell_offset()
+    return (base + Int(truncatingIfNeeded: offset < end ? offset : 0)).assumingMemoryBound(to: ReaderCell.self)
   }
 
   @usableFromInline

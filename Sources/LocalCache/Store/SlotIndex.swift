@@ -7,7 +7,8 @@ import CLocalCache
 /// place of entries. A slot holds the identifier and below it as many low bits of the hash as fit; 0 is free. The bucket follows from the high
 /// bits (`hash * buckets >> 32`, Lemire, "Fast random integer generation in an interval", 2019), so there can be any number of them: the
 /// index grows by a half, and between growths 54 to 81 % of the slots are in use, which is 4.9 to 7.5 bytes an entry. Hashes are kept by the
-/// policy's nodes, so growing and removing never call a key's `hash(into:)`.
+/// policy's nodes, so growing and removing never call a key's `hash(into:)`. It takes no more slots than a full cache needs, where the policy can say
+/// how many entries that will have.
 @usableFromInline
 struct SlotIndex {
   @usableFromInline var words: UnsafeMutablePointer<UInt32>
@@ -152,14 +153,15 @@ struct SlotIndex {
     }
   }
 
-  /// A table half as large again, with all nodes of the pool. Linear in their number.
+  /// A table half as large again, or as large as a full cache needs, with all nodes of the pool. Linear in their number.
   @usableFromInline
   mutating func grow(pool: NodePool) {
-    var larger = buckets
-    repeat {
+    // 11.5 entries a bucket.
+    let expected = UInt32(clamping: (UInt64(pool.expected) * 2 + 22) / 23)
+    var larger = min(buckets + buckets / 2 + 1, max(expected, buckets + buckets / 8 + 1))
+    while count >= larger * Self.greatestFill || pool.highWater >> Self.idBits(for: larger) != 0 {
       larger += larger / 2 + 1
-    } while count >= larger * Self.greatestFill
-      || pool.highWater >> Self.idBits(for: larger) != 0
+    }
     let old = words
     self = SlotIndex(buckets: larger)
     // In the order of the nodes, which are many; the index is small.

@@ -1,0 +1,94 @@
+@testable import LocalCache
+
+/// What a cache of integers takes of malloc beside its keys and values.
+enum Overhead {
+  /// How a cache is used before it is looked at.
+  enum Use: String {
+    /// Each key is stored once.
+    case stored
+    /// A hundred look-ups for each entry besides, most of them hits.
+    case read
+  }
+
+  /// They stay: a cache whose background task still holds it would be given back while the next one is measured.
+  nonisolated(unsafe) private static var caches: [LocalCache<Int, Int>] = []
+
+  private static func cache(_ limit: CacheLimit, expires: Bool) -> LocalCache<Int, Int> {
+    var configuration = LocalCache<Int, Int>.Configuration()
+    if expires { configuration.expiry = CacheExpiry(afterWrite: .seconds(3600), afterAccess: .seconds(600)) }
+    caches.reserveCapacity(1000)
+    caches.append(LocalCache<Int, Int>(name: "overhead", limit: limit, configuration: configuration))
+    // Nor is what a verdict takes while it is worked out: none is for the next half a minute.
+    _ = caches[caches.count - 1].publishing.begin()
+    return caches[caches.count - 1]
+  }
+
+  /// A line for each fill: limit, lasting or expiring, use, entries, bytes an entry beside the 16 of key and value.
+  private static func measure(_ limit: CacheLimit, _ fills: [Double], expires: Bool, use: Use) {
+    guard let before = MallocCounters.now?.inUse else { return print("mallinfo2 is missing") }
+    let cache = cache(limit, expires: expires)
+    var key = 0
+    var random: UInt64 = 1
+    for fill in fills {
+      // At last it is full, and half of its entries have made room for others.
+      let isFull = fill >= 1
+      let weight = limit.amount / max(cache.entryWeight, 1)
+      let target = Int(Double(weight) * fill)
+      while isFull ? key < weight + weight / 2 : key < target {
+        cache.set(key, for: key)
+        key += 1
+      }
+      for _ in 0..<(use == .read ? 100 * cache.count : 0) {
+        random ^= random << 13
+        random ^= random >> 7
+        random ^= random << 17
+        let wanted = key - 1 - Int(random >> 33) % max(cache.count, 1)
+        if cache.get(wanted) == nil, isFull { cache.set(wanted, for: wanted) }
+      }
+      guard let after = MallocCounters.now?.inUse else { return }
+      let bytes = Double(after - before) / Double(max(cache.count, 1)) - 16
+      print("\(limit)\t\(expires ? "expiring" : "lasting")\t\(use)\t\(cache.count)\t\(bytes)")
+    }
+  }
+
+  /// - Parameter entries: limits in entries; none: what the tests expect to be at most 48 bytes an entry. That holds for large caches at any fill,
+  ///   for smaller ones when they are nearly full.
+  static func run(entries: [Int]) {
+    // What is made once for the process is no part of a cache.
+    for expires in [false, true] { cache(.entries(1000), expires: expires).set(1, for: 1) }
+    let fills = [0.05, 0.1, 0.25, 0.5, 0.65, 0.8, 0.95, 1]
+    for expires in [false, true] {
+      if entries.isEmpty {
+        measure(.entries(200_000), fills, expires: expires, use: .stored)
+        if !expires { measure(.entries(5000), [1], expires: false, use: .read) }
+        measure(.entries(50_000), [0.95, 1], expires: expires, use: .stored)
+      }
+      for limit in entries {
+        for use in [Use.stored, .read] { measure(.entries(limit), fills, expires: expires, use: use) }
+      }
+    }
+  }
+
+  /// The same for limits in bytes; and what a cache takes before anything is stored.
+  static func runOthers() {
+    for expires in [false, true] { cache(.entries(1000), expires: expires).set(1, for: 1) }
+    for expires in [false, true] {
+      for limit in [CacheLimit.entries(100), .entries(2000), .entries(200_000), .bytes(.mebibytes(64))] {
+        guard let before = MallocCounters.now?.inUse else { return print("mallinfo2 is missing") }
+        let cache = cache(limit, expires: expires)
+        guard let after = MallocCounters.now?.inUse else { return }
+        print("\(limit)\t\(expires ? "expiring" : "lasting")\tempty\t\(cache.count)\t\(after - before)")
+      }
+      for use in [Use.stored, .read] {
+        for limit in [ByteSize.kibibytes(64), .mebibytes(1), .mebibytes(64)] {
+          measure(.bytes(limit), [0.05, 0.25, 0.5, 1], expires: expires, use: use)
+        }
+      }
+    }
+  }
+}
+
+extension LocalCache where Key == Int, Value == Int {
+  /// What an entry counts against the limit, in its unit.
+  fileprivate var entryWeight: Int { Int(sizer.weigh(0, 0) * bound.unit) }
+}
