@@ -40,9 +40,10 @@ import Testing
     }
     var hits = 0
     for (step, key) in keys.enumerated() {
-      sketch.add(Self.hash(key))
+      let hash = Self.hash(key) & ShadowModel.hashMask
+      sketch.add(hash)
       if step % (capacity * 10) == 0 { sketch.age() }
-      if model.access(Self.hash(key), sketch: sketch) { hits += 1 }
+      if model.access(hash, sketch: sketch) { hits += 1 }
     }
     return hits
   }
@@ -89,6 +90,47 @@ import Testing
     let modelled = modelHits(keys, capacity: 200, regime: regime)
     #expect(real > 5000)
     #expect(abs(real - modelled) < keys.count / 50, "\(regime): \(real) in the cache, \(modelled) in the model")
+  }
+
+  /// Links are bits of a word: the largest model there is uses all of them.
+  @Test func theLargestModelDoesWhatTheCacheDoes() {
+    var random = Generator(state: 8)
+    let keys = (0..<60_000).map { _ in UInt32(random.next() % (random.next() % 4000 + 1)) }
+    for regime in ShadowCaches.regimes {
+      let real = hits(keys, capacity: ShadowModel.greatestCapacity, regime: regime)
+      let modelled = modelHits(keys, capacity: ShadowModel.greatestCapacity, regime: regime)
+      #expect(real > 20_000)
+      #expect(abs(real - modelled) < keys.count / 50, "\(regime): \(real) in the cache, \(modelled) in the model")
+    }
+  }
+
+  /// S3-FIFO and SIEVE leave most entries in the protected segment. W-TinyLFU hits over that what it hits in a cache of its own before long, because
+  /// newcomers get time on probation all the same.
+  @Test(arguments: [Regime.queues, .sieve])
+  func aChangeOfRegimeIsOvercome(from first: Regime) {
+    var random = Generator(state: 9)
+    // Every key comes twice, within some hundred accesses, and some keys often.
+    let keys = (0..<120_000).map { step -> UInt32 in
+      if random.next() % 2 == 0 { return UInt32(random.next() % (random.next() % 1500 + 1)) }
+      return 1_000_000 + UInt32(step % 2 == 0 ? step / 2 : max(0, step / 2 - Int(random.next() % 150)))
+    }
+    func lateHits(startingWith regime: Regime) -> UInt64 {
+      var configuration = EvictionPolicy.Configuration()
+      configuration.isAdaptive = false
+      configuration.regime = regime
+      var policy = EvictionPolicy(maximum: 600, configuration: configuration)
+      defer { policy.deallocate() }
+      var before: UInt64 = 0
+      drive(&policy, keys, hash: Self.hash, beforeAccess: { policy, step in
+        if step == 30_000 { policy.change(to: .window(0.2)) }
+        if step == 40_000 { before = policy.hits }
+      })
+      return policy.hits - before
+    }
+    let own = lateHits(startingWith: .window(0.2))
+    let after = lateHits(startingWith: first)
+    #expect(own > 20_000)
+    #expect(Double(after) > 0.98 * Double(own), "\(after) after \(first), \(own) without a change")
   }
 
   /// Model 1 hits `better` times in `total` accesses where model 0 misses, and misses as often as is left where it hits.

@@ -327,11 +327,14 @@ package struct EvictionPolicy: ~Copyable {
       if let better = shadows?.access(ring[index]) { choice = better }
     }
     ring.removeAll()
-    if let choice, choice != regime {
-      regime = choice
-      resizeSegments()
-      if !isFilling { fitQueues() }
-    }
+    if let choice, choice != regime { change(to: choice) }
+  }
+
+  /// Decides in another way from now on, over the lists as they are.
+  mutating func change(to regime: Regime) {
+    self.regime = regime
+    resizeSegments()
+    if !isFilling { fitQueues() }
   }
 
   mutating func fit(entries: Int) {
