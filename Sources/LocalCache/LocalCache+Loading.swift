@@ -6,14 +6,25 @@ extension LocalCache {
   /// loaded is newer than what the load brings: those who wait get the latter, but it is not stored.
   ///
   /// - Throws: what the load throws; `LocalCacheError` for a load that takes too long or would wait for itself; `CancellationError`.
+  @inlinable
   public func value(for key: Key, load: @escaping @Sendable (Key) async throws -> Value)
     async throws -> Value
   {
     if let value = get(key) {
-      if isStale(key) { refresh(key, load) }
+      refreshIfStale(key, load)
       return value
     }
-    return try await loader.value(for: key, work { _ in [key: try await load(key)] })
+    return try await loaded(key, load)
+  }
+
+  @usableFromInline
+  func refreshIfStale(_ key: Key, _ load: @escaping @Sendable (Key) async throws -> Value) {
+    if isStale(key) { refresh(key, load) }
+  }
+
+  @usableFromInline
+  func loaded(_ key: Key, _ load: @escaping @Sendable (Key) async throws -> Value) async throws -> Value {
+    try await loader.value(for: key, work { _ in [key: try await load(key)] })
   }
 
   /// Loads the value of a key again in the background, unless a load is on its way. The value that is there stays until then.

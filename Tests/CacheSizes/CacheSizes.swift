@@ -1,8 +1,6 @@
-@testable import LocalCache
+import Foundation
 
-#if canImport(Glibc)
-  import Glibc
-#endif
+@testable import LocalCache
 
 /// Builds many values of a shape and prints what the cache's walk counts beside what malloc gave for them. A process of its own, because malloc
 /// tells only what the whole process has.
@@ -28,6 +26,36 @@
     case polygon([Double], String)
     case none
   }
+
+  /// Every payload in a box of its own, some of them of a generic type, and one case without.
+  indirect enum Tree<Element: Sendable>: Sendable {
+    case empty
+    case leaf(Element)
+    case node(Tree, Tree)
+
+    static func complete(depth: Int, _ element: (Int) -> Element) -> Tree {
+      if depth == 0 { return .leaf(element(depth)) }
+      return .node(complete(depth: depth - 1, element), depth % 3 == 0 ? .empty : complete(depth: depth - 1, element))
+    }
+  }
+
+  /// Cases with and without payload, boxed or not, one of them an existential.
+  enum Json: Sendable {
+    case null
+    case number(Double)
+    case text(String)
+    case list([Json])
+    case members([String: Json])
+    indirect case annotated(Json, note: String)
+    case foreign(any Sendable)
+  }
+
+  struct NotFound: Error { let key: String }
+  final class Refusal: Error {
+    let reasons: [Int]
+    init(reasons: [Int]) { self.reasons = reasons }
+  }
+  struct Listener { weak var owner: Node? }
 
   /// One line: name, counted, from malloc.
   private static func compare<Value>(_ name: String, _ count: Int = 400, _ make: (Int) -> Value) {
@@ -86,6 +114,9 @@
     compare("strings") { String(repeating: "x", count: 20 + $0 % 200) }
     compare("arrays of integers") { Array(0..<10 + $0 % 100) }
     compare("arrays of strings") { index in (0..<20).map { "string number \($0) of \(index) values" } }
+    compare("slices of arrays of strings") { index in
+      (0..<20).map { "string number \($0) of \(index) values" }[3..<9]
+    }
     compare("dictionary of strings to structs") { index in
       Dictionary(
         uniqueKeysWithValues: (0..<50).map { number in
@@ -112,5 +143,30 @@
     compare("existentials") { index -> [any Sendable] in
       [index, "a string that is on the heap \(index)", Person(name: "", tags: [], scores: [index], mother: nil)]
     }
+    compare("data") { Data(repeating: 1, count: 1 + $0 * 40) }
+    compare("slices of data, and structs of them") { index -> [Data?] in
+      let data = Data(repeating: 1, count: 1000 + index)
+      return [data[3..<50], data[50..<90], nil]
+    }
+    compare("data over memory of others") { index -> Data in
+      let count = 5000 + index * 16
+      let memory = UnsafeMutableRawPointer.allocate(byteCount: count, alignment: 16)
+      return Data(bytesNoCopy: memory, count: count, deallocator: .custom { memory, _ in memory.deallocate() })
+    }
+    compare("indirect enums") { index in Tree.complete(depth: 6) { $0 + index } }
+    compare("indirect enums of strings") { index in
+      Tree.complete(depth: 4) { "a string that is on the heap \($0) \(index)" }
+    }
+    compare("enums of containers") { index -> Json in
+      .members([
+        "some name that is long enough": .list([.number(1), .text("a text that is long enough \(index)"), .null]),
+        "two": .annotated(.text("another text that is long enough"), note: "a note that is long enough \(index)"),
+        "three": .foreign("a foreign string that is on the heap \(index)"),
+      ])
+    }
+    compare("errors") { index -> Result<Int, any Error> in
+      .failure(index % 2 == 0 ? NotFound(key: "a key that is long enough \(index)") : Refusal(reasons: [index, 1, 2]))
+    }
+    compare("weak references in structs") { index -> [Listener] in [Listener(), Listener(), Listener()] }
   }
 }

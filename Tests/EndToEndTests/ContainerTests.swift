@@ -65,4 +65,18 @@ import Testing
     #expect(waste.pinned.filter { $0.kind == .byteBuffer && $0.views >= Self.count - 6 }.count == 2, "\(waste.pinned)")
     #expect(!waste.pinned.contains { $0.kind == .data && $0.savedBytes > 1000 }, "\(waste.pinned)")
   }
+
+  /// A cache bounded by bytes counts what a buffer keeps, not what was written into it.
+  @Test(.enabled(if: isBuilt, "Tests/Packages/containers is not built: scripts/test does"))
+  func buffersInACache() throws {
+    let result = try Command.run(
+      Self.program, ["2000", "cached"], environment: ["GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"], timeout: 60)
+    let numbers = result.output.split(separator: "\n").reduce(into: [Substring: Double]()) { numbers, line in
+      let words = line.split(separator: " ")
+      if words.count == 2 { numbers[words[0]] = Double(words[1]) }
+    }
+    let counted = try #require(numbers["counted"], "\(result)")
+    let live = try #require(numbers["live"], "\(result)")
+    #expect(live > 2_000_000 && abs(counted - live) < 0.03 * live, "\(numbers)")
+  }
 }

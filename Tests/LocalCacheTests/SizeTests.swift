@@ -16,7 +16,7 @@ import Testing
   }
 
   /// Shapes of which the program prints a line.
-  private static let shapes = 9
+  private static let shapes = 18
 
   /// A block in a thread's cache counts as in use, so that caching would blur the truth.
   private func run(_ arguments: [String]) async throws -> Command.Result {
@@ -61,6 +61,88 @@ import Testing
     // 128 slots of 16 + 8 bytes, 16 of bitmap, 64 of header, malloc's word; malloc may add the rest of a hole.
     let exactly = 128 * 24 + 16 + 64 + 16
     #expect(own.bytes == exactly || own.bytes == exactly + 16)
+  }
+
+  /// One entry in ten is walked. The sum is right even after sizes have changed, and the error that is reported is about the one it has.
+  @Test func entriesThatAreNotWalked() {
+    func cache(oneIn: Int) -> LocalCache<Int, [UInt8]> {
+      var configuration = LocalCache<Int, [UInt8]>.Configuration()
+      configuration.sizing.oneIn = oneIn
+      return LocalCache(name: "sampled", limit: .bytes(.mebibytes(512)), configuration: configuration)
+    }
+    let (all, some) = (cache(oneIn: 1), cache(oneIn: 10))
+    var random = Generator(state: 4)
+    for phase in 1...2 {
+      for key in 0..<20_000 {
+        let value = [UInt8](repeating: 1, count: phase * 1000 + Int(random.next() % 400))
+        all.set(value, for: key)
+        some.set(value, for: key)
+      }
+      if phase == 1 { #expect(abs(Double(some.weight) / Double(all.weight) - 1) < 0.02) }
+    }
+    // The first thousands of the second phase still count as those of the first.
+    #expect(abs(Double(some.weight) / Double(all.weight) - 1) < 0.2)
+    #expect(all.statistics.weightError == 0)
+    #expect(some.statistics.weightError > 1 && some.statistics.weightError < 50)
+  }
+
+  /// Threads that measure values of new types at the same time, as a service does when it starts.
+  @Test func plansAreMadeOnce() async {
+    struct Deep<Element: Sendable>: Sendable {
+      var elements: [Element]
+      var named: [String: Element]
+      var maybe: Element?
+    }
+    func value(_ number: Int) -> Deep<Deep<Deep<Node>>> {
+      let node = Node("a label that is long enough, number \(number)", nil)
+      let inner = Deep(elements: [node], named: ["one": node], maybe: node)
+      let middle = Deep(elements: [inner], named: ["two": inner], maybe: nil)
+      return Deep(elements: [middle, middle], named: [:], maybe: middle)
+    }
+    let sizes = await withTaskGroup(of: Int.self) { group in
+      for number in 10..<26 {
+        group.addTask {
+          var walk = HeapWalkState(elementsMeasured: .max)
+          HeapMeasurement.add(value(number), to: &walk)
+          return walk.bytes
+        }
+      }
+      return await group.reduce(into: Set<Int>()) { $0.insert($1) }
+    }
+    // Blocks may be larger by the rest of a hole.
+    #expect(sizes.allSatisfy { $0 > 500 && $0 - (sizes.min() ?? 0) <= 160 }, "\(sizes)")
+  }
+
+  @Test func mapsThatAreReadWhileTheyGrow() async {
+    let map = ConcurrentMap()
+    await withTaskGroup(of: Bool.self) { group in
+      for thread in 0..<4 {
+        group.addTask {
+          for number in 1...5000 {
+            let key = UInt(number) << 4
+            if thread == 0 { map.insert(key, UInt(number)) }
+            if let value = map[key], value != number { return false }
+          }
+          return true
+        }
+      }
+      for await isRight in group { #expect(isRight) }
+    }
+    for number in 1...5000 { #expect(map[UInt(number) << 4] == UInt(number)) }
+    #expect(map[16 * 5001] == nil)
+  }
+
+  @Test func addressesThatWereSeen() {
+    var seen = AddressSet()
+    var firsts: [Bool] = []
+    var agains: [Bool] = []
+    for number in UInt(1)...1000 { firsts.append(seen.insert(number << 4)) }
+    for number in UInt(1)...1000 { agains.append(seen.insert(number << 4)) }
+    #expect(!firsts.contains(false) && !agains.contains(true))
+    var all: Set<UInt> = []
+    seen.visit { all.insert($0) }
+    let count = seen.count
+    #expect(count == 1000 && all == Set((UInt(1)...1000).map { $0 << 4 }))
   }
 
   @Test func weakAndUnownedFieldsAreLeftAlone() {

@@ -87,6 +87,14 @@ import Testing
     #expect(cache.verdict.advice == .tooEarly)
   }
 
+  /// The keys repeat, so a cache would pay: but not this one, and no other process has to be asked for that.
+  @Test func aLimitOfNothingIsToBeRemoved() {
+    let cache = LocalCache<Int, Int>(name: "nothing", limit: .entries(0))
+    for access in 0..<10_000 where cache.get(access % 100) == nil { cache.set(1, for: access % 100) }
+    let verdict = cache.verdict
+    #expect(verdict.advice == .remove && verdict.reasons.contains { $0.contains("limit of 0") }, "\(verdict)")
+  }
+
   @Test func distinctKeysAreCounted() {
     let counter = HyperLogLog()
     var random = Generator(state: 9)

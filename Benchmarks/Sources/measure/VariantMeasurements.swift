@@ -6,7 +6,7 @@ struct VariantMeasurements {
   var memwhy: String
   /// The built `activity-service`.
   var service: String
-  /// The built program of `Benchmarks/go-cache`; nil where there is no Go.
+  /// The built program of `Benchmarks/go-cache`; nil where there is no Go, or no go-cache.
   var goCache: String?
 
   private static let variants = ["struct", "class", "shared", "delta", "localcache", "none"]
@@ -58,7 +58,7 @@ struct VariantMeasurements {
         go[variant] = Self.fields(try Child.run([goCache, variant, "\(Self.requests)"]).output)
       }
     } else {
-      print("Go is not installed: its columns are left out")
+      print("Go or go-cache is not installed: their columns are left out")
     }
     table(swift, go, predicted)
   }

@@ -1,4 +1,4 @@
-// What Swift cannot say: a variable of each thread, and a barrier that one thread makes for all.
+// What Swift cannot say: a variable of each thread, a barrier that one thread makes for all, and what the included files have.
 #ifndef CLOCALCACHE_H
 #define CLOCALCACHE_H
 
@@ -7,6 +7,7 @@
 
 #include "CLocalCacheIndex.h"
 #include "CLocalCacheTime.h"
+#include "CLocalCacheTypes.h"
 
 // The model that needs no call; Darwin has its own.
 #if defined(__linux__)
@@ -24,6 +25,14 @@ uint32_t localcache_register_thread(void);
 static inline uint32_t localcache_thread_slot(void) {
   uint32_t slot = localcache_slot_of_this_thread;
   return __builtin_expect(slot != 0, 1) ? slot : localcache_register_thread();
+}
+
+extern _Thread_local uint32_t localcache_draws_of_this_thread LOCALCACHE_TLS;
+
+/// A number that does not follow any rhythm of the program, evenly spread over 32 bits: Knuth's multiplicative hash of a count of this thread.
+static inline uint32_t localcache_draw(void) {
+  uint64_t product = (uint64_t)++localcache_draws_of_this_thread * UINT64_C(0x9E3779B97F4A7C15);
+  return (uint32_t)((product ^ product >> 29) * UINT64_C(0xBF58476D1CE4E5B9) >> 32);
 }
 
 /// One more than the largest number that was ever given.

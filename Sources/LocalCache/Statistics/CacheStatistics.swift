@@ -32,7 +32,7 @@ public struct CacheStatistics: Sendable {
   public var limit = CacheLimit.entries(0)
   /// Distinct keys asked for or stored, to within 1.6 %. 0 unless the cache is observed.
   public var distinctKeys: Int = 0
-  /// Standard error of the bytes of an entry, in bytes, with a limit in bytes.
+  /// Standard error of the bytes that an entry counts without having been measured, in bytes; 0 where each is (`CacheSizing.oneIn`).
   public var weightError: Double = 0
   /// Hits of sampled keys by age of the value: element n counts ages from 2^(n-1) up to 2^n milliseconds, nearly.
   public var agesAtHit: [UInt64] = []
@@ -101,7 +101,7 @@ extension LocalCache {
     result.limit = limit
     result.distinctKeys = observer.distinctCount
     result.agesAtHit = observer.ages()
-    result.weightError = sizer.estimator?.mean.standardError ?? 0
+    result.weightError = sizer.estimator?.standardError ?? 0
     loader.addStatistics(to: &result)
     observer.entryEstimate.store(result.entries, ordering: .relaxed)
     return result

@@ -98,6 +98,7 @@ struct VerdictModel {
     pooled: Double
   ) -> CacheVerdict.Advice {
     guard statistics.requests >= Self.fewestRequests else { return .tooEarly }
+    guard statistics.limit.amount > 0 else { return .remove }
     // Without a timed load: a cache that cannot hit one time in ten is not worth asking about.
     let threshold = needed ?? 0.1
     if hit < threshold {
@@ -137,6 +138,7 @@ struct VerdictModel {
     if let needed, let loadTime {
       reasons.append("With loads of \(loadTime) the cache pays from \(percent(needed)) on.")
     }
+    if statistics.limit.amount == 0 { reasons.append("With a limit of 0 it stores nothing.") }
     if advice == .remove {
       reasons.append(
         "No cache could hit more than \(percent(statistics.repeatRatio)): the other keys had never been asked for before."

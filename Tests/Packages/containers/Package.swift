@@ -4,6 +4,7 @@ import PackageDescription
 let package = Package(
   name: "containers",
   dependencies: [
+    .package(name: "memwhy", path: "../../.."),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
   ],
@@ -14,6 +15,7 @@ let package = Package(
         .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "OrderedCollections", package: "swift-collections"),
         .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "LocalCache", package: "memwhy"),
       ],
       swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)])
   ]

@@ -5,7 +5,7 @@
 #endif
 
 /// What a walk over a value has found so far.
-struct HeapWalkState {
+struct HeapWalkState: ~Copyable {
   private(set) var bytes = 0
   /// Holes before the counted blocks, where they are wanted.
   private(set) var holes = GlibcChunk.Hole()
@@ -13,12 +13,12 @@ struct HeapWalkState {
   /// under a lock of their own, nor ask types for their sizes. Storage of containers does not change while a copy is held.
   let measuresHoles: Bool
   /// Addresses of blocks that were counted: a block that is reached twice counts once.
-  private(set) var seen: Set<UInt> = []
+  private(set) var seen = AddressSet()
   let elementsMeasured: Int
   private let baseline: SizeBaseline?
   /// Values nest; a list of a million objects must not use up the stack.
-  var depth = 0
-  static let deepest = 512
+  private var depth = 0
+  private static let deepest = 512
 
   init(elementsMeasured: Int, baseline: SizeBaseline? = nil, measuresHoles: Bool = false) {
     self.measuresHoles = measuresHoles
@@ -26,13 +26,29 @@ struct HeapWalkState {
     self.baseline = baseline
   }
 
-  /// Counts a block of malloc. False if it was counted before, or belongs to the baseline: then what it refers to is not walked either.
-  mutating func enter(_ address: UInt, size: @autoclosure () -> Int) -> Bool {
-    guard seen.insert(address).inserted else { return false }
+  /// Goes one level down, to what a value refers to. False if that is too deep; `ascend` ends it otherwise.
+  mutating func descend() -> Bool {
+    guard depth < Self.deepest else { return false }
+    depth += 1
+    return true
+  }
+
+  mutating func ascend() { depth -= 1 }
+
+  /// Counts the block of an object, or of a box with the header of one.
+  mutating func enter(object: UnsafeRawPointer) -> Bool {
+    enter(UInt(bitPattern: object), size: Self.blockSize(object))
+  }
+
+  /// Counts a block. False if it was counted before, or belongs to the baseline: then what it refers to is not walked either.
+  ///
+  /// - Parameter isMallocs: whether the block is certainly malloc's, so that what lies before it may be looked at.
+  mutating func enter(_ address: UInt, size: @autoclosure () -> Int, isMallocs: Bool = true) -> Bool {
+    guard address != 0, seen.insert(address) else { return false }
     if let baseline, baseline.contains(address) { return false }
     let size = size()
     add(size)
-    if measuresHoles, size > 0, let block = UnsafeRawPointer(bitPattern: address) {
+    if measuresHoles, isMallocs, size > 0, let block = UnsafeRawPointer(bitPattern: address) {
       add(GlibcChunk.hole(before: block))
     }
     return true
@@ -44,8 +60,19 @@ struct HeapWalkState {
     bytes = isTooMuch ? Self.most : min(sum, Self.most)
   }
 
+  /// Looks at elements evenly spread over a container, which stand for all of them.
+  mutating func sample(of count: Int, _ look: (Int, inout HeapWalkState) -> Void) {
+    guard count > elementsMeasured else {
+      for index in 0..<max(0, count) { look(index, &self) }
+      return
+    }
+    let before = (bytes, holes)
+    for index in 0..<elementsMeasured { look(index * (count / elementsMeasured), &self) }
+    extrapolate(since: before, by: Double(count - elementsMeasured) / Double(elementsMeasured))
+  }
+
   /// Takes what has been found since a moment to stand for `factor` times as much again.
-  mutating func extrapolate(since before: (bytes: Int, holes: GlibcChunk.Hole), by factor: Double) {
+  private mutating func extrapolate(since before: (bytes: Int, holes: GlibcChunk.Hole), by factor: Double) {
     func more(_ now: Int, _ then: Int) -> Int { Int(min(Double(now - then) * factor, Double(Self.most))) }
     holes.bytes += more(holes.bytes, before.holes.bytes)
     holes.pages += more(holes.pages, before.holes.pages)
@@ -64,8 +91,18 @@ struct HeapWalkState {
     // RefCount.h: the low 32 bits of an immortal object's count are all ones, unless the word refers to a side table.
     let count = object.load(fromByteOffset: 8, as: UInt64.self)
     guard count >> 62 == 3 || count & 0xFFFF_FFFF != 0xFFFF_FFFF else { return 0 }
+    return blockSize(ofMemory: object)
+  }
+
+  /// The same of memory that was asked of malloc for anything else.
+  static func blockSize(ofMemory memory: UnsafeRawPointer) -> Int {
     guard let usableSize = Self.usableSize else { return 0 }
-    return usableSize(object) + MemoryLayout<Int>.size
+    return usableSize(memory) + MemoryLayout<Int>.size
+  }
+
+  /// What malloc takes for so many bytes: a word of its own, in steps of 16 and 32 at least ("request2size" in glibc's malloc/malloc.c).
+  static func blockSize(ofBytes count: Int) -> Int {
+    max(32, (min(max(0, count), most) + MemoryLayout<Int>.size + 15) & ~15)
   }
 
   /// `malloc_usable_size` of whatever allocator the program runs with. Looked up by name: the modules of the C library do not declare it.

@@ -1,3 +1,6 @@
+import CLocalCache
+import Synchronization
+
 /// How bytes are counted, with a limit in bytes.
 ///
 /// Every value is walked by its type: the storage of strings, arrays, sets and dictionaries, the objects that fields refer to, and what those
@@ -8,7 +11,7 @@ public struct CacheSizing: Sendable {
   /// Containers of more elements than this are sampled: this many elements are measured, and the rest is taken to be like them.
   public var elementsMeasured: Int
   /// Of the entries, one in this many is walked once their sizes are known to vary little; 1 walks them all. Between walks an entry
-  /// counts as much as the average, with the error that `LocalCache.statistics` reports.
+  /// counts as much as the average of the last some hundred that were walked, with the error that `CacheStatistics.weightError` reports.
   public var oneIn: Int
 
   /// Every entry, 256 elements of a container.
@@ -28,7 +31,7 @@ public struct CacheSizing: Sendable {
 /// ```
 /// The data has to live as long as the baseline is used.
 public final class SizeBaseline: Sendable {
-  private let addresses = Guarded<Set<UInt>>([])
+  private let addresses = ConcurrentMap()
 
   /// Nothing is shared yet.
   public init() {}
@@ -37,11 +40,10 @@ public final class SizeBaseline: Sendable {
   public func include<Value>(_ value: Value) {
     var walk = HeapWalkState(elementsMeasured: .max)
     HeapMeasurement.add(value, to: &walk)
-    addresses.withLock { $0.formUnion(walk.seen) }
+    walk.seen.visit { addresses.insert($0, 1) }
   }
 
-  func contains(_ address: UInt) -> Bool { addresses.withLock { $0.contains(address) } }
-  var all: Set<UInt> { addresses.withLock { $0 } }
+  func contains(_ address: UInt) -> Bool { addresses[address] != nil }
 }
 
 /// The bytes on the heap of keys and values.
@@ -49,64 +51,54 @@ final class SizeEstimator<Key, Value>: Sendable {
   /// Neither keys nor values refer to anything, so there is nothing to measure.
   let isTrivial: Bool
   private let sizing: CacheSizing
+  private let keys: TypePlan?
+  private let values: TypePlan?
+  /// Where not all entries are walked.
   private let running = Guarded(RunningMean())
+  /// Bytes of an entry that is not walked; `Self.unknown` as long as all are.
+  private let average = Atomic(SizeEstimator.unknown)
+  private static var unknown: UInt64 { .max }
 
   init(sizing: CacheSizing) {
-    isTrivial = TrivialTypes.contains(Key.self) && TrivialTypes.contains(Value.self)
+    keys = TypePlan.of(Key.self)
+    values = TypePlan.of(Value.self)
+    isTrivial = keys == nil && values == nil
     self.sizing = sizing
   }
 
+  private func walk(_ key: Key, _ value: Value, _ walk: inout HeapWalkState) {
+    if let keys { HeapMeasurement.add(key, keys, to: &walk) }
+    if let values { HeapMeasurement.add(value, values, to: &walk) }
+  }
+
+  /// Bytes on the heap of an entry. Linear in its blocks, of which big containers have no more than `elementsMeasured` times those of an element.
   func heapBytes(_ key: Key, _ value: Value) -> UInt64 {
-    if sizing.oneIn > 1, let average = running.withLock({ $0.skip(oneIn: sizing.oneIn) }) {
-      return average
+    guard sizing.oneIn > 1 else { return measure(key, value) }
+    let average = average.load(ordering: .relaxed)
+    if average != Self.unknown, localcache_draw() % UInt32(clamping: sizing.oneIn) != 0 { return average }
+    let bytes = measure(key, value)
+    running.withLock { running in
+      running.add(Double(bytes))
+      self.average.store(running.isKnown ? UInt64(running.mean) : Self.unknown, ordering: .relaxed)
     }
+    return bytes
+  }
+
+  private func measure(_ key: Key, _ value: Value) -> UInt64 {
     var walk = HeapWalkState(
       elementsMeasured: max(1, sizing.elementsMeasured), baseline: sizing.baseline)
-    HeapMeasurement.add(key, to: &walk)
-    HeapMeasurement.add(value, to: &walk)
-    let bytes = UInt64(walk.bytes)
-    running.withLock { $0.add(Double(bytes)) }
-    return bytes
+    self.walk(key, value, &walk)
+    return UInt64(walk.bytes)
   }
 
   /// Bytes of an entry's blocks, and of the holes before them.
   func holes(_ key: Key, _ value: Value) -> (bytes: Int, holes: GlibcChunk.Hole) {
     var walk = HeapWalkState(
       elementsMeasured: max(1, sizing.elementsMeasured), baseline: sizing.baseline, measuresHoles: true)
-    HeapMeasurement.add(key, to: &walk)
-    HeapMeasurement.add(value, to: &walk)
+    self.walk(key, value, &walk)
     return (walk.bytes, walk.holes)
   }
 
-  /// Mean bytes on the heap of the measured entries, and the standard error of that mean.
-  var mean: (bytes: Double, standardError: Double) {
-    running.withLock { ($0.mean, $0.standardError) }
-  }
-}
-
-/// Mean and spread of a stream of numbers (Welford, 1962).
-struct RunningMean: Sendable {
-  private(set) var count = 0
-  private(set) var mean = 0.0
-  private var squares = 0.0
-  private var skipped = 0
-
-  mutating func add(_ value: Double) {
-    count += 1
-    let delta = value - mean
-    mean += delta / Double(count)
-    squares += delta * (value - mean)
-  }
-
-  var standardError: Double {
-    count > 1 ? (squares / Double(count - 1) / Double(count)).squareRoot() : 0
-  }
-
-  /// The mean for an entry that need not be measured: after 64 measurements, and only while the mean is known to 2 %.
-  mutating func skip(oneIn: Int) -> UInt64? {
-    guard count >= 64, standardError <= mean * 0.02 else { return nil }
-    skipped += 1
-    guard skipped % oneIn != 0 else { return nil }
-    return UInt64(mean)
-  }
+  /// Standard error of the bytes of an entry that is not walked; 0 where all are.
+  var standardError: Double { running.withLock { $0.standardError } }
 }

@@ -1,3 +1,0 @@
-module cachebenchmark
-
-go 1.19

@@ -1,3 +1,0 @@
-module memwhy-benchmarks/go-cache
-
-go 1.19
