@@ -4,16 +4,18 @@ import Foundation
 struct SimulationTable {
   let trace: Trace
   let sizes: [Int]
+  let draws: SeedRange
   /// One row a size, one column a policy, in percent.
   let percent: [[Double]]
 
-  init(trace: Trace, sizes: [Int], progress: (String, Int) -> Void) {
+  init(trace: Trace, sizes: [Int], draws: SeedRange = SeedRange(), progress: (String, Int) -> Void) {
     self.trace = trace
     self.sizes = sizes
+    self.draws = draws
     percent = sizes.map { size in
       PolicyRow.all.map { policy in
         progress(policy.name, size)
-        return 100 * Double(policy.hits(trace, size)) / Double(max(trace.keys.count, 1))
+        return 100 * policy.meanHits(trace, size, draws: draws) / Double(max(trace.keys.count, 1))
       }
     }
   }
@@ -46,7 +48,7 @@ struct SimulationTable {
       let policies = zip(PolicyRow.all, row).map { "\"\($0.name)\":" + String(format: "%.4f", $1) }.joined(
         separator: ",")
       return
-        "{\"trace\":\(Self.quoted(trace.name)),\"accesses\":\(trace.keys.count),\"keys\":\(trace.distinct),\"entries\":\(size),\"hitPercent\":{\(policies)}}"
+        "{\"trace\":\(Self.quoted(trace.name)),\"accesses\":\(trace.keys.count),\"keys\":\(trace.distinct),\"entries\":\(size),\"seed\":\(draws.first),\"draws\":\(draws.count),\"hitPercent\":{\(policies)}}"
     }.joined(separator: "\n")
   }
 

@@ -7,9 +7,11 @@ struct Simulator {
     cache-simulator replays traces of accesses at several sizes and compares the policy of LocalCache with LRU, SIEVE, S3-FIFO, W-TinyLFU with
     a fixed window, and the optimum that knows the future.
 
-    usage: cache-simulator [--sizes LIST] [--format FORMAT] [--json] [--svg FILE] TRACE...
+    usage: cache-simulator [--sizes LIST] [--seed N] [--seeds N] [--format FORMAT] [--json] [--svg FILE] [--summary] TRACE...
 
       --sizes LIST     entries or shares of the distinct keys: 250,500,1000 or 1%,10%,40% (default: 1%,5%,10%,20%,40%)
+      --seed N         of the hash of keys (default: 0). LocalCache looks at a sample of the keys, and which those are is chance
+      --seeds N        means over N draws, with this seed and those after it (default: 1; 1000 at most)
       --format FORMAT  arc (start and count a line), lirs (a number a line), corda or cache2k (big-endian words of 8 or 4 bytes); default: by the file
       --json           one JSON object a trace and size
       --svg FILE       draws the curves of the last trace
@@ -49,7 +51,8 @@ struct Simulator {
     var summary = SimulationSummary()
     for path in options.traces {
       let trace = try Trace.load(path, format: options.format) { say($0) }
-      let table = SimulationTable(trace: trace, sizes: try options.sizes(for: trace)) { policy, size in
+      let table = SimulationTable(trace: trace, sizes: try options.sizes(for: trace), draws: options.draws) {
+        policy, size in
         say("\(trace.name): \(policy), \(size) entries")
       }
       print(options.isJSON ? table.json : table.text)
@@ -74,6 +77,7 @@ struct SimulatorOptions {
   var svgPath: String?
   var wantsHelp = false
   var wantsSummary = false
+  var draws = SeedRange()
   private var sizeTexts = ["1%", "5%", "10%", "20%", "40%"]
 
   init(_ arguments: [String]) throws {
@@ -88,6 +92,16 @@ struct SimulatorOptions {
       case "--json": isJSON = true
       case "--summary": wantsSummary = true
       case "--svg": svgPath = try value(argument)
+      case "--seed":
+        guard let seed = UInt64(try value(argument)) else {
+          throw SimulatorError.usage("--seed wants a whole number, 0 or greater")
+        }
+        draws.first = seed
+      case "--seeds":
+        guard let count = Int(try value(argument)), (1...SeedRange.most).contains(count) else {
+          throw SimulatorError.usage("--seeds wants a whole number from 1 to \(SeedRange.most)")
+        }
+        draws.count = count
       case "--sizes":
         sizeTexts = try value(argument).split(separator: ",").map(String.init)
         guard !sizeTexts.isEmpty else { throw SimulatorError.usage("--sizes wants at least one size") }

@@ -35,6 +35,21 @@ import Testing
     }
   }
 
+  /// What a mean is the mean of, and who has chance in it.
+  @Test func meansOverSeeds() throws {
+    var state: UInt64 = 7
+    let keys = (0..<8000).map { step -> UInt64 in
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return step % 3 == 0 ? UInt64(step) + 1_000_000 : UInt64((state >> 33) % ((state >> 20) % 900 + 1))
+    }
+    let trace = Trace(name: "made", raw: keys)
+    for row in PolicyRow.all {
+      let hits = (3..<7 as Range<UInt64>).map { row.hits(trace, 100, seed: $0) }
+      #expect(row.meanHits(trace, 100, draws: SeedRange(first: 3, count: 4)) == Double(hits.reduce(0, +)) / 4)
+      #expect(row.isSeeded == (Set(hits).count > 1), "\(row.name): \(hits)")
+    }
+  }
+
   @Test func namesMayBeAnything() throws {
     let table = SimulationTable(trace: Trace(name: "a\"<b>\\&", raw: [1, 2, 1]), sizes: [1, 2]) { _, _ in }
     for line in table.json.split(separator: "\n") {
@@ -60,12 +75,15 @@ import Testing
     #expect(good.output.split(separator: "\n").count == 2, "nothing but JSON: \(good.output)")
     #expect(good.errors.contains("mean of 2 pairs"))
     #expect(try String(contentsOfFile: directory + "/curve.svg", encoding: .utf8).hasPrefix("<svg"))
+    let drawn = try run(["--json", "--sizes", "2", "--seed", "5", "--seeds", "3", trace])
+    #expect(drawn.status == 0 && drawn.output.contains("\"seed\":5,\"draws\":3"), "\(drawn.output)")
     #expect(try run(["--help"]).output.contains("example:"))
     let packed = directory + "/packed.gz"
     try Data([0x1F, 0x8B, 8, 0, 1, 2, 3]).write(to: URL(fileURLWithPath: packed))
     let bad: [(arguments: [String], status: Int32, text: String)] = [
       ([], 64, "no trace given"), (["--sizes", ",", trace], 64, "--sizes"), (["--sizes", "-3", trace], 64, "'-3'"),
       (["--sizes", "0%", trace], 64, "'0%'"), (["--nonsense"], 64, "--nonsense"),
+      (["--seed", "-1", trace], 64, "--seed"), (["--seeds", "0", trace], 64, "--seeds"), (["--seeds"], 64, "--seeds"),
       (["--format", "tar", trace], 64, "'tar'"),
       ([directory + "/missing"], 66, "missing"), ([directory], 66, "cannot read"), ([packed], 66, "gzip ended with"),
       (["--format", "arc", trace], 66, "no accesses"), (["--svg", "/nonexistent/x.svg", trace], 70, "cannot write"),

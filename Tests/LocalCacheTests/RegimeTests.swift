@@ -40,9 +40,10 @@ import Testing
     }
     var hits = 0
     for (step, key) in keys.enumerated() {
-      sketch.add(Self.hash(key))
+      let hash = Self.hash(key) & ShadowModel.hashMask
+      sketch.add(hash)
       if step % (capacity * 10) == 0 { sketch.age() }
-      if model.access(Self.hash(key), sketch: sketch) { hits += 1 }
+      if model.access(hash, sketch: sketch) { hits += 1 }
     }
     return hits
   }
@@ -89,6 +90,40 @@ import Testing
     let modelled = modelHits(keys, capacity: 200, regime: regime)
     #expect(real > 5000)
     #expect(abs(real - modelled) < keys.count / 50, "\(regime): \(real) in the cache, \(modelled) in the model")
+  }
+
+  /// Links are bits of a word: the largest model there is uses all of them.
+  @Test func theLargestModelDoesWhatTheCacheDoes() {
+    var random = Generator(state: 8)
+    let keys = (0..<60_000).map { _ in UInt32(random.next() % (random.next() % 4000 + 1)) }
+    for regime in ShadowCaches.regimes {
+      let real = hits(keys, capacity: ShadowModel.greatestCapacity, regime: regime)
+      let modelled = modelHits(keys, capacity: ShadowModel.greatestCapacity, regime: regime)
+      #expect(real > 20_000)
+      #expect(abs(real - modelled) < keys.count / 50, "\(regime): \(real) in the cache, \(modelled) in the model")
+    }
+  }
+
+  /// S3-FIFO and SIEVE leave most entries in the protected segment. W-TinyLFU would have nobody on probation for as long as nobody there is hit, so
+  /// newcomers would go at once.
+  @Test(arguments: [Regime.queues, .sieve])
+  func nobodyStaysProtectedOnlyBecauseOfAnotherRegime(first: Regime) {
+    var configuration = EvictionPolicy.Configuration()
+    configuration.isAdaptive = false
+    configuration.regime = first
+    var policy = EvictionPolicy(maximum: 500, configuration: configuration)
+    defer { policy.deallocate() }
+    // Popular keys, then such as come once.
+    let keys = Self.mixed(20_000, seed: 9) + (0..<1000).map { 5_000_000 + $0 }
+    var protected: UInt64 = 0
+    drive(
+      &policy, keys, hash: Self.hash,
+      beforeAccess: { policy, step in
+        guard step == 20_000 else { return }
+        protected = policy.protected.weight
+        policy.change(to: .window(0.2))
+      })
+    #expect(protected > policy.protectedMaximum && policy.protected.weight <= policy.protectedMaximum)
   }
 
   /// Model 1 hits `better` times in `total` accesses where model 0 misses, and misses as often as is left where it hits.

@@ -67,14 +67,17 @@ func loadingCache(
   return LocalCache(name: name, limit: .entries(10_000), configuration: configuration)
 }
 
-/// Drives a policy alone, as a simulator does, over keys of these hashes. Calls the closure after each insertion with the number of keys that are in.
+/// Drives a policy alone, as a simulator does, over keys of these hashes. Calls the one closure before each access with its index, the other after each
+/// insertion with the number of keys that are in.
 func drive(
   _ policy: inout EvictionPolicy, _ keys: [UInt32], hash: (UInt32) -> UInt32,
+  beforeAccess: (inout EvictionPolicy, Int) -> Void = { _, _ in },
   afterInsertion: (borrowing EvictionPolicy, Int) -> Void = { _, _ in }
 ) {
   var ids: [UInt32: UInt32] = [:]
   var owners: [UInt32: UInt32] = [:]
-  for key in keys {
+  for (index, key) in keys.enumerated() {
+    beforeAccess(&policy, index)
     if let id = ids[key] {
       policy.recordHit(id)
       continue

@@ -5,7 +5,7 @@ struct LRU: SimulatedPolicy {
   private var list: KeyList
   private var isIn: [Bool]
 
-  init(capacity: Int, trace: Trace) {
+  init(capacity: Int, trace: Trace, seed: UInt64) {
     self.capacity = capacity
     list = KeyList(keys: trace.distinct)
     isIn = Array(repeating: false, count: trace.distinct)

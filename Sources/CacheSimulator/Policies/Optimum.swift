@@ -8,7 +8,7 @@ struct Optimum: SimulatedPolicy {
   private var heap: [(use: Int32, key: Int32)] = []
   private var count = 0
 
-  init(capacity: Int, trace: Trace) {
+  init(capacity: Int, trace: Trace, seed: UInt64) {
     self.capacity = capacity
     var next = Array(repeating: Int32.max, count: trace.keys.count)
     var seen = Array(repeating: Int32.max, count: trace.distinct)

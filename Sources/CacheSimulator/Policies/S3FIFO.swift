@@ -11,7 +11,7 @@ struct S3FIFO: SimulatedPolicy {
   private var place: [Place]
   private var count: [UInt8]
 
-  init(capacity: Int, trace: Trace) {
+  init(capacity: Int, trace: Trace, seed: UInt64) {
     self.capacity = capacity
     smallCapacity = max(1, capacity / 10)
     mainCapacity = max(1, capacity - smallCapacity)

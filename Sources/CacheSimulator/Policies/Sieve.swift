@@ -7,7 +7,7 @@ struct Sieve: SimulatedPolicy {
   private var wasHit: [Bool]
   private var hand: Int32?
 
-  init(capacity: Int, trace: Trace) {
+  init(capacity: Int, trace: Trace, seed: UInt64) {
     self.capacity = capacity
     list = KeyList(keys: trace.distinct)
     isIn = Array(repeating: false, count: trace.distinct)

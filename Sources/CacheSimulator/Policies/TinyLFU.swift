@@ -3,9 +3,11 @@ import LocalCache
 /// LocalCache's own policy, as the cache drives it, in three settings.
 struct TinyLFU<Setting: TinyLFUSetting>: SimulatedPolicy {
   static var name: String { Setting.name }
+  static var isSeeded: Bool { true }
   private let core: Core
   private var ids: [UInt32]
   private var keys: [UInt32: Int32] = [:]
+  private let seed: UInt64
 
   private final class Core {
     var policy: EvictionPolicy
@@ -13,7 +15,8 @@ struct TinyLFU<Setting: TinyLFUSetting>: SimulatedPolicy {
     deinit { policy.deallocate() }
   }
 
-  init(capacity: Int, trace: Trace) {
+  init(capacity: Int, trace: Trace, seed: UInt64) {
+    self.seed = seed
     core = Core(EvictionPolicy(maximum: UInt64(capacity), configuration: Setting.configuration))
     ids = Array(repeating: 0, count: trace.distinct)
   }
@@ -29,14 +32,14 @@ struct TinyLFU<Setting: TinyLFUSetting>: SimulatedPolicy {
       core.policy.remove(victim)
       if let old = keys.removeValue(forKey: victim) { ids[Int(old)] = 0 }
     }
-    let new = core.policy.insert(hash: Self.hash(key), weight: 1)
+    let new = core.policy.insert(hash: hash(key), weight: 1)
     ids[Int(key)] = new
     keys[new] = key
     return false
   }
 
-  private static func hash(_ key: Int32) -> UInt32 {
-    var mixed = UInt64(UInt32(bitPattern: key)) &* 0x9E37_79B9_7F4A_7C15
+  private func hash(_ key: Int32) -> UInt32 {
+    var mixed = (UInt64(UInt32(bitPattern: key)) &+ seed &* 0xD134_2543_DE82_EF95) &* 0x9E37_79B9_7F4A_7C15
     mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
     mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
     return UInt32(truncatingIfNeeded: mixed >> 32)

@@ -51,21 +51,25 @@ extension EvictionPolicy {
 
   /// The victim of the main part. Entries of probation that were hit since are protected first.
   private mutating func mainVictim() -> UInt32? {
+    // Another regime may have left most entries there: newcomers would have no time on probation.
+    demote()
     while let id = probation.front(pool: pool) {
       let access = pool[id].pointee.access
       guard access & 255 != 0 else { return id }
       flushHits(id)
       move(id, to: .protected, stamp: access >> 8)
-      // Two at most for one that comes, so that a change of regime is paid in small steps.
-      var moves = 0
-      while protected.weight > protectedMaximum, protected.count > 1, moves < 2,
-        let demoted = lruFront(of: .protected)
-      {
-        move(demoted, to: .probation, stamp: stamp)
-        moves += 1
-      }
+      demote()
     }
     return lruFront(of: .protected)
+  }
+
+  /// What is too much in the protected segment goes back on probation: two at most, so that a change of regime is paid in small steps.
+  private mutating func demote() {
+    var moves = 0
+    while protected.weight > protectedMaximum, protected.count > 1, moves < 2, let demoted = lruFront(of: .protected) {
+      move(demoted, to: .probation, stamp: stamp)
+      moves += 1
+    }
   }
 
   /// What the entry's hits were goes to the sketch.

@@ -366,13 +366,16 @@ package struct EvictionPolicy: ~Copyable {
       if let better = shadows?.access(ring[index]) { choice = better }
     }
     ring.removeAll()
-    if let choice, choice != regime {
-      regime = choice
-      resizeSegments()
-      // Only that regime has ghosts.
-      if regime == .queues { ghosts.reserve(entries: fittedEntries) }
-      if !isFilling { fitQueues() }
-    }
+    if let choice, choice != regime { change(to: choice) }
+  }
+
+  /// Decides in another way from now on, over the lists as they are.
+  mutating func change(to regime: Regime) {
+    self.regime = regime
+    resizeSegments()
+    // Only that regime has ghosts.
+    if regime == .queues { ghosts.reserve(entries: fittedEntries) }
+    if !isFilling { fitQueues() }
   }
 
   mutating func fit(entries: Int) {

@@ -7,12 +7,12 @@ struct RegimeChoice {
   /// Accesses from one decision to the next.
   private static let interval = 32
   /// A lead counts when it is more than so many standard deviations, and more than so many hits: for the long memory, and for an alarm.
-  private static let evidence = (deviations: Float(1.2), hits: Float(4))
+  private static let evidence = (deviations: Float(1.2), hits: Float(2.5))
   private static let alarm = (deviations: Float(2.5), hits: Float(8))
   /// What results are kept for, in accesses for each entry of a model.
   private static let memory: (long: Float, recent: Float, judges: Float) = (20, 1, 40)
   /// The alert judge has to be better by so many hits to be heeded, and is heeded until it is no longer better.
-  private static let margin: Float = 8
+  private static let margin: Float = 24
 
   private var all: Duels
   private var recent: Duels

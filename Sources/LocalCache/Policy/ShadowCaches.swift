@@ -9,9 +9,10 @@ package struct ShadowCaches {
   /// What is tried.
   package static let regimes: [Regime] = [.window(0.2), .window(0.01), .window(0.5), .window(1), .queues, .sieve]
 
-  /// Entries of a model of a cache of so many. More say little more, and cost memory in small caches.
+  /// Entries of a model of a cache of so many. More say little more, and cost memory; but the larger the cache, the fewer of its turnovers there are
+  /// to learn in.
   static func capacity(forEntries entries: Int) -> Int {
-    let wanted = max(64, min(entries / 8, 128), entries / 48)
+    let wanted = max(64, min(entries / 8, 128), min(entries / 48, 250), entries / 64)
     return min(wanted, max(entries, 8), ShadowModel.greatestCapacity)
   }
 
@@ -20,7 +21,7 @@ package struct ShadowCaches {
   /// While the models fill up they all hit the same. Models of a quarter of their size say by then what kind of traffic it is.
   private static let pilotShare = 4
   /// What the pilots found, as a share of what the models find.
-  private static let pilotTrust: Float = 0.3
+  private static let pilotTrust: Float = 0.1
 
   private var models: [ShadowModel]
   private var pilots: [ShadowModel]
@@ -50,6 +51,7 @@ package struct ShadowCaches {
 
   /// An entry that is in the cache already: puts it into the models.
   package mutating func seed(_ hash: UInt32) {
+    let hash = hash & ShadowModel.hashMask
     count(hash)
     _ = Self.step(&models, hash, sketch: sketch)
   }
@@ -71,6 +73,7 @@ package struct ShadowCaches {
 
   /// One access of a sampled key. Returns the regime to use from now on when it is time to decide.
   package mutating func access(_ hash: UInt32) -> Regime? {
+    let hash = hash & ShadowModel.hashMask
     count(hash)
     var hits = Self.step(&models, hash, sketch: sketch)
     if !pilots.isEmpty {

@@ -1,42 +1,63 @@
 /// A miniature of the cache under one regime: hashes only, in lists that are kept exactly, found through chains.
 ///
-/// Links are a byte, so an entry takes nine bytes; every operation takes constant time on average. Slots come as they are needed, because a model fills
-/// no faster than the cache.
+/// An entry takes eight bytes, and one its place in a chain; every operation takes constant time on average. Slots come as they are needed,
+/// because a model fills no faster than the cache.
 struct ShadowModel {
-  /// Bytes count up to 255, and three slots are the heads of the lists.
-  static let greatestCapacity = 250
+  /// Links count up to 1,023, and three slots are the heads of the lists.
+  static let greatestCapacity = 1000
+  /// Bits of a hash that a model knows.
+  static let hashMask: UInt32 = 1 << 30 - 1
 
+  /// From below: two bits for the list, two for the hits, ten for each of three links, thirty for the hash.
   private struct Slot {
-    var hash: UInt32 = 0
-    var previous: UInt8 = 0
-    var next: UInt8 = 0
-    /// The next slot of the same bucket; 0 ends the chain.
-    var chain: UInt8 = 0
-    /// Two bits for the list, two for the hits.
-    var mark: UInt8 = 0
+    private var bits: UInt64 = 0
 
-    var list: UInt8 {
-      get { mark & 3 }
-      set { mark = mark & ~3 | newValue }
+    private func field(_ shift: UInt64, _ width: UInt64) -> UInt16 {
+      UInt16(truncatingIfNeeded: bits &>> shift & (1 &<< width &- 1))
     }
-    var hits: UInt8 {
-      get { mark >> 2 }
-      set { mark = mark & 3 | newValue << 2 }
+    private mutating func setField(_ shift: UInt64, _ width: UInt64, _ value: UInt16) {
+      bits = bits & ~((1 &<< width &- 1) &<< shift) | UInt64(value) &<< shift
+    }
+
+    var list: UInt16 {
+      get { field(0, 2) }
+      set { setField(0, 2, newValue) }
+    }
+    var hits: UInt16 {
+      get { field(2, 2) }
+      set { setField(2, 2, newValue) }
+    }
+    var previous: UInt16 {
+      get { field(4, 10) }
+      set { setField(4, 10, newValue) }
+    }
+    var next: UInt16 {
+      get { field(14, 10) }
+      set { setField(14, 10, newValue) }
+    }
+    /// The next slot of the same bucket; 0 ends the chain.
+    var chain: UInt16 {
+      get { field(24, 10) }
+      set { setField(24, 10, newValue) }
+    }
+    var hash: UInt32 {
+      get { UInt32(truncatingIfNeeded: bits &>> 34) }
+      set { bits = bits & (1 << 34 - 1) | UInt64(newValue) &<< 34 }
     }
   }
 
   /// New entries: the window, or the small queue.
-  private static let window: UInt8 = 0
-  private static let lists: UInt8 = 3
+  private static let window: UInt16 = 0
+  private static let lists: UInt16 = 3
 
   let regime: Regime
-  private let capacity: UInt8
+  private let capacity: UInt16
   private let windowCapacity: Int
   private let protectedCapacity: Int
   /// The heads of the lists, then the entries.
   private var slots: UnsafeMutablePointer<Slot>
   private var allocated: Int
-  private let buckets: UnsafeMutablePointer<UInt8>
+  private let buckets: UnsafeMutablePointer<UInt16>
   private let bucketShift: UInt32
   private let ghosts: GhostTable?
   /// Slots in use.
@@ -44,15 +65,16 @@ struct ShadowModel {
   private var windowCount = 0
   private var passedCount = 0
   /// The main part. For SIEVE, what the hand has still to pass, and what it has passed.
-  private var main: UInt8 = 1
-  private var passed: UInt8 = 2
+  private var main: UInt16 = 1
+  private var passed: UInt16 = 2
 
   var isFull: Bool { used == capacity + Self.lists }
 
   /// - Parameter capacity: at most `greatestCapacity`.
   init(regime: Regime, capacity: Int) {
+    let capacity = min(capacity, Self.greatestCapacity)
     self.regime = regime
-    self.capacity = UInt8(min(capacity, Self.greatestCapacity))
+    self.capacity = UInt16(capacity)
     windowCapacity = max(1, Int((Double(capacity) * regime.windowShare).rounded()))
     protectedCapacity = Int(Double(capacity - windowCapacity) * EvictionPolicy.Configuration().protectedShare)
     allocated = min(Int(self.capacity), 29) + Int(Self.lists)
@@ -63,7 +85,7 @@ struct ShadowModel {
       slots[Int(head)].next = head
     }
     var bits: UInt32 = 3
-    while 1 << bits < capacity, bits < 8 { bits += 1 }
+    while 2 << bits < capacity { bits += 1 }
     bucketShift = 32 - bits
     buckets = .allocate(capacity: 1 << Int(bits))
     buckets.initialize(repeating: 0, count: 1 << Int(bits))
@@ -76,13 +98,13 @@ struct ShadowModel {
     ghosts?.deallocate()
   }
 
-  /// One access. True for a hit.
+  /// One access. True for a hit. The hash has no bits beyond `hashMask`.
   mutating func access(_ hash: UInt32, sketch: FrequencySketch) -> Bool {
     let found = find(hash)
     if found != 0 {
       switch regime {
       case .window: promote(found)
-      case .queues, .sieve: slots[Int(found)].hits = min(slots[Int(found)].hits + 1, UInt8(Regime.greatestRounds))
+      case .queues, .sieve: slots[Int(found)].hits = min(slots[Int(found)].hits + 1, UInt16(Regime.greatestRounds))
       }
       return true
     }
@@ -113,7 +135,7 @@ struct ShadowModel {
   }
 
   /// A hit: to the recent end of the window, or of what is protected.
-  private mutating func promote(_ id: UInt8) {
+  private mutating func promote(_ id: UInt16) {
     move(id, to: slots[Int(id)].list == Self.window ? Self.window : passed)
     if passedCount > protectedCapacity { move(front(passed), to: main) }
   }
@@ -121,7 +143,7 @@ struct ShadowModel {
   // MARK: Victims
 
   /// Evicts an entry; its slot is in no list.
-  private mutating func makeRoom(sketch: FrequencySketch) -> UInt8 {
+  private mutating func makeRoom(sketch: FrequencySketch) -> UInt16 {
     let victim =
       switch regime {
       case .window: windowVictim(sketch: sketch)
@@ -134,7 +156,7 @@ struct ShadowModel {
     return victim
   }
 
-  private mutating func windowVictim(sketch: FrequencySketch) -> UInt8 {
+  private mutating func windowVictim(sketch: FrequencySketch) -> UInt16 {
     let candidate = front(Self.window)
     let resident = front(main) != 0 ? front(main) : front(passed)
     guard candidate != 0, resident != 0, windowCount >= windowCapacity else {
@@ -147,7 +169,7 @@ struct ShadowModel {
     return resident
   }
 
-  private mutating func queueVictim() -> UInt8 {
+  private mutating func queueVictim() -> UInt16 {
     while true {
       let resident = front(main)
       let candidate = front(Self.window)
@@ -166,7 +188,7 @@ struct ShadowModel {
     }
   }
 
-  private mutating func sieveVictim() -> UInt8 {
+  private mutating func sieveVictim() -> UInt16 {
     while true {
       var hand = front(main)
       if hand == 0 { hand = front(Self.window) }
@@ -183,12 +205,12 @@ struct ShadowModel {
   // MARK: Lists
 
   /// The oldest entry of a list, or 0.
-  private func front(_ list: UInt8) -> UInt8 {
+  private func front(_ list: UInt16) -> UInt16 {
     let first = slots[Int(list)].next
     return first == list ? 0 : first
   }
 
-  private mutating func append(_ id: UInt8, to list: UInt8) {
+  private mutating func append(_ id: UInt16, to list: UInt16) {
     let last = slots[Int(list)].previous
     slots[Int(id)].previous = last
     slots[Int(id)].next = list
@@ -198,14 +220,14 @@ struct ShadowModel {
     if list == Self.window { windowCount += 1 } else if list == passed { passedCount += 1 }
   }
 
-  private mutating func unlink(_ id: UInt8) {
+  private mutating func unlink(_ id: UInt16) {
     let slot = slots[Int(id)]
     slots[Int(slot.previous)].next = slot.next
     slots[Int(slot.next)].previous = slot.previous
     if slot.list == Self.window { windowCount -= 1 } else if slot.list == passed { passedCount -= 1 }
   }
 
-  private mutating func move(_ id: UInt8, to list: UInt8) {
+  private mutating func move(_ id: UInt16, to list: UInt16) {
     unlink(id)
     append(id, to: list)
   }
@@ -215,13 +237,13 @@ struct ShadowModel {
   /// Mixed, because the hashes were chosen by their high bits.
   private func bucket(_ hash: UInt32) -> Int { Int((hash &* 0x9E37_79B1) >> bucketShift) }
 
-  private func find(_ hash: UInt32) -> UInt8 {
+  private func find(_ hash: UInt32) -> UInt16 {
     var id = buckets[bucket(hash)]
     while id != 0, slots[Int(id)].hash != hash { id = slots[Int(id)].chain }
     return id
   }
 
-  private func unchain(_ id: UInt8) {
+  private func unchain(_ id: UInt16) {
     let slot = slots[Int(id)]
     let bucket = bucket(slot.hash)
     if buckets[bucket] == id {
