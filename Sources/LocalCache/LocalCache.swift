@@ -88,6 +88,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     }
     describeShards(in: block)
     observer.entryCount.withLock { $0 = { [weak self] in self?.count } }
+    observer.onSampling.withLock { $0 = { [weak self] in self?.setSampling() } }
     observer.onTurn.withLock {
       $0 = { [weak self] in
         guard let self else { return }

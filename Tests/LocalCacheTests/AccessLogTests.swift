@@ -164,4 +164,48 @@ import Testing
     let curve = cache.missRatioCurve
     #expect(curve.requests > 1000 && curve.hitRatio(at: 1000) > 0.98)
   }
+
+  /// A log that is full in less than a second is enough for that second; a young cache is watched all the time, and one that is used little as well.
+  @Test func notesRestWhereTheyComeFast() {
+    let second: UInt64 = 1_000_000_000
+    func rest(_ pace: inout NotePace, at now: UInt64) -> Bool {
+      for _ in 0..<100 { pace.note(isWritten: true) }
+      return pace.isRestDue(capacity: 100, now: now)
+    }
+    var fast = NotePace()
+    var now = 10 * second
+    var rests: [Bool] = []
+    for _ in 0..<5 {
+      now += 1000
+      rests.append(rest(&fast, at: now))
+    }
+    #expect(rests == [false, false, true, true, true])
+    let isTooEarly = fast.isToGoOn(now: now)
+    let isDue = fast.isToGoOn(now: now + second)
+    #expect(!isTooEarly && isDue)
+    var slow = NotePace()
+    var slowRests: [Bool] = []
+    for index in 1...5 { slowRests.append(rest(&slow, at: UInt64(index) * 2 * second)) }
+    #expect(!slowRests.contains(true))
+  }
+
+  /// At full speed most look-ups are not noted, and after a pause they are again.
+  @Test func aCacheInFullUseIsStillDescribed() async throws {
+    let cache = LocalCache<Int, Int>(name: "fast", limit: .entries(1000))
+    var random = Generator(state: 12)
+    func use(_ keys: Range<Int>, _ count: Int) {
+      for _ in 0..<count {
+        let key = Int.random(in: keys, using: &random)
+        if cache.get(key) == nil { cache.set(key, for: key) }
+      }
+    }
+    use(0..<2000, 300_000)
+    let before = cache.missRatioCurve.hitRatio(at: 1000)
+    #expect(abs(before - 0.5) < 0.06, "\(before)")
+    try await Task.sleep(for: .milliseconds(1100))
+    // All of it fits now.
+    use(5000..<5900, 300_000)
+    let after = cache.missRatioCurve.hitRatio(at: 1000)
+    #expect(after > 0.9, "\(after)")
+  }
 }

@@ -16,6 +16,7 @@ struct AccessLog {
   static let parts = 8
 
   private(set) var plan: SamplingPlan
+  private var pace = NotePace()
   private var keys: NoteKeys
   /// Two bits of kind, six of reuse.
   private var tags: [UInt8] = []
@@ -50,12 +51,14 @@ struct AccessLog {
   mutating func append(_ note: AccessNote) {
     switch note.kind {
     case .probe:
+      pace.note(isWritten: false)
       guard !traffic.isEmpty else { return }
       let place = lastPart * ReuseClass.count + Int(note.reuse & 63)
       if traffic[place] < .max { traffic[place] += 1 }
       if let age = note.age { ages[UInt32.bitWidth - age.leadingZeroBitCount] += 1 }
     case .hit:
       if isRepeat(note.key) {
+        pace.note(isWritten: false)
         let place = lastPart * ReuseClass.count + Int(note.reuse & 63)
         if repeats[place] < .max { repeats[place] += 1 }
       } else {
@@ -73,6 +76,7 @@ struct AccessLog {
   }
 
   private mutating func write(_ note: AccessNote, _ kind: Kind) {
+    pace.note(isWritten: true)
     if next & (partSize &- 1) == 0 { beginPart() }
     let tag = kind.rawValue | note.reuse << 2
     if next == keys.count {
@@ -127,6 +131,13 @@ struct AccessLog {
     guard let place = place(of: key, within: 32) else { return nil }
     return tags[place] & 3 == Kind.miss.rawValue ? place : nil
   }
+
+  // MARK: Rests
+
+  /// Whether nothing is to be noted from now on, until `isToGoOn`.
+  mutating func isRestDue(now: UInt64) -> Bool { pace.isRestDue(capacity: plan.capacity, now: now) }
+
+  mutating func isToGoOn(now: UInt64) -> Bool { pace.isToGoOn(now: now) }
 
   // MARK: Turns
 

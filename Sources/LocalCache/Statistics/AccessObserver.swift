@@ -1,3 +1,4 @@
+import CLocalCache
 import Synchronization
 
 /// Notes a sample of the accesses, from which the verdict and the miss-ratio curve are worked out when somebody asks.
@@ -13,6 +14,9 @@ final class AccessObserver: @unchecked Sendable {
   /// Accesses of a counter are probed whose number has none of these bits.
   @usableFromInline let probeMask: Atomic<UInt64>
   private let isOn: Bool
+  /// Notes rest: see `NotePace`. Then one look-up in so many looks whether they are to go on.
+  private let isResting = Atomic<Bool>(false)
+  private static let restingMask: UInt32 = 1 << 14 - 1
   private let distinctKeys: HyperLogLog?
   /// The cache's: each has a buffer for the notes of its thread.
   private let cells: ReaderCells
@@ -93,12 +97,15 @@ final class AccessObserver: @unchecked Sendable {
 
   /// Notes wait in the thread's cell, in their order, until there are some.
   private func note(_ note: AccessNote, isFree: Bool = false) {
-    guard let cell = cells.own else { return pass(isFree: isFree) { $0.append(note) } }
+    guard let cell = cells.own else {
+      return isResting.load(ordering: .relaxed) ? goOnIfDue() : pass(isFree: isFree) { $0.append(note) }
+    }
     self.note(note, in: cell, isFree: isFree)
   }
 
   @inline(__always)
   private func note(_ note: AccessNote, in cell: UnsafeMutablePointer<ReaderCell>, isFree: Bool) {
+    guard !isResting.load(ordering: .relaxed) else { return goOnIfDue() }
     let buffer = ReaderCell.notes(of: cell)
     buffer.pointee.append(note)
     if buffer.pointee.isFull { drain(buffer, isFree: isFree) }
@@ -111,10 +118,11 @@ final class AccessObserver: @unchecked Sendable {
 
   /// - Parameter isFree: whether the cache may be asked, because its locks are free.
   private func pass(isFree: Bool, _ body: (inout AccessLog) -> Void) {
-    let isTurnDue = log.withLock { log in
+    let (isTurnDue, isRestDue) = log.withLock { log in
       body(&log)
-      return log.isTurnDue
+      return (log.isTurnDue, log.isRestDue(now: localcache_nanoseconds()))
     }
+    if isRestDue { rest() }
     guard isTurnDue else { return }
     if isFree, let entries = entryCount.withLock({ $0?() ?? nil }) { entryEstimate.store(entries, ordering: .relaxed) }
     log.withLock { log in if log.isTurnDue { turn(&log) } }
@@ -122,17 +130,47 @@ final class AccessObserver: @unchecked Sendable {
 
   private func turn(_ log: inout AccessLog) {
     log.turn(SamplingPlan(entries: entryEstimate.load(ordering: .relaxed)))
-    threshold.store(log.plan.threshold, ordering: .relaxed)
-    probeMask.store(log.plan.probePeriod - 1, ordering: .relaxed)
-    cells.setSampling(observedBelow: log.plan.threshold, probeMask: Self.mask(log.plan))
+    setSampling(log.plan)
     // Only starts a task: this may run under a shard's lock.
     onTurn.withLock { $0?() }
+  }
+
+  private func rest() {
+    log.withLock { log in
+      isResting.store(true, ordering: .relaxed)
+      setSampling(log.plan)
+    }
+  }
+
+  @inline(never)
+  private func goOnIfDue() {
+    let now = localcache_nanoseconds()
+    let goesOn = log.withLock { log in
+      guard isResting.load(ordering: .relaxed), log.isToGoOn(now: now) else { return false }
+      isResting.store(false, ordering: .relaxed)
+      setSampling(log.plan)
+      return true
+    }
+    if goesOn { onSampling.withLock { $0?() } }
+  }
+
+  /// What readers look at. Under the log's lock.
+  private func setSampling(_ plan: SamplingPlan) {
+    let isResting = isResting.load(ordering: .relaxed)
+    let below = isResting ? 0 : plan.threshold
+    let mask = isResting ? max(Self.restingMask, Self.mask(plan)) : Self.mask(plan)
+    threshold.store(below, ordering: .relaxed)
+    probeMask.store(UInt64(mask), ordering: .relaxed)
+    cells.setSampling(observedBelow: below, probeMask: mask)
   }
 
   private static func mask(_ plan: SamplingPlan) -> UInt32 { UInt32(clamping: plan.probePeriod - 1) }
 
   /// Called after every few thousand notes, under locks of the cache.
   let onTurn = Guarded<(@Sendable () -> Void)?>(nil)
+
+  /// Called when more is sampled than before, under locks of the cache.
+  let onSampling = Guarded<(@Sendable () -> Void)?>(nil)
 
   /// Counts the entries in the cache.
   let entryCount = Guarded<(@Sendable () -> Int?)?>(nil)

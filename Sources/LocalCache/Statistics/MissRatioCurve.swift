@@ -22,7 +22,7 @@ public struct MissRatioCurve: Sendable {
   public let expectedError: Double
   /// Whether enough was noted: a thousand look-ups, and sixteen for each sampled key that fits. Before, the curve is a guess.
   public let isReliable: Bool
-  /// Look-ups of all keys that the curve is about: the last so many.
+  /// Look-ups of all keys that the curve is about: the last so many, or, where there are millions in a second, so many of the last second.
   public let requests: Int
 
   /// The hit ratio at a size, between the points on a straight line.
