@@ -70,3 +70,8 @@ final class Box<Value: ~Copyable & Sendable>: Sendable {
   let value: Value
   init(_ value: consuming Value) { self.value = value }
 }
+
+extension String {
+  /// This text, and spaces up to so many characters.
+  func padding(_ width: Int) -> String { self + String(repeating: " ", count: max(1, width - count)) }
+}

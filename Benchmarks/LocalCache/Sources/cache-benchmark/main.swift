@@ -11,6 +11,15 @@ if CommandLine.arguments.contains("peers") {
   exit(0)
 }
 
+if CommandLine.arguments.contains("statistics") {
+  StatisticsCost.run()
+  exit(0)
+}
+if CommandLine.arguments.contains("values") {
+  MeasuredValues.run()
+  exit(0)
+}
+
 func line(_ name: String, _ values: [Double], _ unit: String) {
   let cells = values.map { String(format: "%9.1f", $0) }.joined()
   print(name.padding(toLength: 44, withPad: " ", startingAt: 0) + cells + "  " + unit)
