@@ -165,7 +165,7 @@ struct VerdictModel {
 }
 
 extension LocalCache {
-  /// Whether the cache is worth its memory. Takes some ten milliseconds.
+  /// Whether the cache is worth its memory. Takes 20 to 250 milliseconds, the more the larger the cache: see `missRatioCurve`.
   public var verdict: CacheVerdict {
     let statistics = statistics
     return verdict(

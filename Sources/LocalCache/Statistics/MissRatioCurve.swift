@@ -81,7 +81,7 @@ extension MissRatioCurve {
 }
 
 extension LocalCache {
-  /// What the cache would hit at other sizes. Takes some ten milliseconds, and each shard's lock for a look at its entries; nothing is worked out
+  /// What the cache would hit at other sizes. Takes 20 to 250 milliseconds, and each shard's lock for a look at its entries; nothing is worked out
   /// before somebody asks.
   public var missRatioCurve: MissRatioCurve { curve(of: observer.sample(), hitRatio: statistics.hitRatio) }
 
