@@ -50,6 +50,20 @@ import Foundation
     case foreign(any Sendable)
   }
 
+  /// One object of a list, which ends without recursion.
+  final class Link {
+    let number: Int
+    var next: Link?
+    init(_ number: Int, _ next: Link?) {
+      self.number = number
+      self.next = next
+    }
+    deinit {
+      var rest = next.take()
+      while let link = rest, isKnownUniquelyReferenced(&rest) { rest = link.next.take() }
+    }
+  }
+
   struct NotFound: Error { let key: String }
   final class Refusal: Error {
     let reasons: [Int]
@@ -134,6 +148,12 @@ import Foundation
     compare("indirect enums") { index in Tree.complete(depth: 6) { $0 + index } }
     compare("indirect enums of strings") { index in
       Tree.complete(depth: 4) { "a string that is on the heap \($0) \(index)" }
+    }
+    compare("long lists", 3) { index in
+      (0..<20_000).reduce(nil as Link?) { next, number in Link(number, next) }
+    }
+    compare("long lists of indirect enums", 3) { index in
+      (0..<3000).reduce(Tree<Int>.empty) { next, number in .node(.leaf(number), next) }
     }
     compare("enums of containers") { index -> Json in
       .members([

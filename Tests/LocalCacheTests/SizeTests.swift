@@ -16,7 +16,7 @@ import Testing
   }
 
   /// Shapes of which the program prints a line.
-  private static let shapes = 18
+  private static let shapes = 20
 
   /// A block in a thread's cache counts as in use, so that caching would blur the truth.
   private func run(_ arguments: [String]) async throws -> Command.Result {
@@ -130,6 +130,31 @@ import Testing
     }
     for number in 1...5000 { #expect(map[UInt(number) << 4] == UInt(number)) }
     #expect(map[16 * 5001] == nil)
+  }
+
+  /// An entry that leads to more than anybody would cache ends the walk, not the stack and not the service.
+  @Test func entriesWithoutEnd() {
+    final class Everything {
+      var others: [Everything] = []
+      var next: Everything?
+    }
+    let first = Everything()
+    var last = first
+    var all = [first]
+    for _ in 0..<200_000 {
+      let another = Everything()
+      another.next = last
+      last = another
+      all.append(another)
+    }
+    first.others = [last]
+    var walk = HeapWalkState(elementsMeasured: .max)
+    HeapMeasurement.add(last, to: &walk)
+    #expect(walk.seen.count == 1 << 17)
+    let bytes = walk.bytes
+    #expect(bytes >= 1 << 17 * 32)
+    // Without recursion through deinitializers.
+    for object in all { (object.next, object.others) = (nil, []) }
   }
 
   @Test func addressesThatWereSeen() {

@@ -68,7 +68,7 @@ struct EnumPayload {
       }
       let box = bits.load(as: UnsafeRawPointer.self)
       guard walk.enter(object: box) else { return }
-      cases[index].plan?.walk(box + place, &walk)
+      if let plan = cases[index].plan { walk.walk(box + place, plan) }
     }
   }
 }

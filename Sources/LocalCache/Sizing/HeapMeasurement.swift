@@ -10,6 +10,9 @@ enum HeapMeasurement {
 
   /// The same with the plan for values of the type.
   static func add<Value>(_ value: Value, _ plan: TypePlan, to walk: inout HeapWalkState) {
-    withUnsafePointer(to: value) { plan.walk(UnsafeRawPointer($0), &walk) }
+    withUnsafePointer(to: value) {
+      plan.walk(UnsafeRawPointer($0), &walk)
+      walk.finish()
+    }
   }
 }

@@ -16,9 +16,12 @@ struct HeapWalkState: ~Copyable {
   private(set) var seen = AddressSet()
   let elementsMeasured: Int
   private let baseline: SizeBaseline?
-  /// Values nest; a list of a million objects must not use up the stack.
+  /// Values nest; a list of a million objects must not use up the stack. From half of this depth on objects wait until the stack is short again.
   private var depth = 0
   private static let deepest = 512
+  private var waiting: [(object: UnsafeRawPointer, plan: TypePlan)] = []
+  /// An entry that leads to all of a service would be walked for seconds: so many blocks of it count, which takes some milliseconds.
+  private static let mostBlocks = 1 << 17
 
   init(elementsMeasured: Int, baseline: SizeBaseline? = nil, measuresHoles: Bool = false) {
     self.measuresHoles = measuresHoles
@@ -35,6 +38,16 @@ struct HeapWalkState: ~Copyable {
 
   mutating func ascend() { depth -= 1 }
 
+  /// Walks an object that was entered, or what lies in a box: now or, where the stack is long, later. The address has to be good until `finish`.
+  mutating func walk(_ object: UnsafeRawPointer, _ plan: TypePlan) {
+    if depth < Self.deepest / 2 { plan.walk(object, &self) } else { waiting.append((object, plan)) }
+  }
+
+  /// Walks what had to wait. The end of each walk.
+  mutating func finish() {
+    while let next = waiting.popLast() { next.plan.walk(next.object, &self) }
+  }
+
   /// Counts the block of an object, or of a box with the header of one.
   mutating func enter(object: UnsafeRawPointer) -> Bool {
     enter(UInt(bitPattern: object), size: Self.blockSize(object))
@@ -44,7 +57,7 @@ struct HeapWalkState: ~Copyable {
   ///
   /// - Parameter isMallocs: whether the block is certainly malloc's, so that what lies before it may be looked at.
   mutating func enter(_ address: UInt, size: @autoclosure () -> Int, isMallocs: Bool = true) -> Bool {
-    guard address != 0, seen.insert(address) else { return false }
+    guard address != 0, seen.count < Self.mostBlocks, seen.insert(address) else { return false }
     if let baseline, baseline.contains(address) { return false }
     let size = size()
     add(size)

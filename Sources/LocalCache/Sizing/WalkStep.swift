@@ -51,7 +51,7 @@ enum WalkStep {
     let isa = object.load(as: UnsafeRawPointer.self)
     guard let plan = TypePlan.ofInstances(unsafeBitCast(isa, to: Any.Type.self)) else { return }
     guard !walk.measuresHoles || plan.isStorageOfValues else { return }
-    plan.walk(object, &walk)
+    walk.walk(object, plan)
   }
 
   /// `any P`: the value in three words or in a box, then its type (ABI/Metadata.h, OpaqueExistentialContainer). Whether it is in a box its value
@@ -78,7 +78,7 @@ enum WalkStep {
   /// A block with a value of a type behind a header.
   static func box(_ box: UnsafeRawPointer, header: Int, _ type: Any.Type, _ walk: inout HeapWalkState) {
     guard walk.enter(object: box) else { return }
-    TypePlan.of(type)?.walk(box + place(of: type, behind: header), &walk)
+    if let plan = TypePlan.of(type) { walk.walk(box + place(of: type, behind: header), plan) }
   }
 
   /// Where a value of a type lies behind a header of so many bytes.
