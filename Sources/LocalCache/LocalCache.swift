@@ -42,7 +42,8 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   let fingerprints = Fingerprints<Key>()
   let equalValues: EqualValues<Value>
   @usableFromInline let checksMutations: Bool
-  let publishing = RateLimit(seconds: 30)
+  let publishing = RateLimit(seconds: 10, first: 1)
+  let judging = RateLimit(seconds: 30, first: 1)
 
   /// A cache of this name and limit.
   public init(name: String, limit: CacheLimit, configuration: Configuration = Configuration()) {
@@ -93,8 +94,8 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
       $0 = { [weak self] in
         guard let self else { return }
         setSampling()
-        guard publishing.begin() else { return }
-        Task.detached(priority: .background) { [weak self] in self?.publish() }
+        guard publishing.isDue || judging.isDue else { return }
+        Task.detached(priority: .background) { [weak self] in self?.publishIfDue() }
       }
     }
     setSampling()

@@ -119,27 +119,44 @@ extension LocalCache {
 
   /// Brings the slow part of the description up to date: contents and verdict. The cache does this from time to time while it is used.
   public func publish() {
-    let start = CacheTime.systemNanoseconds()
-    block.publication.withLock { _ in publishOne() }
-    // A verdict takes up to a quarter of a second: all together no more than a five-hundredth of a processor.
-    publishing.ended(begunAt: start)
+    publishContents()
+    publishVerdict()
   }
 
-  private func publishOne() {
+  /// What the cache does by itself now and then. A verdict takes up to a quarter of a second: all of them together no more than a five-hundredth of a
+  /// processor.
+  func publishIfDue() {
+    if publishing.begin() { publishContents() }
+    guard judging.begin() else { return }
+    let start = CacheTime.systemNanoseconds()
+    publishVerdict()
+    judging.ended(begunAt: start)
+  }
+
+  private func publishContents() {
     typealias Field = CacheBlock.Field
-    let statistics = statistics
-    let verdict = verdict
-    block.store(UInt64(statistics.limit.amount), Field.limit)
-    block.store(UInt64(statistics.weight), Field.weight)
-    block.store(UInt64(statistics.entries), Field.entries)
-    block.store(UInt64(statistics.distinctKeys), Field.distinctKeys)
-    block.store(statistics.requests, Field.lookups)
-    block.store(statistics.loads, Field.loads)
-    block.store(statistics.loadTime.nanoseconds, Field.loadNanoseconds)
-    block.store(verdict.hitRatio, Field.hitRatio)
-    block.store(verdict.neededHitRatio ?? .nan, Field.neededHitRatio)
-    block.store(UInt64(verdict.smallerSize?.size ?? 0), Field.smallerSize)
-    block.store(verdict.advice.rawValue, Field.advice)
-    block.store(CacheTime.systemNanoseconds(), Field.updated)
+    block.publication.withLock { _ in
+      let statistics = statistics
+      block.store(UInt64(statistics.limit.amount), Field.limit)
+      block.store(UInt64(statistics.weight), Field.weight)
+      block.store(UInt64(statistics.entries), Field.entries)
+      block.store(UInt64(statistics.distinctKeys), Field.distinctKeys)
+      block.store(statistics.requests, Field.lookups)
+      block.store(statistics.loads, Field.loads)
+      block.store(statistics.loadTime.nanoseconds, Field.loadNanoseconds)
+      block.store(CacheTime.systemNanoseconds(), Field.updated)
+    }
+  }
+
+  private func publishVerdict() {
+    typealias Field = CacheBlock.Field
+    block.publication.withLock { _ in
+      let verdict = verdict
+      block.store(verdict.hitRatio, Field.hitRatio)
+      block.store(verdict.neededHitRatio ?? .nan, Field.neededHitRatio)
+      block.store(UInt64(verdict.smallerSize?.size ?? 0), Field.smallerSize)
+      block.store(verdict.advice.rawValue, Field.advice)
+      block.store(CacheTime.systemNanoseconds(), Field.updated)
+    }
   }
 }

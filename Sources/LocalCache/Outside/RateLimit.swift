@@ -1,21 +1,31 @@
 import Synchronization
 
-/// Lets something happen once in a while at most.
+/// Lets something happen once in a while at most: sooner at first, when there is news, where that is wanted.
 final class RateLimit: Sendable {
   private let interval: UInt64
+  private let pause: Atomic<UInt64>
   private let next = Atomic<UInt64>(0)
 
-  init(seconds: UInt64) { interval = seconds * 1_000_000_000 }
+  /// - Parameter first: the first pause in seconds, if it is shorter; each is twice as long as the one before.
+  init(seconds: UInt64, first: UInt64? = nil) {
+    interval = seconds * 1_000_000_000
+    pause = Atomic((first ?? seconds) * 1_000_000_000)
+  }
+
+  var isDue: Bool { CacheTime.systemNanoseconds() >= next.load(ordering: .relaxed) }
 
   /// Whether it may happen now; true once an interval.
   func begin() -> Bool {
     let now = CacheTime.systemNanoseconds()
     let due = next.load(ordering: .relaxed)
     guard now >= due else { return false }
-    return next.compareExchange(expected: due, desired: now &+ interval, ordering: .relaxed).exchanged
+    let pause = pause.load(ordering: .relaxed)
+    guard next.compareExchange(expected: due, desired: now &+ pause, ordering: .relaxed).exchanged else { return false }
+    self.pause.store(min(pause * 2, interval), ordering: .relaxed)
+    return true
   }
 
-  /// What began has taken until now: it happens again when five hundred times as long has gone by, if that is longer than the interval.
+  /// What began has taken until now: it happens again when five hundred times as long has gone by, if that is later than otherwise.
   func ended(begunAt start: UInt64) {
     let now = CacheTime.systemNanoseconds()
     let (pause, isTooLong) = (now &- min(start, now)).multipliedReportingOverflow(by: 500)
