@@ -103,6 +103,17 @@ import Testing
     #expect(cache.verdict.advice == .tooEarly)
   }
 
+  /// Each key is looked up just after it was stored, and again and again later: at first a tiny cache seems to do.
+  @Test func noOtherSizeIsAdvisedBeforeItIsKnown() {
+    let cache = LocalCache<Int, Int>(name: "young", limit: .entries(60_000))
+    for key in 0..<50_000 {
+      cache.set(key, for: key)
+      _ = cache.get(key)
+    }
+    #expect(!cache.missRatioCurve.isReliable)
+    #expect(cache.verdict.advice == .keep, "\(cache.verdict)")
+  }
+
   /// The keys repeat, so a cache would pay: but not this one, and no other process has to be asked for that.
   @Test func aLimitOfNothingIsToBeRemoved() {
     let cache = LocalCache<Int, Int>(name: "nothing", limit: .entries(0))

@@ -99,14 +99,17 @@ struct VerdictModel {
   ) -> CacheVerdict.Advice {
     guard statistics.requests >= Self.fewestRequests else { return .tooEarly }
     guard statistics.limit.amount > 0 else { return .remove }
+    // What other sizes would hit may not be known yet; then nobody is told to change the size.
+    let isGuess = !curve.isReliable
     // Without a timed load: a cache that cannot hit one time in ten is not worth asking about.
     let threshold = needed ?? 0.1
     if hit < threshold {
-      if let larger, larger.1 >= threshold { return .enlarge }
+      if let larger, larger.1 >= threshold { return isGuess ? .tooEarly : .enlarge }
       return pooled >= max(threshold, 0.5) ? .shareAcrossProcesses : .remove
     }
     // First: with its values shared the cache needs less memory for what it holds now.
     if let equalValues, equalValues >= Self.manyEqualValues { return .shareValues }
+    guard !isGuess else { return .keep }
     if larger != nil { return .enlarge }
     if let smaller, smaller.0 * 2 <= used { return .shrink }
     return .keep
