@@ -153,6 +153,10 @@ import Testing
     #expect(walk.seen.count == 1 << 17)
     let bytes = walk.bytes
     #expect(bytes >= 1 << 17 * 32)
+    // But a baseline is taken in whole.
+    let baseline = SizeBaseline()
+    baseline.include(last)
+    #expect(all.allSatisfy { baseline.contains(UInt(bitPattern: Unmanaged.passUnretained($0).toOpaque())) })
     // Without recursion through deinitializers.
     for object in all { (object.next, object.others) = (nil, []) }
   }

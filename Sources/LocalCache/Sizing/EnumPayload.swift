@@ -15,6 +15,7 @@ struct EnumPayload {
 
   private let metadata: UnsafeRawPointer
   private let size: Int
+  private let alignment: Int
   private let tag: GetTag
   private let project: Project
   /// Those with a payload, never freed.
@@ -25,6 +26,8 @@ struct EnumPayload {
     metadata = unsafeBitCast(type, to: UnsafeRawPointer.self)
     let witnesses = (metadata - 8).load(as: UnsafeRawPointer.self)
     size = witnesses.load(fromByteOffset: 64, as: Int.self)
+    // The lowest byte of the flags is the alignment less one.
+    alignment = Int(witnesses.load(fromByteOffset: 80, as: UInt32.self) & 0xFF) + 1
     guard let descriptor = metadata.load(fromByteOffset: 8, as: UnsafeRawPointer?.self) else { return nil }
     let arguments = metadata + 16
     let cases = FieldRecords(descriptor: descriptor).prefix { $0.mangledType != nil }.map {
@@ -55,7 +58,7 @@ struct EnumPayload {
   /// Walks the payload of the value at an address.
   func walk(_ pointer: UnsafeRawPointer, _ walk: inout HeapWalkState) {
     // The tag lies in spare bits of the payload: they are taken out of a copy of the bits, which owns nothing.
-    withUnsafeTemporaryAllocation(byteCount: max(size, 8), alignment: 16) { copy in
+    withUnsafeTemporaryAllocation(byteCount: max(size, 8), alignment: max(alignment, 8)) { copy in
       guard let bits = copy.baseAddress else { return }
       bits.copyMemory(from: pointer, byteCount: size)
       let index = Int(tag(bits, metadata))

@@ -20,10 +20,13 @@ struct HeapWalkState: ~Copyable {
   private var depth = 0
   private static let deepest = 512
   private var waiting: [(object: UnsafeRawPointer, plan: TypePlan)] = []
-  /// An entry that leads to all of a service would be walked for seconds: so many blocks of it count, which takes some milliseconds.
-  private static let mostBlocks = 1 << 17
+  private let mostBlocks: Int
 
-  init(elementsMeasured: Int, baseline: SizeBaseline? = nil, measuresHoles: Bool = false) {
+  /// - Parameter mostBlocks: how many blocks count. An entry that leads to all of a service would be walked for seconds; so many take some milliseconds.
+  init(
+    elementsMeasured: Int, baseline: SizeBaseline? = nil, measuresHoles: Bool = false, mostBlocks: Int = 1 << 17
+  ) {
+    self.mostBlocks = mostBlocks
     self.measuresHoles = measuresHoles
     self.elementsMeasured = elementsMeasured
     self.baseline = baseline
@@ -57,7 +60,7 @@ struct HeapWalkState: ~Copyable {
   ///
   /// - Parameter isMallocs: whether the block is certainly malloc's, so that what lies before it may be looked at.
   mutating func enter(_ address: UInt, size: @autoclosure () -> Int, isMallocs: Bool = true) -> Bool {
-    guard address != 0, seen.count < Self.mostBlocks, seen.insert(address) else { return false }
+    guard address != 0, seen.count < mostBlocks, seen.insert(address) else { return false }
     if let baseline, baseline.contains(address) { return false }
     let size = size()
     add(size)

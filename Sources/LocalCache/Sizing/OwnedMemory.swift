@@ -19,7 +19,7 @@ struct OwnedMemory {
     // swift-foundation, Sources/FoundationEssentials/Data/Data.swift, 6.0 to 6.3.
     Owner(
       name: "FoundationEssentials.__DataStorage", pointer: "_bytes", capacity: "_capacity", deallocator: "_deallocator"),
-    // swift-nio, Sources/NIOCore/ByteBuffer-core.swift, 2.0 to 2.86.
+    // swift-nio, Sources/NIOCore/ByteBuffer-core.swift, 2.0 to 2.101.
     Owner(name: "NIOCore.ByteBuffer._Storage", pointer: "bytes", capacity: "capacity", deallocator: nil),
   ]
 

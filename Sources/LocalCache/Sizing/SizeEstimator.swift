@@ -38,7 +38,7 @@ public final class SizeBaseline: Sendable {
 
   /// Adds everything that can be reached from a value.
   public func include<Value>(_ value: Value) {
-    var walk = HeapWalkState(elementsMeasured: .max)
+    var walk = HeapWalkState(elementsMeasured: .max, mostBlocks: .max)
     HeapMeasurement.add(value, to: &walk)
     walk.seen.visit { addresses.insert($0, 1) }
   }
