@@ -18,8 +18,8 @@ enum Overhead {
     if expires { configuration.expiry = CacheExpiry(afterWrite: .seconds(3600), afterAccess: .seconds(600)) }
     caches.reserveCapacity(1000)
     caches.append(LocalCache<Int, Int>(name: "overhead", limit: limit, configuration: configuration))
-    // Nor is what a verdict takes while it is worked out: none is for the next half a minute.
-    _ = caches[caches.count - 1].publishing.begin()
+    // Nor is what a verdict takes while it is worked out: none is for the next minutes.
+    caches[caches.count - 1].judging.ended(begunAt: CacheTime.systemNanoseconds() &- 1_000_000_000)
     return caches[caches.count - 1]
   }
 
