@@ -132,6 +132,17 @@ import Testing
     #expect(map[16 * 5001] == nil)
   }
 
+  /// Elements of which only some are measured are chosen all over the container, also where there are few more than that.
+  @Test func sampledElementsAreSpreadEvenly() {
+    let texts = (0..<300).map { String(repeating: "x", count: $0 < 200 ? 100 : 1000) }
+    var all = HeapWalkState(elementsMeasured: .max)
+    HeapMeasurement.add(texts, to: &all)
+    var some = HeapWalkState(elementsMeasured: 256)
+    HeapMeasurement.add(texts, to: &some)
+    let (exact, estimate) = (all.bytes, some.bytes)
+    #expect(abs(Double(estimate) / Double(exact) - 1) < 0.02, "\(estimate) of \(exact)")
+  }
+
   /// An entry that leads to more than anybody would cache ends the walk, not the stack and not the service.
   @Test func entriesWithoutEnd() {
     final class Everything {

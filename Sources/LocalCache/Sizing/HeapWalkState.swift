@@ -83,7 +83,8 @@ struct HeapWalkState: ~Copyable {
       return
     }
     let before = (bytes, holes)
-    for index in 0..<elementsMeasured { look(index * (count / elementsMeasured), &self) }
+    let step = Double(count) / Double(elementsMeasured)
+    for index in 0..<elementsMeasured { look(Int(Double(index) * step), &self) }
     extrapolate(since: before, by: Double(count - elementsMeasured) / Double(elementsMeasured))
   }
 
