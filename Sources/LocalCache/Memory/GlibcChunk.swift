@@ -18,6 +18,11 @@ enum GlibcChunk {
     var bytes = 0
     /// Those of them in whole pages that malloc could return.
     var pages = 0
+
+    static func += (sum: inout Hole, more: Hole) {
+      sum.bytes += more.bytes
+      sum.pages += more.pages
+    }
   }
 
   /// Whether this program's blocks come from glibc's malloc. Another allocator, or a sanitizer, brings its own `malloc_usable_size` along.

@@ -76,8 +76,7 @@ extension LocalCache {
     for (key, value) in sample {
       guard let found = sizer.estimator?.holes(key, value) else { continue }
       bytes += found.bytes
-      holes.bytes += found.holes.bytes
-      holes.pages += found.holes.pages
+      holes += found.holes
       // A few large values say as much as many small ones.
       if bytes > 4 << 20 { break }
     }
@@ -90,11 +89,7 @@ extension LocalCache {
     var holes = GlibcChunk.Hole()
     for index in 0...shardMask {
       reading(shard(at: index)) { shard in
-        shard.pointee.visitBlocks {
-          let hole = GlibcChunk.hole(before: $0)
-          holes.bytes += hole.bytes
-          holes.pages += hole.pages
-        }
+        shard.pointee.visitBlocks { holes += GlibcChunk.hole(before: $0) }
       }
     }
     memory.withLock { $0.tableHoles = holes }

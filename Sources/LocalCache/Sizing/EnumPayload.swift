@@ -1,7 +1,7 @@
 import CLocalCache
 
 /// The payload of an enum's values: which case a value has, and how the bits of its payload are got out of it, only the type knows; its value witnesses
-/// say both (ABI/ValueWitness.def: getEnumTag and destructiveProjectEnumData, Swift 5 to 6.3).
+/// say both (getEnumTag and destructiveProjectEnumData).
 struct EnumPayload {
   private struct Case {
     /// Nil where the payload refers to nothing that is counted.
@@ -10,24 +10,19 @@ struct EnumPayload {
     let placeInBox: Int?
   }
 
-  private typealias GetTag = @convention(c) (UnsafeRawPointer, UnsafeRawPointer) -> UInt32
-  private typealias Project = @convention(c) (UnsafeMutableRawPointer, UnsafeRawPointer) -> Void
-
   private let metadata: UnsafeRawPointer
   private let size: Int
   private let alignment: Int
-  private let tag: GetTag
-  private let project: Project
+  private let tag: ValueWitnesses.GetTag
+  private let project: ValueWitnesses.Project
   /// Those with a payload, never freed.
   private let cases: UnsafeBufferPointer<Case>
 
   /// Nil where no case has anything to count.
   init?(_ type: Any.Type, _ builder: inout PlanBuilder) {
     metadata = unsafeBitCast(type, to: UnsafeRawPointer.self)
-    let witnesses = (metadata - 8).load(as: UnsafeRawPointer.self)
-    size = witnesses.load(fromByteOffset: 64, as: Int.self)
-    // The lowest byte of the flags is the alignment less one.
-    alignment = Int(witnesses.load(fromByteOffset: 80, as: UInt32.self) & 0xFF) + 1
+    let witnesses = ValueWitnesses(type)
+    (size, alignment) = (witnesses.size, witnesses.alignment)
     guard let descriptor = metadata.load(fromByteOffset: 8, as: UnsafeRawPointer?.self) else { return nil }
     let arguments = metadata + 16
     let cases = FieldRecords(descriptor: descriptor).prefix { $0.mangledType != nil }.map {
@@ -37,8 +32,7 @@ struct EnumPayload {
     let memory = UnsafeMutableBufferPointer<Case>.allocate(capacity: cases.count)
     _ = memory.initialize(fromContentsOf: cases)
     self.cases = UnsafeBufferPointer(memory)
-    tag = unsafeBitCast(witnesses.load(fromByteOffset: 88, as: UnsafeRawPointer.self), to: GetTag.self)
-    project = unsafeBitCast(witnesses.load(fromByteOffset: 96, as: UnsafeRawPointer.self), to: Project.self)
+    (tag, project) = (witnesses.tag, witnesses.project)
   }
 
   private static func payload(
@@ -52,7 +46,7 @@ struct EnumPayload {
     return Case(
       plan: builder.plan(ofValues: type),
       // Behind the header of an object.
-      placeInBox: record.isIndirectCase ? WalkStep.place(of: type, behind: 16) : nil)
+      placeInBox: record.isIndirectCase ? ValueWitnesses(type).place(behind: 16) : nil)
   }
 
   /// Walks the payload of the value at an address.

@@ -65,7 +65,7 @@ struct HeapWalkState: ~Copyable {
     let size = size()
     add(size)
     if measuresHoles, isMallocs, size > 0, let block = UnsafeRawPointer(bitPattern: address) {
-      add(GlibcChunk.hole(before: block))
+      holes += GlibcChunk.hole(before: block)
     }
     return true
   }
@@ -91,17 +91,11 @@ struct HeapWalkState: ~Copyable {
   /// Takes what has been found since a moment to stand for `factor` times as much again.
   private mutating func extrapolate(since before: (bytes: Int, holes: GlibcChunk.Hole), by factor: Double) {
     func more(_ now: Int, _ then: Int) -> Int { Int(min(Double(now - then) * factor, Double(Self.most))) }
-    holes.bytes += more(holes.bytes, before.holes.bytes)
-    holes.pages += more(holes.pages, before.holes.pages)
+    holes += .init(bytes: more(holes.bytes, before.holes.bytes), pages: more(holes.pages, before.holes.pages))
     add(more(bytes, before.bytes))
   }
 
   private static let most = Int.max / 8
-
-  mutating func add(_ hole: GlibcChunk.Hole) {
-    holes.bytes += hole.bytes
-    holes.pages += hole.pages
-  }
 
   /// The block of a Swift object: what malloc gave for it, and malloc's own word. 0 for objects that the compiler laid out in the program.
   static func blockSize(_ object: UnsafeRawPointer) -> Int {

@@ -54,13 +54,10 @@ enum WalkStep {
     walk.walk(object, plan)
   }
 
-  /// `any P`: the value in three words or in a box, then its type (ABI/Metadata.h, OpaqueExistentialContainer). Whether it is in a box its value
-  /// witnesses say (ABI/MetadataValues.h, ValueWitnessFlags).
+  /// `any P`: the value in three words or in a box, then its type (ABI/Metadata.h, OpaqueExistentialContainer).
   private static func existential(_ pointer: UnsafeRawPointer, _ walk: inout HeapWalkState) {
     let type = pointer.load(fromByteOffset: 24, as: Any.Type.self)
-    let witnesses = (unsafeBitCast(type, to: UnsafeRawPointer.self) - 8).load(as: UnsafeRawPointer.self)
-    let isBoxed = witnesses.load(fromByteOffset: 80, as: UInt32.self) & 0x2_0000 != 0
-    guard isBoxed else {
+    guard ValueWitnesses(type).isBoxedInExistentials else {
       TypePlan.of(type)?.walk(pointer, &walk)
       return
     }
@@ -78,14 +75,7 @@ enum WalkStep {
   /// A block with a value of a type behind a header.
   static func box(_ box: UnsafeRawPointer, header: Int, _ type: Any.Type, _ walk: inout HeapWalkState) {
     guard walk.enter(object: box) else { return }
-    if let plan = TypePlan.of(type) { walk.walk(box + place(of: type, behind: header), plan) }
-  }
-
-  /// Where a value of a type lies behind a header of so many bytes.
-  static func place(of type: Any.Type, behind header: Int) -> Int {
-    func alignment<T>(_: T.Type) -> Int { MemoryLayout<T>.alignment }
-    let alignment = _openExistential(type, do: alignment)
-    return (header + alignment - 1) / alignment * alignment
+    if let plan = TypePlan.of(type) { walk.walk(box + ValueWitnesses(type).place(behind: header), plan) }
   }
 
   /// A closure's context: its block, not what it captured.

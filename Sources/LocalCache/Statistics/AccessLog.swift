@@ -135,7 +135,9 @@ struct AccessLog {
   // MARK: Rests
 
   /// Whether nothing is to be noted from now on, until `isToGoOn`.
-  mutating func isRestDue(now: UInt64) -> Bool { pace.isRestDue(capacity: plan.capacity, now: now) }
+  mutating func isRestDue(now: @autoclosure () -> UInt64) -> Bool {
+    pace.isRestDue(capacity: plan.capacity, now: now())
+  }
 
   mutating func isToGoOn(now: UInt64) -> Bool { pace.isToGoOn(now: now) }
 

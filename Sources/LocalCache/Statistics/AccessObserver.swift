@@ -118,11 +118,11 @@ final class AccessObserver: @unchecked Sendable {
 
   /// - Parameter isFree: whether the cache may be asked, because its locks are free.
   private func pass(isFree: Bool, _ body: (inout AccessLog) -> Void) {
-    let (isTurnDue, isRestDue) = log.withLock { log in
+    let isTurnDue = log.withLock { log in
       body(&log)
-      return (log.isTurnDue, log.isRestDue(now: localcache_nanoseconds()))
+      if log.isRestDue(now: localcache_nanoseconds()) { setResting(true, log.plan) }
+      return log.isTurnDue
     }
-    if isRestDue { rest() }
     guard isTurnDue else { return }
     if isFree, let entries = entryCount.withLock({ $0?() ?? nil }) { entryEstimate.store(entries, ordering: .relaxed) }
     log.withLock { log in if log.isTurnDue { turn(&log) } }
@@ -135,11 +135,9 @@ final class AccessObserver: @unchecked Sendable {
     onTurn.withLock { $0?() }
   }
 
-  private func rest() {
-    log.withLock { log in
-      isResting.store(true, ordering: .relaxed)
-      setSampling(log.plan)
-    }
+  private func setResting(_ rests: Bool, _ plan: SamplingPlan) {
+    isResting.store(rests, ordering: .relaxed)
+    setSampling(plan)
   }
 
   @inline(never)
@@ -147,8 +145,7 @@ final class AccessObserver: @unchecked Sendable {
     let now = localcache_nanoseconds()
     let goesOn = log.withLock { log in
       guard isResting.load(ordering: .relaxed), log.isToGoOn(now: now) else { return false }
-      isResting.store(false, ordering: .relaxed)
-      setSampling(log.plan)
+      setResting(false, log.plan)
       return true
     }
     if goesOn { onSampling.withLock { $0?() } }

@@ -26,9 +26,10 @@ struct NotePace {
   /// - Parameters:
   ///   - capacity: of the log, in notes.
   ///   - now: in nanoseconds.
-  mutating func isRestDue(capacity: Int, now: UInt64) -> Bool {
+  mutating func isRestDue(capacity: Int, now: @autoclosure () -> UInt64) -> Bool {
     guard written >= capacity || noted >= capacity * Self.notesOfALog else { return false }
     (written, noted) = (0, 0)
+    let now = now()
     logs += 1
     if isOver(now) { began = now } else if logs > Self.logsOfYouth { return true }
     return false
