@@ -43,6 +43,23 @@ import Testing
     for child in holder.children { check(child) }
   }
 
+  /// A graph has the memory of a whole heap and, of a process, open files: what was asked of it must not keep it.
+  @Test func aGraphGoesWithItsLastUser() throws {
+    weak var gone: HeapHolders?
+    do {
+      let heap = SyntheticHeap()
+      heap.root(heap.block([heap.classType("Node", fields: ["a"]), 3, 0]))
+      let holders = try holders(heap)
+      gone = holders
+      _ = try holders.holders(cut: 0)
+      _ = try holders.tasks()
+      _ = try holders.actors.get()
+      _ = try holders.waste()
+      #expect(holders.root(leadingTo: 0) != nil)
+    }
+    #expect(gone == nil)
+  }
+
   /// Whatever a report prints as a way to a holder finds it again, with the same bytes; names may be shortened.
   @Test func pathsFindTheirHolders() throws {
     let heap = SyntheticHeap()

@@ -38,20 +38,20 @@ public struct BusyActors: Sendable, Hashable, Codable {
 
 /// The actors of a heap with the jobs that wait for them.
 struct ActorTable {
-  private let holders: HeapHolders
+  // Not the holders themselves, which keep this table.
+  private let references: HeapReferences
   /// By block; those that contradict themselves are left out.
   private(set) var actors: [Int: DefaultActor] = [:]
   /// Address of a job -> block of the actor that it waits for.
   private(set) var actorOfJob: [UInt64: Int] = [:]
 
   /// O(blocks + jobs).
-  init(_ holders: HeapHolders) throws(MemoryError) {
-    self.holders = holders
-    let references = holders.references
+  init(_ references: HeapReferences, blockCount: Int) throws(MemoryError) {
+    self.references = references
     let isActor = references.heap.types.map { $0.actor == .standard }
     guard isActor.contains(true) else { return }
     let scanner = references.scanner()
-    for block in 0..<holders.graph.blockCount
+    for block in 0..<blockCount
     where isActor[references.heap.typeIndex(block)] && references.marked.contains(block) {
       guard let actor = try scanner.defaultActor(at: references.heap.blocks.address(block)) else { continue }
       actors[block] = actor
@@ -88,13 +88,13 @@ struct ActorTable {
 
   /// The program's own function that a job goes on with; where there is none, the innermost that has a name.
   private func function(_ job: UInt64) -> String {
-    let frames = holders.references.context.taskFrames(job).filter { !$0.function.isEmpty }
+    let frames = references.context.taskFrames(job).filter { !$0.function.isEmpty }
     return (frames.first { !$0.isStandard } ?? frames.first)?.function ?? ""
   }
 
   /// Types with actors on which jobs wait, most jobs first.
-  func busy() -> [BusyActors] {
-    let heap = holders.references.heap
+  func busy(_ holders: HeapHolders) -> [BusyActors] {
+    let heap = references.heap
     var byType: [Int: [Int]] = [:]
     for (block, actor) in actors where !actor.jobs.isEmpty { byType[heap.typeIndex(block), default: []].append(block) }
     return byType.compactMap { type, blocks in
@@ -110,7 +110,7 @@ struct ActorTable {
 
   /// Type of the actor that a task waits for.
   func actorName(of task: TaskInfo) -> String? {
-    let heap = holders.references.heap
+    let heap = references.heap
     if let block = actorOfJob[task.address] { return heap.type(block).name }
     // An executor that is no actor's: the task's own record names it.
     guard case .executor(let identity) = task.dependency, identity != 0 else { return nil }

@@ -117,7 +117,7 @@ public final class HeapHolders: @unchecked Sendable {
   }
 
   /// Actors and what waits for them; made when first asked for.
-  private(set) lazy var actors = Result { try ActorTable(self) }
+  private(set) lazy var actors = Result { try ActorTable(references, blockCount: graph.blockCount) }
 
   /// Shortest paths from the roots to all blocks; made when first asked for.
   private(set) lazy var paths = ShortestPaths(graph, roots: roots)

@@ -115,7 +115,7 @@ extension HeapHolders {
         cancelled: group.cancelled, retainedBytes: group.retained, holds: group.largest(3) { name($0) },
         heldBy: group.heldBy, example: "0x" + String(group.address, radix: 16))
     }.sorted { ($0.retainedBytes, $0.tasks, $1.example) > ($1.retainedBytes, $1.tasks, $0.example) }
-    let busy = actors.busy()
+    let busy = actors.busy(self)
     return TaskReport(
       tasks: tasks.count, retainedBytes: outermostBytes(tasks.compactMap(\.block)), groups: list,
       streams: try streamBuffers(), actors: busy.isEmpty ? nil : busy)
