@@ -9,8 +9,8 @@ import ProcessImage
 struct ChunksInFlight {
   /// Possible chunk addresses in the hands of threads inside the allocator.
   let pointers: Set<UInt64>
-  /// Possible sizes of chunks in the same places, ascending.
-  let sizes: [UInt64]
+  /// Possible sizes of chunks in the hands of each of them, ascending.
+  let sizes: [[UInt64]]
 
   /// `free`, `_int_free`, `malloc_consolidate` and `unlink_chunk` together take some 300 bytes of stack, a thread's exit twice that.
   private static let depth: UInt64 = 1024
@@ -24,17 +24,19 @@ struct ChunksInFlight {
   init(image: ProcessImage, ring: ArenaRing, space: AddressSpace) {
     let busy = BusyThreads(image, ring: ring)
     var pointers: Set<UInt64> = []
-    var sizes: Set<UInt64> = []
+    var sizes: [[UInt64]] = []
     for thread in image.threads where busy.contains(thread) {
+      var own: Set<UInt64> = []
       for word in image.innermostWords(of: thread, depth: Self.depth) {
         if word & 15 == 0 && space.contains(word, count: Chunk.smallest) { pointers.insert(word) }
         // With its flags, where it is about to be stored.
         let size = Chunk.size(word)
-        if size & 15 == 0 && size >= Chunk.smallest && size <= Self.largestSplit { sizes.insert(size) }
+        if size & 15 == 0 && size >= Chunk.smallest && size <= Self.largestSplit { own.insert(size) }
       }
+      if !own.isEmpty { sizes.append(own.sorted()) }
     }
     self.pointers = pointers
-    self.sizes = sizes.sorted()
+    self.sizes = sizes
   }
 
   /// Chunks of detached fastbins: free, although neither bin nor thread cache lists them.

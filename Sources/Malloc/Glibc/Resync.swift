@@ -12,6 +12,8 @@ struct Resync {
   /// Bytes that are searched over all breaks of one walk.
   static let searched: UInt64 = 64 << 20
   private static let convincing = 24
+  /// Bytes over which stale headers in what is being split off may have led.
+  private static let staleSteps: UInt64 = 1 << 20
 
   /// Where a broken chain goes on.
   struct Way: Sendable, Hashable {
@@ -37,30 +39,31 @@ struct Resync {
   /// `_int_malloc` and `_int_realloc` have set the size of the front, and have at hand that of the rest, which they are about to
   /// store, and as a rule that of the whole; the footer at the end is still that of the whole, or already that of the rest
   /// (malloc/malloc.c, glibc 2.31 to 2.43). Until then the rest begins with whatever lay there: no size at all, or a stale one that
-  /// leads some steps further. Nothing else tells the end from stale headers inside. O(pointers * sizes²).
+  /// leads some steps further. Nothing else tells the end from stale headers inside. O(threads inside the allocator).
   private func splitOff(_ address: UInt64, previous: UInt64, end: UInt64, limit: UInt64) -> Range<UInt64>? {
-    let starts = [address, previous] + inFlight.pointers.filter { $0 < previous }.sorted(by: >)
-    for start in starts {
-      for size in inFlight.sizes {
-        guard start < end, size <= end - start else { break }
-        let next = start + size
-        guard next > address, isSplit(start, size, previous: previous),
-          next == end || leadsOn(next, end: end, limit: limit)
-        else { continue }
-        return start..<next
+    let further = inFlight.pointers.filter { $0 < previous && previous - $0 <= Self.staleSteps }
+    for start in [address, previous] + further.sorted(by: >) where start < end {
+      for sizes in inFlight.sizes {
+        for size in sizes where size > address - start && size <= end - start {
+          let next = start + size
+          if isSplit(start, size, sizes, previous: previous), next == end || leadsOn(next, end: end, limit: limit) {
+            return start..<next
+          }
+        }
       }
     }
     return nil
   }
 
-  private func isSplit(_ rest: UInt64, _ size: UInt64, previous: UInt64) -> Bool {
+  /// - Parameter sizes: all that the same thread has at hand.
+  private func isSplit(_ rest: UInt64, _ size: UInt64, _ sizes: [UInt64], previous: UInt64) -> Bool {
     let next = rest &+ size
     if rest > previous, let head = cache.word(next &+ 8), head & Chunk.previousInUse == 0,
       let footer = cache.word(next), footer == size || footer == next &- previous
     {
       return true
     }
-    return inFlight.sizes.contains { whole in
+    return sizes.contains { whole in
       guard whole > size, whole - size <= rest else { return false }
       let front = whole - size
       return cache.word(rest - front + 8).map(Chunk.size) == front
