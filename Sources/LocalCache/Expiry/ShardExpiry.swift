@@ -60,10 +60,10 @@ struct ShardExpiry {
     return end >= UInt64(UInt32.max) - 4 ? CacheTime.never : UInt32(end + 2) & ~Self.fixedBit
   }
 
-  /// Notes the time of a write and when the entry ends. A lifetime of its own replaces the cache's.
+  /// Notes the time of a write and when the entry ends; a new entry is in no list yet. A lifetime of its own replaces the cache's.
   @usableFromInline
   mutating func write(
-    _ id: UInt32, _ times: (now: UInt64, lifetime: UInt32?), table: EntryLifetimes,
+    _ id: UInt32, _ times: (now: UInt64, lifetime: UInt32?), isNew: Bool, table: EntryLifetimes,
     wheel: inout TimerWheel
   ) {
     if times.now > base, times.now - base > UInt64(UInt32.max) / 2 { rebase(times.now, table: table, wheel: &wheel) }
@@ -84,7 +84,7 @@ struct ShardExpiry {
       }
     }
     end.pointee.deadline = deadline
-    cancel(id, table: table, wheel: &wheel)
+    if !isNew { cancel(id, table: table, wheel: &wheel) }
     if deadline != CacheTime.never {
       wheel.schedule(id, deadline: base + UInt64(deadline), in: table)
     }
