@@ -14,6 +14,9 @@ struct ShardExpiry {
   private let jitter: Double
   @usableFromInline var base: UInt64 = 0
   private var random: UInt64
+  /// The last time of writing that an end was worked out for, and that end: what is written in one tick ends in one.
+  private var lastWritten: UInt32 = .max
+  private var lastEnd: UInt32 = 0
 
   init(isActive: Bool, afterWrite: UInt32, afterAccess: UInt32, jitter: Double, seed: UInt64) {
     self.isActive = isActive
@@ -75,7 +78,8 @@ struct ShardExpiry {
       deadline =
         lifetime == CacheTime.never ? lifetime : (written &+ shortened(lifetime) &+ 1) | Self.fixedBit
     } else {
-      let latest = combined(now: written, written: written)
+      if written != lastWritten { (lastWritten, lastEnd) = (written, combined(now: written, written: written)) }
+      let latest = lastEnd
       if jitter > 0, latest != CacheTime.never {
         deadline =
           (written &+ shortened(latest &- written)) | (afterAccess == 0 ? Self.fixedBit : 0)

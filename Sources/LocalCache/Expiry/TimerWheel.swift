@@ -35,6 +35,7 @@ struct TimerWheel {
   @usableFromInline
   func isDue(_ now: UInt64) -> Bool { count > 0 && (now >> 11 > time >> 11 || hasReady) }
 
+  @inline(__always)
   private func slot(_ deadline: UInt64) -> Int {
     let deadline = max(deadline, time)
     return slot(deadline, 0) ?? slot(deadline, 1) ?? slot(deadline, 2) ?? later
@@ -48,10 +49,11 @@ struct TimerWheel {
     return Int(truncatingIfNeeded: level &* Self.slots &+ deadline &>> shift & (Self.slots &- 1))
   }
 
+  @inline(__always)
   mutating func schedule(_ id: UInt32, deadline: UInt64, in table: EntryLifetimes) {
     if heads.isEmpty { heads = Array(repeating: 0, count: ready + 1) }
     insert(id, slot(deadline), in: table)
-    count += 1
+    count &+= 1
   }
 
   private mutating func insert(_ id: UInt32, _ slot: Int, in table: EntryLifetimes) {
@@ -61,6 +63,7 @@ struct TimerWheel {
     heads[slot] = id
   }
 
+  @inline(__always)
   private func setPrevious(
     of id: UInt32, to previous: UInt32, in table: EntryLifetimes
   ) {
@@ -78,7 +81,7 @@ struct TimerWheel {
     }
     if links.next != 0 { setPrevious(of: links.next, to: links.previous, in: table) }
     table.setTimerLinks(id, .init(previous: 0, next: 0))
-    count -= 1
+    count &-= 1
   }
 
   /// Puts the entries of all lists whose time has come among those that are ready.

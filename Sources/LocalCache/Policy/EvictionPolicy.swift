@@ -183,9 +183,9 @@ package struct EvictionPolicy: ~Copyable {
   // MARK: Membership
 
   /// Whether an entry may take this weight without anything else going.
-  @usableFromInline
+  @inlinable @inline(__always)
   package func fits(_ weight: UInt64, insteadOf id: UInt32) -> Bool {
-    self.weight - pool[id].pointee.weight + weight <= maximum
+    self.weight &- self.weight(of: id) &+ weight <= maximum
   }
 
   /// Whether an entry of this weight can be made room for at all, in place of another.
@@ -267,7 +267,10 @@ package struct EvictionPolicy: ~Copyable {
 
   /// Takes an entry out; its identifier may be used again.
   @usableFromInline
-  package mutating func remove(_ id: UInt32) {
+  package mutating func remove(_ id: UInt32) { takeOut(id) }
+
+  @inline(__always)
+  private mutating func takeOut(_ id: UInt32) {
     weight &-= pool[id].pointee.weight
     count &-= 1
     unlink(id)
@@ -275,12 +278,29 @@ package struct EvictionPolicy: ~Copyable {
   }
 
   /// Takes a victim out and asks for the memory that the removal of the next one will need: most of an eviction is waiting for memory, and there is
-  /// time until then. Returns the hash of that next one, or nil if none is known.
+  /// time until then. Returns the hash of that next one; any other if none is known.
   @usableFromInline
-  mutating func evict(_ id: UInt32) -> UInt32? {
+  mutating func evict(_ id: UInt32) -> UInt32 {
     let next = successor(of: id)
-    remove(id)
-    return next == 0 ? nil : prefetch(forVictim: next)
+    takeOut(id)
+    return next == 0 ? 0 : prefetch(forVictim: next)
+  }
+
+  /// The same where a new entry takes the victim's place, identifier and all. It has to fit in, and not to be pinned.
+  @usableFromInline
+  mutating func exchange(_ id: UInt32, forHash hash: UInt32, weight: UInt64, written: UInt32) -> UInt32 {
+    let next = successor(of: id)
+    self.weight = self.weight &- pool[id].pointee.weight &+ weight
+    unlink(id)
+    tick()
+    sampleAccess(hash)
+    pool[id].initialize(
+      to: PolicyNode(hash: hash, weight: weight, segment: .window, written: written, access: stampWord))
+    grow()
+    place(id, hash: hash)
+    let nextHash = next == 0 ? 0 : prefetch(forVictim: next)
+    if !ring.isEmpty { feedShadows() }
+    return nextHash
   }
 
   /// Forgets all entries, not the frequencies.
@@ -298,7 +318,7 @@ package struct EvictionPolicy: ~Copyable {
   }
 
   /// Threads that read together may call this at the same time: it reads its own word of the node, not those that hits change.
-  @usableFromInline
+  @inlinable @inline(__always)
   package func weight(of id: UInt32) -> UInt64 { UInt64(pool[id].pointee.weightAndSegment >> 4) }
 
   /// A value was replaced by one of another weight.

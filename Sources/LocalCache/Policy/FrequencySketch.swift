@@ -55,15 +55,32 @@ package struct FrequencySketch {
   @inline(__always)
   func estimate(_ hash: UInt32) -> UInt32 { Places(hash).counts(in: block(hash)).smallest }
 
-  /// Counts `times` accesses. Returns the estimate from then on.
+  /// Counts an access. Returns the estimate from then on.
   @inline(__always)
   @discardableResult
-  mutating func add(_ hash: UInt32, times: UInt32 = 1) -> UInt32 {
+  mutating func add(_ hash: UInt32) -> UInt32 {
+    let block = block(hash)
+    let places = Places(hash)
+    let counts = places.counts(in: block)
+    let smallest = counts.smallest
+    guard smallest < Self.maximumCount else { return smallest }
+    // Without branches: which counters are the smallest is chance.
+    func raise(_ place: Place, from count: UInt32) {
+      block[place.word] &+= (count == smallest ? 1 : 0) &<< place.shift
+    }
+    raise(places.a, from: counts.a)
+    raise(places.b, from: counts.b)
+    raise(places.c, from: counts.c)
+    raise(places.d, from: counts.d)
+    return smallest &+ 1
+  }
+
+  /// Counts so many accesses.
+  mutating func add(_ hash: UInt32, times: UInt32) {
     let block = block(hash)
     let places = Places(hash)
     let counts = places.counts(in: block)
     let target = min(counts.smallest &+ times, Self.maximumCount)
-    // Without branches: which counters are the smallest is chance.
     func raise(_ place: Place, from count: UInt32) {
       block[place.word] &+= UInt64(max(target, count) &- count) &<< place.shift
     }
@@ -71,7 +88,6 @@ package struct FrequencySketch {
     raise(places.b, from: counts.b)
     raise(places.c, from: counts.c)
     raise(places.d, from: counts.d)
-    return target
   }
 
   /// Halves every counter: what was popular long ago must not stay for ever. Linear in the size of the sketch.

@@ -19,7 +19,8 @@ package struct PolicyNode {
   @inline(__always)
   init(hash: UInt32, weight: UInt64, segment: Segment, written: UInt32, access: UInt32) {
     self.hash = hash
-    weightAndSegment = UInt32(truncatingIfNeeded: min(weight, Self.maximumWeight)) &<< 4 | Self.usedBit | UInt32(segment.rawValue)
+    weightAndSegment =
+      UInt32(truncatingIfNeeded: min(weight, Self.maximumWeight)) &<< 4 | Self.usedBit | UInt32(segment.rawValue)
     self.written = written
     self.access = access
   }

@@ -145,11 +145,22 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     } else {
       guard policy.canHold(weight, insteadOf: nil) else { return .noRoom }
     }
-    while !policy.hasRoom(for: weight) {
+    let written = expiry.relative(times.now)
+    var id: UInt32 = 0
+    while id == 0, !policy.hasRoom(for: weight) {
       guard let victim = policy.nextVictim(for: weight) else { return .noRoom }
-      evict(victim, &removals)
+      leave(victim, .size)
+      end(victim, .size, &removals)
+      if !isPinned, policy.fits(weight, insteadOf: victim) {
+        // The slot of the last victim is in the processor's cache already.
+        index.prefetch(policy.exchange(victim, forHash: hash, weight: weight, written: written))
+        id = victim
+      } else {
+        index.prefetch(policy.evict(victim))
+        if index.count == 0 { releaseMemory() }
+      }
     }
-    let id = policy.insert(hash: hash, weight: weight, pinned: isPinned, written: expiry.relative(times.now))
+    if id == 0 { id = policy.insert(hash: hash, weight: weight, pinned: isPinned, written: written) }
     table[id].initialize(to: .init(key: key, value: value))
     if index.isFull(for: id) { growIndex() } else { index.insert(id, hash: hash) }
     if expiry.isActive {
@@ -194,18 +205,12 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @inlinable
   mutating func remove(_ id: UInt32, _ cause: RemovalCause, _ removals: inout Removals<Key, Value>) {
     leave(id, cause)
-    policy.remove(id)
     end(id, cause, &removals)
+    policy.remove(id)
+    if index.count == 0 { releaseMemory() }
   }
 
-  /// The same for a victim; the bucket of the next one is asked for.
-  @inlinable @inline(__always)
-  mutating func evict(_ id: UInt32, _ removals: inout Removals<Key, Value>) {
-    leave(id, .size)
-    if let next = policy.evict(id) { index.prefetch(next) }
-    end(id, .size, &removals)
-  }
-
+  /// The end of what leads to an entry.
   @inlinable @inline(__always)
   mutating func leave(_ id: UInt32, _ cause: RemovalCause) {
     index.remove(id, hash: policy.pool[id].pointee.hash)
@@ -223,7 +228,6 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     } else {
       table[id].deinitialize(count: 1)
     }
-    if index.count == 0 { releaseMemory() }
   }
 
   /// An empty shard holds no memory for entries.
