@@ -5,6 +5,8 @@ import Testing
 
 /// Threads that stand inside `malloc` and `free` with chunks in their hands.
 @Suite struct InFlightTests {
+  /// What a block's last owner left, where a size should be.
+  private static let noSize: UInt64 = 0x5a5a_5a5a_5a5a_5a51
   private static let withFastbins = SyntheticVersion.all.filter(\.layout.hasFastbins)
 
   private func addresses(_ walk: HeapWalk) -> Set<UInt64> {
@@ -98,5 +100,59 @@ import Testing
     #expect(try inFlight(heap).isEmpty)
     heap.inside[0] = [handed]
     #expect(try inFlight(heap) == [handed + 16, stale + 16])
+  }
+
+  /// Leaves 48 bytes in front of a chunk, no size behind them, and further on a stale header that jumps over living blocks back into
+  /// the chain. Returns what the rest would be, and the blocks that such a jump hides.
+  private func split(
+    _ heap: inout SyntheticGlibc, where isChosen: (SyntheticGlibc.PlannedChunk) -> Bool
+  ) throws -> (front: UInt64, rest: Range<UInt64>, hidden: Set<UInt64>) {
+    let chunks = heap.chunks.sorted { $0.address < $1.address }
+    let index = try #require(
+      chunks.indices.first { index in
+        let following = chunks[index...].prefix(40)
+        return isChosen(chunks[index]) && chunks[index].size >= 160 && following.count == 40
+          && zip(following, following.dropFirst()).allSatisfy { $0.address + $0.size == $1.address }
+          && chunks[index + 1..<index + 6].contains { $0.state == .live } && chunks[index + 5].state == .live
+      })
+    let chunk = chunks[index]
+    let rest = chunk.address + 48..<chunk.address + chunk.size
+    heap.memory.store(UInt64(48) | heap.memory.word(chunk.address + 8) & 7, at: chunk.address + 8)
+    heap.memory.store(Self.noSize, at: rest.lowerBound + 8)
+    let stale = rest.lowerBound + 32
+    heap.memory.store((chunks[index + 6].address - stale) | 1, at: stale + 8)
+    let hidden = chunks[index + 1..<index + 6].filter { $0.state == .live }.map { $0.address + 16 }
+    return (chunk.address, rest, Set(hidden))
+  }
+
+  /// `_int_malloc` is about to store the size of the rest, which only the thread knows.
+  @Test(arguments: SyntheticVersion.all)
+  func theRestOfAFreeChunkEndsWhereTheThreadSays(version: SyntheticVersion) throws {
+    var heap = SyntheticGlibc(version, seed: 7)
+    let (front, rest, hidden) = try split(&heap) { $0.state == .binned }
+    heap.inside[0] = [front]
+    #expect(try !hidden.isSubset(of: addresses(HeapWalk.walk(heap.image))))
+    heap.inside[0] = [front, UInt64(rest.count) | 1]
+    let walk = try HeapWalk.walk(heap.image)
+    #expect(addresses(walk) == Set(heap.live.keys).union([front + 16]))
+    #expect(walk.blocksInFlight == [front + 16])
+  }
+
+  /// `_int_realloc` makes a block smaller: no footer tells of the rest, which was in use.
+  @Test(arguments: SyntheticVersion.all)
+  func theRestOfABlockEndsWhereTheThreadSays(version: SyntheticVersion) throws {
+    var heap = SyntheticGlibc(version, seed: 8)
+    let (front, rest, hidden) = try split(&heap) { $0.state == .live }
+    let whole = UInt64(rest.count) + 48
+    heap.inside[0] = [front]
+    #expect(try !hidden.isSubset(of: addresses(HeapWalk.walk(heap.image))))
+    heap.inside[0] = [front, UInt64(rest.count), whole]
+    #expect(try addresses(HeapWalk.walk(heap.image)) == Set(heap.live.keys))
+    // The rest has a stale size of its own, which leads one step further.
+    heap.memory.store(UInt64(64) | 1, at: rest.lowerBound + 8)
+    heap.memory.store(Self.noSize, at: rest.lowerBound + 64 + 8)
+    let walk = try HeapWalk.walk(heap.image)
+    #expect(addresses(walk) == Set(heap.live.keys).union([rest.lowerBound + 16]))
+    #expect(walk.blocksInFlight.contains(rest.lowerBound + 16))
   }
 }

@@ -11,8 +11,8 @@ struct ChunkWalk {
       case complete
       /// At a fencepost before the segment's end: the rest belongs to somebody else. The address is one past the fencepost.
       case fence(UInt64)
-      /// The chain broke at this address.
-      case torn(UInt64)
+      /// The chain broke at this address, behind the chunk that begins at `after`.
+      case torn(UInt64, after: UInt64)
     }
     var end: End
     var liveBlocks = 0
@@ -72,12 +72,13 @@ struct ChunkWalk {
     case .fence(let address): (chainEnd, endsInFence) = (address, true)
     }
     var chunk = first
+    var previous = first
     var cursor = lowerBound(first)
     var nextCached = cursor < cached.count ? cached[cursor] : .max
     window.begin(limit: limit)
     guard chunk != chainEnd else { return outcome }
     guard chunk < chainEnd, window.move(to: chunk, count: 24, minimum: 16) else {
-      outcome.end = .torn(chunk)
+      outcome.end = .torn(chunk, after: previous)
       return outcome
     }
     // The loop below runs once a chunk, so it works on values: no class is accessed but when the window moves or the batch is full.
@@ -95,13 +96,13 @@ struct ChunkWalk {
           outcome.end = .fence(end)
           return outcome
         }
-        outcome.end = .torn(chunk)
+        outcome.end = .torn(chunk, after: previous)
         return outcome
       }
       // A heap whose old top was too small for a fencepost of its own ends in a chunk of 0x20 that nobody ever got.
       if endsInFence && rest == 48 && size == 32 { return outcome }
       guard size <= rest, size & 8 == 0, word & Chunk.isMapped == 0 else {
-        outcome.end = .torn(chunk)
+        outcome.end = .torn(chunk, after: previous)
         return outcome
       }
       // The chunk's first user word, before the window moves on.
@@ -109,7 +110,7 @@ struct ChunkWalk {
       let next = chunk &+ size
       if !view.covers(next, 24) {
         guard window.move(to: next, count: 24, minimum: 16) else {
-          outcome.end = .torn(chunk)
+          outcome.end = .torn(chunk, after: previous)
           return outcome
         }
         view = window.view
@@ -135,6 +136,7 @@ struct ChunkWalk {
       }
       outcome.walkedBytes &+= size
       if next == chainEnd { return outcome }
+      previous = chunk
       chunk = next
       word = nextWord
     }

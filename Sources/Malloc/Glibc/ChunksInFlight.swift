@@ -9,24 +9,32 @@ import ProcessImage
 struct ChunksInFlight {
   /// Possible chunk addresses in the hands of threads inside the allocator.
   let pointers: Set<UInt64>
+  /// Possible sizes of chunks in the same places, ascending.
+  let sizes: [UInt64]
 
   /// `free`, `_int_free`, `malloc_consolidate` and `unlink_chunk` together take some 300 bytes of stack, a thread's exit twice that.
   private static let depth: UInt64 = 1024
   /// `M_MXFAST` is at most 160, which makes chunks of 176 bytes.
   private static let largestFastChunk: UInt64 = 176
+  /// Larger chunks are not looked for.
+  private static let largestSplit: UInt64 = 1 << 36
   /// A list of one may be a live block that nobody has written to since; two such in a row, linked, are none.
   private static let convincing = 2
 
   init(image: ProcessImage, ring: ArenaRing, space: AddressSpace) {
     let busy = BusyThreads(image, ring: ring)
     var pointers: Set<UInt64> = []
+    var sizes: Set<UInt64> = []
     for thread in image.threads where busy.contains(thread) {
-      for word in image.innermostWords(of: thread, depth: Self.depth)
-      where word & 15 == 0 && space.contains(word, count: Chunk.smallest) {
-        pointers.insert(word)
+      for word in image.innermostWords(of: thread, depth: Self.depth) {
+        if word & 15 == 0 && space.contains(word, count: Chunk.smallest) { pointers.insert(word) }
+        // With its flags, where it is about to be stored.
+        let size = Chunk.size(word)
+        if size & 15 == 0 && size >= Chunk.smallest && size <= Self.largestSplit { sizes.insert(size) }
       }
     }
     self.pointers = pointers
+    self.sizes = sizes.sorted()
   }
 
   /// Chunks of detached fastbins: free, although neither bin nor thread cache lists them.

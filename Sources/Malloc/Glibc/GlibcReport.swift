@@ -102,7 +102,7 @@ extension GlibcSession {
     checks.append(.init(name: "mmapped bytes", expected: parameters.mmapBytes, found: bytes))
   }
 
-  mutating func result(_ caches: ThreadCaches, _ inFlight: ChunksInFlight) -> HeapWalk {
+  mutating func result(_ caches: ThreadCaches) -> HeapWalk {
     var arenas: [HeapWalk.Arena] = []
     for (state, tally) in zip(states, tallies) {
       arenas.append(
@@ -118,13 +118,13 @@ extension GlibcSession {
     return HeapWalk(
       allocator: version.map { "glibc \($0)" } ?? "glibc", isExact: true, blocks: blocks, arenas: arenas,
       checks: checks, ownedRanges: ranges, internalBlocks: caches.caches.map(\.address).sorted(),
-      blocksInFlight: blocksInFlight(blocks, inFlight), remarks: remarks)
+      blocksInFlight: blocksInFlight(blocks), remarks: remarks)
   }
 }
 
 extension GlibcSession {
   /// Blocks in the hands of a thread inside the allocator, and those that lie in a free chunk which such a thread is splitting.
-  private func blocksInFlight(_ blocks: BlockTable, _ inFlight: ChunksInFlight) -> [UInt64] {
+  private func blocksInFlight(_ blocks: BlockTable) -> [UInt64] {
     var found = Set(inFlight.blocks(blocks, cache: cache))
     guard !inFlight.pointers.isEmpty else { return [] }
     for range in tallies.flatMap(\.unsettled) {

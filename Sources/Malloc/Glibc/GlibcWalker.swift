@@ -34,6 +34,7 @@ struct GlibcSession {
   let parameters: MallocParameters?
   let states: [ArenaState]
   let window: MemoryWindow
+  let inFlight: ChunksInFlight
 
   var remarks: [String] = []
   var checks: [HeapWalk.SelfCheck] = []
@@ -69,6 +70,7 @@ struct GlibcSession {
     self.states = states
     tallies = states.map { _ in ArenaTally() }
     window = MemoryWindow(image.memory)
+    inFlight = ChunksInFlight(image: image, ring: ring, space: space)
   }
 
   mutating func run() -> HeapWalk {
@@ -81,13 +83,12 @@ struct GlibcSession {
     collectThreadHeaps()
     let caches = locateCaches()
     remarks += caches.remarks
-    let inFlight = ChunksInFlight(image: image, ring: ring, space: space)
     let cached = CachedChunks.collect(
       ring: ring, arenas: states, caches: caches, inFlight: inFlight, space: space, cache: cache)
     remarks += cached.remarks
     walkEverything(cached)
     addChecks(cached)
-    return result(caches, inFlight)
+    return result(caches)
   }
 
   private func locateCaches() -> ThreadCaches {
@@ -221,7 +222,7 @@ struct GlibcSession {
   private mutating func walkPiece(
     _ walk: ChunkWalk, from first: UInt64, end: HeapSegment.End, limit: UInt64, arena: Int, stopsAtFence: Bool
   ) -> ChunkWalk.Outcome.End {
-    let resync = Resync(space: space, cache: cache, known: walk.cached)
+    let resync = Resync(space: space, cache: cache, known: walk.cached, inFlight: inFlight)
     var start = first
     var attempts = 0
     let chainEnd: UInt64
@@ -231,19 +232,22 @@ struct GlibcSession {
     while true {
       let outcome = walk.walk(from: start, end: end, limit: limit, stopsAtFence: stopsAtFence, into: &builder)
       tallies[arena].add(outcome)
-      guard case .torn(let address) = outcome.end else { return outcome.end }
+      guard case .torn(let address, let previous) = outcome.end else { return outcome.end }
       attempts += 1
-      let next =
+      let way =
         attempts <= Resync.mostAttempts
-        ? resync.next(after: address, end: chainEnd, limit: limit, budget: &searchBudget) : chainEnd
+        ? resync.next(after: address, previous: previous, end: chainEnd, limit: limit, budget: &searchBudget)
+        : Resync.Way(chunk: chainEnd)
+      if let rest = way.rest { tallies[arena].unsettled.append(rest) }
+      let next = way.chunk
       let lost = address..<max(next, address)
       skipped.append(lost)
-      tallies[arena].skips += next < chainEnd ? 1 : 2
+      tallies[arena].skips += next < chainEnd || way.rest != nil ? 1 : 2
       tallies[arena].skippedBytes &+= lost.upperBound - lost.lowerBound
       remarks.append(
         "arena 0x\(hex(states[arena].address)): \(lost.upperBound - lost.lowerBound) bytes at 0x\(hex(address)) are not a chain of chunks"
           + (states[arena].isLocked ? " (a thread stood inside malloc)" : "") + "; skipped")
-      guard next < chainEnd else { return .torn(address) }
+      guard next < chainEnd else { return outcome.end }
       start = next
     }
   }

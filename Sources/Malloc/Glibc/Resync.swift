@@ -5,6 +5,7 @@ struct Resync {
   /// Sorted addresses of chunks in thread caches and fastbins. They are chunks for certain, so a chain that jumps over one is a
   /// stale header inside a free chunk.
   let known: [UInt64]
+  let inFlight: ChunksInFlight
 
   /// Breaks in one segment after which the rest is given up.
   static let mostAttempts = 64
@@ -12,10 +13,62 @@ struct Resync {
   static let searched: UInt64 = 64 << 20
   private static let convincing = 24
 
-  /// The first address after `address` at which a chain goes on, or `end` where none does. O(distance).
+  /// Where a broken chain goes on.
+  struct Way: Sendable, Hashable {
+    var chunk: UInt64
+    /// What a thread is just splitting off: headers in it are stale.
+    var rest: Range<UInt64>?
+  }
+
+  /// Where the chain goes on that broke at `address`, or `end` where it does not. O(distance).
   ///
-  /// - Parameter budget: bytes that may still be searched; counted down.
-  func next(after address: UInt64, end: UInt64, limit: UInt64, budget: inout UInt64) -> UInt64 {
+  /// - Parameters:
+  ///   - previous: the chunk in front of the break.
+  ///   - budget: bytes that may still be searched; counted down.
+  func next(after address: UInt64, previous: UInt64, end: UInt64, limit: UInt64, budget: inout UInt64) -> Way {
+    if let rest = splitOff(address, previous: previous, end: end, limit: limit) {
+      return Way(chunk: rest.upperBound, rest: rest)
+    }
+    return Way(chunk: searched(after: address, end: end, limit: limit, budget: &budget))
+  }
+
+  /// The rest of a chunk of which a thread is just taking the front.
+  ///
+  /// `_int_malloc` and `_int_realloc` have set the size of the front, and have at hand that of the rest, which they are about to
+  /// store, and as a rule that of the whole; the footer at the end is still that of the whole, or already that of the rest
+  /// (malloc/malloc.c, glibc 2.31 to 2.43). Until then the rest begins with whatever lay there: no size at all, or a stale one that
+  /// leads some steps further. Nothing else tells the end from stale headers inside. O(pointers * sizes²).
+  private func splitOff(_ address: UInt64, previous: UInt64, end: UInt64, limit: UInt64) -> Range<UInt64>? {
+    let starts = [address, previous] + inFlight.pointers.filter { $0 < previous }.sorted(by: >)
+    for start in starts {
+      for size in inFlight.sizes {
+        guard start < end, size <= end - start else { break }
+        let next = start + size
+        guard next > address, isSplit(start, size, previous: previous),
+          next == end || leadsOn(next, end: end, limit: limit)
+        else { continue }
+        return start..<next
+      }
+    }
+    return nil
+  }
+
+  private func isSplit(_ rest: UInt64, _ size: UInt64, previous: UInt64) -> Bool {
+    let next = rest &+ size
+    if rest > previous, let head = cache.word(next &+ 8), head & Chunk.previousInUse == 0,
+      let footer = cache.word(next), footer == size || footer == next &- previous
+    {
+      return true
+    }
+    return inFlight.sizes.contains { whole in
+      guard whole > size, whole - size <= rest else { return false }
+      let front = whole - size
+      return cache.word(rest - front + 8).map(Chunk.size) == front
+    }
+  }
+
+  /// The first address after `address` at which a chain goes on.
+  private func searched(after address: UInt64, end: UInt64, limit: UInt64, budget: inout UInt64) -> UInt64 {
     var position = (address &+ 16) & ~15
     guard let run = space.run(containing: position) else { return end }
     let stop = min(end, run.upperBound, position &+ budget)
