@@ -26,7 +26,7 @@ extension LocalCache {
     let weight = sizer.weigh(key, value)
     if checksMutations { noteFingerprint(key, value) }
     let ticks = lifetimeTicks(key, value, lifetime)
-    let now = time.now
+    let now = expires ? time.now : time.ofWriting
     var removals = Removals<Key, Value>()
     shard.pointee.lock.lock()
     if loader.isFlying, !beginWrite(shard, hash, stamp) {
@@ -146,12 +146,12 @@ extension LocalCache {
     return lifetime(key, value).map(time.ticks)
   }
 
-  /// Calls the listener and lets the values go.
-  @usableFromInline @inline(never)
+  /// Calls the listener and lets the values go. Inlinable, because code for any type of key and value would have to find out about that type each time.
+  @inlinable
   func report(_ removals: consuming Removals<Key, Value>) {
     guard let listener else { return }
     if let first = removals.first { listener(first.key, first.value, first.cause) }
-    for removal in removals.rest { listener(removal.key, removal.value, removal.cause) }
+    for removal in removals.rest ?? [] { listener(removal.key, removal.value, removal.cause) }
   }
 
   /// The shard had no room. Its share may be too small for the entry while the whole cache is not: then the others give of theirs.

@@ -56,6 +56,13 @@ final class CacheTime: Sendable {
     return now
   }
 
+  /// The same for a cache whose entries never end, where nobody asks for `latest`.
+  @usableFromInline
+  var ofWriting: UInt64 {
+    if let reading { return reading() &>> shift }
+    return (localcache_nanoseconds() &- start) &>> shift
+  }
+
   /// 23 bits of the wall clock's second and a bit that is set.
   @inlinable @inline(__always)
   static func wallSecond() -> UInt64 { localcache_wall_second() &<< 1 | 1 }

@@ -14,6 +14,9 @@ struct ShardExpiry {
   private let jitter: Double
   @usableFromInline var base: UInt64 = 0
   private var random: UInt64
+  /// The last time of writing that an end was worked out for, and that end: what is written in one tick ends in one.
+  private var lastWritten: UInt32 = .max
+  private var lastEnd: UInt32 = 0
 
   init(isActive: Bool, afterWrite: UInt32, afterAccess: UInt32, jitter: Double, seed: UInt64) {
     self.isActive = isActive
@@ -60,10 +63,10 @@ struct ShardExpiry {
     return end >= UInt64(UInt32.max) - 4 ? CacheTime.never : UInt32(end + 2) & ~Self.fixedBit
   }
 
-  /// Notes the time of a write and when the entry ends. A lifetime of its own replaces the cache's.
+  /// Notes the time of a write and when the entry ends; a new entry is in no list yet. A lifetime of its own replaces the cache's.
   @usableFromInline
   mutating func write(
-    _ id: UInt32, _ times: (now: UInt64, lifetime: UInt32?), table: EntryLifetimes,
+    _ id: UInt32, _ times: (now: UInt64, lifetime: UInt32?), isNew: Bool, table: EntryLifetimes,
     wheel: inout TimerWheel
   ) {
     if times.now > base, times.now - base > UInt64(UInt32.max) / 2 { rebase(times.now, table: table, wheel: &wheel) }
@@ -75,7 +78,8 @@ struct ShardExpiry {
       deadline =
         lifetime == CacheTime.never ? lifetime : (written &+ shortened(lifetime) &+ 1) | Self.fixedBit
     } else {
-      let latest = combined(now: written, written: written)
+      if written != lastWritten { (lastWritten, lastEnd) = (written, combined(now: written, written: written)) }
+      let latest = lastEnd
       if jitter > 0, latest != CacheTime.never {
         deadline =
           (written &+ shortened(latest &- written)) | (afterAccess == 0 ? Self.fixedBit : 0)
@@ -84,7 +88,7 @@ struct ShardExpiry {
       }
     }
     end.pointee.deadline = deadline
-    cancel(id, table: table, wheel: &wheel)
+    if !isNew { cancel(id, table: table, wheel: &wheel) }
     if deadline != CacheTime.never {
       wheel.schedule(id, deadline: base + UInt64(deadline), in: table)
     }

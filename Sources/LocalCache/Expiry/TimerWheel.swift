@@ -8,7 +8,9 @@
 struct TimerWheel {
   private static let slots: UInt64 = 32
   /// Widths of a slot, as powers of two of a tick: 2 s, 69 s, 37 min for ticks of 2^20 ns.
-  private static let shifts: [UInt64] = [11, 16, 21]
+  @inline(__always)
+  private static func shift(_ level: UInt64) -> UInt64 { 11 &+ level &* 5 }
+  private static let levels: UInt64 = 3
   /// Marks a list's number where the identifier of an entry would stand.
   private static let headBit: UInt32 = PolicyNode.identifierLimit
 
@@ -24,7 +26,7 @@ struct TimerWheel {
 
   /// Entries whose time has come, as far as is known, and those that are later than all other lists.
   private var ready: Int { later + 1 }
-  private var later: Int { Int(Self.slots) * Self.shifts.count }
+  private var later: Int { Int(Self.slots * Self.levels) }
 
   /// Whether entries are ready.
   var hasReady: Bool { !heads.isEmpty && heads[ready] != 0 }
@@ -33,19 +35,25 @@ struct TimerWheel {
   @usableFromInline
   func isDue(_ now: UInt64) -> Bool { count > 0 && (now >> 11 > time >> 11 || hasReady) }
 
+  @inline(__always)
   private func slot(_ deadline: UInt64) -> Int {
     let deadline = max(deadline, time)
-    for (level, shift) in Self.shifts.enumerated()
-    where deadline >> shift &- time >> shift < Self.slots {
-      return level * Int(Self.slots) + Int(deadline >> shift & (Self.slots - 1))
-    }
-    return later
+    return slot(deadline, 0) ?? slot(deadline, 1) ?? slot(deadline, 2) ?? later
   }
 
+  /// The list of a deadline among those of one width, if they reach that far.
+  @inline(__always)
+  private func slot(_ deadline: UInt64, _ level: UInt64) -> Int? {
+    let shift = Self.shift(level)
+    guard deadline &>> shift &- time &>> shift < Self.slots else { return nil }
+    return Int(truncatingIfNeeded: level &* Self.slots &+ deadline &>> shift & (Self.slots &- 1))
+  }
+
+  @inline(__always)
   mutating func schedule(_ id: UInt32, deadline: UInt64, in table: EntryLifetimes) {
     if heads.isEmpty { heads = Array(repeating: 0, count: ready + 1) }
     insert(id, slot(deadline), in: table)
-    count += 1
+    count &+= 1
   }
 
   private mutating func insert(_ id: UInt32, _ slot: Int, in table: EntryLifetimes) {
@@ -55,6 +63,7 @@ struct TimerWheel {
     heads[slot] = id
   }
 
+  @inline(__always)
   private func setPrevious(
     of id: UInt32, to previous: UInt32, in table: EntryLifetimes
   ) {
@@ -72,7 +81,7 @@ struct TimerWheel {
     }
     if links.next != 0 { setPrevious(of: links.next, to: links.previous, in: table) }
     table.setTimerLinks(id, .init(previous: 0, next: 0))
-    count -= 1
+    count &-= 1
   }
 
   /// Puts the entries of all lists whose time has come among those that are ready.
@@ -82,15 +91,16 @@ struct TimerWheel {
       time = now
       return
     }
-    for (level, shift) in Self.shifts.enumerated() {
+    for level in 0..<Self.levels {
+      let shift = Self.shift(level)
       let from = time >> shift
       let to = now >> shift
       guard to > from || level == 0 else { break }
       // The list of the current slot is looked at too: its entries may end before the slot does.
       for step in 0...min(to - from, Self.slots - 1) {
-        makeReady(level * Int(Self.slots) + Int((from + step) & (Self.slots - 1)), in: table)
+        makeReady(Int(level * Self.slots + (from + step) & (Self.slots - 1)), in: table)
       }
-      if level == Self.shifts.count - 1 { makeReady(later, in: table) }
+      if level == Self.levels - 1 { makeReady(later, in: table) }
     }
     time = now
   }

@@ -19,38 +19,36 @@ extension EvictionPolicy {
     // Models that are made now are given what is there.
     fit(entries: count)
     isFilling = false
-    window.advance(to: stamp, pool: pool)
-    probation.advance(to: stamp, pool: pool)
-    protected.advance(to: stamp, pool: pool)
+    advance()
     var rest = weight - pinnedWeight
     let target = regime == .queues ? UInt64.max : windowMaximum
     let isByInsertion = regime.isByInsertion
     // Identifiers ascend in the order of insertion, but for those that were used before.
     pool.visitInUse { id, node in
-      sketch.add(node.pointee.hash)
       guard node.pointee.segment == .fresh else { return }
       let place = isByInsertion ? stamp : node.pointee.accessEpoch
       if rest > target {
+        sketch.add(node.pointee.hash)
+        counted &+= 1
         node.pointee.segment = .probation
-        probation.append(id, stamp: place, pool: pool)
+        probation.append(id, stamp: place, pool: pool.nodes)
       } else {
         node.pointee.segment = .window
-        window.append(id, stamp: place, pool: pool)
+        window.append(id, stamp: place, pool: pool.nodes)
       }
       rest -= node.pointee.weight
     }
-    counted &+= UInt64(count)
   }
 
   mutating func emptyQueues() {
-    window.removeAll(pool: pool)
-    probation.removeAll(pool: pool)
-    protected.removeAll(pool: pool)
+    window.removeAll(pool: pool.nodes)
+    probation.removeAll(pool: pool.nodes)
+    protected.removeAll(pool: pool.nodes)
   }
 
   /// Hashes of all entries, those first that were used longest ago, as far as that is known.
   func visitInOrder(_ body: (UInt32) -> Void) {
     guard !isFilling else { return pool.visitInUse { _, node in body(node.pointee.hash) } }
-    for queue in [probation, protected, window] { queue.visit(pool: pool) { id in body(pool[id].pointee.hash) } }
+    for queue in [probation, protected, window] { queue.visit(pool: pool.nodes) { id in body(pool[id].pointee.hash) } }
   }
 }

@@ -4,7 +4,7 @@ extension EvictionPolicy {
   @usableFromInline
   package mutating func nextVictim(for incoming: UInt64) -> UInt32? {
     // A shard has eight million identifiers; with tiny weights those are the bound.
-    guard weight + incoming > maximum || !pool.hasRoom && incoming > 0 else { return nil }
+    guard weight &+ incoming > maximum || !pool.hasRoom && incoming > 0 else { return nil }
     if isFilling { settle() }
     switch regime {
     case .queues: return queueVictim()
@@ -15,45 +15,77 @@ extension EvictionPolicy {
 
   // MARK: W-TinyLFU
 
+  @inline(__always)
   private mutating func windowVictim(for incoming: UInt64) -> UInt32? {
     if window.count > 0,
-      window.weight + incoming > windowMaximum || probation.count + protected.count == 0
+      window.weight &+ incoming > windowMaximum || probation.count | protected.count == 0
     {
-      guard let candidate = lruFront(of: .window) else { return mainVictim() }
-      guard let victim = mainVictim() else { return candidate }
-      if admits(candidate, over: victim) {
-        move(candidate, to: .probation, stamp: stamp)
-        return victim
-      }
-      return candidate
+      let front = lruFront(of: .window)
+      guard let victim = mainVictim() else { return front }
+      guard let candidate = front else { return victim }
+      guard admits(candidate, over: victim) else { return candidate }
+      let next = successor(of: candidate)
+      move(candidate, to: .probation, stamp: stamp)
+      if next != 0 { prefetch(forVictim: next) }
+      return victim
     }
     return mainVictim() ?? lruFront(of: .window)
   }
 
-  private func admits(_ candidate: UInt32, over victim: UInt32) -> Bool {
-    guard configuration.hasAdmission else { return true }
-    let newcomer = sketch.estimate(pool[candidate].pointee.hash)
-    let resident = sketch.estimate(pool[victim].pointee.hash)
-    return newcomer > resident
+  /// Counts the candidate's insertion, so that the sketch is looked at once for both.
+  @inline(__always)
+  private mutating func admits(_ candidate: UInt32, over victim: UInt32) -> Bool {
+    let newcomer = countedCandidate == candidate ? sketch.estimate(pool[candidate].pointee.hash) : count(candidate)
+    countedCandidate = candidate
+    return newcomer > sketch.estimate(pool[victim].pointee.hash) || !configuration.hasAdmission
+  }
+
+  /// Insertions are counted when entries leave the window: nobody asks how popular they are before, and by then their counters have to be looked at anyway.
+  @inline(__always)
+  private mutating func leaveWindow(_ id: UInt32) {
+    if id != countedCandidate { count(id) }
+    countedCandidate = 0
+  }
+
+  @inline(__always)
+  @discardableResult
+  private mutating func count(_ id: UInt32) -> UInt32 {
+    counted &+= 1
+    return sketch.add(pool[id].pointee.hash)
   }
 
   /// The least recently used entry of a segment: lists are put in order as far as needed.
+  @inline(__always)
   mutating func lruFront(of segment: Segment) -> UInt32? {
+    guard let id = front(of: segment) else { return nil }
+    return pool[id].pointee.hits == 0 ? id : lruFrontSlowly(of: segment)
+  }
+
+  @inline(never)
+  private mutating func lruFrontSlowly(of segment: Segment) -> UInt32? {
     while let id = front(of: segment) {
       let access = pool[id].pointee.access
       guard access & 255 != 0 else { return id }
       flushHits(id)
       guard isLaterThanFront(access >> 8, of: segment) else { return id }
-      move(id, to: segment, stamp: access >> 8)
+      detach(id)
+      append(id, to: segment, stamp: access >> 8)
     }
     return nil
   }
 
   /// The victim of the main part. Entries of probation that were hit since are protected first.
+  @inline(__always)
   private mutating func mainVictim() -> UInt32? {
     // Another regime may have left most entries there: newcomers would have no time on probation.
     demote()
-    while let id = probation.front(pool: pool) {
+    if let id = probation.front(pool: pool.nodes), pool[id].pointee.hits == 0 { return id }
+    return mainVictimSlowly()
+  }
+
+  @inline(never)
+  private mutating func mainVictimSlowly() -> UInt32? {
+    while let id = probation.front(pool: pool.nodes) {
       let access = pool[id].pointee.access
       guard access & 255 != 0 else { return id }
       flushHits(id)
@@ -64,7 +96,13 @@ extension EvictionPolicy {
   }
 
   /// What is too much in the protected segment goes back on probation: two at most, so that a change of regime is paid in small steps.
+  @inline(__always)
   private mutating func demote() {
+    if protected.weight > protectedMaximum { demoteSlowly() }
+  }
+
+  @inline(never)
+  private mutating func demoteSlowly() {
     var moves = 0
     while protected.weight > protectedMaximum, protected.count > 1, moves < 2, let demoted = lruFront(of: .protected) {
       move(demoted, to: .probation, stamp: stamp)
@@ -98,7 +136,7 @@ extension EvictionPolicy {
 
   private mutating func queueVictim() -> UInt32? {
     while window.weight >= windowMaximum || probation.count + protected.count == 0,
-      let id = window.front(pool: pool)
+      let id = window.front(pool: pool.nodes)
     {
       let hits = pool[id].pointee.hits
       flushHits(id)
@@ -108,12 +146,12 @@ extension EvictionPolicy {
       }
       move(id, to: .protected, stamp: stamp)
     }
-    return mainQueueVictim() ?? window.front(pool: pool)
+    return mainQueueVictim() ?? window.front(pool: pool.nodes)
   }
 
   /// Hits give another round. What another regime had on probation has to earn its place first.
   private mutating func mainQueueVictim() -> UInt32? {
-    while let id = probation.front(pool: pool) ?? protected.front(pool: pool) {
+    while let id = probation.front(pool: pool.nodes) ?? protected.front(pool: pool.nodes) {
       let rounds = min(pool[id].pointee.hits, Regime.greatestRounds)
       guard rounds > 0 else { return id }
       sketch.add(pool[id].pointee.hash, times: rounds)
@@ -146,11 +184,12 @@ extension EvictionPolicy {
 
   // MARK: Lists
 
+  @inline(__always)
   private mutating func front(of segment: Segment) -> UInt32? {
     switch segment {
-    case .window: window.front(pool: pool)
-    case .probation: probation.front(pool: pool)
-    case .protected: protected.front(pool: pool)
+    case .window: window.front(pool: pool.nodes)
+    case .probation: probation.front(pool: pool.nodes)
+    case .protected: protected.front(pool: pool.nodes)
     case .none, .fresh: nil
     }
   }
@@ -164,25 +203,36 @@ extension EvictionPolicy {
     }
   }
 
+  /// Takes an entry out of its segment, for good or for another one.
+  @inline(__always)
   mutating func unlink(_ id: UInt32) {
+    if pool[id].pointee.segment == .window { leaveWindow(id) }
+    detach(id)
+  }
+
+  @inline(__always)
+  private mutating func detach(_ id: UInt32) {
     switch pool[id].pointee.segment {
-    case .none:
-      pinnedWeight -= pool[id].pointee.weight
+    case .none: pinnedWeight &-= pool[id].pointee.weight
     case .fresh: break
-    case .window: window.unlink(id, pool: pool)
-    case .probation: probation.unlink(id, pool: pool)
-    case .protected: protected.unlink(id, pool: pool)
+    case .window: window.unlink(id, pool: pool.nodes)
+    case .probation: probation.unlink(id, pool: pool.nodes)
+    case .protected: protected.unlink(id, pool: pool.nodes)
     }
   }
 
   mutating func move(_ id: UInt32, to segment: Segment, stamp: UInt32) {
     unlink(id)
     pool[id].pointee.segment = segment
+    append(id, to: segment, stamp: stamp)
+  }
+
+  private mutating func append(_ id: UInt32, to segment: Segment, stamp: UInt32) {
     switch segment {
     case .none, .fresh: break
-    case .window: window.append(id, stamp: stamp, pool: pool)
-    case .probation: probation.append(id, stamp: stamp, pool: pool)
-    case .protected: protected.append(id, stamp: stamp, pool: pool)
+    case .window: window.append(id, stamp: stamp, pool: pool.nodes)
+    case .probation: probation.append(id, stamp: stamp, pool: pool.nodes)
+    case .protected: protected.append(id, stamp: stamp, pool: pool.nodes)
     }
   }
 }

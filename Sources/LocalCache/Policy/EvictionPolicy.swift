@@ -38,7 +38,7 @@ package struct EvictionPolicy: ~Copyable {
   /// Of all entries.
   @usableFromInline package internal(set) var weight: UInt64 = 0
   package internal(set) var count: Int = 0
-  package internal(set) var pinnedWeight: UInt64 = 0
+  @usableFromInline package internal(set) var pinnedWeight: UInt64 = 0
   /// Whether there was always room since the cache was empty: then no entry is in a list. See `settle`.
   var isFilling = true
   /// Entries from which on the shadows are looked at again while it fills.
@@ -46,11 +46,19 @@ package struct EvictionPolicy: ~Copyable {
   package private(set) var regime: Regime
   var windowMaximum: UInt64 = 0
   var protectedMaximum: UInt64 = 0
+  /// The entry of the window whose insertion the sketch has counted already, or 0: see `leaveWindow`.
+  var countedCandidate: UInt32 = 0
+  /// Whether the regime has ghosts.
+  private var hasGhosts = false
   /// For SIEVE: which of the two older pieces of the queue the hand has still to pass.
   var isHandInProtected = false
 
   private var insertions: UInt64 = 0
   var fittedEntries = 0
+  /// Entries from which on lists and sketch are made for more.
+  private var countToFit = 0
+  /// Bits of `stampWord` that are 0 where an epoch of the shortest kind begins.
+  private var epochMask: UInt32 = 0
   /// Accesses that went into the sketch since it aged.
   var counted: UInt64 = 0
 
@@ -111,9 +119,10 @@ package struct EvictionPolicy: ~Copyable {
   /// Share of the cache that new entries may fill, now.
   package var currentWindowShare: Double { regime.windowShare }
 
-  var stamp: UInt32 { stampWord >> 8 }
+  var stamp: UInt32 { stampWord &>> 8 }
 
   private mutating func resizeSegments() {
+    hasGhosts = regime == .queues
     windowMaximum = min(maximum, max(1, UInt64(Double(maximum) * regime.windowShare)))
     protectedMaximum = UInt64(Double(maximum - windowMaximum) * configuration.protectedShare)
   }
@@ -174,59 +183,64 @@ package struct EvictionPolicy: ~Copyable {
   // MARK: Membership
 
   /// Whether an entry may take this weight without anything else going.
-  @usableFromInline
+  @inlinable @inline(__always)
   package func fits(_ weight: UInt64, insteadOf id: UInt32) -> Bool {
-    self.weight - pool[id].pointee.weight + weight <= maximum
+    self.weight &- self.weight(of: id) &+ weight <= maximum
   }
 
   /// Whether an entry of this weight can be made room for at all, in place of another.
-  @usableFromInline
+  @inlinable @inline(__always)
   package func canHold(_ weight: UInt64, insteadOf id: UInt32?) -> Bool {
     var pinned = pinnedWeight
-    if let id, isPinned(id) { pinned -= pool[id].pointee.weight }
+    if let id, isPinned(id) { pinned &-= self.weight(of: id) }
     return weight <= PolicyNode.maximumWeight && weight &+ pinned <= maximum
   }
 
-  @usableFromInline
-  package func hasRoom(for weight: UInt64) -> Bool { self.weight + weight <= maximum && pool.hasRoom }
+  /// Whether an entry of this weight, which `canHold` allows, goes in without another going.
+  @inlinable @inline(__always)
+  package func hasRoom(for weight: UInt64) -> Bool { self.weight &+ weight <= maximum && pool.hasRoom }
 
-  /// A new entry. There has to be room: see `nextVictim`. Returns its identifier.
+  /// A new entry. There has to be room: see `nextVictim`. Returns its identifier. `written` is kept for the owner.
   @usableFromInline
-  package mutating func insert(hash: UInt32, weight: UInt64, pinned: Bool = false) -> UInt32 {
+  package mutating func insert(hash: UInt32, weight: UInt64, pinned: Bool = false, written: UInt32 = 0) -> UInt32 {
     tick()
     sampleAccess(hash)
-    let segment: Segment = pinned ? .none : .fresh
-    let id = pool.allocate(PolicyNode(hash: hash, weight: weight, segment: segment, access: stampWord))
-    let weight = pool[id].pointee.weight
+    let segment: Segment = pinned ? .none : isFilling ? .fresh : .window
+    let id = pool.allocate(
+      PolicyNode(hash: hash, weight: weight, segment: segment, written: written, access: stampWord))
+    let weight = min(weight, PolicyNode.maximumWeight)
     self.weight &+= weight
-    count += 1
-    if pinned { pinnedWeight += weight }
+    count &+= 1
+    if pinned { pinnedWeight &+= weight }
     if isFilling {
       if count >= countToLook { lookAhead() }
     } else {
-      place(id, hash: hash)
+      grow()
+      if !pinned { place(id, hash: hash) }
     }
     if !ring.isEmpty { feedShadows() }
     return id
   }
 
   /// Puts a new entry where new ones go.
+  @inline(__always)
   private mutating func place(_ id: UInt32, hash: UInt32) {
-    sketch.add(hash)
-    grow()
-    guard pool[id].pointee.segment == .fresh else { return }
-    if regime == .queues, ghosts.remove(hash) {
+    if hasGhosts, ghosts.remove(hash) {
+      sketch.add(hash)
       pool[id].pointee.segment = .protected
-      protected.append(id, stamp: stamp, pool: pool)
+      protected.append(id, stamp: stamp, pool: pool.nodes)
       return
     }
-    pool[id].pointee.segment = .window
-    window.append(id, stamp: stamp, pool: pool)
-    // In steady state there is nothing to do here; when the window has become smaller it gives way in small steps.
+    window.append(id, stamp: stamp, pool: pool.nodes)
+    // In steady state there is nothing to do here.
+    if !hasGhosts, window.weight > windowMaximum { shrinkWindow() }
+  }
+
+  /// When the window has become smaller it gives way in small steps.
+  @inline(never)
+  private mutating func shrinkWindow() {
     var moves = 0
-    while regime != .queues, window.weight > windowMaximum, window.count > 1, moves < 16,
-      let oldest = lruFront(of: .window)
-    {
+    while window.weight > windowMaximum, window.count > 1, moves < 16, let oldest = lruFront(of: .window) {
       move(oldest, to: .probation, stamp: stamp)
       moves += 1
     }
@@ -234,36 +248,59 @@ package struct EvictionPolicy: ~Copyable {
 
   // MARK: Memory that will be needed
 
-  /// An insertion with this hash follows.
-  @usableFromInline
-  func prefetch(forInsertionOf hash: UInt32) {
-    if !isFilling { sketch.prefetch(hash) }
-  }
-
   /// The entry behind another in its list, or 0.
-  @usableFromInline
+  @inline(__always)
   func successor(of id: UInt32) -> UInt32 {
-    if isFilling { return 0 }
     let next = pool[id].pointee.links.next
     return next < NodePool.reserved ? 0 : next
   }
 
   /// An entry may be the next to go: by then its counters, and the entry behind it, shall have arrived. Returns its hash.
-  @usableFromInline
+  @inline(__always)
+  @discardableResult
   func prefetch(forVictim id: UInt32) -> UInt32 {
     let node = pool[id]
-    localcache_prefetch(pool.links(node.pointee.links.next))
+    localcache_prefetch(pool.nodes.links(node.pointee.links.next))
     sketch.prefetch(node.pointee.hash)
     return node.pointee.hash
   }
 
   /// Takes an entry out; its identifier may be used again.
   @usableFromInline
-  package mutating func remove(_ id: UInt32) {
-    weight -= pool[id].pointee.weight
-    count -= 1
+  package mutating func remove(_ id: UInt32) { takeOut(id) }
+
+  @inline(__always)
+  private mutating func takeOut(_ id: UInt32) {
+    weight &-= pool[id].pointee.weight
+    count &-= 1
     unlink(id)
     pool.release(id)
+  }
+
+  /// Takes a victim out and asks for the memory that the removal of the next one will need: most of an eviction is waiting for memory, and there is
+  /// time until then. Returns the hash of that next one; any other if none is known.
+  @usableFromInline
+  mutating func evict(_ id: UInt32) -> UInt32 {
+    let next = successor(of: id)
+    takeOut(id)
+    return next == 0 ? 0 : prefetch(forVictim: next)
+  }
+
+  /// The same where a new entry takes the victim's place, identifier and all. It has to fit in, and not to be pinned.
+  @usableFromInline
+  mutating func exchange(_ id: UInt32, forHash hash: UInt32, weight: UInt64, written: UInt32) -> UInt32 {
+    let next = successor(of: id)
+    self.weight = self.weight &- pool[id].pointee.weight &+ weight
+    unlink(id)
+    tick()
+    sampleAccess(hash)
+    pool[id].initialize(
+      to: PolicyNode(hash: hash, weight: weight, segment: .window, written: written, access: stampWord))
+    grow()
+    place(id, hash: hash)
+    let nextHash = next == 0 ? 0 : prefetch(forVictim: next)
+    if !ring.isEmpty { feedShadows() }
+    return nextHash
   }
 
   /// Forgets all entries, not the frequencies.
@@ -274,12 +311,14 @@ package struct EvictionPolicy: ~Copyable {
     weight = 0
     count = 0
     pinnedWeight = 0
+    countedCandidate = 0
     fittedEntries = 0
+    countToFit = 0
     pool.releaseAll()
   }
 
   /// Threads that read together may call this at the same time: it reads its own word of the node, not those that hits change.
-  @usableFromInline
+  @inlinable @inline(__always)
   package func weight(of id: UInt32) -> UInt64 { UInt64(pool[id].pointee.weightAndSegment >> 4) }
 
   /// A value was replaced by one of another weight.
@@ -328,17 +367,22 @@ package struct EvictionPolicy: ~Copyable {
   }
 
   /// What time brings where entries are in lists: now and then they are counted anew, and the sketch ages.
+  @inline(__always)
   private mutating func grow() {
-    counted &+= 1
-    window.advance(to: stamp, pool: pool)
-    probation.advance(to: stamp, pool: pool)
-    protected.advance(to: stamp, pool: pool)
-    let entries = count
-    if entries > fittedEntries + fittedEntries / 4 + 4 { fit(entries: entries) }
-    if counted >= UInt64(max(entries, 16)) * configuration.samplePeriod {
+    if stampWord & epochMask == 0 { advance() }
+    if count >= countToFit { fit(entries: count) }
+    if counted >= UInt64(truncatingIfNeeded: max(count, 16)) &* configuration.samplePeriod {
       counted = 0
       sketch.age()
     }
+  }
+
+  /// The shortest epoch of the lists is over.
+  @inline(never)
+  mutating func advance() {
+    window.advance(to: stamp, pool: pool.nodes)
+    probation.advance(to: stamp, pool: pool.nodes)
+    protected.advance(to: stamp, pool: pool.nodes)
   }
 
   /// Makes the shadows when the cache begins to fill, and anew when it holds far more or fewer entries than they were made for.
@@ -360,6 +404,7 @@ package struct EvictionPolicy: ~Copyable {
     shadows = models
   }
 
+  @inline(never)
   private mutating func feedShadows() {
     var choice: Regime?
     for index in 0..<ring.count {
@@ -374,14 +419,15 @@ package struct EvictionPolicy: ~Copyable {
     self.regime = regime
     resizeSegments()
     // Only that regime has ghosts.
-    if regime == .queues { ghosts.reserve(entries: fittedEntries) }
+    if hasGhosts { ghosts.reserve(entries: fittedEntries) }
     if !isFilling { fitQueues() }
   }
 
   mutating func fit(entries: Int) {
     fittedEntries = entries
+    countToFit = entries + entries / 4 + 5
     sketch.reserve(entries: configuration.sketchEntries(for: entries))
-    if regime == .queues { ghosts.reserve(entries: entries) }
+    if hasGhosts { ghosts.reserve(entries: entries) }
     fitQueues()
     fitShadows()
   }
@@ -391,8 +437,9 @@ package struct EvictionPolicy: ~Copyable {
 
   private mutating func fitQueues() {
     let share = maximum == 0 ? 1 : Double(windowMaximum) / Double(maximum)
-    window.fit(entries: max(1, Int(Double(fittedEntries) * share)), stamp: stamp, pool: pool)
-    probation.fit(entries: fittedEntries, stamp: stamp, pool: pool)
-    protected.fit(entries: fittedEntries, stamp: stamp, pool: pool)
+    window.fit(entries: max(1, Int(Double(fittedEntries) * share)), stamp: stamp, pool: pool.nodes)
+    probation.fit(entries: fittedEntries, stamp: stamp, pool: pool.nodes)
+    protected.fit(entries: fittedEntries, stamp: stamp, pool: pool.nodes)
+    epochMask = min(window.epochMask, min(probation.epochMask, protected.epochMask)) &<< 8
   }
 }

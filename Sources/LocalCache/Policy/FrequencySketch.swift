@@ -41,9 +41,10 @@ package struct FrequencySketch {
   }
 
   /// Not the high bits alone: those choose the keys that the shadow caches see.
+  @inline(__always)
   private func block(_ hash: UInt32) -> UnsafeMutablePointer<UInt64> {
     let mixed = hash &* 0x9E37_79B1
-    return words + Int((UInt64(mixed) * UInt64(blocks)) >> 32) * 8
+    return words + Int(truncatingIfNeeded: (UInt64(mixed) &* UInt64(blocks)) &>> 32) &* 8
   }
 
   /// The counters of the key with this hash will be looked at soon.
@@ -51,38 +52,42 @@ package struct FrequencySketch {
   func prefetch(_ hash: UInt32) { localcache_prefetch(block(hash)) }
 
   /// The estimate of the key with this hash, 0...15.
-  func estimate(_ hash: UInt32) -> UInt32 {
-    let spread = Self.spread(hash)
+  @inline(__always)
+  func estimate(_ hash: UInt32) -> UInt32 { Places(hash).counts(in: block(hash)).smallest }
+
+  /// Counts an access. Returns the estimate from then on.
+  @inline(__always)
+  @discardableResult
+  mutating func add(_ hash: UInt32) -> UInt32 {
     let block = block(hash)
-    var smallest: UInt32 = 15
-    for row in 0..<4 {
-      let (word, shift) = Self.position(spread, row)
-      smallest = min(smallest, UInt32(truncatingIfNeeded: block[word] >> shift) & 15)
+    let places = Places(hash)
+    let counts = places.counts(in: block)
+    let smallest = counts.smallest
+    guard smallest < Self.maximumCount else { return smallest }
+    // Without branches: which counters are the smallest is chance.
+    func raise(_ place: Place, from count: UInt32) {
+      block[place.word] &+= (count == smallest ? 1 : 0) &<< place.shift
     }
-    return smallest
+    raise(places.a, from: counts.a)
+    raise(places.b, from: counts.b)
+    raise(places.c, from: counts.c)
+    raise(places.d, from: counts.d)
+    return smallest &+ 1
   }
 
-  /// Counts `times` accesses.
-  mutating func add(_ hash: UInt32, times: UInt32 = 1) {
-    let spread = Self.spread(hash)
+  /// Counts so many accesses.
+  mutating func add(_ hash: UInt32, times: UInt32) {
     let block = block(hash)
-    let places = (
-      Self.position(spread, 0), Self.position(spread, 1), Self.position(spread, 2), Self.position(spread, 3)
-    )
-    func count(_ place: (word: Int, shift: UInt64)) -> UInt32 {
-      UInt32(truncatingIfNeeded: block[place.word] &>> place.shift) & 15
-    }
-    let counts = (count(places.0), count(places.1), count(places.2), count(places.3))
-    let smallest = min(min(counts.0, counts.1), min(counts.2, counts.3))
-    let target = min(smallest &+ times, Self.maximumCount)
-    // Without branches: which counters are the smallest is chance.
-    func raise(_ place: (word: Int, shift: UInt64), from count: UInt32) {
+    let places = Places(hash)
+    let counts = places.counts(in: block)
+    let target = min(counts.smallest &+ times, Self.maximumCount)
+    func raise(_ place: Place, from count: UInt32) {
       block[place.word] &+= UInt64(max(target, count) &- count) &<< place.shift
     }
-    raise(places.0, from: counts.0)
-    raise(places.1, from: counts.1)
-    raise(places.2, from: counts.2)
-    raise(places.3, from: counts.3)
+    raise(places.a, from: counts.a)
+    raise(places.b, from: counts.b)
+    raise(places.c, from: counts.c)
+    raise(places.d, from: counts.d)
   }
 
   /// Halves every counter: what was popular long ago must not stay for ever. Linear in the size of the sketch.
@@ -90,14 +95,41 @@ package struct FrequencySketch {
     for index in 0..<wordCount { words[index] = words[index] >> 1 & 0x7777_7777_7777_7777 }
   }
 
-  private static func spread(_ hash: UInt32) -> UInt64 {
-    let mixed = UInt64(hash) &* 0x9E37_79B9_7F4A_7C15
-    return mixed ^ mixed >> 29
+  private struct Place {
+    let word: Int
+    let shift: UInt64
+
+    @inline(__always)
+    func count(in block: UnsafeMutablePointer<UInt64>) -> UInt32 {
+      UInt32(truncatingIfNeeded: block[word] &>> shift) & FrequencySketch.maximumCount
+    }
   }
 
-  /// Two words of the block for each row, and one of 16 counters in the word.
-  private static func position(_ spread: UInt64, _ row: Int) -> (word: Int, shift: UInt64) {
-    let bits = spread >> UInt64(24 + row * 8)
-    return (row * 2 + Int(bits & 1), (bits >> 1 & 15) * 4)
+  /// Where in its block the four counters of a key are: two words of the block for each row, and one of 16 counters in the word.
+  private struct Places {
+    let a, b, c, d: Place
+
+    @inline(__always)
+    init(_ hash: UInt32) {
+      let mixed = UInt64(hash) &* 0x9E37_79B9_7F4A_7C15
+      let spread = mixed ^ mixed &>> 29
+      func place(_ row: UInt64) -> Place {
+        let bits = spread &>> (24 &+ row &* 8)
+        return Place(word: Int(truncatingIfNeeded: row &* 2 &+ bits & 1), shift: (bits &>> 1 & 15) &* 4)
+      }
+      (a, b, c, d) = (place(0), place(1), place(2), place(3))
+    }
+
+    @inline(__always)
+    func counts(in block: UnsafeMutablePointer<UInt64>) -> Counts {
+      Counts(a: a.count(in: block), b: b.count(in: block), c: c.count(in: block), d: d.count(in: block))
+    }
+  }
+
+  private struct Counts {
+    let a, b, c, d: UInt32
+
+    @inline(__always)
+    var smallest: UInt32 { min(min(a, b), min(c, d)) }
   }
 }

@@ -11,34 +11,39 @@ package struct PolicyNode {
   /// 28 bits of weight, 1 bit for a node in use, 3 bits for the segment.
   @usableFromInline var weightAndSegment: UInt32
   /// Not the policy's: when the entry was written.
-  @usableFromInline var written: UInt32 = 0
+  @usableFromInline var written: UInt32
   /// 24 bits: the epoch of the last access. 8 bits: hits since the policy last looked. The last field, because what a hit needs of an entry
   /// begins here and is best in one cache line.
   @usableFromInline var access: UInt32
 
-  init(hash: UInt32, weight: UInt64, segment: Segment, access: UInt32) {
+  @inline(__always)
+  init(hash: UInt32, weight: UInt64, segment: Segment, written: UInt32, access: UInt32) {
     self.hash = hash
-    weightAndSegment = UInt32(min(weight, Self.maximumWeight)) << 4 | Self.usedBit | UInt32(segment.rawValue)
+    weightAndSegment =
+      UInt32(truncatingIfNeeded: min(weight, Self.maximumWeight)) &<< 4 | Self.usedBit | UInt32(segment.rawValue)
+    self.written = written
     self.access = access
   }
 
   /// Identifiers are smaller than this.
-  static let identifierLimit: UInt32 = 1 << 23
+  @usableFromInline static let identifierLimit: UInt32 = 1 << 23
 
   /// Where `written` and `access` lie.
   @usableFromInline static let writtenOffset = 16
   @usableFromInline static let accessOffset = 20
   @usableFromInline static let maximumWeight: UInt64 = (1 << 28) - 1
 
-  var weight: UInt64 { UInt64(weightAndSegment >> 4) }
+  @inline(__always)
+  var weight: UInt64 { UInt64(weightAndSegment &>> 4) }
 
+  @inline(__always)
   var segment: Segment {
     get { Segment(rawValue: UInt8(truncatingIfNeeded: weightAndSegment & 7)) ?? .none }
     set { weightAndSegment = weightAndSegment & ~7 | UInt32(newValue.rawValue) }
   }
 
   mutating func setWeight(_ weight: UInt64) {
-    weightAndSegment = UInt32(min(weight, Self.maximumWeight)) << 4 | weightAndSegment & 15
+    weightAndSegment = UInt32(truncatingIfNeeded: min(weight, Self.maximumWeight)) &<< 4 | weightAndSegment & 15
   }
 
   static let usedBit: UInt32 = 8
@@ -68,20 +73,25 @@ package struct NodeLinks {
 
   init() {}
 
+  @inline(__always)
+  mutating func set(previous: UInt32, next: UInt32) {
+    bits = bits & ~(1 << 48 - 1) | UInt64(next) &<< 24 | UInt64(previous)
+  }
+
   var previous: UInt32 {
     get { UInt32(truncatingIfNeeded: bits & Self.mask) }
     set { bits = bits & ~Self.mask | UInt64(newValue) }
   }
 
   var next: UInt32 {
-    get { UInt32(truncatingIfNeeded: bits >> 24 & Self.mask) }
-    set { bits = bits & ~(Self.mask << 24) | UInt64(newValue) << 24 }
+    get { UInt32(truncatingIfNeeded: bits &>> 24 & Self.mask) }
+    set { bits = bits & ~(Self.mask << 24) | UInt64(newValue) &<< 24 }
   }
 
   /// Not the policy's: see `EntryLifetimes.timerLinks`.
   var spare: UInt16 {
-    get { UInt16(truncatingIfNeeded: bits >> 48) }
-    set { bits = bits & (1 << 48 - 1) | UInt64(newValue) << 48 }
+    get { UInt16(truncatingIfNeeded: bits &>> 48) }
+    set { bits = bits & (1 << 48 - 1) | UInt64(newValue) &<< 48 }
   }
 }
 
@@ -108,10 +118,12 @@ struct NodePool {
   /// Bytes from one slot to the next.
   @usableFromInline let stride: Int
   private let alignment: Int
-  private var heads: UnsafeMutablePointer<NodeLinks>?
+  private var heads = noHeads
+  /// Of all pools that have no lists yet; never written.
+  nonisolated(unsafe) private static let noHeads = newHeads()
   private var chunkCount: Int
   private var chunkCapacity: Int
-  private var free: UInt32 = 0
+  @usableFromInline private(set) var free: UInt32 = 0
   /// Identifiers below this have been handed out at least once.
   @usableFromInline var highWater: UInt32
   /// Identifiers below this have memory.
@@ -133,7 +145,7 @@ struct NodePool {
   func deallocate() {
     for index in Self.firstChunk..<chunkCount { chunks[index].deallocate() }
     chunks.deallocate()
-    heads?.deallocate()
+    if heads != Self.noHeads { heads.deallocate() }
   }
 
   /// The blocks that slots lie in.
@@ -143,10 +155,13 @@ struct NodePool {
 
   /// Memory for list heads, each of them a list without entries.
   mutating func makeHeads() {
-    guard heads == nil else { return }
-    let memory = UnsafeMutablePointer<NodeLinks>.allocate(capacity: Self.headCount)
-    memory.initialize(repeating: NodeLinks(), count: Self.headCount)
-    heads = memory
+    if heads == Self.noHeads { heads = Self.newHeads() }
+  }
+
+  private static func newHeads() -> UnsafeMutablePointer<NodeLinks> {
+    let memory = UnsafeMutablePointer<NodeLinks>.allocate(capacity: headCount)
+    memory.initialize(repeating: NodeLinks(), count: headCount)
+    return memory
   }
 
   /// The node of an entry.
@@ -176,15 +191,11 @@ struct NodePool {
   @inline(__always)
   var nodes: Nodes { Nodes(chunks: chunks, stride: stride, heads: heads) }
 
-  /// The links of an entry or of a list head.
-  @inline(__always)
-  func links(_ id: UInt32) -> UnsafeMutablePointer<NodeLinks> { nodes.links(id) }
-
   /// A view of the pool in three words, which fit into registers where a pool would be copied.
   struct Nodes {
     let chunks: UnsafeMutablePointer<UnsafeMutableRawPointer>
     let stride: Int
-    let heads: UnsafeMutablePointer<NodeLinks>?
+    let heads: UnsafeMutablePointer<NodeLinks>
 
     @inline(__always)
     subscript(_ id: UInt32) -> UnsafeMutablePointer<PolicyNode> {
@@ -192,34 +203,45 @@ struct NodePool {
     }
 
     @inline(__always)
+    func head(_ id: UInt32) -> UnsafeMutablePointer<NodeLinks> { heads + Int(id) }
+
+    /// Of an entry or of a list head.
+    @inline(__always)
     func links(_ id: UInt32) -> UnsafeMutablePointer<NodeLinks> {
-      if id < NodePool.reserved, let heads { return heads + Int(id) }
+      if id < NodePool.reserved { return head(id) }
       return NodePool.slot(id, chunks, stride: stride).assumingMemoryBound(to: NodeLinks.self)
     }
   }
 
   /// Whether there are identifiers left.
+  @inlinable @inline(__always)
   var hasRoom: Bool { free != 0 || highWater < PolicyNode.identifierLimit }
 
   /// An identifier whose slot holds this node now. The rest of the slot is not initialized.
   @inline(__always)
   mutating func allocate(_ node: PolicyNode) -> UInt32 {
-    let id: UInt32
-    if free != 0 {
-      id = free
-      free = self[id].pointee.links.next
-    } else {
-      id = highWater
-      if id == end { addMemory() }
-      highWater &+= 1
-    }
+    let id = free
+    guard id != 0 else { return allocateFurther(node) }
+    let place = self[id]
+    free = place.pointee.links.next
+    place.initialize(to: node)
+    return id
+  }
+
+  /// The same with an identifier that was never in use.
+  private mutating func allocateFurther(_ node: PolicyNode) -> UInt32 {
+    let id = highWater
+    if id == end { addMemory() }
+    highWater &+= 1
     slot(id).initializeMemory(as: PolicyNode.self, to: node)
     return id
   }
 
+  @inline(__always)
   mutating func release(_ id: UInt32) {
-    self[id].pointee.weightAndSegment = 0
-    self[id].pointee.links.next = free
+    let node = self[id]
+    node.pointee.weightAndSegment = 0
+    node.pointee.links.next = free
     free = id
   }
 

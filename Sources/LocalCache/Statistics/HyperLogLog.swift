@@ -22,11 +22,12 @@ final class HyperLogLog: @unchecked Sendable {
     registers.deallocate()
   }
 
+  @inline(__always)
   func add(_ hash: UInt64) {
     // The seeded hash is used elsewhere by halves; mixing makes this use independent of those.
-    let mixed = (hash ^ hash >> 32) &* 0xD6E8_FEB8_6659_FD93
-    let register = registers + Int(mixed &>> (64 &- bits))
-    let rank = UInt8(truncatingIfNeeded: (mixed &<< bits | 1 &<< (bits &- 1)).leadingZeroBitCount + 1)
+    let mixed = (hash ^ hash &>> 32) &* 0xD6E8_FEB8_6659_FD93
+    let register = registers + Int(truncatingIfNeeded: mixed &>> (64 &- bits))
+    let rank = UInt8(truncatingIfNeeded: (mixed &<< bits | 1 &<< (bits &- 1)).leadingZeroBitCount &+ 1)
     if register.pointee.load(ordering: .relaxed) < rank {
       register.pointee.store(rank, ordering: .relaxed)
     }

@@ -60,19 +60,25 @@ struct EntryLifetimes {
     var next: UInt32
   }
 
+  @inline(__always)
   func timerLinks(_ id: UInt32) -> TimerLinks {
-    let both = UInt64(node(id).pointee.links.spare) << 32 | UInt64(self[id].pointee.links)
+    let (node, lifetime) = parts(id)
+    let both = UInt64(node.pointee.links.spare) &<< 32 | UInt64(lifetime.pointee.links)
     return TimerLinks(
-      previous: UInt32(both & 0xFF_FFFF), next: UInt32(truncatingIfNeeded: both >> 24 & 0xFF_FFFF))
+      previous: UInt32(truncatingIfNeeded: both & 0xFF_FFFF), next: UInt32(truncatingIfNeeded: both &>> 24 & 0xFF_FFFF))
   }
 
+  @inline(__always)
   func setTimerLinks(_ id: UInt32, _ links: TimerLinks) {
-    let both = UInt64(links.previous & 0xFF_FFFF) | UInt64(links.next & 0xFF_FFFF) << 24
-    self[id].pointee.links = UInt32(truncatingIfNeeded: both)
-    node(id).pointee.links.spare = UInt16(truncatingIfNeeded: both >> 32)
+    let both = UInt64(links.previous & 0xFF_FFFF) | UInt64(links.next & 0xFF_FFFF) &<< 24
+    let (node, lifetime) = parts(id)
+    lifetime.pointee.links = UInt32(truncatingIfNeeded: both)
+    node.pointee.links.spare = UInt16(truncatingIfNeeded: both &>> 32)
   }
 
-  private func node(_ id: UInt32) -> UnsafeMutablePointer<PolicyNode> {
-    slot(id).assumingMemoryBound(to: PolicyNode.self)
+  @inline(__always)
+  private func parts(_ id: UInt32) -> (UnsafeMutablePointer<PolicyNode>, UnsafeMutablePointer<Lifetime>) {
+    let slot = slot(id)
+    return (slot.assumingMemoryBound(to: PolicyNode.self), (slot + offset).assumingMemoryBound(to: Lifetime.self))
   }
 }

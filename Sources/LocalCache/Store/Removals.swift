@@ -18,13 +18,19 @@ struct Removals<Key, Value> {
 
   /// Most operations remove one entry at most; that one needs no array.
   @usableFromInline var first: Removal?
-  @usableFromInline var rest: [Removal] = []
+  @usableFromInline var rest: [Removal]?
 
   @inlinable
   init() {}
 
   @inlinable
   mutating func append(_ removal: consuming Removal) {
-    if first == nil { first = removal } else { rest.append(removal) }
+    if first == nil {
+      first = removal
+    } else if rest == nil {
+      rest = [removal]
+    } else {
+      rest?.append(removal)
+    }
   }
 }

@@ -94,17 +94,18 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   func find(_ key: Key, hash: UInt32) -> UInt32 {
     if let id = index.candidate(hash) {
       if table[id].pointee.key == key { return id }
-    } else if index.isComplete(hash) {
-      return 0
+    } else {
+      if index.isComplete(hash) { return 0 }
+      return findFurther(key, hash: hash, beyondHome: true)
     }
-    return findFurther(key, hash: hash)
+    return findFurther(key, hash: hash, beyondHome: false)
   }
 
   /// The same where the first candidate is another key's, or where the bucket was full.
   @inlinable @inline(never)
-  func findFurther(_ key: Key, hash: UInt32) -> UInt32 {
+  func findFurther(_ key: Key, hash: UInt32, beyondHome: Bool) -> UInt32 {
     let table = self.table
-    return index.find(hash) { id in table[id].pointee.key == key }
+    return index.find(hash, beyondHome: beyondHome) { id in table[id].pointee.key == key }
   }
 
   /// Calls the closure with the identifier of each entry.
@@ -123,13 +124,12 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   }
 
   /// Puts a value in. Room is made before: the sum of weights does not exceed the bound at any moment.
-  @inlinable
+  @inlinable @inline(__always)
   mutating func store(
     _ value: Value, for key: Key, hash: UInt32, weight: UInt64,
     times: (now: UInt64, lifetime: UInt32?), pinned: Bool?,
     _ removals: inout Removals<Key, Value>
   ) -> StoreResult {
-    policy.prefetch(forInsertionOf: hash)
     var isPinned = pinned ?? false
     let existing = find(key, hash: hash)
     if existing != 0 {
@@ -145,13 +145,28 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     } else {
       guard policy.canHold(weight, insteadOf: nil) else { return .noRoom }
     }
-    while let victim = policy.nextVictim(for: weight) { evict(victim, &removals) }
-    guard policy.hasRoom(for: weight) else { return .noRoom }
-    let id = policy.insert(hash: hash, weight: weight, pinned: isPinned)
+    let written = expiry.relative(times.now)
+    var id: UInt32 = 0
+    while id == 0, !policy.hasRoom(for: weight) {
+      guard let victim = policy.nextVictim(for: weight) else { return .noRoom }
+      leave(victim, .size)
+      end(victim, .size, &removals)
+      if !isPinned, policy.fits(weight, insteadOf: victim) {
+        // The slot of the last victim is in the processor's cache already.
+        index.prefetch(policy.exchange(victim, forHash: hash, weight: weight, written: written))
+        id = victim
+      } else {
+        index.prefetch(policy.evict(victim))
+        if index.count == 0 { releaseMemory() }
+      }
+    }
+    if id == 0 { id = policy.insert(hash: hash, weight: weight, pinned: isPinned, written: written) }
     table[id].initialize(to: .init(key: key, value: value))
-    if expiry.isActive { lifetimes.initialize(id) }
     if index.isFull(for: id) { growIndex() } else { index.insert(id, hash: hash) }
-    noteWritten(id, times)
+    if expiry.isActive {
+      lifetimes.initialize(id)
+      expiry.write(id, times, isNew: true, table: lifetimes, wheel: &wheel)
+    }
     counters.insertions &+= 1
     return .stored
   }
@@ -167,7 +182,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @inlinable @inline(__always)
   mutating func noteWritten(_ id: UInt32, _ times: (now: UInt64, lifetime: UInt32?)) {
     if expiry.isActive {
-      expiry.write(id, times, table: lifetimes, wheel: &wheel)
+      expiry.write(id, times, isNew: false, table: lifetimes, wheel: &wheel)
     } else {
       policy.pool[id].pointee.written = expiry.relative(times.now)
     }
@@ -189,10 +204,23 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   @inlinable
   mutating func remove(_ id: UInt32, _ cause: RemovalCause, _ removals: inout Removals<Key, Value>) {
+    leave(id, cause)
+    end(id, cause, &removals)
+    policy.remove(id)
+    if index.count == 0 { releaseMemory() }
+  }
+
+  /// The end of what leads to an entry.
+  @inlinable @inline(__always)
+  mutating func leave(_ id: UInt32, _ cause: RemovalCause) {
     index.remove(id, hash: policy.pool[id].pointee.hash)
     if expiry.isActive { expiry.cancel(id, table: lifetimes, wheel: &wheel) }
     counters.count(cause)
-    policy.remove(id)
+  }
+
+  /// The end of key and value.
+  @inlinable @inline(__always)
+  mutating func end(_ id: UInt32, _ cause: RemovalCause, _ removals: inout Removals<Key, Value>) {
     if reportsRemovals {
       let record = table[id].move()
       table.clear(id)
@@ -200,16 +228,6 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     } else {
       table[id].deinitialize(count: 1)
     }
-    if index.count == 0 { releaseMemory() }
-  }
-
-  /// Removes a victim, and asks for the memory that the removal of the next one will need: most of an eviction is waiting for memory, and there is
-  /// time until then.
-  @inlinable
-  mutating func evict(_ id: UInt32, _ removals: inout Removals<Key, Value>) {
-    let next = policy.successor(of: id)
-    remove(id, .size, &removals)
-    if next != 0 { index.prefetch(policy.prefetch(forVictim: next)) }
   }
 
   /// An empty shard holds no memory for entries.
@@ -251,7 +269,7 @@ struct ShardCounters {
   @usableFromInline var explicit: UInt64 = 0
   @usableFromInline var refused: UInt64 = 0
 
-  @inlinable
+  @inlinable @inline(__always)
   mutating func count(_ cause: RemovalCause) {
     switch cause {
     case .expired: expired &+= 1

@@ -87,12 +87,12 @@ struct SlotIndex {
   @inlinable @inline(__always)
   func isComplete(_ hash: UInt32) -> Bool { passed(home(hash)).pointee == 0 }
 
-  /// The entry with this hash that `isMatch` accepts, or 0.
+  /// The entry with this hash that `isMatch` accepts, or 0. `beyondHome` says that the home bucket has nothing with this tag and was full.
   @inlinable @inline(__always)
-  func find(_ hash: UInt32, _ isMatch: (UInt32) -> Bool) -> UInt32 {
+  func find(_ hash: UInt32, beyondHome: Bool, _ isMatch: (UInt32) -> Bool) -> UInt32 {
     let first = home(hash)
-    var place = first
-    while true {
+    var place = beyondHome ? next(first) : first
+    repeat {
       let bucket = bucket(place)
       var matches = localcache_matches(bucket, tag(hash), tagMask)
       while matches != 0 {
@@ -102,8 +102,8 @@ struct SlotIndex {
       }
       if passed(place).pointee == 0 { return 0 }
       place = next(place)
-      if place == first { return 0 }
-    }
+    } while place != first
+    return 0
   }
 
   /// Whether the table has to grow before an entry goes in.

@@ -11,9 +11,9 @@ final class LockedDictionary<V: Sendable>: Sendable {
 
 /// A dictionary that is kept at its size in the plainest way: for each new key the oldest goes. What a bounded cache does more than a dictionary that
 /// only grows is in here too.
-final class BoundedDictionary: Sendable {
+final class BoundedDictionary<V: Sendable>: Sendable {
   private struct State {
-    var values: [Int: Int] = [:]
+    var values: [Int: V] = [:]
     /// Keys in the order in which they came.
     var keys: [Int] = []
     var oldest = 0
@@ -23,7 +23,7 @@ final class BoundedDictionary: Sendable {
 
   init(limit: Int) { self.limit = limit }
 
-  func set(_ key: Int, _ value: Int) {
+  func set(_ key: Int, _ value: V) {
     state.withLock { state in
       guard state.values.updateValue(value, forKey: key) == nil else { return }
       if state.keys.count < limit {

@@ -103,7 +103,7 @@ do {
 do {
   nonisolated(unsafe) var dictionary = LockedDictionary<Int>()
   inserts("Mutex<Dictionary>", { dictionary.set($0, $0) }, fresh: { dictionary = LockedDictionary<Int>() })
-  nonisolated(unsafe) var bounded = BoundedDictionary(limit: 50_000)
+  nonisolated(unsafe) var bounded = BoundedDictionary<Int>(limit: 50_000)
   inserts(
     "the same, the oldest of 50,000 removed", { bounded.set($0, $0) },
     fresh: { bounded = BoundedDictionary(limit: 50_000) })
@@ -117,4 +117,18 @@ do {
   inserts(
     "LocalCache, evicting", { cache.set($0, for: $0) }, fresh: { cache = LocalCache(name: "", limit: .entries(50_000)) }
   )
+  var expiring = LocalCache<Int, Int>.Configuration()
+  expiring.expiry = CacheExpiry(afterWrite: .seconds(1800), afterAccess: .seconds(900))
+  inserts(
+    "LocalCache, evicting, with expiry", { cache.set($0, for: $0) },
+    fresh: { cache = LocalCache(name: "", limit: .entries(50_000), configuration: expiring) })
+  let texts = (0..<1024).map { "a string of some length, number \($0)" }
+  nonisolated(unsafe) var boundedTexts = BoundedDictionary<String>(limit: 50_000)
+  inserts(
+    "Mutex<Dictionary>, strings, the oldest of 50,000 removed", { boundedTexts.set($0, texts[$0 & 1023]) },
+    fresh: { boundedTexts = BoundedDictionary(limit: 50_000) })
+  nonisolated(unsafe) var textCache = LocalCache<Int, String>(name: "", limit: .entries(50_000))
+  inserts(
+    "LocalCache, evicting, strings", { textCache.set(texts[$0 & 1023], for: $0) },
+    fresh: { textCache = LocalCache(name: "", limit: .entries(50_000)) })
 }
