@@ -55,11 +55,13 @@ struct ThreadStacks {
         ranges.append((bottom..<top, .stack))
       } else {
         ranges.append((block + Self.dynamicThreadVector..<block + Self.dynamicThreadVector + 8, .cachedThread))
-        let fields = block + Self.descriptor.lowerBound..<min(top, block + Self.descriptor.upperBound)
-        guard fields.lowerBound + 64 < fields.upperBound, try window.load(block..<fields.upperBound) else {
+        // What only looks like a control block may lie anywhere, and end with the page.
+        let (first, end) = (block + Self.descriptor.lowerBound, min(top, block + Self.descriptor.upperBound))
+        guard first + 64 < end, try window.load(block..<end) else {
           bottom = top
           continue
         }
+        let fields = first..<end
         if inHand.contains(block) || Self.waitsForJoin(block, fields, window) { ranges.append((fields, .cachedThread)) }
       }
       bottom = top

@@ -1,4 +1,5 @@
 import ProcessImage
+import TestSupport
 import Testing
 
 @testable import HeapGraph
@@ -47,5 +48,35 @@ import Testing
 
   @Test func theArgumentOfAThreadThatIsBeingCreatedCounts() throws {
     #expect(try ranges(threadID: 0xffff_ffff, detached: true, inHand: [Self.block]) == [Self.vector, Self.descriptor])
+  }
+
+  /// Words that only look like control blocks, anywhere: also where no descriptor would fit behind them any more.
+  @Test(arguments: 0..<300)
+  func whatLooksLikeControlBlocksMayLieAnywhere(seed: Int) throws {
+    var random = SeededGenerator(seed: UInt64(seed))
+    var memory = ByteMemory()
+    var bytes = [UInt8](repeating: 0, count: Int(Self.size))
+    var blocks: [UInt64] = []
+    for _ in 0..<Int.random(in: 1...5, using: &random) {
+      // Many near the end of a page.
+      let page = Self.start + UInt64.random(in: 0..<4, using: &random) * 0x1000
+      let offset = Bool.random(using: &random) ? UInt64.random(in: 0xc00..<0xfe8, using: &random) : 0
+      let block = page + offset & ~63
+      blocks.append(block)
+      for place in [block, block + 16] {
+        withUnsafeBytes(of: block.littleEndian) { word in
+          for (index, byte) in word.enumerated() { bytes[Int(place - Self.start) + index] = byte }
+        }
+      }
+    }
+    memory.add(bytes, at: Self.start)
+    let mapping = Mapping(start: Self.start, end: Self.start + Self.size, permissions: [.read, .write])
+    let isInside = Bool.random(using: &random)
+    let thread = ThreadState(
+      tid: 1, stackPointer: isInside ? Self.start + UInt64.random(in: 0..<Self.size, using: &random) : Self.live,
+      threadPointer: Bool.random(using: &random) ? blocks[0] : Self.live + 0x800)
+    let stacks = try ThreadStacks(
+      mapping: mapping, guarded: true, threads: [thread], inHand: Set(blocks.prefix(1)), window: MemoryWindow(memory))
+    for (range, _) in stacks.ranges { #expect(range.lowerBound >= mapping.start && range.upperBound <= mapping.end) }
   }
 }
