@@ -107,7 +107,8 @@ struct RootFinder {
     for area in storage.areas {
       let block = heap.blocks.index(containing: area.range.lowerBound)
       guard block >= 0, heap.blocks.address(block) + heap.blocks.size(block) >= area.range.upperBound else { continue }
-      try scanWords((area.range.lowerBound + 7) & ~7..<area.range.upperBound, .threadLocal)
+      let start = (area.range.lowerBound + 7) & ~7
+      if start < area.range.upperBound { try scanWords(start..<area.range.upperBound, .threadLocal) }
       blocks.append(block)
     }
     return blocks
