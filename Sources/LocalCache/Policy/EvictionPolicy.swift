@@ -1,4 +1,3 @@
-import CLocalCache
 import Synchronization
 
 /// Which entry goes when there is no room: the regime that suits the traffic, over lazily ordered segments.
@@ -224,7 +223,7 @@ package struct EvictionPolicy: ~Copyable {
 
   /// Puts a new entry where new ones go.
   @inline(__always)
-  private mutating func place(_ id: UInt32, hash: UInt32) {
+  mutating func place(_ id: UInt32, hash: UInt32) {
     if hasGhosts, ghosts.remove(hash) {
       sketch.add(hash)
       pool[id].pointee.segment = .protected
@@ -244,63 +243,6 @@ package struct EvictionPolicy: ~Copyable {
       move(oldest, to: .probation, stamp: stamp)
       moves += 1
     }
-  }
-
-  // MARK: Memory that will be needed
-
-  /// The entry behind another in its list, or 0.
-  @inline(__always)
-  func successor(of id: UInt32) -> UInt32 {
-    let next = pool[id].pointee.links.next
-    return next < NodePool.reserved ? 0 : next
-  }
-
-  /// An entry may be the next to go: by then its counters, and the entry behind it, shall have arrived. Returns its hash.
-  @inline(__always)
-  @discardableResult
-  func prefetch(forVictim id: UInt32) -> UInt32 {
-    let node = pool[id]
-    localcache_prefetch(pool.nodes.links(node.pointee.links.next))
-    sketch.prefetch(node.pointee.hash)
-    return node.pointee.hash
-  }
-
-  /// Takes an entry out; its identifier may be used again.
-  @usableFromInline
-  package mutating func remove(_ id: UInt32) { takeOut(id) }
-
-  @inline(__always)
-  private mutating func takeOut(_ id: UInt32) {
-    weight &-= pool[id].pointee.weight
-    count &-= 1
-    unlink(id)
-    pool.release(id)
-  }
-
-  /// Takes a victim out and asks for the memory that the removal of the next one will need: most of an eviction is waiting for memory, and there is
-  /// time until then. Returns the hash of that next one; any other if none is known.
-  @usableFromInline
-  mutating func evict(_ id: UInt32) -> UInt32 {
-    let next = successor(of: id)
-    takeOut(id)
-    return next == 0 ? 0 : prefetch(forVictim: next)
-  }
-
-  /// The same where a new entry takes the victim's place, identifier and all. It has to fit in, and not to be pinned.
-  @usableFromInline
-  mutating func exchange(_ id: UInt32, forHash hash: UInt32, weight: UInt64, written: UInt32) -> UInt32 {
-    let next = successor(of: id)
-    self.weight = self.weight &- pool[id].pointee.weight &+ weight
-    unlink(id)
-    tick()
-    sampleAccess(hash)
-    pool[id].initialize(
-      to: PolicyNode(hash: hash, weight: weight, segment: .window, written: written, access: stampWord))
-    grow()
-    place(id, hash: hash)
-    let nextHash = next == 0 ? 0 : prefetch(forVictim: next)
-    if !ring.isEmpty { feedShadows() }
-    return nextHash
   }
 
   /// Forgets all entries, not the frequencies.
@@ -361,14 +303,14 @@ package struct EvictionPolicy: ~Copyable {
 
   /// One insertion: time goes on.
   @inline(__always)
-  private mutating func tick() {
+  mutating func tick() {
     insertions &+= 1
     stampWord = UInt32(truncatingIfNeeded: insertions) << 8
   }
 
   /// What time brings where entries are in lists: now and then they are counted anew, and the sketch ages.
   @inline(__always)
-  private mutating func grow() {
+  mutating func grow() {
     if stampWord & epochMask == 0 { advance() }
     if count >= countToFit { fit(entries: count) }
     if counted >= UInt64(truncatingIfNeeded: max(count, 16)) &* configuration.samplePeriod {
@@ -405,7 +347,7 @@ package struct EvictionPolicy: ~Copyable {
   }
 
   @inline(never)
-  private mutating func feedShadows() {
+  mutating func feedShadows() {
     var choice: Regime?
     for index in 0..<ring.count {
       if let better = shadows?.access(ring[index]) { choice = better }
