@@ -19,8 +19,6 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @usableFromInline var expiry: ShardExpiry
   @usableFromInline var counters = ShardCounters()
   @usableFromInline var wheel: TimerWheel
-  /// Counts writes while loads are on their way, for some groups of keys: a load that was overtaken by one is not stored.
-  private let writes: UnsafeMutablePointer<UInt32>
   /// Whether removed entries are wanted: for a listener, or because their end runs code.
   @usableFromInline let reportsRemovals: Bool
 
@@ -36,20 +34,6 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     self.expiry = expiry
     wheel = TimerWheel(now: 0)
     self.reportsRemovals = reportsRemovals
-    writes = .allocate(capacity: Self.writeGroups)
-    writes.initialize(repeating: 0, count: Self.writeGroups)
-  }
-
-  private static var writeGroups: Int { 16 }
-
-  /// Writes of the group of a hash: see `writes`.
-  func writes(_ hash: UInt32) -> UInt32 { writes[Int(hash >> 12) % Self.writeGroups] }
-
-  @usableFromInline
-  func countWrite(_ hash: UInt32) { writes[Int(hash >> 12) % Self.writeGroups] &+= 1 }
-
-  func countAllWrites() {
-    for group in 0..<Self.writeGroups { writes[group] &+= 1 }
   }
 
   /// Ends the entries and frees the memory.
@@ -59,7 +43,6 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     }
     index.deallocate()
     policy.deallocate()
-    writes.deallocate()
   }
 
   /// The entries, as long as none is added.
@@ -130,6 +113,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     times: (now: UInt64, lifetime: UInt32?), pinned: Bool?,
     _ removals: inout Removals<Key, Value>
   ) -> StoreResult {
+    if isFar(times.now) { moveOrigin(times.now) }
     var isPinned = pinned ?? false
     let existing = find(key, hash: hash)
     if existing != 0 {
@@ -167,7 +151,8 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
       lifetimes.initialize(id)
       expiry.write(id, times, isNew: true, table: lifetimes, wheel: &wheel)
     }
-    counters.insertions &+= 1
+    // A new value that needs more room than the old one left takes this way too.
+    if existing == 0 { counters.insertions &+= 1 }
     return .stored
   }
 
@@ -186,6 +171,24 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     } else {
       policy.pool[id].pointee.written = expiry.relative(times.now)
     }
+  }
+
+  /// Whether the origin of times, which are 32-bit numbers of ticks, has to move. Where entries can expire that is up to `expiry`.
+  @inlinable @inline(__always)
+  func isFar(_ now: UInt64) -> Bool {
+    now > expiry.base && now &- expiry.base > UInt64(UInt32.max) / 2 && !expiry.isActive
+  }
+
+  /// Moves it so that ages of a week and more are still known. Linear in the number of entries; once in some weeks.
+  @usableFromInline @inline(never)
+  mutating func moveOrigin(_ now: UInt64) {
+    let origin = now - UInt64(UInt32.max) / 4
+    let shift = UInt32(min(origin - expiry.base, UInt64(UInt32.max)))
+    visitEntries { id in
+      let node = policy.pool[id]
+      node.pointee.written -= min(node.pointee.written, shift)
+    }
+    expiry.base = origin
   }
 
   @inlinable
