@@ -74,7 +74,7 @@ extension MetadataDecoder {
     case "Range", "ClosedRange":
       guard arguments.count == 1, let bound = layout(of: arguments[0], depth: depth + 1) else { return nil }
       return .aggregate([("lowerBound", bound), ("upperBound", bound)])
-    case "ObjectIdentifier": return .data(size: 8, alignment: 8)
+    case "ObjectIdentifier": return .data(size: 8, alignment: 8, extraInhabitants: 1)
     case "TaskPriority": return .data(size: 1, alignment: 1)
     case "Int", "UInt", "Int64", "UInt64", "Double": return .data(size: 8, alignment: 8)
     case "Int32", "UInt32", "Float": return .data(size: 4, alignment: 4)
