@@ -25,12 +25,14 @@ public enum Weighing {
       if hours > 0 { findings[index].growthPerHour = Double(growth) / hours }
     }
     findings.sort { weight($0, grows: grows, evidence) > weight($1, grows: grows, evidence) }
+    putRestBehind(&findings)
     // What a growing process holds besides is no cause of the growth, and a steady one's patterns are one answer.
     if grows { findings.removeAll { $0.cause == .steady || $0.cause == .warmUp && $0.growth == nil } }
     let forecast = evidence.forecast
     let account = GrowthAccount(findings, evidence).rows
     return GrowthReport(
-      sentence: sentence(findings, evidence, forecast), cause: findings.first?.cause ?? .unexplained,
+      sentence: sentence(findings, evidence, forecast, hasEnded: hasEnded(events)),
+      cause: findings.first?.cause ?? .unexplained,
       watchedSeconds: evidence.lives.reduce(0) { $0 + span($1) }, samples: evidence.lives.reduce(0) { $0 + $1.count },
       trend: trend(evidence), books: books.rows, resident: books.resident, booksAreClosed: books.isClosed,
       groupBooks: books.group, groupUsage: evidence.latest(.groupUsage).map(\.saturatedAmount), findings: findings,
@@ -40,9 +42,24 @@ public enum Weighing {
       remarks: remarks + [isSure(findings) ? nil : evidence.caution].compactMap { $0 })
   }
 
+  /// The last life that was seen is over.
+  private static func hasEnded(_ events: [TimelineEvent]) -> Bool {
+    events.last { $0.kind == .started || $0.kind == .restarted || $0.kind == .ended }?.kind == .ended
+  }
+
+  /// The leaks that are told together come behind those that are told one by one.
+  private static func putRestBehind(_ findings: inout [Finding]) {
+    guard let index = findings.firstIndex(where: LeakRule.isRest) else { return }
+    let rest = findings.remove(at: index)
+    let last = findings.lastIndex { $0.cause == .leak || $0.cause == .lostTasks } ?? index - 1
+    findings.insert(rest, at: last + 1)
+  }
+
   /// Bytes that are to be placed: measured between the snapshots where these span the watch, else what the trend says as well.
   private static func growth(_ books: Books, _ evidence: Evidence) -> Int64 {
-    let measured = max(books.growth ?? 0, 0)
+    // Headers of blocks come with the blocks, whose causes count without them.
+    let headers = max(books.rows.first { $0.holder == ResidentBooks.Holder.allocatorOverhead.rawValue }?.growth ?? 0, 0)
+    let measured = max((books.growth ?? 0) - headers, 0)
     if books.growth != nil, let hours = evidence.heapHours, hours * 3600 >= 0.8 * evidence.span { return measured }
     return max(measured, (evidence.rss.pattern == .growing ? evidence.rss.rise : 0).saturated)
   }
