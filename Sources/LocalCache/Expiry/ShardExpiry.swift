@@ -128,15 +128,15 @@ struct ShardExpiry {
 
   /// Ready groups at once, others when the time of the wheel's next list comes, and the origin of the numbers before they run out.
   private mutating func setNextLook() {
-    guard isActive else { return }
-    let latest = UInt64(UInt32.max) / 2
-    nextLook = wheel.hasReady ? 0 : base + (wheel.count > 0 ? min(wheel.nextTime, latest) : latest)
+    nextLook = wheel.hasReady ? 0 : base + (wheel.count > 0 ? min(wheel.nextTime, Self.furthest) : Self.furthest)
   }
 
   /// Entries that are over, at least one if there is any, and work for about `limit`: a group that is looked at counts for two, each entry found for one.
   mutating func due(now: UInt64, limit: Int, pool: NodePool, table: EntryLifetimes) -> [UInt32] {
-    if now > base, now - base > UInt64(UInt32.max) / 2 { rebase(now, pool: pool, table: table) }
+    if now > base, now - base > Self.furthest { moveOrigin(now, pool: pool, table: table) }
     let time = relative(now)
+    // The clock went back: what is written meanwhile would be looked for only when it has made up for that.
+    if wheel.isAhead(of: time) { scheduleAll(now: time, pool: pool, table: table) }
     wheel.advance(to: time)
     var over: [UInt32] = []
     var budget = limit
@@ -179,21 +179,36 @@ struct ShardExpiry {
     setNextLook()
   }
 
-  /// Moves the origin of the numbers before they run out. Linear in the number of entries; once in some weeks.
-  private mutating func rebase(_ now: UInt64, pool: NodePool, table: EntryLifetimes) {
-    // A tick is left over, so that the wheel has some way to go to what is over already.
-    let shift = UInt32(min(now - base - 1, UInt64(UInt32.max)))
-    base = now - 1
+  // MARK: The origin of times
+
+  /// Ticks from the origin at which it has to move. Lifetimes are half as long at most, so the numbers do not run out.
+  private static let furthest = UInt64(UInt32.max) / 2
+
+  /// Moves the origin of the numbers before they run out, so that ages of a week and more are still known. Linear in the number of entries; once
+  /// in some weeks. Also where entries have no lifetimes, only a time at which they were written.
+  private mutating func moveOrigin(_ now: UInt64, pool: NodePool, table: EntryLifetimes) {
+    let origin = now - Self.furthest / 2
+    let shift = UInt32(min(origin - base, UInt64(UInt32.max)))
+    base = origin
     lastWritten = .max
-    wheel.removeAll(now: 0)
+    pool.visitInUse { id, node in
+      node.pointee.written -= min(node.pointee.written, shift)
+      guard isActive, table[id].pointee != CacheTime.never else { return }
+      let deadline = table[id].pointee
+      // What is over becomes 0, with no bit set: it is over at the new origin too.
+      table[id].pointee = deadline > shift ? (deadline - shift) & ~Self.fixedBit | deadline & Self.fixedBit : 0
+    }
+    if isActive { scheduleAll(now: relative(now), pool: pool, table: table) } else { setNextLook() }
+  }
+
+  /// Begins the wheel anew. Linear in the number of entries.
+  private mutating func scheduleAll(now: UInt32, pool: NodePool, table: EntryLifetimes) {
+    // A tick is left over, so that the wheel has some way to go to what is over already.
+    let time = max(now, 1) - 1
+    wheel.removeAll(now: time)
     pool.visitInUse { id, _ in
       let deadline = table[id].pointee
-      table.written(id).pointee -= min(table.written(id).pointee, shift)
-      guard deadline != CacheTime.never else { return }
-      // What is over becomes 0, with no bit set: it is over at the new origin too.
-      let moved = deadline > shift ? (deadline - shift) & ~Self.fixedBit | deadline & Self.fixedBit : 0
-      table[id].pointee = moved
-      if !wheel.covers(id, moved) { wheel.schedule(id, moved, now: 0) }
+      if deadline != CacheTime.never, !wheel.covers(id, deadline) { wheel.schedule(id, deadline, now: time) }
     }
   }
 }

@@ -137,6 +137,9 @@ struct TimerWheel {
     count -= 1
   }
 
+  /// Whether it has gone on to more than a list's width after this time.
+  func isAhead(of now: UInt32) -> Bool { count > 0 && time >> Self.unitShift > now >> Self.unitShift + 1 }
+
   /// Puts the groups of all lists whose time has come among those that are ready.
   mutating func advance(to now: UInt32) {
     guard now > time else { return }

@@ -111,7 +111,6 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     times: (now: UInt64, lifetime: UInt32?), pinned: Bool?,
     _ removals: inout Removals<Key, Value>
   ) -> StoreResult {
-    if isFar(times.now) { moveOrigin(times.now) }
     var isPinned = pinned ?? false
     let existing = find(key, hash: hash)
     if existing != 0 {
@@ -164,24 +163,6 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     let written = expiry.relative(times.now)
     policy.pool[id].pointee.written = written
     if expiry.isActive { expiry.begin(id, written: written, lifetime: times.lifetime, table: lifetimes) }
-  }
-
-  /// Whether the origin of times, which are 32-bit numbers of ticks, has to move. Where entries can expire that is up to `expiry`.
-  @inlinable @inline(__always)
-  func isFar(_ now: UInt64) -> Bool {
-    now > expiry.base && now &- expiry.base > UInt64(UInt32.max) / 2 && !expiry.isActive
-  }
-
-  /// Moves it so that ages of a week and more are still known. Linear in the number of entries; once in some weeks.
-  @usableFromInline @inline(never)
-  mutating func moveOrigin(_ now: UInt64) {
-    let origin = now - UInt64(UInt32.max) / 4
-    let shift = UInt32(min(origin - expiry.base, UInt64(UInt32.max)))
-    visitEntries { id in
-      let node = policy.pool[id]
-      node.pointee.written -= min(node.pointee.written, shift)
-    }
-    expiry.base = origin
   }
 
   @inlinable
@@ -238,10 +219,9 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     for id in ids where id < policy.pool.highWater && policy.pool[id].pointee.isInUse { remove(id, cause, &removals) }
   }
 
-  /// Removes about `limit` entries that are over. Returns whether there may be more.
+  /// Removes about `limit` entries that are over. Returns whether there may be more. Where entries have no lifetimes, sees to their times of writing only.
   @usableFromInline
   mutating func removeExpired(now: UInt64, limit: Int, _ removals: inout Removals<Key, Value>) -> Bool {
-    guard expiry.isActive else { return false }
     for id in expiry.due(now: now, limit: limit, pool: policy.pool, table: lifetimes) { remove(id, .expired, &removals) }
     return expiry.hasReady
   }
