@@ -149,7 +149,8 @@ import Testing
           dues[group] = deadline
         }
       } else {
-        now += min(UInt32.random(in: 0...(1 << UInt32.random(in: 0...20, using: &random)), using: &random), 1 << 31 - now)
+        now += min(
+          UInt32.random(in: 0...(1 << UInt32.random(in: 0...20, using: &random)), using: &random), 1 << 31 - now)
         wheel.advance(to: now)
         // Some at a time, as writers do it; in between others are found.
         repeat {

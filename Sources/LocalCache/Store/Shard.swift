@@ -219,10 +219,13 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     for id in ids where id < policy.pool.highWater && policy.pool[id].pointee.isInUse { remove(id, cause, &removals) }
   }
 
-  /// Removes about `limit` entries that are over. Returns whether there may be more. Where entries have no lifetimes, sees to their times of writing only.
+  /// Removes about `limit` entries that are over. Returns whether there may be more. Where entries have no lifetimes, sees to their times of
+  /// writing only.
   @usableFromInline
   mutating func removeExpired(now: UInt64, limit: Int, _ removals: inout Removals<Key, Value>) -> Bool {
-    for id in expiry.due(now: now, limit: limit, pool: policy.pool, table: lifetimes) { remove(id, .expired, &removals) }
+    for id in expiry.due(now: now, limit: limit, pool: policy.pool, table: lifetimes) {
+      remove(id, .expired, &removals)
+    }
     return expiry.hasReady
   }
 
