@@ -179,13 +179,15 @@ struct ShardExpiry {
     setNextLook()
   }
 
-  /// Moves the origin of the numbers before they run out. Linear in the number of entries; once in some weeks.
+  /// Moves the origin of the numbers before they run out. Linear in the number of entries; once in two weeks.
   private mutating func rebase(_ now: UInt64, pool: NodePool, table: EntryLifetimes) {
-    // A tick is left over, so that the wheel has some way to go to what is over already.
-    let shift = UInt32(min(now - base - 1, UInt64(UInt32.max)))
-    base = now - 1
+    // As far back as the longest lifetime, so that entries keep their ages.
+    let room: UInt32 = 1 << 30
+    let shift = UInt32(min(now - base - UInt64(room), UInt64(UInt32.max)))
+    base = now - UInt64(room)
     lastWritten = .max
-    wheel.removeAll(now: 0)
+    // The wheel has a tick to go, so that it looks at what is over already.
+    wheel.removeAll(now: room - 1)
     pool.visitInUse { id, _ in
       let deadline = table[id].pointee
       table.written(id).pointee -= min(table.written(id).pointee, shift)
@@ -193,7 +195,7 @@ struct ShardExpiry {
       // What is over becomes 0, with no bit set: it is over at the new origin too.
       let moved = deadline > shift ? (deadline - shift) & ~Self.fixedBit | deadline & Self.fixedBit : 0
       table[id].pointee = moved
-      if !wheel.covers(id, moved) { wheel.schedule(id, moved, now: 0) }
+      if !wheel.covers(id, moved) { wheel.schedule(id, moved, now: room - 1) }
     }
   }
 }

@@ -239,7 +239,8 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @usableFromInline
   mutating func removeExpired(now: UInt64, limit: Int, _ removals: inout Removals<Key, Value>) -> Bool {
     guard expiry.isActive else { return false }
-    for id in expiry.due(now: now, limit: limit, pool: policy.pool, table: lifetimes) { remove(id, .expired, &removals) }
+    let over = expiry.due(now: now, limit: limit, pool: policy.pool, table: lifetimes)
+    for id in over { remove(id, .expired, &removals) }
     return expiry.hasReady
   }
 
