@@ -131,6 +131,30 @@ import Testing
     #expect(cache.count <= model.count)
   }
 
+  /// Ticks are counted anew after 26 days; entries that live meanwhile keep their ages and ends.
+  @Test func numbersOfTicksRunOut() throws {
+    let clock = ManualClock()
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.clock = clock
+    configuration.expiry = CacheExpiry(afterWrite: .seconds(100), afterAccess: .seconds(60))
+    configuration.shards = 1
+    let cache = LocalCache<Int, Int>(name: "ticks", limit: .entries(10_000), configuration: configuration)
+    clock.advance(by: .milliseconds(2_251_799_813 - 150_000))
+    for second in 0..<300 {
+      cache.set(second, for: second)
+      if second >= 50 { #expect(cache.get(second - 50) == second - 50) }
+      if second >= 150 {
+        // Alive because it was used, and not longer than it may be.
+        #expect(cache.contains(second - 90) && !cache.contains(second - 101))
+        let age = try #require(cache.age(of: second - 30))
+        #expect(age > .milliseconds(29_990) && age < .milliseconds(30_010))
+      }
+      clock.advance(by: .seconds(1))
+    }
+    cache.removeExpired()
+    #expect(cache.count == 99 || cache.count == 100)
+  }
+
   /// What ends first in a group is found whatever is written to it later, and wherever its time lies among the lists.
   @Test func wheelFindsEveryGroupInTime() {
     var random = Generator(state: 11)
@@ -149,8 +173,8 @@ import Testing
           dues[group] = deadline
         }
       } else {
-        now += min(
-          UInt32.random(in: 0...(1 << UInt32.random(in: 0...20, using: &random)), using: &random), 1 << 31 - now)
+        let step = UInt32.random(in: 0...(1 << UInt32.random(in: 0...20, using: &random)), using: &random)
+        now += min(step, 1 << 31 - now)
         wheel.advance(to: now)
         // Some at a time, as writers do it; in between others are found.
         repeat {
