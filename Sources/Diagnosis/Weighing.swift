@@ -14,6 +14,7 @@ public enum Weighing {
     let pattern = evidence.decisive.pattern
     let grows = pattern == .growing || (pattern == .undecided && evidence.rss.slope.slope > 0)
     var findings = rules.flatMap { $0.findings(evidence) }
+    fit(&findings, evidence)
     let books = Books(evidence)
     let total = growth(books, evidence)
     if let rest = unexplained(findings, total: total, grows: grows, evidence) { findings.append(rest) }
@@ -60,8 +61,23 @@ public enum Weighing {
     // Headers of blocks come with the blocks, whose causes count without them.
     let headers = max(books.rows.first { $0.holder == ResidentBooks.Holder.allocatorOverhead.rawValue }?.growth ?? 0, 0)
     let measured = max((books.growth ?? 0) - headers, 0)
-    if books.growth != nil, let hours = evidence.heapHours, hours * 3600 >= 0.8 * evidence.span { return measured }
-    return max(measured, (evidence.rss.pattern == .growing ? evidence.rss.rise : 0).saturated)
+    let grows = evidence.rss.pattern == .growing
+    guard books.growth != nil, let hours = evidence.heapHours else {
+      return max(measured, grows ? evidence.rss.rise.saturated : 0)
+    }
+    if hours * 3600 >= 0.8 * evidence.span { return measured }
+    // Two snapshots of a part of the watch answer for that part.
+    return max(measured, grows ? (max(evidence.rss.slope.slope, 0) * hours * 3600).saturated : 0)
+  }
+
+  /// Puts what was seen in samples to the time between the snapshots, where these saw a part of it only: one account, one time.
+  private static func fit(_ findings: inout [Finding], _ evidence: Evidence) {
+    guard let hours = evidence.heapHours, evidence.rss.span > 0 else { return }
+    let part = hours * 3600 / evidence.rss.span
+    guard part < 0.8 else { return }
+    for index in findings.indices where findings[index].isFromSamples {
+      findings[index].growth = findings[index].growth.map { (Double($0) * part).saturated }
+    }
   }
 
   /// What grows is known well enough for the caution to be none.
@@ -139,5 +155,15 @@ public enum Weighing {
       method: "Mann-Kendall test with Hamed and Rao's variance and signs of differences, "
         + "on the lowest level per epoch; slope by Theil and Sen"
         + (evidence.withoutLoad != nil ? ", without the part that follows \(evidence.loadName ?? "load")" : ""))
+  }
+}
+
+extension Finding {
+  /// Its growth is that of the samples, over all that was watched, and not of two snapshots.
+  fileprivate var isFromSamples: Bool {
+    switch cause {
+    case .threads, .descriptors, .pageCache, .sharedMemory, .kernel, .load: true
+    default: false
+    }
   }
 }

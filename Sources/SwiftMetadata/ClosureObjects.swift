@@ -56,7 +56,8 @@ extension MetadataDecoder {
     var slots = layout.slots
     // Boxes of variables without references share one description for all of one size and alignment: what the first of them was says
     // nothing about the others (swiftlang/swift lib/IRGen/GenHeap.cpp, `PODBoxTypeInfo`).
-    if captures.count == 1, slots.allSatisfy({ $0.strength == .pointer }) {
+    if captures.count == 1, slots.allSatisfy({ $0.strength == .pointer || $0.strength == .number }) {
+      slots.removeAll { $0.strength == .number }
       let known = Set(slots.map(\.offset))
       slots += Layout.ambiguousSlots(start..<layout.size).filter { !known.contains($0.offset) }
       slots.sort { $0.offset < $1.offset }

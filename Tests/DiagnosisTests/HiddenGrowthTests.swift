@@ -182,4 +182,27 @@ struct HiddenGrowthTests {
     let found = try #require(ThreadsRule.findings(evidence).first)
     #expect(found.evidence[0].contains("1,200 more"), "\(found.evidence)")
   }
+
+  /// Snapshots of the last third of a watch over two lives: shares are of that time, and so are threads' bytes.
+  @Test func snapshotsOfAPartOfTheWatchAnswerForThatPart() throws {
+    func life(_ start: Double, _ seconds: Int) -> [Sample] {
+      (0...seconds).map { second in
+        var sample = Sample(time: Self.start + Int64((start + Double(second)) * 1000))
+        sample[.rss] = 50e6 + Double(second) * 1e6
+        sample[.threads] = 10 + Double(second)
+        return sample
+      }
+    }
+    var first = Self.heap(0, ["log": 1000])
+    var last = Self.heap(0, ["log": 31_000])
+    first.time = Self.start + 130_000
+    last.time = Self.start + 160_000
+    let report = Weighing.verdict(
+      Evidence(lives: [life(0, 60), life(70, 90)], heaps: [first, last], age: 600))
+    let log = try #require(report.findings.first { $0.cause == .collection })
+    #expect(log.growth == 30_000_000 && report.findings.allSatisfy { $0.cause != .unexplained })
+    #expect(log.growthPerHour.map { abs($0 - 3.6e9) < 1e7 } == true)
+    let threads = try #require(report.findings.first { $0.cause == .threads })
+    #expect(threads.growthPerHour.map { $0 < 2 * 45_000 * 3600 } == true, "\(threads)")
+  }
 }

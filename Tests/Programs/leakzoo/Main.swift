@@ -73,6 +73,7 @@ enum LeakZoo {
 
   static func scenarios() -> [Scenario] {
     cycleLeaks + valueCycleLeaks + plainLeaks + staleLeaks + taskLeaks + healthyStorage + healthyCaptures
-      + healthyReferences + healthyUnsafe + healthyDispatch + healthyFoundation + healthyThreads + healthyTasks
+      + healthyReferences + healthyUnsafe + healthyOutside + healthyDispatch + healthyFoundation + healthyThreads
+      + healthyTasks
   }
 }
