@@ -183,7 +183,7 @@ extension LocalCache {
     locked(shard(for: hash)) { shard in
       let id = shard.pointee.find(key, hash: Self.high(hash))
       guard id != 0 else { return }
-      shard.pointee.expiry.prolong(id, age: age, table: shard.pointee.lifetimes, wheel: &shard.pointee.wheel)
+      shard.pointee.expiry.prolong(id, age: age, table: shard.pointee.lifetimes)
     }
   }
 }

@@ -26,22 +26,23 @@ extension LocalCache {
     let weight = sizer.weigh(key, value)
     if checksMutations { noteFingerprint(key, value) }
     let ticks = lifetimeTicks(key, value, lifetime)
-    let now = expires ? time.now : time.ofWriting
+    let now = time.ofWriting
     var removals = Removals<Key, Value>()
     shard.pointee.lock.lock()
     if loader.isFlying, !beginWrite(shard, hash, stamp) {
       dropFingerprint(key)
       return false
     }
-    if expires, shard.pointee.wheel.isDue(now) { _ = shard.pointee.removeExpired(now: now, limit: 32, &removals) }
+    if shard.pointee.expiry.isLookDue(now) { _ = shard.pointee.removeExpired(now: now, limit: 32, &removals) }
     let result = shard.pointee.store(
       value, for: key, hash: Self.high(hash), weight: weight, times: (now, ticks), pinned: pinned,
       &removals)
     shard.pointee.setSampling()
+    let isSweeperWanted = shard.pointee.expiry.takeSweeperWanted()
     shard.pointee.lock.unlock()
     observer.stored(hash, weight: weight)
     if observer.observes(hash) { noteValue(value, hash) }
-    if expires { startSweeping() }
+    if isSweeperWanted { startSweeping() }
     if removals.first != nil { report(removals) }
     if loader.isFlying, stamp == nil { loader.detach(key) }
     if case .stored = result { return true }
@@ -171,7 +172,9 @@ extension LocalCache {
       let result = shard.pointee.store(
         value, for: key, hash: Self.high(hash), weight: weight, times: times, pinned: pinned,
         &removals)
+      let isSweeperWanted = shard.pointee.expiry.takeSweeperWanted()
       shard.pointee.lock.unlock()
+      if isSweeperWanted { startSweeping() }
       report(removals)
       if case .stored = result { return true }
     }

@@ -101,10 +101,12 @@ import Testing
   }
 
   /// Times of writing are 32-bit numbers, whose origin moves after some weeks.
-  @Test func valuesGrowOldAfterMonths() async throws {
+  @Test(arguments: [CacheExpiry(), CacheExpiry(perEntry: true), CacheExpiry(afterAccess: .seconds(11 * 86_400))])
+  func valuesGrowOldAfterMonths(expiry: CacheExpiry) async throws {
     let clock = ManualClock()
     var configuration = LocalCache<Int, Int>.Configuration()
     configuration.clock = clock
+    configuration.expiry = expiry
     configuration.loading.refreshAfter = .seconds(3600)
     let cache = LocalCache<Int, Int>(name: "old", limit: .entries(100), configuration: configuration)
     for day in 1...120 {

@@ -18,7 +18,6 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @usableFromInline var policy: EvictionPolicy
   @usableFromInline var expiry: ShardExpiry
   @usableFromInline var counters = ShardCounters()
-  @usableFromInline var wheel: TimerWheel
   /// Whether removed entries are wanted: for a listener, or because their end runs code.
   @usableFromInline let reportsRemovals: Bool
 
@@ -32,7 +31,6 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
       stride: EntryTable<Key, Value>.stride(hasLifetimes: expiry.isActive),
       alignment: EntryTable<Key, Value>.alignment)
     self.expiry = expiry
-    wheel = TimerWheel(now: 0)
     self.reportsRemovals = reportsRemovals
   }
 
@@ -113,7 +111,6 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     times: (now: UInt64, lifetime: UInt32?), pinned: Bool?,
     _ removals: inout Removals<Key, Value>
   ) -> StoreResult {
-    if isFar(times.now) { moveOrigin(times.now) }
     var isPinned = pinned ?? false
     let existing = find(key, hash: hash)
     if existing != 0 {
@@ -147,10 +144,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     if id == 0 { id = policy.insert(hash: hash, weight: weight, pinned: isPinned, written: written) }
     table[id].initialize(to: .init(key: key, value: value))
     if index.isFull(for: id) { growIndex() } else { index.insert(id, hash: hash) }
-    if expiry.isActive {
-      lifetimes.initialize(id)
-      expiry.write(id, times, isNew: true, table: lifetimes, wheel: &wheel)
-    }
+    if expiry.isActive { expiry.begin(id, written: written, lifetime: times.lifetime, table: lifetimes) }
     // A new value that needs more room than the old one left takes this way too.
     if existing == 0 { counters.insertions &+= 1 }
     return .stored
@@ -166,29 +160,9 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   @inlinable @inline(__always)
   mutating func noteWritten(_ id: UInt32, _ times: (now: UInt64, lifetime: UInt32?)) {
-    if expiry.isActive {
-      expiry.write(id, times, isNew: false, table: lifetimes, wheel: &wheel)
-    } else {
-      policy.pool[id].pointee.written = expiry.relative(times.now)
-    }
-  }
-
-  /// Whether the origin of times, which are 32-bit numbers of ticks, has to move. Where entries can expire that is up to `expiry`.
-  @inlinable @inline(__always)
-  func isFar(_ now: UInt64) -> Bool {
-    now > expiry.base && now &- expiry.base > UInt64(UInt32.max) / 2 && !expiry.isActive
-  }
-
-  /// Moves it so that ages of a week and more are still known. Linear in the number of entries; once in some weeks.
-  @usableFromInline @inline(never)
-  mutating func moveOrigin(_ now: UInt64) {
-    let origin = now - UInt64(UInt32.max) / 4
-    let shift = UInt32(min(origin - expiry.base, UInt64(UInt32.max)))
-    visitEntries { id in
-      let node = policy.pool[id]
-      node.pointee.written -= min(node.pointee.written, shift)
-    }
-    expiry.base = origin
+    let written = expiry.relative(times.now)
+    policy.pool[id].pointee.written = written
+    if expiry.isActive { expiry.begin(id, written: written, lifetime: times.lifetime, table: lifetimes) }
   }
 
   @inlinable
@@ -217,7 +191,6 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @inlinable @inline(__always)
   mutating func leave(_ id: UInt32, _ cause: RemovalCause) {
     index.remove(id, hash: policy.pool[id].pointee.hash)
-    if expiry.isActive { expiry.cancel(id, table: lifetimes, wheel: &wheel) }
     counters.count(cause)
   }
 
@@ -238,7 +211,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   mutating func releaseMemory() {
     policy.removeAll()
     index.removeAll()
-    wheel.removeAll()
+    expiry.removeAll()
   }
 
   /// Removes the entries with identifiers in a range.
@@ -246,12 +219,14 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     for id in ids where id < policy.pool.highWater && policy.pool[id].pointee.isInUse { remove(id, cause, &removals) }
   }
 
-  /// Removes up to `limit` entries that are over. Returns whether there may be more.
+  /// Removes about `limit` entries that are over. Returns whether there may be more. Where entries have no lifetimes, sees to their times of
+  /// writing only.
   @usableFromInline
   mutating func removeExpired(now: UInt64, limit: Int, _ removals: inout Removals<Key, Value>) -> Bool {
-    guard expiry.isActive else { return false }
-    for id in expiry.due(now: now, limit: limit, table: lifetimes, wheel: &wheel) { remove(id, .expired, &removals) }
-    return wheel.hasReady
+    for id in expiry.due(now: now, limit: limit, pool: policy.pool, table: lifetimes) {
+      remove(id, .expired, &removals)
+    }
+    return expiry.hasReady
   }
 
   /// A smaller or larger share. Evicts what is too much.
