@@ -235,11 +235,13 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     for id in ids where id < policy.pool.highWater && policy.pool[id].pointee.isInUse { remove(id, cause, &removals) }
   }
 
-  /// Removes about `limit` entries that are over. Returns whether there may be more.
+  /// Removes about `limit` entries that are over, the latest of them only if asked for. Returns whether there may be more.
   @usableFromInline
-  mutating func removeExpired(now: UInt64, limit: Int, _ removals: inout Removals<Key, Value>) -> Bool {
+  mutating func removeExpired(
+    now: UInt64, limit: Int, isThorough: Bool, _ removals: inout Removals<Key, Value>
+  ) -> Bool {
     guard expiry.isActive else { return false }
-    let over = expiry.due(now: now, limit: limit, pool: policy.pool, table: lifetimes)
+    let over = expiry.due(now: now, limit: limit, isThorough: isThorough, pool: policy.pool, table: lifetimes)
     for id in over { remove(id, .expired, &removals) }
     return expiry.hasReady
   }
