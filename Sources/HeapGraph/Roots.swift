@@ -177,14 +177,21 @@ struct RootFinder {
 
   private mutating func scanWords(_ range: Range<UInt64>, _ kind: Root.Kind) throws(MemoryError) {
     var start = range.lowerBound
+    // Objects that were found by what they look like lie in memory that no allocator is known to own. What they refer to hangs on them.
+    let skipsBlocks = kind == .anonymous && !heap.walk.isExact
+    var block = skipsBlocks ? max(heap.blocks.firstIndex(atOrAfter: start) - 1, 0) : 0
     while start + 8 <= range.upperBound {
       let end = min(range.upperBound, start + UInt64(MemoryWindow.capacity))
       if try window.load(start..<end) {
         while start + 8 <= end {
+          if skipsBlocks, let past = pastBlock(at: start, &block) {
+            start = past
+            continue
+          }
           add(window.word(start), kind, start)
           start += 8
         }
-        start = end
+        start = max(start, end)
       } else {
         // Page by page: one unreadable page (a guard inside, a device) must not cost the rest.
         let pageEnd = min(end, (start | 0xfff) + 1)
@@ -196,6 +203,15 @@ struct RootFinder {
         start = pageEnd
       }
     }
+  }
+
+  /// The first aligned word behind the block in which an address lies; nil where it lies in none.
+  ///
+  /// - Parameter block: the first one that may end behind the address; moved along with it.
+  private func pastBlock(at address: UInt64, _ block: inout Int) -> UInt64? {
+    while block < heap.blocks.count, heap.blocks.address(block) &+ heap.blocks.size(block) <= address { block += 1 }
+    guard block < heap.blocks.count, heap.blocks.address(block) <= address else { return nil }
+    return (heap.blocks.address(block) &+ heap.blocks.size(block) &+ 7) & ~7
   }
 
   @inline(__always)
