@@ -143,7 +143,11 @@ struct BlockScanner {
     guard target >= 0 else { return }
     if resolver.isTaskMemory(target), target != block {
       var isHeld = heap.blocks.address(target) == word
-      if !isHeld { isHeld = try resolver.isTask(word, sideWindow) }
+      if !isHeld {
+        // Frames lie beside their task as a rule, where the main window is already.
+        let address = word & ReferenceResolver.nativeAddressMask
+        isHeld = try resolver.isTask(word, window.holds(address..<address + 8) ? window : sideWindow)
+      }
       guard isHeld else { return }
     }
     sink.reference(from: block, offset: offset, to: target, .ambiguous)
