@@ -13,6 +13,8 @@ public final class MetadataDecoder: ObjectTypeDecoder {
   let modules: [Module]
   /// Read when the first enum with several payloads is met.
   private(set) lazy var masks = EnumMasks(modules: modules, files: files, memory: memory)
+  /// Code with which new tasks begin; read when the first task is met.
+  private(set) lazy var startAdapters = findStartAdapters()
   private let files: any ModuleFiles
   /// Module whose name is left out of type names, or nil.
   let omittedModule: String?

@@ -87,9 +87,12 @@ extension MetadataDecoder {
 
   /// A new task begins in one of two adapters, which variables for debuggers name, in a stripped program too
   /// (stdlib/public/Concurrency/Debug.h, Swift 5.6 and later).
-  private func isStartAdapter(_ function: UInt64) -> Bool {
-    ["_swift_concurrency_debug_future_adapter", "_swift_concurrency_debug_non_future_adapter"].contains { name in
-      symbols.address(of: name).flatMap { memory.word($0) } == function
+  private func isStartAdapter(_ function: UInt64) -> Bool { startAdapters.contains(function) }
+
+  /// Looked up once: a name costs reads of the module's file, and each of many thousand tasks asks.
+  func findStartAdapters() -> [UInt64] {
+    ["_swift_concurrency_debug_future_adapter", "_swift_concurrency_debug_non_future_adapter"].compactMap { name in
+      symbols.address(of: name).flatMap { memory.word($0) }
     }
   }
 
