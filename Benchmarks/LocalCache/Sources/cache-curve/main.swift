@@ -7,7 +7,8 @@ import LocalCache
 //   cache-curve trace FILE SHARE…       a file of one key a line (-: standard input), limits as shares of its distinct keys
 //   zcat oltp.gz | awk '{ for (i = 0; i < $2; i++) print $1 + i }' | cache-curve trace - 0.02 0.1 0.3
 //
-// The hit ratios compared are those of the last accesses, as many as the curve is about.
+// The hit ratios compared are those of the last accesses, as many as the curve is about. A cache that is asked for millions a second would note a part of
+// each second only, and the curve be about that part: so the one that makes the curve gets its traffic with pauses.
 
 func cache(_ traffic: Traffic, tenths: Int) -> LocalCache<Int, Int> {
   var configuration = LocalCache<Int, Int>.Configuration()
@@ -20,8 +21,11 @@ func cache(_ traffic: Traffic, tenths: Int) -> LocalCache<Int, Int> {
 }
 
 /// Runs the traffic; the closure is told of hits.
-func run(_ traffic: Traffic, _ cache: LocalCache<Int, Int>, hit: (Int) -> Void) {
+///
+/// - Parameter pauses: whether to wait for more than a second after so many accesses as fill half of the log of notes.
+func run(_ traffic: Traffic, _ cache: LocalCache<Int, Int>, pauses: Bool, hit: (Int) -> Void) {
   for (index, key) in traffic.keys.enumerated() {
+    if pauses, index % (traffic.limit * 16) == traffic.limit * 16 - 1 { Thread.sleep(forTimeInterval: 1.05) }
     if cache.get(Int(key)) != nil { hit(index) } else { cache.set(index, for: Int(key)) }
   }
 }
@@ -31,12 +35,12 @@ func percent(_ value: Double) -> String { String(format: "%6.2f", value * 100) }
 /// Prints the row of a traffic, and returns by how much the curve is off.
 func compare(_ traffic: Traffic) -> [Double] {
   let full = cache(traffic, tenths: 10)
-  run(traffic, full) { _ in }
+  run(traffic, full, pauses: true) { _ in }
   let curve = full.missRatioCurve
   let first = max(0, traffic.keys.count - curve.requests)
   let differences = (1...9).map { tenths in
     var hits = 0
-    run(traffic, cache(traffic, tenths: tenths)) { if $0 >= first { hits += 1 } }
+    run(traffic, cache(traffic, tenths: tenths), pauses: false) { if $0 >= first { hits += 1 } }
     let truth = Double(hits) / Double(max(traffic.keys.count - first, 1))
     return curve.hitRatio(at: full.limit.amount * tenths / 10) - truth
   }
