@@ -1,5 +1,7 @@
 // What a capture costs inside a task: synchronous frames on an async function with several callers that wait. Prints a line a depth.
 
+import Foundation
+
 @inline(never) func leaf(_ depth: Int) -> capture {
   if depth > 0 {
     let result = leaf(depth - 1)
@@ -19,7 +21,12 @@
 
 @main struct Capture {
   static func main() async {
-    guard capture_start() == 0 else { fatalError("the sampler does not start") }
+    let failure = capture_start()
+    guard failure == 0 else {
+      FileHandle.standardError.write(
+        Data("the sampler does not start (memwhy_start_result \(failure))\n".utf8))
+      exit(1)
+    }
     for (callers, frames) in [(0, 8), (5, 8), (15, 8), (30, 40)] {
       let result = await Task.detached { await awaiting(callers, frames) }.value
       print(

@@ -5,6 +5,9 @@ struct GrowthAccount {
   /// Causes whose bytes are not in resident memory but in the kernel and the page cache.
   private static let outside: Set<Cause> = [.descriptors, .pageCache, .kernel, .load, .warmUp, .steady, .unexplained]
 
+  private static let mostShrunk = 3
+  private static let usedAgain = "free memory of the allocator that was used again"
+
   /// Empty where there are no two snapshots with books.
   init(_ findings: [Finding], _ evidence: Evidence) {
     guard let pair = evidence.heapPair, let first = pair.first.books, let last = pair.last.books else { return }
@@ -21,15 +24,23 @@ struct GrowthAccount {
         default: finding.growth
         }
       guard let growth, growth != 0 else { continue }
+      if RetentionRule.isOwn(finding), growth < 0 {
+        add("allocatorFree", Self.usedAgain, growth)
+        continue
+      }
       rows.append(.init(holder: finding.cause.rawValue, title: finding.title, bytes: growth, growth: nil))
+    }
+    for place in evidence.heapGrowth?.shrunkPlaces.prefix(Self.mostShrunk) ?? []
+    where place.growth <= -CollectionRule.negligible {
+      rows.append(.init(holder: "less", title: "\(place.name), which keeps less", bytes: place.growth, growth: nil))
     }
     if !findings.contains(where: RetentionRule.isOwn) {
       let free = change(.allocatorFree)
       add(
-        "allocatorFree", free < 0 ? "free memory of the allocator that was used again" : "free memory of the allocator",
+        "allocatorFree", free < 0 ? Self.usedAgain : "free memory of the allocator",
         free)
     }
-    add("allocatorOverhead", "the allocator's own", change(.allocatorOverhead))
+    add("allocatorOverhead", "the allocator's own: a header for each block", change(.allocatorOverhead))
     let placed = rows.reduce(Int64(0)) { $0 + $1.bytes }
     let open = change(.unexplained)
     add("small", "changes too small for a cause", whole - placed - open)

@@ -3,15 +3,20 @@ import Timeline
 
 extension Weighing {
   /// The answer for somebody who reads nothing else.
-  static func sentence(_ findings: [Finding], _ evidence: Evidence, _ forecast: Forecast?) -> String {
+  ///
+  /// - Parameter hasEnded: the process ended while it was watched.
+  static func sentence(
+    _ findings: [Finding], _ evidence: Evidence, _ forecast: Forecast?, hasEnded: Bool = false
+  ) -> String {
     guard let first = findings.first else {
+      if hasEnded { return "Nothing can be said: the process ended before enough was seen." }
       return "Nothing can be said yet: too little was seen. Watch longer with --for 5min."
     }
     let test = evidence.decisive
     var text: String
     let hedge = first.confidence == .certain ? "" : first.confidence == .likely ? "Probably " : "Possibly "
     switch first.cause {
-    case .steady: text = "Steady: \(first.title) over \(Say.span(test.span))"
+    case .steady: text = "Steady: \(first.title) over \(Say.span(test.span))" + hidden(findings, evidence)
     case .load: text = "\(hedge.isEmpty ? "L" : hedge + "l")oad, no leak: \(first.title)"
     case .warmUp where first.growth != nil:
       text =
@@ -20,8 +25,15 @@ extension Weighing {
       text =
         "\(hedge.isEmpty ? "A" : hedge + "a") warm-up, no leak: memory rose and has levelled off at \(Say.bytes(test.floor))"
     case .leak, .lostTasks:
-      text = "\(hedge.isEmpty ? "L" : hedge + "l")eak: \(Say.bytes(first.holds)) in \(first.title)"
-      if let rate = first.growthPerHour, rate > 0 { text += ", growing by \(Say.bytes(rate))/h" }
+      let all = findings.filter { $0.cause == .leak || $0.cause == .lostTasks }
+      let whole = all.reduce(UInt64(0)) { $0 &+ $1.holds }
+      let isMost = Double(first.holds) >= mostOfLeaks * Double(whole)
+      text =
+        "\(hedge.isEmpty ? "L" : hedge + "l")eak: "
+        + (isMost ? Say.bytes(first.holds) : "\(Say.bytes(whole)), \(Say.bytes(first.holds)) of it")
+        + " in \(first.title)"
+      let rate = isMost ? first.growthPerHour ?? 0 : all.reduce(0) { $0 + max($1.growthPerHour ?? 0, 0) }
+      if rate > 0 { text += isMost ? ", growing by \(Say.bytes(rate))/h" : "; all of it grows by \(Say.bytes(rate))/h" }
     case .manyArenas, .pinnedArena:
       let join = leaked(evidence) > 0 ? ", and" : ":"
       text =
@@ -37,6 +49,19 @@ extension Weighing {
         " in \(first.cause.title.split(separator: ": ").last.map(String.init) ?? first.cause.title): \(first.title)"
     }
     return text + ending(forecast) + "."
+  }
+
+  /// A leak that has this part of all that leaked is named alone.
+  private static let mostOfLeaks = 0.9
+
+  /// Growth that memory as a whole does not show, since another place gave way: it will, when nothing is left there.
+  private static func hidden(_ findings: [Finding], _ evidence: Evidence) -> String {
+    guard let found = findings.first(where: { $0.cause == .collection }), let growth = found.growth,
+      let shrunk = evidence.heapGrowth?.shrunkPlaces.first, 2 * -shrunk.growth >= growth,
+      Double(growth) >= Evidence.material(evidence.rss.floor)
+    else { return "" }
+    return
+      ", but \(found.title) keeps \(Say.bytes(growth)) more while \(shrunk.name) keeps \(Say.bytes(-shrunk.growth)) less"
   }
 
   /// Below this, what no pointer leads to is not worth a word in the first sentence.

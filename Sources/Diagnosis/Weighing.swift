@@ -14,6 +14,7 @@ public enum Weighing {
     let pattern = evidence.decisive.pattern
     let grows = pattern == .growing || (pattern == .undecided && evidence.rss.slope.slope > 0)
     var findings = rules.flatMap { $0.findings(evidence) }
+    fit(&findings, evidence)
     let books = Books(evidence)
     let total = growth(books, evidence)
     if let rest = unexplained(findings, total: total, grows: grows, evidence) { findings.append(rest) }
@@ -25,12 +26,14 @@ public enum Weighing {
       if hours > 0 { findings[index].growthPerHour = Double(growth) / hours }
     }
     findings.sort { weight($0, grows: grows, evidence) > weight($1, grows: grows, evidence) }
+    putRestBehind(&findings)
     // What a growing process holds besides is no cause of the growth, and a steady one's patterns are one answer.
     if grows { findings.removeAll { $0.cause == .steady || $0.cause == .warmUp && $0.growth == nil } }
     let forecast = evidence.forecast
     let account = GrowthAccount(findings, evidence).rows
     return GrowthReport(
-      sentence: sentence(findings, evidence, forecast), cause: findings.first?.cause ?? .unexplained,
+      sentence: sentence(findings, evidence, forecast, hasEnded: hasEnded(events)),
+      cause: findings.first?.cause ?? .unexplained,
       watchedSeconds: evidence.lives.reduce(0) { $0 + span($1) }, samples: evidence.lives.reduce(0) { $0 + $1.count },
       trend: trend(evidence), books: books.rows, resident: books.resident, booksAreClosed: books.isClosed,
       groupBooks: books.group, groupUsage: evidence.latest(.groupUsage).map(\.saturatedAmount), findings: findings,
@@ -40,11 +43,41 @@ public enum Weighing {
       remarks: remarks + [isSure(findings) ? nil : evidence.caution].compactMap { $0 })
   }
 
+  /// The last life that was seen is over.
+  private static func hasEnded(_ events: [TimelineEvent]) -> Bool {
+    events.last { $0.kind == .started || $0.kind == .restarted || $0.kind == .ended }?.kind == .ended
+  }
+
+  /// The leaks that are told together come behind those that are told one by one.
+  private static func putRestBehind(_ findings: inout [Finding]) {
+    guard let index = findings.firstIndex(where: LeakRule.isRest) else { return }
+    let rest = findings.remove(at: index)
+    let last = findings.lastIndex { $0.cause == .leak || $0.cause == .lostTasks } ?? index - 1
+    findings.insert(rest, at: last + 1)
+  }
+
   /// Bytes that are to be placed: measured between the snapshots where these span the watch, else what the trend says as well.
   private static func growth(_ books: Books, _ evidence: Evidence) -> Int64 {
-    let measured = max(books.growth ?? 0, 0)
-    if books.growth != nil, let hours = evidence.heapHours, hours * 3600 >= 0.8 * evidence.span { return measured }
-    return max(measured, (evidence.rss.pattern == .growing ? evidence.rss.rise : 0).saturated)
+    // Headers of blocks come with the blocks, whose causes count without them.
+    let headers = max(books.rows.first { $0.holder == ResidentBooks.Holder.allocatorOverhead.rawValue }?.growth ?? 0, 0)
+    let measured = max((books.growth ?? 0) - headers, 0)
+    let grows = evidence.rss.pattern == .growing
+    guard books.growth != nil, let hours = evidence.heapHours else {
+      return max(measured, grows ? evidence.rss.rise.saturated : 0)
+    }
+    if hours * 3600 >= 0.8 * evidence.span { return measured }
+    // Two snapshots of a part of the watch answer for that part.
+    return max(measured, grows ? (max(evidence.rss.slope.slope, 0) * hours * 3600).saturated : 0)
+  }
+
+  /// Puts what was seen in samples to the time between the snapshots, where these saw a part of it only: one account, one time.
+  private static func fit(_ findings: inout [Finding], _ evidence: Evidence) {
+    guard let hours = evidence.heapHours, evidence.rss.span > 0 else { return }
+    let part = hours * 3600 / evidence.rss.span
+    guard part < 0.8 else { return }
+    for index in findings.indices where findings[index].isFromSamples {
+      findings[index].growth = findings[index].growth.map { (Double($0) * part).saturated }
+    }
   }
 
   /// What grows is known well enough for the caution to be none.
@@ -122,5 +155,15 @@ public enum Weighing {
       method: "Mann-Kendall test with Hamed and Rao's variance and signs of differences, "
         + "on the lowest level per epoch; slope by Theil and Sen"
         + (evidence.withoutLoad != nil ? ", without the part that follows \(evidence.loadName ?? "load")" : ""))
+  }
+}
+
+extension Finding {
+  /// Its growth is that of the samples, over all that was watched, and not of two snapshots.
+  fileprivate var isFromSamples: Bool {
+    switch cause {
+    case .threads, .descriptors, .pageCache, .sharedMemory, .kernel, .load: true
+    default: false
+    }
   }
 }

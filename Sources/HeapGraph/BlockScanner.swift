@@ -71,13 +71,23 @@ struct BlockScanner {
     let size = heap.blocks.size(block)
     let typeIndex = heap.typeIndex(block)
     let plan = plans.plans[typeIndex]
-    if plan.hasRefCounts && size >= 16 {
+    if (plan.hasRefCounts || plan.kind == .conservative) && size >= 16 {
       guard try window.load(address..<address + 16) else {
         unreadableBlocks += 1
         return
       }
-      let table = resolver.sideTable(window.word(address + 8))
-      if table >= 0 { sink.reference(from: block, offset: 8, to: table, .weak) }
+      let counts = window.word(address + 8)
+      let table = resolver.sideTable(counts)
+      if plan.hasRefCounts {
+        // C memory that begins with a metatype looks like an object, but for its second word.
+        guard ReferenceResolver.areCounts(counts) else {
+          return try scanWords(block, address, from: 0, to: size, into: &sink)
+        }
+        if table >= 0 { sink.reference(from: block, offset: 8, to: table, .weak) }
+      } else if table >= 0, heap.blocks.head(table) == address {
+        // An object whose type is not known, with room that its class does not speak of: its table names it.
+        sink.reference(from: block, offset: 8, to: table, .weak)
+      }
     }
     switch plan.kind {
     case .none, .sideTable: break

@@ -26,12 +26,12 @@ struct Census {
   static func rows(_ heap: TypedHeap, include: (Int) -> Bool = { _ in true }) -> [CensusRow] {
     var counts = [Int](repeating: 0, count: heap.types.count)
     var bytes = [UInt64](repeating: 0, count: heap.types.count)
-    var unknown: [UInt64: (count: Int, bytes: UInt64)] = [:]
+    var unknown: [ClosedRange<UInt64>: (count: Int, bytes: UInt64)] = [:]
     for block in 0..<heap.blocks.count where include(block) {
       let type = heap.typeIndex(block)
       let size = heap.blocks.size(block)
       if type == TypedHeap.unknown {
-        let key = size <= 1024 ? size : UInt64(1) << (63 - UInt64(size.leadingZeroBitCount))
+        let key = sizeClass(size)
         let row = unknown[key] ?? (0, 0)
         unknown[key] = (row.count + 1, row.bytes + size)
       } else {
@@ -49,10 +49,17 @@ struct Census {
     for (index, type) in heap.types.enumerated() where counts[index] > 0 {
       add(type.name, type.kind, counts[index], bytes[index])
     }
-    for (size, row) in unknown {
-      let name = size <= 1024 ? "malloc(\(size))" : "malloc(\(size)...\(size * 2 - 1))"
+    for (sizes, row) in unknown {
+      let name = sizes.count == 1 ? "malloc(\(sizes.lowerBound))" : "malloc(\(sizes.lowerBound)...\(sizes.upperBound))"
       add(name, .native, row.count, row.bytes)
     }
     return rows.values.sorted { ($0.bytes, $1.type) > ($1.bytes, $0.type) }
+  }
+
+  /// Sizes that are one row: exact ones up to 1 KiB, powers of two above.
+  private static func sizeClass(_ size: UInt64) -> ClosedRange<UInt64> {
+    guard size > 1024 else { return size...size }
+    let low = UInt64(1) << (63 - UInt64(size.leadingZeroBitCount))
+    return max(low, 1025)...(low - 1) &* 2 + 1
   }
 }

@@ -138,7 +138,7 @@ public struct HeapAnalysis: Sendable {
     try finder.find()
     let threadLocals = ThreadLocalStorage(image)
     let threadBlocks = try finder.find(threadLocals)
-    let roots = finder.roots
+    var roots = finder.roots
     let spare = try DispatchCaches(
       threads: image.threads, roots: roots, heap: heap, window: MemoryWindow(image.memory)
     ).blocks
@@ -158,8 +158,17 @@ public struct HeapAnalysis: Sendable {
     let internals = walk.internalBlocks.map { walk.blocks.index(startingAt: $0) }.filter { $0 >= 0 }
     let total = Double(max(1, walk.blocks.count))
     let inFlight = walk.blocksInFlight.map { walk.blocks.index(startingAt: $0) }.filter { $0 >= 0 }
+    // Memory that no allocator is known to own is the allocator's too: its own notes on what it handed out keep nothing that is held by
+    // something else as well.
+    let unclaimed = walk.isExact ? [] : roots.filter { $0.kind == .anonymous }
+    if !walk.isExact { roots.removeAll { $0.kind == .anonymous } }
     try marker.mark(from: roots.lazy.map { Int($0.block) } + internals + spare + inFlight) {
       progress?(.marking, Double($0) / total)
+    }
+    if !unclaimed.isEmpty {
+      let others = unclaimed.filter { !marker.marked.contains(Int($0.block)) }
+      try marker.mark(from: others.lazy.map { Int($0.block) })
+      roots += others
     }
     try marker.mark(slabsInFlight: finder.slabsInFlight)
     rootCount = roots.count

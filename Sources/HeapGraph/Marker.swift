@@ -225,7 +225,7 @@ private struct MarkSink: ReferenceSink {
   mutating func reference(from source: Int, offset: UInt64, to target: Int, _ strength: ReferenceSlot.Strength) {
     referenceCount &+= 1
     switch strength {
-    case .strong, .pointer, .ambiguous: break
+    case .strong, .pointer, .ambiguous, .number: break
     case .weak: sideTables.append(UInt32(target))
     case .unowned:
       if !marked.contains(target) { unowned.append(UInt32(target)) }

@@ -38,6 +38,7 @@ struct ReferenceResolver: Sendable {
   /// The block that `word` refers to with this strength, or -1.
   @inline(__always)
   func target(_ word: UInt64, _ strength: ReferenceSlot.Strength) -> Int {
+    if strength == .number { return word < 0x1000 ? -1 : heap.blocks.index(startingAt: word) }
     let isNative = strength == .pointer || strength == .ambiguous
     let address = word & (isNative ? Self.nativeAddressMask : Self.addressMask)
     if address < 0x1000 { return -1 }
@@ -49,7 +50,7 @@ struct ReferenceResolver: Sendable {
       if heap.blocks.address(index) == address { return index }
       let type = heap.typeIndex(index)
       return type < hasInterior.count && hasInterior[type] ? index : -1
-    case .pointer, .ambiguous:
+    case .pointer, .ambiguous, .number:
       return index
     }
   }
@@ -81,6 +82,11 @@ struct ReferenceResolver: Sendable {
     guard refCounts >> 62 == 3 else { return -1 }
     return heap.blocks.index(startingAt: refCounts << 3)
   }
+
+  /// What a heap object's second word can be: bit 0 (`PureSwiftDealloc`) is set in all counts, bit 63 (`UseSlowRC`) where they
+  /// lie elsewhere or are not kept (RefCount.h). No pointer has either.
+  @inline(__always)
+  static func areCounts(_ word: UInt64) -> Bool { word & 1 != 0 || word >> 63 != 0 }
 
   /// The object's deinit has run; only unowned references keep its memory (RefCount.h, `IsDeinitingShift`).
   @inline(__always)

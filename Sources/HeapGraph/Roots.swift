@@ -19,10 +19,12 @@ public struct Root: Sendable, Hashable {
     case cachedThread
     /// A thread's variables in a block of `malloc`: those of modules that were loaded later, and of keys past the 32nd.
     case threadLocal
+    /// A word that the kernel hands back with an event.
+    case kernel
   }
 
   public var kind: Kind
-  /// Address of the word; the thread id for a register.
+  /// Address of the word; the thread id for a register; the epoll instance's descriptor for a word of the kernel, 0 for a timer.
   public var address: UInt64
   /// Index of the block it refers to.
   public var block: UInt32
@@ -83,6 +85,12 @@ struct RootFinder {
         try scan(mapping.start..<mapping.end, .anonymous, excluding: owned)
       }
     }
+    for word in image.kernelWords {
+      switch word.keeper {
+      case .epoll(let descriptor): add(word.value, .kernel, UInt64(UInt32(bitPattern: descriptor)))
+      case .timer: add(word.value, .kernel, 0)
+      }
+    }
     slabsInFlight = SlabsInFlight.find(image: image, heap: heap, resolver: resolver, idle: idle)
     for thread in image.threads where idle.idleFrames[thread.tid] == nil {
       for register in thread.registers { add(register, .register, UInt64(UInt32(bitPattern: thread.tid))) }
@@ -104,12 +112,15 @@ struct RootFinder {
   /// - Returns: the blocks.
   mutating func find(_ storage: ThreadLocalStorage) throws(MemoryError) -> [Int] {
     var blocks: [Int] = []
+    // A whole stack in a block is more than its variables.
+    let stacks = Set(
+      image.threads.flatMap { [$0.threadPointer, $0.stackPointer] }.map { heap.blocks.index(containing: $0) })
     for area in storage.areas {
       let block = heap.blocks.index(containing: area.range.lowerBound)
       guard block >= 0, heap.blocks.address(block) + heap.blocks.size(block) >= area.range.upperBound else { continue }
       let start = (area.range.lowerBound + 7) & ~7
       if start < area.range.upperBound { try scanWords(start..<area.range.upperBound, .threadLocal) }
-      blocks.append(block)
+      if !stacks.contains(block) { blocks.append(block) }
     }
     return blocks
   }
@@ -166,14 +177,21 @@ struct RootFinder {
 
   private mutating func scanWords(_ range: Range<UInt64>, _ kind: Root.Kind) throws(MemoryError) {
     var start = range.lowerBound
+    // Objects that were found by what they look like lie in memory that no allocator is known to own. What they refer to hangs on them.
+    let skipsBlocks = kind == .anonymous && !heap.walk.isExact
+    var block = skipsBlocks ? max(heap.blocks.firstIndex(atOrAfter: start) - 1, 0) : 0
     while start + 8 <= range.upperBound {
       let end = min(range.upperBound, start + UInt64(MemoryWindow.capacity))
       if try window.load(start..<end) {
         while start + 8 <= end {
+          if skipsBlocks, let past = pastBlock(at: start, &block) {
+            start = past
+            continue
+          }
           add(window.word(start), kind, start)
           start += 8
         }
-        start = end
+        start = max(start, end)
       } else {
         // Page by page: one unreadable page (a guard inside, a device) must not cost the rest.
         let pageEnd = min(end, (start | 0xfff) + 1)
@@ -185,6 +203,15 @@ struct RootFinder {
         start = pageEnd
       }
     }
+  }
+
+  /// The first aligned word behind the block in which an address lies; nil where it lies in none.
+  ///
+  /// - Parameter block: the first one that may end behind the address; moved along with it.
+  private func pastBlock(at address: UInt64, _ block: inout Int) -> UInt64? {
+    while block < heap.blocks.count, heap.blocks.address(block) &+ heap.blocks.size(block) <= address { block += 1 }
+    guard block < heap.blocks.count, heap.blocks.address(block) <= address else { return nil }
+    return (heap.blocks.address(block) &+ heap.blocks.size(block) &+ 7) & ~7
   }
 
   @inline(__always)

@@ -45,7 +45,14 @@ struct ThreadStacks {
     }
     var bottom = mapping.start
     for (index, block) in controlBlocks.enumerated() {
-      let top = index + 1 < controlBlocks.count ? min(mapping.end, (block | 0xfff) + 1) : mapping.end
+      let stack = try Self.stack(of: block, in: mapping, window)
+      if let start = stack?.lowerBound, start > bottom {
+        // A stack that the program brought along has no guard, and whatever lies below it is in the same mapping.
+        ranges.append((bottom..<start, .anonymous))
+        bottom = start
+      }
+      let guess = index + 1 < controlBlocks.count ? min(mapping.end, (block | 0xfff) + 1) : mapping.end
+      let top = max(bottom, stack.map { min(mapping.end, $0.upperBound) } ?? guess)
       if liveBlocks.contains(block) {
         let inside = stackPointers.map(\.stackPointer).filter { $0 >= bottom && $0 < top }
         // A thread that stands on another stack just now: its own is scanned whole.
@@ -68,6 +75,28 @@ struct ThreadStacks {
     }
     if bottom < mapping.end { ranges.append((bottom..<mapping.end, .anonymous)) }
   }
+
+  /// The thread's stack by `stackblock` and `stackblock_size`, neighbours somewhere in `struct pthread` (nptl/descr.h); nil where none fits.
+  private static func stack(
+    of block: UInt64, in mapping: Mapping, _ window: MemoryWindow
+  ) throws(MemoryError) -> Range<UInt64>? {
+    let (first, end) = (block + descriptor.lowerBound, min(mapping.end, block + descriptor.upperBound))
+    guard first + 16 <= end, try window.load(first..<end) else { return nil }
+    var address = first
+    while address + 16 <= end {
+      let (base, size) = (window.word(address), window.word(address + 8))
+      let (top, overflow) = base.addingReportingOverflow(size)
+      // Its top is rounded to a page at most.
+      if base > 0xffff, size >= smallestStack, !overflow, base < block, top > block, top - block <= 0x2000 {
+        return base..<top
+      }
+      address += 8
+    }
+    return nil
+  }
+
+  /// `PTHREAD_STACK_MIN`.
+  private static let smallestStack: UInt64 = 16 << 10
 
   /// The thread has ended (the kernel clears `tid`, a join sets it to -1) and is not detached, which `joinid` would show by naming
   /// the thread itself.

@@ -16,6 +16,7 @@ public final class TypedHeap: @unchecked Sendable {
   public static let unknown = 0
   /// The allocator's own bookkeeping in a live block (a thread cache).
   public static let allocatorInternal = 1
+  public static let allocatorInternalName = "malloc thread cache"
   /// A weak-reference side table.
   public static let sideTable = 2
 
@@ -26,7 +27,7 @@ public final class TypedHeap: @unchecked Sendable {
     self.walk = walk
     types = [
       ObjectType(kind: .native, name: "", layout: .conservative),
-      ObjectType(kind: .native, name: "malloc thread cache", layout: .none),
+      ObjectType(kind: .native, name: Self.allocatorInternalName, layout: .none),
       ObjectType(kind: .sideTable, name: "weak reference side table", layout: .sideTable),
     ]
     let blocks = walk.blocks

@@ -19,12 +19,14 @@ extension LocalCache {
 
   @usableFromInline
   func refreshIfStale(_ key: Key, _ load: @escaping @Sendable (Key) async throws -> Value) {
-    if isStale(key) { refresh(key, load) }
+    if isStale(key) {
+      loader.refresh([key], isPatient: true, refreshing([key]) { _ in [key: try await load(key)] })
+    }
   }
 
   @usableFromInline
   func loaded(_ key: Key, _ load: @escaping @Sendable (Key) async throws -> Value) async throws -> Value {
-    try await loader.value(for: key, work { _ in [key: try await load(key)] })
+    try await loader.value(for: key, work(isWanted: true) { _ in [key: try await load(key)] })
   }
 
   /// Loads the value of a key again in the background, unless a load is on its way. The value that is there stays until then.
@@ -58,7 +60,7 @@ extension LocalCache {
     }
     if !stale.isEmpty { refreshStale(stale, load) }
     let loaded = try await configuration.loading.inBatches(missing) {
-      try await self.loader.values(for: $0, self.work(load))
+      try await self.loader.values(for: $0, self.work(isWanted: true, load))
     }
     found.merge(loaded) { _, new in new }
     return found
@@ -71,41 +73,60 @@ extension LocalCache {
       for batch in batches {
         guard let self else { return }
         let stale = batch.filter(isStale)
-        await loader.refreshAndWait(stale, refreshing(stale, load))
+        await loader.refreshAndWait(stale, isPatient: true, refreshing(stale, load))
       }
     }
   }
 
   /// A load whose values are stored. The load does not keep the cache.
-  private func work(_ load: @escaping @Sendable ([Key]) async throws -> [Key: Value]) -> Loader<Key, Value>.Work {
-    .init(load: load) { [weak self] in
-      self?.stamps(of: $0) ?? [:]
-    } store: { [weak self] values, stamps in
-      self?.store(values, stamps)
-    }
+  ///
+  /// - Parameter isWanted: whether only what is not there is wanted: another load may have brought it since it was looked for.
+  private func work(
+    isWanted: Bool = false, _ load: @escaping @Sendable ([Key]) async throws -> [Key: Value]
+  ) -> Loader<Key, Value>.Work {
+    var work = Loader<Key, Value>.Work(load: load) { [weak self] values, stamps in self?.store(values, stamps) }
+    watchWrites(&work)
+    if isWanted { work.present = { [weak self] in self?.present($0) ?? [:] } }
+    return work
   }
 
   /// The same for values that are there already, which stay in use for a while if the load fails.
   private func refreshing(
     _ keys: [Key], _ load: @escaping @Sendable ([Key]) async throws -> [Key: Value]
   ) -> Loader<Key, Value>.Work {
-    .init(load: load) { [weak self] in
-      self?.stamps(of: $0) ?? [:]
-    } store: { [weak self] values, stamps in
-      self?.store(values, stamps)
-    } failed: { [weak self] in
+    var work = work(load)
+    work.failed = { [weak self] in
       guard let self, let grace = configuration.loading.staleWhileError else { return }
       for key in keys { prolong(key, by: grace) }
     }
+    return work
   }
 
-  private func stamps(of keys: [Key]) -> [Key: UInt32] {
-    var stamps: [Key: UInt32] = [:]
+  private func watchWrites(_ work: inout Loader<Key, Value>.Work) {
+    work.stamps = { [weak self] keys in
+      guard let self else { return [:] }
+      var stamps: [Key: UInt32] = [:]
+      for key in keys where stamps[key] == nil { stamps[key] = loader.watch.begin(hash(key)) }
+      return stamps
+    }
+    work.ended = { [weak self] stamps in
+      guard let self else { return }
+      for key in stamps.keys { loader.watch.end(hash(key)) }
+    }
+  }
+
+  /// Those of the keys that have a value. Neither hits nor uses.
+  func present(_ keys: [Key]) -> [Key: Value] {
+    var found: [Key: Value] = [:]
+    let now = expires ? time.now : 0
     for key in keys {
       let hash = hash(key)
-      stamps[key] = reading(shard(for: hash)) { $0.pointee.writes(Self.high(hash)) }
+      found[key] = reading(shard(for: hash)) { shard in
+        let id = shard.pointee.find(key, hash: Self.high(hash))
+        return id == 0 || shard.pointee.isOver(id, now: now) ? nil : shard.pointee.table[id].pointee.value
+      }
     }
-    return stamps
+    return found
   }
 
   private func store(_ values: [Key: Value], _ stamps: [Key: UInt32]) {
@@ -162,7 +183,7 @@ extension LocalCache {
     locked(shard(for: hash)) { shard in
       let id = shard.pointee.find(key, hash: Self.high(hash))
       guard id != 0 else { return }
-      shard.pointee.expiry.prolong(id, age: age, table: shard.pointee.lifetimes, wheel: &shard.pointee.wheel)
+      shard.pointee.expiry.prolong(id, age: age, table: shard.pointee.lifetimes)
     }
   }
 }

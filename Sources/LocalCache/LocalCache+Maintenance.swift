@@ -4,11 +4,13 @@ extension LocalCache {
   public func removeExpired() {
     guard expires else { return }
     for index in 0...shardMask {
+      let now = time.now
       var more = true
-      // Some at a time, so that look-ups do not wait for all of them.
+      // Some at a time, so that look-ups do not wait for all of them. All at one time: as it goes on, those that end a little later would have to be
+      // looked at again and again.
       while more {
         var removals = Removals<Key, Value>()
-        more = locked(shard(at: index)) { $0.pointee.removeExpired(now: time.now, limit: 256, &removals) }
+        more = locked(shard(at: index)) { $0.pointee.removeExpired(now: now, limit: 512, &removals) }
         report(removals)
       }
     }
@@ -23,9 +25,9 @@ extension LocalCache {
     return min(max(shortest / 16, .seconds(1)), .seconds(60))
   }
 
-  @usableFromInline
+  /// For who has written the first entry of a shard that can expire.
+  @usableFromInline @inline(never)
   func startSweeping() {
-    guard !sweeper.isRunning else { return }
     let interval = sweepInterval
     let time = time
     sweeper.start { [weak self, sweeper] in
@@ -34,9 +36,17 @@ extension LocalCache {
         guard let self else { break }
         removeExpired()
         balanceShares()
-        if count == 0 { break }
+        guard !canAnyExpire else { continue }
+        sweeper.ended()
+        // What came in between the two found the task still running.
+        if canAnyExpire { startSweeping() }
+        return
       }
       sweeper.ended()
     }
+  }
+
+  private var canAnyExpire: Bool {
+    (0...shardMask).contains { index in locked(shard(at: index)) { $0.pointee.expiry.isAnyScheduled } }
   }
 }

@@ -296,7 +296,7 @@ extension Shard {
 
   @inlinable
   func isOver(_ id: UInt32, now: UInt64) -> Bool {
-    expiry.isActive && expiry.isOver(lifetimes[id].pointee.deadline, now: now)
+    expiry.isActive && expiry.isOver(lifetimes[id].pointee, now: now)
   }
 
   /// Ticks since the entry was written.

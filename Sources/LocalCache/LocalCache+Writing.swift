@@ -15,7 +15,7 @@ extension LocalCache {
     store(value, for: key, lifetime: lifetime, pinned: pinned, stamp: nil)
   }
 
-  /// - Parameter stamp: the shard's `writes` for the key when a load of the value began; nothing is stored if there were others since.
+  /// - Parameter stamp: what `WriteWatch` said when a load of the value began; nothing is stored if the key was written since.
   @inlinable @inline(__always)
   @discardableResult
   func store(_ value: Value, for key: Key, lifetime: Duration?, pinned: Bool?, stamp: UInt32?) -> Bool {
@@ -26,36 +26,37 @@ extension LocalCache {
     let weight = sizer.weigh(key, value)
     if checksMutations { noteFingerprint(key, value) }
     let ticks = lifetimeTicks(key, value, lifetime)
-    let now = expires ? time.now : time.ofWriting
+    let now = time.ofWriting
     var removals = Removals<Key, Value>()
     shard.pointee.lock.lock()
     if loader.isFlying, !beginWrite(shard, hash, stamp) {
       dropFingerprint(key)
       return false
     }
-    if expires, shard.pointee.wheel.isDue(now) { _ = shard.pointee.removeExpired(now: now, limit: 32, &removals) }
+    if shard.pointee.expiry.isLookDue(now) { _ = shard.pointee.removeExpired(now: now, limit: 32, &removals) }
     let result = shard.pointee.store(
       value, for: key, hash: Self.high(hash), weight: weight, times: (now, ticks), pinned: pinned,
       &removals)
     shard.pointee.setSampling()
+    let isSweeperWanted = shard.pointee.expiry.takeSweeperWanted()
     shard.pointee.lock.unlock()
     observer.stored(hash, weight: weight)
     if observer.observes(hash) { noteValue(value, hash) }
-    if expires { startSweeping() }
+    if isSweeperWanted { startSweeping() }
     if removals.first != nil { report(removals) }
     if loader.isFlying, stamp == nil { loader.detach(key) }
     if case .stored = result { return true }
-    return setSlowly(value, key, hash, weight, (now, ticks), pinned)
+    return setSlowly(value, key, hash, weight, (now, ticks), pinned, stamp)
   }
 
-  /// Counts a write for loads that are on their way, or finds that this one comes too late and frees the lock. Returns whether to go on.
+  /// Notes a write for loads that are on their way, or finds that this one comes too late and frees the lock. Returns whether to go on.
   @usableFromInline @inline(never)
   func beginWrite(_ shard: UnsafeMutablePointer<Shard<Key, Value>>, _ hash: UInt64, _ stamp: UInt32?) -> Bool {
     guard let stamp else {
-      shard.pointee.countWrite(Self.high(hash))
+      loader.watch.noteWrite(hash)
       return true
     }
-    if shard.pointee.writes(Self.high(hash)) == stamp { return true }
+    if loader.watch.isCurrent(hash, since: stamp) { return true }
     shard.pointee.lock.unlock()
     return false
   }
@@ -88,7 +89,7 @@ extension LocalCache {
     var removals = Removals<Key, Value>()
     var value: Value?
     shard.pointee.lock.lock()
-    if loader.isFlying { shard.pointee.countWrite(Self.high(hash)) }
+    if loader.isFlying { loader.watch.noteWrite(hash) }
     let id = shard.pointee.find(key, hash: Self.high(hash))
     if id != 0 {
       let isOver = expires && shard.pointee.isOver(id, now: now)
@@ -103,12 +104,10 @@ extension LocalCache {
 
   /// Removes all entries that are there now. Linear in their number; other threads may use the cache meanwhile, and what they store may stay.
   public func removeAll() {
+    if loader.isFlying { loader.watch.noteAllWritten() }
     for index in 0...shardMask {
       let shard = shard(at: index)
-      let end = locked(shard) { shard in
-        if loader.isFlying { shard.pointee.countAllWrites() }
-        return shard.pointee.policy.pool.highWater
-      }
+      let end = locked(shard) { $0.pointee.policy.pool.highWater }
       // Some at a time, so that look-ups do not wait for all of them.
       for first in stride(from: NodePool.reserved, to: end, by: 256) {
         var removals = Removals<Key, Value>()
@@ -159,31 +158,37 @@ extension LocalCache {
   func setSlowly(
     _ value: Value, _ key: Key, _ hash: UInt64, _ weight: UInt64,
     _ times: (now: UInt64, lifetime: UInt32?),
-    _ pinned: Bool?
+    _ pinned: Bool?, _ stamp: UInt32?
   ) -> Bool {
     let shard = shard(for: hash)
     balanceShares()
-    let index = Int(truncatingIfNeeded: hash) & shardMask
-    if weight <= min(bound.maximum, PolicyNode.maximumWeight), borrow(weight, for: index) {
+    if weight <= min(bound.maximum, PolicyNode.maximumWeight), borrow(weight, for: key, hash) {
       var removals = Removals<Key, Value>()
       shard.pointee.lock.lock()
+      if let stamp, !beginWrite(shard, hash, stamp) {
+        dropFingerprint(key)
+        return false
+      }
       let result = shard.pointee.store(
         value, for: key, hash: Self.high(hash), weight: weight, times: times, pinned: pinned,
         &removals)
+      let isSweeperWanted = shard.pointee.expiry.takeSweeperWanted()
       shard.pointee.lock.unlock()
+      if isSweeperWanted { startSweeping() }
       report(removals)
       if case .stored = result { return true }
     }
     dropFingerprint(key)
-    return refuse(key, hash)
+    return refuse(key, hash, stamp)
   }
 
   /// Removes an earlier value of a key whose new one is not taken in, or counts that there was none. Returns false.
   @usableFromInline @inline(never)
-  func refuse(_ key: Key, _ hash: UInt64) -> Bool {
+  func refuse(_ key: Key, _ hash: UInt64, _ stamp: UInt32? = nil) -> Bool {
     let shard = shard(for: hash)
     var removals = Removals<Key, Value>()
     shard.pointee.lock.lock()
+    if let stamp, !beginWrite(shard, hash, stamp) { return false }
     let id = shard.pointee.find(key, hash: Self.high(hash))
     if id != 0 {
       shard.pointee.remove(id, .refused, &removals)

@@ -61,7 +61,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     sizer = EntrySizer(limit: limit, configuration: configuration)
     bound = SharedBound(limit: limit)
     block = CacheBlock(name: name)
-    loader = Loader(cache: name, settings: configuration.loading)
+    loader = Loader(cache: name, settings: configuration.loading, time: time)
     let entries = SharedBound.expectedEntries(limit)
     let isSmall = entries <= 4096
     cells = ReaderCells(isSmall: isSmall)

@@ -32,6 +32,8 @@ public struct ProcessImage: Sendable {
   public var freeze: FreezeReport?
   /// Bytes of memory that the source should have and has not: a core file that was cut off.
   public var missingBytes: UInt64 = 0
+  /// Words that the kernel held around that instant; none of a core file.
+  public var kernelWords: Set<KernelWord> = []
   /// What the source lacks, in sentences.
   public var remarks: [String] = []
 

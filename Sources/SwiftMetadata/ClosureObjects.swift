@@ -53,8 +53,17 @@ extension MetadataDecoder {
       return .type(type, minimum: UInt64(start), maximum: .max)
     }
     let size = UInt64(layout.size)
+    var slots = layout.slots
+    // Boxes of variables without references share one description for all of one size and alignment: what the first of them was says
+    // nothing about the others (swiftlang/swift lib/IRGen/GenHeap.cpp, `PODBoxTypeInfo`).
+    if captures.count == 1, slots.allSatisfy({ $0.strength == .pointer || $0.strength == .number }) {
+      slots.removeAll { $0.strength == .number }
+      let known = Set(slots.map(\.offset))
+      slots += Layout.ambiguousSlots(start..<layout.size).filter { !known.contains($0.offset) }
+      slots.sort { $0.offset < $1.offset }
+    }
     let type = ObjectType(
-      kind: .closureContext, name: name, layout: .fixed(size: layout.size, slots: layout.slots))
+      kind: .closureContext, name: name, layout: .fixed(size: layout.size, slots: slots))
     return .type(type, minimum: size, maximum: Self.largestBlock(for: size))
   }
 }

@@ -46,7 +46,7 @@ extension MetadataDecoder {
 
   /// The size of a payload depends on a generic parameter.
   private func isLaidOutAtRunTime(_ records: [FieldRecord]) -> Bool {
-    records.contains { !$0.isIndirect && $0.type.map { Self.dependsOnParameter($0) } ?? false }
+    records.contains { !$0.isIndirect && $0.type.map { sizeDependsOnParameter($0) } ?? false }
   }
 
   /// How a value of an enum with several payloads says which case it is; nil where that cannot be told, or is nobody's business.
@@ -123,19 +123,49 @@ extension MetadataDecoder {
   }
 
   /// The size of the type changes with a generic argument.
-  private static func dependsOnParameter(_ node: TypeNode, depth: Int = 0) -> Bool {
+  private func sizeDependsOnParameter(_ node: TypeNode, depth: Int = 0) -> Bool {
     guard depth < 32 else { return true }
+    func inner(_ node: TypeNode) -> Bool { sizeDependsOnParameter(node, depth: depth + 1) }
     switch node {
-    case .parameter, .member: return true
-    case .tuple(let elements): return elements.contains { dependsOnParameter($0.type, depth: depth + 1) }
+    case .parameter, .member, .packExpansion: return true
+    case .tuple(let elements): return elements.contains { inner($0.type) }
+    case .pack(let types): return types.contains(where: inner)
+    case .fixedArray(let count, let element): return inner(count) || inner(element)
     case .nominal(let reference, let arguments):
-      if case .named(_, "Swift", let path) = reference, path.count == 1,
-        ["Array", "Dictionary", "Set", "UnsafePointer", "UnsafeMutablePointer"].contains(path[0])
-      {
-        return false
-      }
-      return arguments.contains { dependsOnParameter($0, depth: depth + 1) }
+      guard arguments.contains(where: inner) else { return false }
+      return sizeDependsOnArguments(reference, arguments, depth: depth + 1)
     default: return false
     }
   }
+
+  /// Of a type with arguments that themselves change in size: a reference to a class does not, a struct does if a field does.
+  private func sizeDependsOnArguments(_ reference: NominalReference, _ arguments: [TypeNode], depth: Int) -> Bool {
+    let qualified = qualifiedName(reference)
+    if qualified?.module == "Swift", let name = qualified?.path.last?.name, Self.oneWordTypes.contains(name) {
+      return false
+    }
+    guard spend(depth: depth) else { return true }
+    switch reference {
+    case .named(.class, _, _): return false
+    case .named(let kind, let module, let path):
+      guard let symbol = Self.descriptorSymbol(kind, module, path), let address = symbols.address(of: symbol) else {
+        return true
+      }
+      return sizeDependsOnArguments(.descriptor(address), arguments, depth: depth + 1)
+    case .descriptor(let address):
+      guard let descriptor = descriptor(at: address) else { return true }
+      if descriptor.kind == .class { return false }
+      guard let records = fields(descriptor), !records.isEmpty else { return true }
+      let environment = GenericEnvironment(levels: parameterLevels(descriptor), arguments: arguments)
+      return records.contains { record in
+        guard !record.isIndirect, record.hasType else { return false }
+        return record.type.map { sizeDependsOnParameter(substitute($0, environment), depth: depth + 1) } ?? true
+      }
+    }
+  }
+
+  /// Generic types of the standard library that are one pointer whatever their arguments are.
+  private static let oneWordTypes: Set<String> = [
+    "Array", "ContiguousArray", "Dictionary", "Set", "UnsafePointer", "UnsafeMutablePointer", "Unmanaged",
+  ]
 }

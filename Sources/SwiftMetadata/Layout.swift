@@ -77,6 +77,12 @@ struct Layout: Sendable {
   /// the type of a word that differs by case; `tag` tells the cases apart, in the order of the payloads.
   static func union(_ payloads: [Layout], name: String, tag: EnumTag? = nil) -> [ReferenceSlot] {
     if payloads.count == 1 { return payloads[0].slots }
+    // What is a number in one case only is not worth a doubt in all others.
+    let payloads = payloads.map { payload in
+      var payload = payload
+      payload.slots.removeAll { $0.strength == .number }
+      return payload
+    }
     var result: [Int: ReferenceSlot] = [:]
     for payload in payloads {
       for slot in payload.slots {

@@ -75,8 +75,10 @@ public final class MetadataDecoder: ObjectTypeDecoder {
   }
 
   func valueLayout(_ layout: Layout, name: String) -> ValueLayout {
-    ValueLayout(
-      typeName: name, size: layout.size, stride: layout.stride, alignment: layout.alignment, slots: layout.slots)
+    // Millions of integers in an array are numbers, and not worth reading.
+    let slots = layout.slots.filter { $0.strength != .number }
+    return ValueLayout(
+      typeName: name, size: layout.size, stride: layout.stride, alignment: layout.alignment, slots: slots)
   }
 
   func descriptor(at address: UInt64) -> ContextDescriptor? {

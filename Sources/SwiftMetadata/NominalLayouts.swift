@@ -74,9 +74,10 @@ extension MetadataDecoder {
     case "Range", "ClosedRange":
       guard arguments.count == 1, let bound = layout(of: arguments[0], depth: depth + 1) else { return nil }
       return .aggregate([("lowerBound", bound), ("upperBound", bound)])
-    case "ObjectIdentifier": return .data(size: 8, alignment: 8)
+    case "ObjectIdentifier": return .data(size: 8, alignment: 8, extraInhabitants: 1)
     case "TaskPriority": return .data(size: 1, alignment: 1)
-    case "Int", "UInt", "Int64", "UInt64", "Double": return .data(size: 8, alignment: 8)
+    case "Int", "UInt", "Int64", "UInt64": return .word(.number, standard, extraInhabitants: 0)
+    case "Double": return .data(size: 8, alignment: 8)
     case "Int32", "UInt32", "Float": return .data(size: 4, alignment: 4)
     case "Int16", "UInt16": return .data(size: 2, alignment: 2)
     case "Int8", "UInt8": return .data(size: 1, alignment: 1)
@@ -122,7 +123,9 @@ extension MetadataDecoder {
     }
     var slots = contentSlots(of: node, metadata, kind, witnesses, depth: depth + 1)
     // Plain data holds no references, but may hold pointers; of C's unions and opaque structs nobody knows.
-    if witnesses.isPlainOldData, !isImportedFromC(node) { slots.removeAll { $0.strength != .pointer } }
+    if witnesses.isPlainOldData, !isImportedFromC(node) {
+      slots.removeAll { $0.strength != .pointer && $0.strength != .number }
+    }
     return Layout(
       size: witnesses.size, alignment: witnesses.alignment, extraInhabitants: witnesses.extraInhabitants, slots: slots,
       stride: witnesses.stride)

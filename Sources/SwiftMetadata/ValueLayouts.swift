@@ -41,6 +41,8 @@ extension MetadataDecoder {
   }
 
   private func fixedArray(_ count: Int, _ element: Layout) -> Layout? {
+    var element = element
+    element.slots.removeAll { $0.strength == .number }
     let (size, overflow) = count.multipliedReportingOverflow(by: element.stride)
     guard !overflow, size <= Int(ValueWitnesses.sizeLimit), count * element.slots.count <= Layout.slotLimit else {
       return nil

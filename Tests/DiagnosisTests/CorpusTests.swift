@@ -188,6 +188,9 @@ struct CorpusTests {
     .init(program: "capacity", cause: .capacity, name: "UInt64"),
     .init(program: "mapped-file", cause: .mappings, name: nil),
     .init(program: "close-wait", cause: .descriptors, name: "sockets"),
+    .init(program: "moving", cause: .collection, name: "shelf.new"),
+    .init(program: "task-cache", cause: .collection, name: "refresh"),
+    .init(program: "kinds", cause: .leak, name: ".me"),
     .init(program: "plateau", cause: .load, name: nil),
   ]
 

@@ -3,6 +3,23 @@ import Testing
 
 /// Many keys at once, beside others who ask for some of them.
 @Suite struct BatchLoadingTests {
+  /// A call that waits for a batch of others gets its own keys, and none that a loader gives beside those it was asked for.
+  @Test func onlyWhatWasAskedForIsReturned() async throws {
+    let cache = loadingCache()
+    let gate = Gate()
+    async let many = cache.values(for: [1, 2, 3]) { keys in
+      await gate.pass(Dictionary(uniqueKeysWithValues: keys.map { ($0, $0) }))
+    }
+    await until { gate.waiting == 1 }
+    async let one = cache.values(for: [2]) { _ in [:] }
+    try await Task.sleep(for: .milliseconds(20))
+    gate.open()
+    #expect(try await many == [1: 1, 2: 2, 3: 3])
+    #expect(try await one == [2: 2])
+    #expect(try await cache.values(for: [4]) { _ in [4: 4, 5: 5] } == [4: 4])
+    #expect(cache.get(5) == 5)
+  }
+
   struct Broken: Error {}
 
   @Test func whatIsBeingLoadedIsNotLoadedAgain() async throws {

@@ -22,6 +22,29 @@ import Testing
     }
   }
 
+  /// A value that takes its predecessor's place is no insertion, also where others have to go for it.
+  @Test func aLargerValueIsNoInsertion() {
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.weigher = { _, value in value }
+    configuration.shards = 1
+    let cache = LocalCache<Int, Int>(name: "growing", limit: .weight(100), configuration: configuration)
+    for key in 0..<10 { cache.set(10, for: key) }
+    cache.set(60, for: 0)
+    let statistics = cache.statistics
+    #expect(statistics.replaced == 1 && statistics.evicted >= 5 && statistics.insertions == 10)
+    #expect(cache.count == Int(statistics.insertions - statistics.evicted))
+  }
+
+  /// What a pinned entry takes is free for its successor, also where other shards give their share.
+  @Test func aPinnedEntryMayGrowToTheLimit() {
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.weigher = { _, value in value }
+    configuration.shards = 4
+    let cache = LocalCache<Int, Int>(name: "growing", limit: .weight(100), configuration: configuration)
+    #expect(cache.set(10, for: 1, pinned: true) && cache.set(100, for: 1))
+    #expect(cache.get(1) == 100 && cache.weight == 100)
+  }
+
   @Test func entryLargerThanAShardsShareIsTakenIn() {
     var configuration = LocalCache<Int, Int>.Configuration()
     configuration.weigher = { _, value in value }

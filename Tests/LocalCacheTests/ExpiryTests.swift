@@ -56,6 +56,25 @@ import Testing
     #expect(cache.count == 0)
   }
 
+  /// What is written after a clock went back is looked for by that clock.
+  @Test func clocksThatGoBackFar() {
+    let clock = ManualClock()
+    let cache = cache(clock, CacheExpiry(afterWrite: .seconds(80)))
+    clock.advance(by: .seconds(1_700_000))
+    cache.set(1, for: 1)
+    cache.removeExpired()
+    clock.advance(by: .seconds(-700_000))
+    cache.set(2, for: 2)
+    clock.advance(by: .seconds(70))
+    cache.removeExpired()
+    #expect(cache.count == 2)
+    clock.advance(by: .seconds(20))
+    cache.removeExpired()
+    #expect(cache.count == 1)
+    #expect(cache.get(2) == nil)
+    #expect(cache.get(1) == 1)
+  }
+
   @Test func clocksThatJump() {
     let clock = ManualClock()
     let cache = cache(clock, CacheExpiry(afterWrite: .seconds(3600)))

@@ -170,4 +170,43 @@ import Testing
     clock.advance(by: .seconds(500))
     #expect(cache.get(1) == 2, "a failed refresh lets the old value live on")
   }
+
+  /// Who looks just before a load stores its value, and asks just after, is given that value.
+  @Test func loadsThatEndAtOnceAreNotRepeated() async throws {
+    for round in 0..<100 {
+      let cache = loadingCache()
+      let loaded = Locked(0)
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for _ in 0..<100 {
+          group.addTask {
+            let values = try await cache.values(for: 0..<10) { keys in
+              loaded.with { $0 += keys.count }
+              return Dictionary(uniqueKeysWithValues: keys.map { ($0, round) })
+            }
+            #expect(values.count == 10)
+          }
+          group.addTask {
+            let value = try await cache.value(for: 10) { _ in
+              loaded.with { $0 += 1 }
+              return round
+            }
+            #expect(value == round)
+          }
+        }
+        try await group.waitForAll()
+      }
+      #expect(loaded.current == 11)
+      #expect(cache.statistics.loads == 11)
+    }
+  }
+
+  @Test func aFailureIsForgottenWhenALoadSucceeds() async throws {
+    let cache = loadingCache { $0.failureLifetime = .seconds(60) }
+    await #expect(throws: Broken.self) { try await cache.value(for: 1) { _ in throw Broken() } }
+    cache.refresh(1) { _ in 2 }
+    await until { cache.get(1) == 2 }
+    await until { cache.statistics.loads == 1 }
+    cache.remove(1)
+    #expect(try await cache.value(for: 1) { _ in 3 } == 3)
+  }
 }

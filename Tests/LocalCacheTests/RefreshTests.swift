@@ -1,5 +1,6 @@
-import LocalCache
 import Testing
+
+@testable import LocalCache
 
 /// Values that are loaded again while nobody asks.
 @Suite struct RefreshTests {
@@ -75,6 +76,49 @@ import Testing
     }
     clock.advance(by: .seconds(12))
     #expect(cache.get(1) == nil)
+  }
+
+  /// A source that is down is not asked at each use, and not for ever later when it is up again.
+  @Test func refreshesThatFailPause() async throws {
+    let clock = ManualClock()
+    let cache = aging(clock) { _ in }
+    cache.set(1, for: 1)
+    clock.advance(by: .seconds(60))
+    let asked = Locked(0)
+    for _ in 0..<500 {
+      // Half a minute in all.
+      clock.advance(by: .milliseconds(60))
+      _ = try await cache.value(for: 1) { _ in
+        asked.with { $0 += 1 }
+        throw Broken()
+      }
+      await until { !cache.loader.isFlying }
+    }
+    #expect(asked.current >= 4 && asked.current <= 8, "after 0, 1, 3, 7 and 15 seconds or somewhat earlier")
+    clock.advance(by: .seconds(50))
+    _ = try await cache.value(for: 1) { _ in 2 }
+    await until { cache.get(1) == 2 }
+  }
+
+  /// Times of writing are 32-bit numbers, whose origin moves after some weeks.
+  @Test(arguments: [CacheExpiry(), CacheExpiry(perEntry: true), CacheExpiry(afterAccess: .seconds(11 * 86_400))])
+  func valuesGrowOldAfterMonths(expiry: CacheExpiry) async throws {
+    let clock = ManualClock()
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.clock = clock
+    configuration.expiry = expiry
+    configuration.loading.refreshAfter = .seconds(3600)
+    let cache = LocalCache<Int, Int>(name: "old", limit: .entries(100), configuration: configuration)
+    for day in 1...120 {
+      clock.advance(by: .seconds(86_400))
+      // Key 1 is left alone for some days at a time.
+      cache.set(day, for: day % 5 == 0 ? 1 : 2)
+      let age = try #require(cache.age(of: 1) ?? (day < 5 ? .seconds(day % 5 * 86_400) : nil))
+      #expect(abs((age - .seconds(day % 5 * 86_400)) / .seconds(1)) < 1, "day \(day)")
+    }
+    clock.advance(by: .seconds(7200))
+    #expect(try await cache.value(for: 1) { _ in -1 } == 120)
+    await until { cache.get(1) == -1 }
   }
 
   /// A source that does not answer is no better than one that fails.

@@ -9,6 +9,8 @@ import Malloc
 struct LiveTally {
   private(set) var swift: UInt64 = 0
   private(set) var native: UInt64 = 0
+  /// Blocks in which the allocator itself keeps something: its threads' caches.
+  private(set) var allocatorOwn: UInt64 = 0
   /// What `malloc_trim(0)` would give back.
   private(set) var trimmable: UInt64 = 0
   /// Resident whole pages of the tops of threads' arenas.
@@ -22,7 +24,9 @@ struct LiveTally {
   /// One pass over blocks and pages, both in address order.
   init(heap: TypedHeap, pages: [Range<UInt64>]) {
     let blocks = heap.blocks
-    let isSwift = heap.types.map { $0.kind != .native }
+    let kinds = heap.types.indices.map { index -> Kind in
+      index == TypedHeap.allocatorInternal ? .allocator : heap.types[index].kind == .native ? .native : .swift
+    }
     let tops = heap.walk.arenas.filter { !$0.isMain && $0.topAddress != 0 && $0.topBytes > 0 }.map {
       $0.topAddress..<$0.topAddress &+ $0.topBytes
     }.filter { $0.upperBound > $0.lowerBound }.sorted { $0.lowerBound < $1.lowerBound }
@@ -38,7 +42,7 @@ struct LiveTally {
         let last = index - 1
         let end = blocks.address(last) &+ blocks.size(last)
         if end > range.lowerBound, blocks.address(last) < range.lowerBound {
-          add(Swift.min(end, range.upperBound) - range.lowerBound, isSwift: isSwift[heap.typeIndex(last)])
+          add(Swift.min(end, range.upperBound) - range.lowerBound, as: kinds[heap.typeIndex(last)])
         }
       }
       while index < blocks.count, blocks.address(index) < range.upperBound {
@@ -47,7 +51,7 @@ struct LiveTally {
         if end > range.lowerBound {
           let low = max(start, range.lowerBound)
           let high = Swift.min(end, range.upperBound)
-          add(high - low, isSwift: isSwift[heap.typeIndex(index)])
+          add(high - low, as: kinds[heap.typeIndex(index)])
           // The header before a block is in use too.
           Self.note(from: position, to: low >= 16 ? low - 16 : low, after: used, &empty)
           position = max(position, high)
@@ -64,8 +68,14 @@ struct LiveTally {
     trimmable = free &- Swift.min(threadTops, free)
   }
 
-  private mutating func add(_ bytes: UInt64, isSwift: Bool) {
-    if isSwift { swift &+= bytes } else { native &+= bytes }
+  private enum Kind { case swift, native, allocator }
+
+  private mutating func add(_ bytes: UInt64, as kind: Kind) {
+    switch kind {
+    case .swift: swift &+= bytes
+    case .native: native &+= bytes
+    case .allocator: allocatorOwn &+= bytes
+    }
   }
 
   /// Whole pages of a gap.

@@ -50,12 +50,12 @@ extension ResidentBooks {
       }
     }
     let tally = LiveTally(heap: heap, pages: heapPages)
-    let headers = min(UInt64(heap.blocks.count) &* 8, heapResident)
     let live = tally.swift &+ tally.native
+    let overhead = min(UInt64(heap.blocks.count) &* 8 &+ tally.allocatorOwn, heapResident)
     rows[.swiftObjects] = Int64(tally.swift)
     rows[.nativeBlocks] = Int64(tally.native)
-    rows[.allocatorOverhead] = Int64(headers)
-    let free = Int64(heapResident) - Int64(live) - Int64(headers)
+    rows[.allocatorOverhead] = Int64(overhead)
+    let free = Int64(heapResident) - Int64(live) - Int64(overhead)
     rows[.allocatorFree] = max(free, 0)
     let sum = rows.values.reduce(0, +)
     rows[.unexplained] = Int64(resident) - sum

@@ -102,10 +102,11 @@ public struct Evidence: Sendable {
     GrowthTest(lives.map { Series($0, metric) }, material: material)
   }
 
-  /// Difference between the last and the first fifth of the samples of the last life, by medians.
+  /// Difference between the last and the first fifth of the samples of the last life, by medians; of a counter all that it counted.
   func change(of metric: Metric) -> Double? {
     let values = (lives.last ?? []).compactMap { $0[metric] }
     guard values.count >= 2 else { return nil }
+    if metric.kind == .counter { return values[values.count - 1] - values[0] }
     let part = max(values.count / 5, 1)
     func median(_ values: ArraySlice<Double>) -> Double { values.sorted()[values.count / 2] }
     return median(values.suffix(part)) - median(values.prefix(part))
@@ -131,17 +132,23 @@ public struct Evidence: Sendable {
     guard let limit else { return nil }
     guard limitIsOfGroup, let sample = lives.last?.last(where: { Self.charged($0) != nil }),
       let now = Self.charged(sample)
-    else { return Forecast(decisive, limit: limit) }
+    else { return Self.forecast(decisive, limit: limit) }
     if withoutLoad == nil {
       let series = lives.map { life in
         Series(life.compactMap { sample in Self.charged(sample).map { (Double(sample.time) / 1000, $0) } })
       }
       // What counts as growth of the process counts in its group, however much the others there hold.
       let level = decisive.pattern == .growing ? Self.level(sample).1 : now
-      return Forecast(GrowthTest(series, material: Self.material(level)), limit: limit)
+      return Self.forecast(GrowthTest(series, material: Self.material(level)), limit: limit)
     }
     // Load is known of the process only: what else is charged counts as it is now.
-    return Forecast(decisive, limit: limit, besides: now - Self.level(sample).1)
+    return Self.forecast(decisive, limit: limit, besides: now - Self.level(sample).1)
+  }
+
+  /// Where too little was seen for any speed, "not at this rate" would be a guess.
+  private static func forecast(_ test: GrowthTest, limit: Double, besides: Double = 0) -> Forecast? {
+    let forecast = Forecast(test, limit: limit, besides: besides)
+    return test.epochs == 0 && forecast.outcome == .never ? nil : forecast
   }
 
   /// Bytes that a group cannot give back without ending somebody; nil where it does not say.

@@ -35,14 +35,26 @@ struct GrowingPlace: Sendable, Hashable {
   /// A variable or frame that leads there, where several do.
   var heldBy: String?
 
+  /// The async function of the task in whose frames it hangs; nil where it hangs in none or there is no telling which.
+  var task: String?
+
   /// `Store.shared.profiles`, for people.
-  var name: String { Self.title(path, rootKind, owner, heldBy) }
+  var name: String {
+    guard let task else { return Self.title(path, rootKind, owner, heldBy) }
+    let end = owner ?? (after == nil ? nil : Self.title([path.last ?? ""], nil, nil))
+    return "task \(task)" + (end.map { " -> \($0)" } ?? "")
+  }
+
+  /// A task is on the path from the root.
+  var isInTask: Bool { types.dropLast().contains { $0.hasPrefix("task") } }
 
   /// Nothing of Swift's is there: native blocks that only native blocks hold.
   var isNative: Bool { after == nil && !types.dropFirst(rootKind == nil ? 0 : 1).contains { !Self.isUntyped($0) } }
 
   /// Tables of the runtime, the loader or the allocator hold it.
-  var isRuntime: Bool { rootKind == .runtime || rootKind == .unowned }
+  var isRuntime: Bool {
+    rootKind == .runtime || rootKind == .unowned || types.last == TypedHeap.allocatorInternalName
+  }
 
   private static func isUntyped(_ type: String) -> Bool {
     type == "untyped block" || type.hasPrefix("malloc(") || type.hasPrefix("native")
@@ -51,18 +63,37 @@ struct GrowingPlace: Sendable, Hashable {
   /// Places of most growth first. O(places * depth).
   static func find(_ heaps: [HeapFacts]) -> [GrowingPlace] {
     let known = heaps.filter { $0.holders != nil }
-    guard let first = known.first, let last = known.last, first.time < last.time, let places = last.holders else {
-      return []
-    }
-    var search = Search(first.holders ?? [], places)
-    let roots = places.filter { $0.path.count == 1 }.filter { search.delta($0) > negligible }
-    let all = roots.reduce(Int64(0)) { $0 + search.delta($1) }
-    for root in roots { search.descend(root, types: [root.type]) }
-    return search.found.filter { Double($0.growth) >= fewest * Double(max(all, 1)) }.map { place in
+    guard let first = known.first, let last = known.last, first.time < last.time else { return [] }
+    return search(first.holders ?? [], last.holders ?? []).map { place in
       var place = place
       place.count(in: known)
       return place
-    }.sorted { ($0.growth, $1.name) > ($1.growth, $0.name) }
+    }
+  }
+
+  /// Places that keep less than at the first snapshot, those that lost most first: the same search, from the last to the first. What hangs on a
+  /// frame of a stack comes and goes, and is none.
+  static func findShrunk(_ heaps: [HeapFacts]) -> [GrowingPlace] {
+    let known = heaps.filter { $0.holders != nil }
+    guard let first = known.first, let last = known.last, first.time < last.time else { return [] }
+    return search(last.holders ?? [], first.holders ?? []).filter { place in
+      place.rootKind == .global || place.rootKind == .native || place.rootKind == nil && place.owner != nil
+    }.map { place in
+      var place = place
+      place.growth = -place.growth
+      place.retained = UInt64(max(Int64(clamping: place.retained) + place.growth, 0))
+      (place.before, place.after) = (place.after, place.before)
+      return place
+    }
+  }
+
+  private static func search(_ before: [HeapFacts.Holder], _ after: [HeapFacts.Holder]) -> [GrowingPlace] {
+    var search = Search(before, after)
+    let roots = after.filter { $0.path.count == 1 }.filter { search.gain($0) > negligible }
+    let all = roots.reduce(Int64(0)) { $0 + search.gain($1) }
+    for root in roots { search.descend(root, types: [root.type]) }
+    return search.found.filter { Double($0.growth) >= fewest * Double(max(all, 1)) }
+      .sorted { ($0.growth, $1.name) > ($1.growth, $0.name) }
   }
 
   /// Several snapshots: what rises each time is growth, what rises now and then is work.
@@ -82,6 +113,8 @@ struct GrowingPlace: Sendable, Hashable {
     let children: [[String]: [HeapFacts.Holder]]
     /// By path: bytes that what is there now kept before.
     private var kept: [[String]: UInt64] = [:]
+    /// By path: bytes by which it grew, or what grew below it where something else there shrank.
+    private var gains: [[String]: Int64] = [:]
     var found: [GrowingPlace] = []
 
     init(_ before: [HeapFacts.Holder], _ after: [HeapFacts.Holder]) {
@@ -90,8 +123,10 @@ struct GrowingPlace: Sendable, Hashable {
       children = Dictionary(grouping: after.filter { $0.path.count > 1 }) { Array($0.path.dropLast()) }
       // Deepest first: what hung elsewhere before, because a stack word had a part in it, was there all the same.
       for place in after.sorted(by: { $0.path.count > $1.path.count }) {
-        let below = (children[place.path] ?? []).reduce(UInt64(0)) { $0 &+ (kept[$1.path] ?? 0) }
-        kept[place.path] = max(earlier(place)?.retained ?? 0, min(below, place.retained))
+        let below = children[place.path] ?? []
+        let keptBelow = below.reduce(UInt64(0)) { $0 &+ (kept[$1.path] ?? 0) }
+        kept[place.path] = max(earlier(place)?.retained ?? 0, min(keptBelow, place.retained))
+        gains[place.path] = max(delta(place), below.reduce(0) { $0 + max(gains[$1.path] ?? 0, 0) })
       }
     }
 
@@ -101,25 +136,39 @@ struct GrowingPlace: Sendable, Hashable {
     }
 
     func delta(_ place: HeapFacts.Holder) -> Int64 { Int64(place.retained) - Int64(kept[place.path] ?? 0) }
+    func gain(_ place: HeapFacts.Holder) -> Int64 { gains[place.path] ?? 0 }
     func more(_ place: HeapFacts.Holder) -> Int64 { Int64(place.count) - Int64(earlier(place)?.count ?? 0) }
+
+    /// What is to be followed: by how much a place grew, or what its children of some weight grew while others shrank.
+    private func growth(_ place: HeapFacts.Holder, _ below: [HeapFacts.Holder]) -> Double {
+      let most = Double(below.first.map(gain) ?? 0)
+      let children = below.reduce(0.0) { sum, child in
+        Double(gain(child)) >= GrowingPlace.branch * most ? sum + Double(max(gain(child), 0)) : sum
+      }
+      return max(Double(delta(place)), children)
+    }
 
     mutating func descend(_ start: HeapFacts.Holder, types: [String]) {
       var current = start
       var types = types
       while true {
-        let below = (children[current.path] ?? []).sorted { (delta($0), $1.type) > (delta($1), $0.type) }
-        let whole = Double(delta(current))
-        guard let next = below.first, delta(next) > 0 else { return add(current, types, content: nil) }
+        let below = (children[current.path] ?? []).sorted { (gain($0), $1.type) > (gain($1), $0.type) }
+        let whole = growth(current, below)
+        guard let next = below.first, gain(next) > 0 else { return add(current, types, content: nil) }
         // A container that was made anew when it grew is still one; several new ones are what became more.
         if more(next) > 1 { return add(current, types, content: next) }
-        if Double(delta(next)) >= GrowingPlace.follow * whole {
+        if Double(gain(next)) >= GrowingPlace.follow * whole {
+          // What has its own part beside it grows, too.
+          for part in below.dropFirst() where Double(gain(part)) >= GrowingPlace.branch * whole && more(part) <= 1 {
+            descend(part, types: types + [part.type])
+          }
           current = next
           types.append(next.type)
           continue
         }
-        let parts = below.filter { Double(delta($0)) >= GrowingPlace.branch * whole }
+        let parts = below.filter { Double(gain($0)) >= GrowingPlace.branch * whole }
         guard parts.count > 1, parts.allSatisfy({ more($0) <= 1 }),
-          Double(parts.reduce(Int64(0)) { $0 + delta($1) }) >= GrowingPlace.follow * whole
+          Double(parts.reduce(Int64(0)) { $0 + gain($1) }) >= GrowingPlace.follow * whole
         else { return add(current, types, content: nil) }
         for part in parts { descend(part, types: types + [part.type]) }
         return
@@ -145,17 +194,24 @@ struct GrowingPlace: Sendable, Hashable {
   static func title(
     _ path: [String], _ root: NamedRoot.Kind?, _ owner: String?, _ heldBy: String? = nil
   ) -> String {
-    let fields = path.dropFirst().filter { $0.hasPrefix(".") || $0.hasPrefix("[") }.joined()
+    // `[value]` is a field, `[Int : Page] storage` a type.
+    func isField(_ step: String) -> Bool {
+      step.hasPrefix(".") || step.hasPrefix("[") && !step.hasSuffix(" storage")
+    }
+    let fields = path.dropFirst().filter(isField).joined()
     let top = withoutType(path.first ?? "")
     switch root {
     case .stack, .threadLocal, .anonymous, .runtime, .unowned:
       if let heldBy, let owner { return withoutType(heldBy) + " -> " + owner }
-      let before = path.dropFirst().first { !$0.hasPrefix(".") && !$0.hasPrefix("[") }
+      let before = path.dropFirst().first { !isField($0) }
       guard let owner = owner ?? before.map({ $0 + fields }) else { return top + fields }
       return (before.map { $0.hasSuffix(" storage") ? owner : $0 + fields } ?? owner) + " (\(top))"
     case .global, .native: return top + (fields.isEmpty && path.count > 1 ? owner.map { " -> \($0)" } ?? "" : fields)
     // Several roots lead there, none of which alone keeps it.
-    case nil: return (heldBy.map { withoutType($0) + " -> " } ?? "") + (owner ?? top + fields)
+    case nil:
+      // Without a field on the way the last type says most.
+      let end = fields.isEmpty ? withoutType(path.last ?? "") : top + fields
+      return (heldBy.map { withoutType($0) + " -> " } ?? "") + (owner ?? end)
     }
   }
 

@@ -15,6 +15,10 @@ extension HeapFacts {
       // A frame that works on it came in between: the variable behind the object is its holder.
       if flat.places[index].heldBy == nil { flat.places[index].heldBy = field.roots.first { !Self.isFrame($0) } }
     }
+    // A frame says where work was just then: better than nothing.
+    for (index, frame) in flat.frames where flat.places[index].heldBy == nil && flat.places[index].owner == nil {
+      flat.places[index].heldBy = frame
+    }
     holders = flat.places
     caches = report.localCaches
     tasks = Array(try graph.tasks().groups.prefix(Self.mostRows))
@@ -47,13 +51,33 @@ extension HeapFacts {
     title.hasSuffix(" on the main thread") || title.contains(" on thread ") || title.contains("(a register of ")
   }
 
+  /// A type whose name begins with an underscore, as libraries call what they keep to themselves: `Foundation.__DataStorage`,
+  /// `Deque<Job>._Storage`.
+  private static func isInside(_ type: String) -> Bool {
+    var depth = 0
+    var start = type.startIndex
+    for index in type.indices {
+      switch type[index] {
+      case "<": depth += 1
+      case ">": depth -= 1
+      case "." where depth == 0: start = type.index(after: index)
+      default: break
+      }
+    }
+    return type[start...].hasPrefix("_")
+  }
+
   /// Flattens the tree of holders into places. `unnamed` are containers to which no field leads in the tree.
-  static func places(_ report: HolderReport) -> (places: [Holder], unnamed: [(index: Int, address: UInt64)]) {
+  /// `frames` are what holds the others.
+  static func places(
+    _ report: HolderReport
+  ) -> (places: [Holder], unnamed: [(index: Int, address: UInt64)], frames: [(index: Int, title: String)]) {
     var places: [Holder] = []
+    var frames: [(Int, String)] = []
     var unnamed: [(Int, UInt64)] = []
     func add(
       _ node: HeapGraph.Holder, under parent: HeapGraph.Holder?, _ path: [String], _ root: NamedRoot.Kind?,
-      _ heldBy: String?
+      _ heldBy: String?, owner: String?
     ) {
       let step = node.kind == .root || node.field.isEmpty ? node.name : node.field
       let own = path + [step]
@@ -61,17 +85,24 @@ extension HeapFacts {
         path: own, type: node.name, count: UInt64(max(node.count, 0)), retained: node.retainedBytes,
         container: node.container, root: root, heldBy: heldBy)
       if let parent, node.field.hasPrefix(".") {
-        place.owner = parent.name + node.field
-      } else if node.count == 1, node.kind != .root, node.container != nil, let example = node.example,
+        // The insides of a library's collection say less than the field that has it.
+        place.owner = isInside(parent.name) ? owner ?? parent.name + node.field : parent.name + node.field
+      } else if node.kind == .shared || node.count == 1 && node.kind != .root && node.container != nil,
+        let example = node.example,
         let address = UInt64(example.dropFirst(2), radix: 16)
       {
         unnamed.append((places.count, address))
       }
       places.append(place)
       guard places.count < 2000 else { return }
-      for child in node.children { add(child, under: node, own, root, heldBy) }
+      for child in node.children { add(child, under: node, own, root, heldBy, owner: place.owner) }
     }
-    for root in report.holders { add(root, under: nil, [], root.root?.kind, root.heldBy.first { !isFrame($0) }) }
-    return (places, unnamed)
+    for root in report.holders {
+      let variable = root.heldBy.first { !isFrame($0) }
+      let start = places.count
+      add(root, under: nil, [], root.root?.kind, variable, owner: nil)
+      if variable == nil, let frame = root.heldBy.first { frames += (start..<places.count).map { ($0, frame) } }
+    }
+    return (places, unnamed, frames)
   }
 }

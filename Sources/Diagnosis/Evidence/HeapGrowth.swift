@@ -10,6 +10,9 @@ struct HeapGrowth: Sendable {
     var group: TaskGroup
     var more: Int64
     var growth: Int64
+
+    /// From so many more on they are a cause of their own; what fewer keep hangs on places, as what anything keeps.
+    static let fewest: Int64 = 32
   }
 
   static let swiftKinds: Set<String> = [
@@ -24,6 +27,8 @@ struct HeapGrowth: Sendable {
   var rows: [CensusDelta.Row]
   /// Places that keep more, without those that keep tasks and those that the runtime keeps.
   var places: [GrowingPlace]
+  /// Places that keep less: what the others gained may hide behind them. Their growth is below 0.
+  var shrunkPlaces: [GrowingPlace]
   /// Places at which nothing but native blocks hang: said beside native growth.
   var nativePlaces: [GrowingPlace]
   /// Places that keep more tasks: said beside the tasks.
@@ -45,7 +50,8 @@ struct HeapGrowth: Sendable {
   /// Nil where there are no two snapshots.
   init?(_ heaps: [HeapFacts]) {
     guard let first = heaps.first, let last = heaps.last, first.time < last.time else { return nil }
-    let rows = CensusDelta.rows(first, last) { _ in true }
+    // The allocator's own blocks are in the books as such.
+    let rows = CensusDelta.rows(first, last) { $0.type != TypedHeap.allocatorInternalName }
     func sum(_ kinds: Set<String>) -> Int64 { rows.reduce(0) { kinds.contains($1.kind) ? $0 + $1.bytes : $0 } }
     func leaked(_ include: (HeapFacts.Leak) -> Bool) -> Int64 {
       func bytes(_ heap: HeapFacts) -> Int64 {
@@ -61,11 +67,21 @@ struct HeapGrowth: Sendable {
     let frames = max(sum(Self.taskKinds), 0)
     swift -= max(lost - frames, 0)
     let tasks = Self.tasks(first.tasks ?? [], last.tasks ?? [])
-    let taskBytes = max(tasks.reduce(0) { $0 + $1.growth }, max(frames - lost, 0))
+    let taskBytes = max(tasks.reduce(0) { $1.more >= Tasks.fewest ? $0 + $1.growth : $0 }, max(frames - lost, 0))
     swift -= max(taskBytes - max(frames - lost, 0), 0)
-    let found = GrowingPlace.find(heaps)
-    let taskPlaces = found.filter { $0.content?.hasPrefix("task") == true && tasks.contains { $0.more > 0 } }
+    let found = GrowingPlace.find(heaps).map { place in
+      var place = place
+      if place.isInTask { place.task = Self.task(keeping: place.growth, first.tasks ?? [], last.tasks ?? []) }
+      return place
+    }
+    let taskPlaces = found.filter {
+      $0.content?.hasPrefix("task") == true && tasks.contains { $0.more >= Tasks.fewest }
+    }
     var places: [GrowingPlace] = []
+    // What one place let go of, another may have taken: the sum of both says nothing of either.
+    let shrunk = GrowingPlace.findShrunk(heaps)
+    let released = shrunk.reduce(Int64(0)) { $0 - $1.growth }
+    (swift, native) = Self.refilled(swift, native, by: released)
     var room = max(swift, 0) + max(native, 0)
     let nativePlaces = found.filter(\.isNative)
     for var place in found where !taskPlaces.contains(place) && !place.isNative && !place.isRuntime && room > 0 {
@@ -80,6 +96,7 @@ struct HeapGrowth: Sendable {
     hours = max(Double(last.time - first.time) / 3_600_000, 1e-9)
     self.rows = rows
     self.places = places
+    shrunkPlaces = shrunk
     self.nativePlaces = nativePlaces
     self.taskPlaces = taskPlaces
     self.tasks = tasks
@@ -88,8 +105,26 @@ struct HeapGrowth: Sendable {
     nativeRest = native
   }
 
+  /// What became more when bytes that went are added again: first to what fell, since that is where they went from.
+  private static func refilled(_ swift: Int64, _ native: Int64, by released: Int64) -> (Int64, Int64) {
+    let toNative = min(max(-native, 0), released)
+    return (swift + (released - toNative), native + toNative)
+  }
+
   func rising(_ kinds: Set<String>, _ most: Int = 4) -> [CensusDelta.Row] {
     Array(rows.lazy.filter { kinds.contains($0.kind) && $0.bytes > 0 }.prefix(most))
+  }
+
+  /// The function of the tasks that keep so much more, whatever they wait for just now; nil where none has most of it.
+  private static func task(keeping growth: Int64, _ before: [TaskGroup], _ after: [TaskGroup]) -> String? {
+    var more: [String: Int64] = [:]
+    for (groups, sign) in [(before, Int64(-1)), (after, 1)] {
+      for group in groups {
+        guard let name = TasksRule.function(group) else { continue }
+        more[name, default: 0] += sign * Int64(clamping: group.retainedBytes)
+      }
+    }
+    return more.max { ($0.value, $1.key) < ($1.value, $0.key) }.flatMap { $0.value >= growth / 2 ? $0.key : nil }
   }
 
   private static func tasks(_ before: [TaskGroup], _ after: [TaskGroup]) -> [Tasks] {

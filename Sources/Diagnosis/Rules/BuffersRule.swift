@@ -15,7 +15,10 @@ struct BuffersRule: Rule {
   static func isBuffer(_ place: GrowingPlace) -> Bool { buffer(place) != nil }
 
   private static func buffer(_ place: GrowingPlace) -> (type: String, name: String)? {
-    (place.types + [place.content ?? ""]).lazy.compactMap { type in
+    // What a consumer keeps while it waits for the stream does not lie in the stream.
+    let types = place.types + [place.content ?? ""]
+    let own = types.lastIndex { $0.hasPrefix("task") }.map { types[($0 + 1)...] } ?? types[...]
+    return own.lazy.compactMap { type in
       buffers.first { type.hasPrefix($0.type) || type.contains(".\($0.type)") || type.contains("<\($0.type)") }
     }.first
   }

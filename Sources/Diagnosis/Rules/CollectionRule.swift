@@ -7,7 +7,7 @@ import Measurement
 struct CollectionRule: Rule {
   private static let most = 3
   /// Growth below this is none.
-  private static let negligible: Int64 = 262_144
+  static let negligible: Int64 = 262_144
 
   static func findings(_ evidence: Evidence) -> [Finding] {
     guard let growth = evidence.heapGrowth else { return [] }
@@ -16,6 +16,22 @@ struct CollectionRule: Rule {
     return growth.places.filter {
       $0.growth >= negligible && !BuffersRule.isBuffer($0) && bounded?.contain($0.path) != true
     }.prefix(most).map { finding($0, growth, evidence) }
+  }
+
+  /// Memory that does not show it, since other places gave way.
+  private static func hidden(_ place: GrowingPlace, _ growth: HeapGrowth, _ evidence: Evidence) -> [String] {
+    if let last = evidence.heapPair?.last.books, let first = evidence.heapPair?.first.books {
+      let used = first[.allocatorFree] - last[.allocatorFree]
+      let rest = last[.allocatorFree]
+      if used >= max(place.growth / 4, negligible) {
+        return [
+          "\(Say.bytes(used)) of it went into free memory that the allocator kept, so resident memory shows less of this growth until the other \(Say.bytes(rest)) are used up"
+        ]
+      }
+    }
+    return growth.shrunkPlaces.prefix(1).filter { -$0.growth >= max(place.growth / 4, negligible) }.map {
+      "meanwhile \($0.name) keeps \(Say.bytes(-$0.growth)) less, so memory as a whole shows less of this growth"
+    }
   }
 
   private static func finding(_ place: GrowingPlace, _ growth: HeapGrowth, _ evidence: Evidence) -> Finding {
@@ -28,7 +44,7 @@ struct CollectionRule: Rule {
       evidence: [
         "\(name) keeps \(Say.bytes(place.growth)) more than at the first snapshot, \(Say.rate(Double(place.growth), hours: growth.hours))"
           + (place.steps > 1 ? "; it rose in \(place.risenSteps) of \(place.steps) steps between snapshots" : "")
-      ] + (pattern.map { [$0.evidence] } ?? []) + container.lines,
+      ] + hidden(place, growth, evidence) + (pattern.map { [$0.evidence] } ?? []) + container.lines,
       advice: pattern.map { [$0.advice] } ?? container.advice,
       overturnedBy: pattern?.overturnedBy
         ?? "the number of entries stays or falls while the load is the same: then it has a bound, and this was its filling"

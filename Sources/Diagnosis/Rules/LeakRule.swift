@@ -24,7 +24,30 @@ struct LeakRule: Rule {
       lost.add(to: &sorted[index])
       sorted.insert(sorted.remove(at: index), at: 0)
     }
-    return Array(sorted.prefix(most))
+    return Array(sorted.prefix(most)) + rest(sorted.dropFirst(most), evidence.heapHours)
+  }
+
+  /// Whether a finding stands for the leaks that are not told one by one.
+  static func isRest(_ finding: Finding) -> Bool { finding.cause == .leak && finding.site == nil }
+
+  /// Leaks beyond those that are told one by one, so that the sum is that of all.
+  private static func rest(_ findings: ArraySlice<Finding>, _ hours: Double?) -> [Finding] {
+    guard findings.count > 1, let first = findings.first else { return Array(findings) }
+    let growth = hours == nil ? nil : findings.reduce(Int64(0)) { $0 + ($1.growth ?? 0) }
+    let holds = findings.reduce(UInt64(0)) { $0 &+ $1.holds }
+    var lines = [
+      "no pointer leads to \(Say.bytes(holds)) of \(findings.count) more kinds, the largest: "
+        + findings.prefix(3).map(\.title).joined(separator: ", ")
+    ]
+    if let growth, let hours, growth > 0 {
+      lines.append("grew by \(Say.bytes(growth)) between two snapshots, \(Say.rate(Double(growth), hours: hours))")
+    }
+    return [
+      Finding(
+        .leak, title: "\(findings.count) more kinds of leak", confidence: findings.map(\.confidence).min() ?? .possible,
+        growth: growth, holds: holds, evidence: lines, advice: ["`memwhy leaks PID` lists them all"],
+        overturnedBy: first.overturnedBy)
+    ]
   }
 
   private static func finding(_ leak: HeapFacts.Leak, growth: Int64?, hours: Double?) -> Finding {

@@ -8,15 +8,21 @@ struct MappingsRule: Rule {
     else { return [] }
     var findings: [Finding] = []
     let material = Evidence.material(Double(after.resident))
-    let anonymous = after[.mappings] - before[.mappings]
+    // Of an allocator that is not known by structure the blocks lie there too. What they grew by has its own causes.
+    let blocks = last.isExact ? 0 : max(last.liveInCensus - first.liveInCensus, 0)
+    let anonymous = after[.mappings] - before[.mappings] - blocks
     if Double(anonymous) >= material {
       findings.append(
         Finding(
-          .mappings, title: "anonymous mappings outside malloc", confidence: evidence.growthConfidence,
+          .mappings,
+          title: last.isExact
+            ? "anonymous mappings outside malloc" : "anonymous mappings, those of \(last.allocator) among them",
+          confidence: evidence.growthConfidence,
           growth: anonymous,
           holds: UInt64(max(after[.mappings], 0)),
           evidence: [
-            "grew by \(Say.bytes(anonymous)), \(Say.rate(Double(anonymous), hours: hours)), to \(Say.bytes(after[.mappings]))",
+            "grew by \(Say.bytes(anonymous)), \(Say.rate(Double(anonymous), hours: hours)), to \(Say.bytes(after[.mappings]))"
+              + (blocks > 0 ? ", without \(Say.bytes(blocks)) of live objects in them" : ""),
             "the largest: \(after.largestMappings.prefix(3).map(Say.bytes).joined(separator: ", "))",
           ],
           advice: [
@@ -37,6 +43,37 @@ struct MappingsRule: Rule {
           ],
           overturnedBy: "they stay when memory is short"))
     }
+    let data = after[.moduleData] - before[.moduleData]
+    if Double(data) >= material {
+      findings.append(
+        Finding(
+          .mappings, title: "variables of the program and its libraries", confidence: evidence.growthConfidence,
+          growth: data, holds: UInt64(max(after[.moduleData], 0)),
+          evidence: [
+            "resident pages of writable data of modules grew by \(Say.bytes(data)), \(Say.rate(Double(data), hours: hours)), to \(Say.bytes(after[.moduleData]))"
+          ],
+          advice: [
+            "look for a large static array or buffer, mostly of C code, that is filled bit by bit: `nm -S --size-sort FILE | tail` lists the largest variables"
+          ], overturnedBy: "it ends at the size of these variables: it is bounded by what was compiled in"))
+    }
+    let stacks = after[.stacks] - before[.stacks]
+    if Double(stacks) >= material, !ThreadsRule.isGrowing(evidence) {
+      findings.append(
+        Finding(
+          .mappings, title: "stacks of threads", confidence: evidence.growthConfidence, growth: stacks,
+          holds: UInt64(max(after[.stacks], 0)),
+          evidence: [
+            "resident pages of stacks grew by \(Say.bytes(stacks)), \(Say.rate(Double(stacks), hours: hours)), to \(Say.bytes(after[.stacks])), while the number of threads does not rise"
+          ],
+          advice: [
+            "look for recursion that goes deeper, and for large arrays on the stack; a thread never gives back what its stack has touched"
+          ], overturnedBy: "it ends at the size of the stacks"))
+    }
     return findings
   }
+}
+
+extension HeapFacts {
+  /// Bytes of the blocks in the census.
+  fileprivate var liveInCensus: Int64 { Int64(clamping: bytes { _ in true }) }
 }

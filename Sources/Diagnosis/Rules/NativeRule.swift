@@ -11,12 +11,21 @@ struct NativeRule: Rule {
         evidence: [
           "blocks without a Swift type grew by \(Say.bytes(growth.nativeRest)), \(Say.rate(Double(growth.nativeRest), hours: growth.hours))"
         ]
-          + growth.nativePlaces.prefix(1).filter { $0.rootKind == .native || $0.rootKind == .global }.map {
-            "the variable \($0.name) holds \(Say.bytes($0.retained)) of them"
+          + growth.nativePlaces.prefix(2).compactMap { place in
+            variable(place).map { "the variable \($0) holds \(Say.bytes(place.retained)) of them" }
           }
           + rising.map { "\($0.type): +\(Say.count(Double(max($0.count, 0)))) blocks, +\(Say.bytes($0.bytes))" },
         advice: ["the sizes point to the structure; a profile of allocations names the function that allocates them"],
         overturnedBy: "blocks of these sizes stay the same in number over a longer watch")
     ]
+  }
+
+  /// The variable that alone, or before others, leads to native blocks; nil where frames do.
+  private static func variable(_ place: GrowingPlace) -> String? {
+    switch place.rootKind {
+    case .native, .global: place.name
+    case nil: place.heldBy
+    default: nil
+    }
   }
 }

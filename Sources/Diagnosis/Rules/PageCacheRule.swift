@@ -6,8 +6,11 @@ import Timeline
 struct PageCacheRule: Rule {
   static func findings(_ evidence: Evidence) -> [Finding] {
     guard let usage = evidence.latest(.groupUsage), let all = evidence.latest(.groupFile) else { return [] }
-    let cache = { (sample: Sample) in (sample[.groupFile] ?? 0) - (sample[.groupShared] ?? 0) }
-    let now = all - (evidence.latest(.groupShared) ?? 0)
+    // What the process maps is in its resident memory, and `MappingsRule` has it.
+    let cache = { (sample: Sample) in
+      max((sample[.groupFile] ?? 0) - (sample[.groupShared] ?? 0) - (sample[.file] ?? 0), 0)
+    }
+    let now = max(all - (evidence.latest(.groupShared) ?? 0) - (evidence.latest(.file) ?? 0), 0)
     let series = evidence.lives.map { life in
       Series(life.filter { $0[.groupFile] != nil }.map { (Double($0.time) / 1000, cache($0)) })
     }
@@ -27,7 +30,7 @@ struct PageCacheRule: Rule {
     _ test: GrowthTest, usage: Double, now: Double, growth: Int64?, _ evidence: Evidence
   ) -> Finding {
     var lines = [
-      "\(Say.bytes(now)) of \(Say.bytes(usage)) in the control group is page cache; it is in no process's resident memory"
+      "\(Say.bytes(now)) of \(Say.bytes(usage)) in the control group is page cache that this process does not map"
     ]
     if let inactive = evidence.latest(.groupInactiveFile) {
       lines.append(

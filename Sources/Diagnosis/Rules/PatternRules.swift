@@ -51,9 +51,17 @@ struct SteadyRule: Rule {
   static func findings(_ evidence: Evidence) -> [Finding] {
     let test = evidence.decisive
     guard test.pattern == .steady || test.pattern == .falling, test.epochs > 0 else { return [] }
+    let material = Evidence.material(evidence.rss.floor)
+    let rises = test.probability < GrowthTest.significance && test.rise > 0
     var lines = [
-      "the lowest level per epoch does not rise: \(test.epochs) epochs in \(Say.span(test.span)), p = \(Say.probability(test.probability))"
+      rises
+        ? "the lowest level per epoch rises by \(Say.bytes(test.rise)) in \(Say.span(test.span)): less than 1 % or 1 MiB is no growth"
+        : "the lowest level per epoch does not rise: \(test.epochs) epochs in \(Say.span(test.span)), p = \(Say.probability(test.probability))"
     ]
+    if test.span > 0 {
+      lines.append(
+        "growth slower than \(Say.rate(material, hours: test.span / 3600)) does not show in so short a watch (--for)")
+    }
     if let period = test.period {
       lines.append("it has a rhythm of about \(Say.span(period)), \(Say.bytes(test.swing)) high")
     }

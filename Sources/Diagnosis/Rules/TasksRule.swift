@@ -4,7 +4,7 @@ import HeapGraph
 ///
 /// Needs two snapshots. Lost tasks belong to the leaks.
 struct TasksRule: Rule {
-  private static let fewest: Int64 = 32
+  private static let fewest = HeapGrowth.Tasks.fewest
 
   static func findings(_ evidence: Evidence) -> [Finding] {
     guard let growth = evidence.heapGrowth, growth.taskBytes > 0 else { return [] }
@@ -29,8 +29,7 @@ struct TasksRule: Rule {
     let worst = named.first ?? worst
     let more = (named.isEmpty ? groups : named).reduce(0) { $0 + $1.more }
     let bytes = groups.reduce(0) { $0 + $1.growth }
-    let function =
-      zip(worst.group.functions, worst.group.isOwn).first { $0.1 }?.0 ?? Self.own(worst.group.functions)
+    let function = function(worst.group)
     let inner = worst.group.functions.first
     let site =
       function.map { $0 == inner ? "suspended in \($0)" : "suspended in \($0), there in \(inner ?? "")" }
@@ -67,6 +66,11 @@ struct TasksRule: Rule {
     "withCheckedThrowingContinuation", "withUnsafeContinuation", "withUnsafeThrowingContinuation", "AsyncStream",
     "AsyncThrowingStream", "TaskGroup", "ThrowingTaskGroup", "static Sequence", "withTaskCancellationHandler",
   ]
+
+  /// The function of the program that a group of tasks is in.
+  static func function(_ group: TaskGroup) -> String? {
+    zip(group.functions, group.isOwn).first { $0.1 }?.0 ?? own(group.functions)
+  }
 
   /// The first function of the chain that is not the standard library's.
   private static func own(_ functions: [String]) -> String? {

@@ -1,4 +1,5 @@
 import Measurement
+import Timeline
 
 /// Threads that become more. Each costs its touched stack in resident memory and more in the kernel.
 struct ThreadsRule: Rule {
@@ -7,11 +8,21 @@ struct ThreadsRule: Rule {
   private static let fewest = 8.0
   private static let many = 512.0
 
+  /// Whether threads become more.
+  static func isGrowing(_ evidence: Evidence) -> Bool {
+    isGrowing(evidence.growth(of: .threads, material: fewest), evidence)
+  }
+
+  private static func isGrowing(_ test: GrowthTest, _ evidence: Evidence) -> Bool {
+    test.pattern == .growing && (evidence.change(of: .threads) ?? 0) >= fewest
+  }
+
   static func findings(_ evidence: Evidence) -> [Finding] {
     guard let now = evidence.latest(.threads) else { return [] }
     let test = evidence.growth(of: .threads, material: fewest)
-    let change = evidence.change(of: .threads) ?? 0
-    let isGrowing = test.pattern == .growing && change >= fewest
+    let isGrowing = Self.isGrowing(test, evidence)
+    // Of what rises, all of the watch counts, not the part between its first and last fifth.
+    let change = isGrowing ? test.rise : evidence.change(of: .threads) ?? 0
     guard isGrowing || now >= many else { return [] }
     let stacks = evidence.heaps.last?.books?[.stacks] ?? 0
     let resident = evidence.heapPair.flatMap { pair -> Double? in
@@ -43,6 +54,8 @@ struct ThreadsRule: Rule {
 
 extension Say {
   static func probability(_ value: Double) -> String {
-    !(value >= 0.0001) ? "<0.0001" : "0." + String(("0000" + String(Int((value * 10_000).rounded()))).suffix(4))
+    guard value >= 0.0001 else { return "<0.0001" }
+    guard value < 0.99995 else { return "1" }
+    return "0." + String(("0000" + String(Int((value * 10_000).rounded()))).suffix(4))
   }
 }

@@ -112,7 +112,7 @@ struct BlockContents {
         let word = words[position / 8]
         switch layout.slots[slot].strength {
         case .weak, .unowned: return false
-        case .pointer: hash.add(word)
+        case .pointer, .number: hash.add(word)
         case .strong, .ambiguous:
           let target = references.resolver.target(word, layout.slots[slot].strength)
           if target < 0 {

@@ -102,13 +102,18 @@ struct HolderTreeBuilder {
       guard let root = holders.root(leadingTo: tree.node(Int(vertex))) else { continue }
       bytes[root.title, default: 0] &+= tree.retained[Int(vertex)]
     }
-    return bytes.sorted { ($0.value, $1.key) > ($1.value, $0.key) }.prefix(3).map(\.key)
+    let sorted = bytes.sorted { ($0.value, $1.key) > ($1.value, $0.key) }
+    // What leads to next to nothing of it is not who holds it.
+    return sorted.filter { $0.value >= sorted[0].value / 10 }.prefix(3).map(\.key)
   }
 
   private mutating func holder(
     _ key: GroupKey, _ group: Group, field: String, above: [UInt64]
   ) throws -> Holder {
-    let block = holders.tree.node(Int(group.members[0]))
+    let tree = holders.tree
+    // The one that keeps most: the head of a list, the root of a tree.
+    let largest = group.members.max { tree.retained[Int($0)] < tree.retained[Int($1)] } ?? group.members[0]
+    let block = tree.node(Int(largest))
     var holder = Holder(
       kind: .blocks, name: holders.name(block), root: nil, field: field, count: group.members.count, ownBytes: 0,
       retainedBytes: group.retained,

@@ -43,6 +43,8 @@ extension HeapHolders {
       guard strength == .strong || strength == .ambiguous, source != target, let address = targets[target],
         found[address] == nil
       else { return }
+      // A list's node leads to the next one: that is not where the list is held.
+      guard holders.references.heap.typeIndex(source) != holders.references.heap.typeIndex(target) else { return }
       let field = holders.labels.text(source, holders.labels.label(source, offset))
       // What has no name helps nobody.
       if field.hasPrefix(".") { found[address] = (holders.name(source) + field, source) }

@@ -116,7 +116,7 @@ struct RootNames {
     switch root.kind {
     case .stack, .anonymous, .threadLocal:
       if let area = threadLocals.area(containing: root.address) { return threadLocal(root.address, area) }
-    case .global, .register, .cachedThread: break
+    case .global, .register, .cachedThread, .kernel: break
     }
     switch root.kind {
     case .global: return variable(root.address, end: &end)
@@ -130,6 +130,9 @@ struct RootNames {
         return NamedRoot(kind: .threadLocal, title: "thread-local variable of \(label(thread))")
       }
       return NamedRoot(kind: .anonymous, title: "memory that no module and no thread claims")
+    case .kernel:
+      let title = root.address == 0 ? "a timer's signal value" : "event data of epoll descriptor \(root.address)"
+      return NamedRoot(kind: .native, title: title + ", kept by the kernel")
     case .cachedThread: return NamedRoot(kind: .runtime, title: "thread-local storage of finished threads")
     }
   }

@@ -40,16 +40,21 @@ extension LocalCache {
     }
   }
 
-  /// Lets a shard have the share that an entry of this weight needs. Others evict for it.
+  /// Lets a shard have the share that an entry of this weight needs, in place of an earlier one of its key. Others evict for it.
   ///
   /// - Returns: whether it has. Where pinned entries leave too little, nothing is evicted.
-  func borrow(_ weight: UInt64, for index: Int) -> Bool {
+  func borrow(_ weight: UInt64, for key: Key, _ hash: UInt64) -> Bool {
+    let index = Int(truncatingIfNeeded: hash) & shardMask
     var all = Removals<Key, Value>()
     let isEnough = bound.transfers.withLock { _ in
       let states = shareStates()
       var have = states[index].maximum
-      // Pinned entries of the shard stay beside the new one.
-      let need = weight + states[index].pinned
+      // Pinned entries of the shard stay beside the new one, but for the one that it replaces.
+      let replaced = locked(shard(at: index)) { shard in
+        let id = shard.pointee.find(key, hash: Self.high(hash))
+        return id != 0 && shard.pointee.policy.isPinned(id) ? shard.pointee.policy.weight(of: id) : 0
+      }
+      let need = weight + states[index].pinned - min(replaced, states[index].pinned)
       let most = states.reduce(states[index].pinned) { $0 + $1.maximum - min($1.maximum, $1.pinned) }
       guard most >= need else { return false }
       var other = (index + 1) & shardMask

@@ -56,7 +56,7 @@ final class CacheTime: Sendable {
     return now
   }
 
-  /// The same for a cache whose entries never end, where nobody asks for `latest`.
+  /// The same for who writes. Readers alone note it for `latest`: they need it, once a second, and writers would take the line from them each time.
   @usableFromInline
   var ofWriting: UInt64 {
     if let reading { return reading() &>> shift }

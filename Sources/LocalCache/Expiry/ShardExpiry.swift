@@ -17,6 +17,11 @@ struct ShardExpiry {
   /// The last time of writing that an end was worked out for, and that end: what is written in one tick ends in one.
   private var lastWritten: UInt32 = .max
   private var lastEnd: UInt32 = 0
+  private var wheel = TimerWheel()
+  /// Time at which a write has to look: `isLookDue`.
+  @usableFromInline private(set) var nextLook: UInt64 = .max
+  /// Whether a task is to look after the entries from now on.
+  @usableFromInline var isSweeperWanted = false
 
   init(isActive: Bool, afterWrite: UInt32, afterAccess: UInt32, jitter: Double, seed: UInt64) {
     self.isActive = isActive
@@ -25,6 +30,7 @@ struct ShardExpiry {
     ampleRest = max(Int64(afterAccess), 1)
     self.jitter = min(max(jitter, 0), 1)
     random = seed | 1
+    setNextLook()
   }
 
   /// The same for another shard.
@@ -63,47 +69,46 @@ struct ShardExpiry {
     return end >= UInt64(UInt32.max) - 4 ? CacheTime.never : UInt32(end + 2) & ~Self.fixedBit
   }
 
-  /// Notes the time of a write and when the entry ends; a new entry is in no list yet. A lifetime of its own replaces the cache's.
+  // MARK: Writing
+
+  /// Notes when an entry ends that is written now. A lifetime of its own replaces the cache's.
+  ///
+  /// What is written in one tick ends in one, and most groups are due by then anyway: then this is a store and a comparison.
   @usableFromInline
-  mutating func write(
-    _ id: UInt32, _ times: (now: UInt64, lifetime: UInt32?), isNew: Bool, table: EntryLifetimes,
-    wheel: inout TimerWheel
-  ) {
-    if times.now > base, times.now - base > UInt64(UInt32.max) / 2 { rebase(times.now, table: table, wheel: &wheel) }
-    let written = relative(times.now)
-    table.written(id).pointee = written
-    let end = table[id]
-    let deadline: UInt32
-    if let lifetime = times.lifetime {
-      deadline =
-        lifetime == CacheTime.never ? lifetime : (written &+ shortened(lifetime) &+ 1) | Self.fixedBit
-    } else {
-      if written != lastWritten { (lastWritten, lastEnd) = (written, combined(now: written, written: written)) }
-      let latest = lastEnd
-      if jitter > 0, latest != CacheTime.never {
-        deadline =
-          (written &+ shortened(latest &- written)) | (afterAccess == 0 ? Self.fixedBit : 0)
-      } else {
-        deadline = latest
-      }
-    }
-    end.pointee.deadline = deadline
-    if !isNew { cancel(id, table: table, wheel: &wheel) }
-    if deadline != CacheTime.never {
-      wheel.schedule(id, deadline: base + UInt64(deadline), in: table)
-    }
+  mutating func begin(_ id: UInt32, written: UInt32, lifetime: UInt32?, table: EntryLifetimes) {
+    let deadline = lifetime == nil && written == lastWritten ? lastEnd : end(written, lifetime)
+    table[id].pointee = deadline
+    if !wheel.covers(id, deadline), deadline != CacheTime.never { schedule(id, deadline, now: written) }
   }
 
-  /// Moves the end of an entry to so many ticks after its writing, but not nearer.
-  mutating func prolong(_ id: UInt32, age: UInt64, table: EntryLifetimes, wheel: inout TimerWheel) {
+  @inline(never)
+  private mutating func end(_ written: UInt32, _ lifetime: UInt32?) -> UInt32 {
+    if let lifetime {
+      return lifetime == CacheTime.never ? lifetime : (written &+ shortened(lifetime) &+ 1) | Self.fixedBit
+    }
+    let latest = combined(now: written, written: written)
+    guard jitter > 0, latest != CacheTime.never else {
+      (lastWritten, lastEnd) = (written, latest)
+      return latest
+    }
+    let early = written &+ shortened(latest &- written)
+    return afterAccess == 0 ? early | Self.fixedBit : (early &+ 1) & ~Self.fixedBit
+  }
+
+  @inline(never)
+  private mutating func schedule(_ id: UInt32, _ deadline: UInt32, now: UInt32) {
+    if wheel.count == 0 { isSweeperWanted = true }
+    wheel.schedule(id, deadline, now: now)
+    setNextLook()
+  }
+
+  /// Moves the end of an entry to so many ticks after its writing, but not nearer. Its group is due earlier, and finds that out.
+  func prolong(_ id: UInt32, age: UInt64, table: EntryLifetimes) {
     let end = table[id]
-    guard end.pointee.deadline != CacheTime.never else { return }
+    guard end.pointee != CacheTime.never else { return }
     let latest = min(UInt64(table.written(id).pointee) + min(age, 1 << 40), UInt64(UInt32.max - 2))
     let deadline = UInt32(latest) | Self.fixedBit
-    guard deadline > end.pointee.deadline, deadline != CacheTime.never else { return }
-    end.pointee.deadline = deadline
-    cancel(id, table: table, wheel: &wheel)
-    wheel.schedule(id, deadline: base + UInt64(deadline), in: table)
+    if deadline > end.pointee, deadline != CacheTime.never { end.pointee = deadline }
   }
 
   private mutating func shortened(_ lifetime: UInt32) -> UInt32 {
@@ -115,49 +120,95 @@ struct ShardExpiry {
     return max(1, lifetime - UInt32(Double(lifetime) * share))
   }
 
-  @usableFromInline
-  func cancel(_ id: UInt32, table: EntryLifetimes, wheel: inout TimerWheel) {
-    guard isActive else { return }
-    wheel.cancel(id, in: table)
+  // MARK: Looking for what is over
+
+  /// Whether something may be over, or numbers may run out: see `due`.
+  @inlinable @inline(__always)
+  func isLookDue(_ now: UInt64) -> Bool { now >= nextLook }
+
+  /// Ready groups at once, others when the time of the wheel's next list comes, and the origin of the numbers before they run out.
+  private mutating func setNextLook() {
+    nextLook = wheel.hasReady ? 0 : base + (wheel.count > 0 ? min(wheel.nextTime, Self.furthest) : Self.furthest)
   }
 
-  /// Entries that are over, out of up to `limit` that may be; what only came up early goes back into the wheel.
-  mutating func due(now: UInt64, limit: Int, table: EntryLifetimes, wheel: inout TimerWheel) -> [UInt32] {
-    if now > base, now - base > UInt64(UInt32.max) / 2 { rebase(now, table: table, wheel: &wheel) }
-    wheel.advance(to: now, in: table)
+  /// Entries that are over, at least one if there is any, and work for about `limit`: a group that is looked at counts for two, each entry found for one.
+  mutating func due(now: UInt64, limit: Int, pool: NodePool, table: EntryLifetimes) -> [UInt32] {
+    if now > base, now - base > Self.furthest { moveOrigin(now, pool: pool, table: table) }
+    let time = relative(now)
+    // The clock went back: what is written meanwhile would be looked for only when it has made up for that.
+    if wheel.isAhead(of: time) { scheduleAll(now: time, pool: pool, table: table) }
+    wheel.advance(to: time)
     var over: [UInt32] = []
-    for id in wheel.takeReady(limit, in: table) {
-      let deadline = table[id].pointee.deadline
-      if isOver(deadline, now: now) {
-        over.append(id)
-      } else if deadline != CacheTime.never {
-        wheel.schedule(id, deadline: base + UInt64(deadline), in: table)
+    var budget = limit
+    while let group = wheel.takeDue(&budget) {
+      budget -= 1
+      var next: (id: UInt32, deadline: UInt32)?
+      for id in group where id < pool.highWater && pool[id].pointee.isInUse {
+        let deadline = table[id].pointee
+        if deadline <= time {
+          over.append(id)
+          budget -= 1
+        } else if deadline < next?.deadline ?? CacheTime.never {
+          next = (id, deadline)
+        }
       }
+      if let next { wheel.schedule(next.id, next.deadline, now: time) }
     }
+    setNextLook()
+    // Nobody may be looking after the entries: a clock may have refused to sleep.
+    isSweeperWanted = isAnyScheduled
     return over
   }
 
-  /// Moves the origin of the numbers before they run out. Linear in the number of scheduled entries; once in some weeks.
-  private mutating func rebase(
-    _ now: UInt64, table: EntryLifetimes, wheel: inout TimerWheel
-  ) {
-    let shift = UInt32(min(now - base, UInt64(UInt32.max)))
-    let scheduled = wheel.drain(in: table)
-    for id in scheduled {
-      let lifetime = table[id]
-      let deadline = lifetime.pointee.deadline
-      if deadline != CacheTime.never {
-        // What is over becomes 0, with no bit set: it is over at the new origin too.
-        lifetime.pointee.deadline =
-          deadline > shift ? (deadline - shift) & ~Self.fixedBit | deadline & Self.fixedBit : 0
-      }
-      table.written(id).pointee -= min(table.written(id).pointee, shift)
+  /// Whether groups wait that are due already.
+  var hasReady: Bool { wheel.hasReady }
+
+  /// Whether there may be entries that can expire.
+  var isAnyScheduled: Bool { wheel.count > 0 }
+
+  /// Whether something can expire for the first time since nothing could; says so once.
+  @inlinable @inline(__always)
+  mutating func takeSweeperWanted() -> Bool {
+    guard isSweeperWanted else { return false }
+    isSweeperWanted = false
+    return true
+  }
+
+  mutating func removeAll() {
+    wheel.removeAll(now: 0)
+    setNextLook()
+  }
+
+  // MARK: The origin of times
+
+  /// Ticks from the origin at which it has to move. Lifetimes are half as long at most, so the numbers do not run out.
+  private static let furthest = UInt64(UInt32.max) / 2
+
+  /// Moves the origin of the numbers before they run out, so that ages of a week and more are still known. Linear in the number of entries; once
+  /// in some weeks. Also where entries have no lifetimes, only a time at which they were written.
+  private mutating func moveOrigin(_ now: UInt64, pool: NodePool, table: EntryLifetimes) {
+    let origin = now - Self.furthest / 2
+    let shift = UInt32(min(origin - base, UInt64(UInt32.max)))
+    base = origin
+    lastWritten = .max
+    pool.visitInUse { id, node in
+      node.pointee.written -= min(node.pointee.written, shift)
+      guard isActive, table[id].pointee != CacheTime.never else { return }
+      let deadline = table[id].pointee
+      // What is over becomes 0, with no bit set: it is over at the new origin too.
+      table[id].pointee = deadline > shift ? (deadline - shift) & ~Self.fixedBit | deadline & Self.fixedBit : 0
     }
-    base = now
-    for id in scheduled {
-      let deadline = table[id].pointee.deadline
-      guard deadline != CacheTime.never else { continue }
-      wheel.schedule(id, deadline: base + UInt64(deadline), in: table)
+    if isActive { scheduleAll(now: relative(now), pool: pool, table: table) } else { setNextLook() }
+  }
+
+  /// Begins the wheel anew. Linear in the number of entries.
+  private mutating func scheduleAll(now: UInt32, pool: NodePool, table: EntryLifetimes) {
+    // A tick is left over, so that the wheel has some way to go to what is over already.
+    let time = max(now, 1) - 1
+    wheel.removeAll(now: time)
+    pool.visitInUse { id, _ in
+      let deadline = table[id].pointee
+      if deadline != CacheTime.never, !wheel.covers(id, deadline) { wheel.schedule(id, deadline, now: time) }
     }
   }
 }

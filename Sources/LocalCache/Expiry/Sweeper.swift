@@ -9,8 +9,6 @@ final class Sweeper: Sendable {
   private let running = Atomic<Bool>(false)
   private let task = Guarded<Task<Void, Never>?>(nil)
 
-  var isRunning: Bool { running.load(ordering: .relaxed) }
-
   /// Starts the task unless it runs.
   func start(_ body: @escaping @Sendable () async -> Void) {
     guard !running.exchange(true, ordering: .relaxed) else { return }

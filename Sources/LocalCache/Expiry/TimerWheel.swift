@@ -1,150 +1,193 @@
-/// Finds expired entries without looking at the others: lists of entries by the time at which they end.
+/// Finds expired entries without looking at the others: lists of groups of entries by the time at which the first of a group may end.
 ///
 /// Hierarchical timing wheels (Varghese and Lauck, SOSP 1987): 32 lists of two seconds, 32 of about a minute, 32 of some forty, and one for
-/// what is later. When the time of a list comes, its entries go to the list of those that are ready, from which they are removed or go to a finer
-/// list, some at a time; each entry moves at most three times.
-/// An access that prolongs an entry does not move it: its list finds the later deadline when its time comes.
-@usableFromInline
+/// what is later. When the time of a list comes, its groups go to the list of those that are ready, from which they are looked at or go to a finer
+/// list, some at a time; each moves at most three times.
+///
+/// A group is sixteen slots in a row, and is due when the earliest of its entries ends that it was scheduled for. Writing an entry compares its end
+/// with that, and mostly there is nothing to do: what is written later ends later. Removing an entry, or an access that prolongs its life, does
+/// nothing at all; when the group is due it is seen what is there. So a write needs half a byte an entry that many share, where lists of entries
+/// need their neighbours in them, which lie anywhere in memory.
+///
+/// Times are ticks since the shard's `base`.
 struct TimerWheel {
-  private static let slots: UInt64 = 32
-  /// Widths of a slot, as powers of two of a tick: 2 s, 69 s, 37 min for ticks of 2^20 ns.
-  @inline(__always)
-  private static func shift(_ level: UInt64) -> UInt64 { 11 &+ level &* 5 }
-  private static let levels: UInt64 = 3
-  /// Marks a list's number where the identifier of an entry would stand.
-  private static let headBit: UInt32 = PolicyNode.identifierLimit
+  static let groupShift: UInt32 = 4
+  static let groupSize: UInt32 = 1 << groupShift
+  private static let slots: UInt32 = 32
+  private static let levels: UInt32 = 3
+  /// Groups are due at multiples of 2^11 ticks, which are the width of the finest list: 2 s of ticks of 2^20 ns.
+  private static let unitShift: UInt32 = 11
+  /// Marks a list's number where a group would stand.
+  private static let headBit: UInt32 = 1 << 19
+
+  /// When a group is due, and its neighbours in its list. Groups are counted from 1; 0 stands for none.
+  private struct Group {
+    private var bits: UInt64
+
+    static let unscheduled: UInt32 = 1 << 24 - 1
+
+    /// `due`: multiples of 2^`unitShift` ticks.
+    init(due: UInt32, previous: UInt32, next: UInt32) {
+      bits = UInt64(due) &<< 40 | UInt64(next) &<< 20 | UInt64(previous)
+    }
+
+    init() { self.init(due: Self.unscheduled, previous: 0, next: 0) }
+
+    var due: UInt32 { UInt32(truncatingIfNeeded: bits &>> 40) }
+
+    var previous: UInt32 {
+      get { UInt32(truncatingIfNeeded: bits & 0xF_FFFF) }
+      set { bits = bits & ~0xF_FFFF | UInt64(newValue) }
+    }
+
+    var next: UInt32 {
+      get { UInt32(truncatingIfNeeded: bits &>> 20 & 0xF_FFFF) }
+      set { bits = bits & ~(0xF_FFFF << 20) | UInt64(newValue) &<< 20 }
+    }
+  }
 
   /// Empty until something is scheduled.
   private var heads: [UInt32] = []
-  /// Ticks up to which everything has been looked at.
-  private(set) var time: UInt64
+  /// As far as groups were ever scheduled; the first is that of the first identifier.
+  private var groups: [Group] = []
+  /// Up to which everything has been looked at.
+  private var time: UInt32 = 0
+  /// Groups that are scheduled.
   private(set) var count = 0
 
-  init(now: UInt64) {
-    time = now
-  }
-
-  /// Entries whose time has come, as far as is known, and those that are later than all other lists.
+  /// Groups whose time has come, as far as is known, and those that are later than all other lists.
   private var ready: Int { later + 1 }
   private var later: Int { Int(Self.slots * Self.levels) }
 
-  /// Whether entries are ready.
+  /// Whether groups are ready.
   var hasReady: Bool { !heads.isEmpty && heads[ready] != 0 }
 
-  /// Whether a list may be due.
-  @usableFromInline
-  func isDue(_ now: UInt64) -> Bool { count > 0 && (now >> 11 > time >> 11 || hasReady) }
+  /// When lists may be due that are not yet.
+  var nextTime: UInt64 { (UInt64(time >> Self.unitShift) + 1) << UInt64(Self.unitShift) }
 
   @inline(__always)
-  private func slot(_ deadline: UInt64) -> Int {
-    let deadline = max(deadline, time)
-    return slot(deadline, 0) ?? slot(deadline, 1) ?? slot(deadline, 2) ?? later
+  private static func index(_ id: UInt32) -> Int {
+    Int(truncatingIfNeeded: id &>> groupShift &- NodePool.reserved &>> groupShift)
   }
 
-  /// The list of a deadline among those of one width, if they reach that far.
-  @inline(__always)
-  private func slot(_ deadline: UInt64, _ level: UInt64) -> Int? {
-    let shift = Self.shift(level)
-    guard deadline &>> shift &- time &>> shift < Self.slots else { return nil }
-    return Int(truncatingIfNeeded: level &* Self.slots &+ deadline &>> shift & (Self.slots &- 1))
+  /// The identifiers of a group.
+  private static func identifiers(_ index: Int) -> Range<UInt32> {
+    let first = NodePool.reserved + UInt32(index) << groupShift
+    return first..<first + groupSize
   }
 
+  /// Whether the group of an entry is due no later than the entry ends.
   @inline(__always)
-  mutating func schedule(_ id: UInt32, deadline: UInt64, in table: EntryLifetimes) {
+  func covers(_ id: UInt32, _ deadline: UInt32) -> Bool {
+    let index = Self.index(id)
+    return index < groups.count && groups[index].due <= deadline &>> Self.unitShift
+  }
+
+  /// Sees to it that an entry is found when it is over, unless the wheel `covers` it.
+  @inline(never)
+  mutating func schedule(_ id: UInt32, _ deadline: UInt32, now: UInt32) {
+    let index = Self.index(id)
+    if index >= groups.count { makeRoom(for: index) }
+    if count == 0 { time = now }
+    if groups[index].due != Group.unscheduled { unlink(index) }
+    schedule(index, due: deadline >> Self.unitShift)
+  }
+
+  private mutating func schedule(_ index: Int, due: UInt32) {
+    insert(index, due: due, into: slot(due))
+    count += 1
+  }
+
+  /// By a quarter at a time, because all of it counts as memory of entries.
+  private mutating func makeRoom(for index: Int) {
     if heads.isEmpty { heads = Array(repeating: 0, count: ready + 1) }
-    insert(id, slot(deadline), in: table)
-    count &+= 1
+    if index >= groups.capacity { groups.reserveCapacity(index + index / 4 + 4) }
+    while groups.count <= index { groups.append(Group()) }
   }
 
-  private mutating func insert(_ id: UInt32, _ slot: Int, in table: EntryLifetimes) {
+  private func slot(_ due: UInt32) -> Int {
+    let due = max(due, time >> Self.unitShift)
+    return slot(due, 0) ?? slot(due, 1) ?? slot(due, 2) ?? later
+  }
+
+  /// The list of a time among those of one width, if they reach that far.
+  private func slot(_ due: UInt32, _ level: UInt32) -> Int? {
+    let shift = level * 5
+    guard due >> shift - time >> (Self.unitShift + shift) < Self.slots else { return nil }
+    return Int(level * Self.slots + (due >> shift) % Self.slots)
+  }
+
+  private mutating func insert(_ index: Int, due: UInt32, into slot: Int) {
     let first = heads[slot]
-    table.setTimerLinks(id, .init(previous: Self.headBit | UInt32(slot), next: first))
-    if first != 0 { setPrevious(of: first, to: id, in: table) }
-    heads[slot] = id
+    groups[index] = Group(due: due, previous: Self.headBit | UInt32(slot), next: first)
+    let number = UInt32(index) + 1
+    if first != 0 { groups[Int(first) - 1].previous = number }
+    heads[slot] = number
   }
 
-  @inline(__always)
-  private func setPrevious(
-    of id: UInt32, to previous: UInt32, in table: EntryLifetimes
-  ) {
-    table.setTimerLinks(id, .init(previous: previous, next: table.timerLinks(id).next))
-  }
-
-  mutating func cancel(_ id: UInt32, in table: EntryLifetimes) {
-    let links = table.timerLinks(id)
-    guard links.previous != 0 else { return }
-    if links.previous & Self.headBit != 0 {
-      heads[Int(links.previous & ~Self.headBit)] = links.next
+  private mutating func unlink(_ index: Int) {
+    let group = groups[index]
+    if group.previous & Self.headBit != 0 {
+      heads[Int(group.previous & ~Self.headBit)] = group.next
     } else {
-      let before = table.timerLinks(links.previous)
-      table.setTimerLinks(links.previous, .init(previous: before.previous, next: links.next))
+      groups[Int(group.previous) - 1].next = group.next
     }
-    if links.next != 0 { setPrevious(of: links.next, to: links.previous, in: table) }
-    table.setTimerLinks(id, .init(previous: 0, next: 0))
-    count &-= 1
+    if group.next != 0 { groups[Int(group.next) - 1].previous = group.previous }
+    groups[index] = Group()
+    count -= 1
   }
 
-  /// Puts the entries of all lists whose time has come among those that are ready.
-  mutating func advance(to now: UInt64, in table: EntryLifetimes) {
+  /// Whether it has gone on to more than a list's width after this time.
+  func isAhead(of now: UInt32) -> Bool { count > 0 && time >> Self.unitShift > now >> Self.unitShift + 1 }
+
+  /// Puts the groups of all lists whose time has come among those that are ready.
+  mutating func advance(to now: UInt32) {
     guard now > time else { return }
-    guard !heads.isEmpty else {
-      time = now
-      return
-    }
+    defer { time = now }
+    guard !heads.isEmpty else { return }
     for level in 0..<Self.levels {
-      let shift = Self.shift(level)
+      let shift = Self.unitShift + level * 5
       let from = time >> shift
       let to = now >> shift
       guard to > from || level == 0 else { break }
       // The list of the current slot is looked at too: its entries may end before the slot does.
       for step in 0...min(to - from, Self.slots - 1) {
-        makeReady(Int(level * Self.slots + (from + step) & (Self.slots - 1)), in: table)
+        makeReady(Int(level * Self.slots + (from + step) % Self.slots))
       }
-      if level == Self.levels - 1 { makeReady(later, in: table) }
+      if level == Self.levels - 1 { makeReady(later) }
     }
-    time = now
   }
 
-  private mutating func makeReady(_ slot: Int, in table: EntryLifetimes) {
-    var id = heads[slot]
+  private mutating func makeReady(_ slot: Int) {
+    var number = heads[slot]
     heads[slot] = 0
-    while id != 0 {
-      let next = table.timerLinks(id).next
-      insert(id, ready, in: table)
-      id = next
+    while number != 0 {
+      let group = groups[Int(number) - 1]
+      insert(Int(number) - 1, due: group.due, into: ready)
+      number = group.next
     }
   }
 
-  /// Takes some entries that are ready out of the wheel. The caller removes them or schedules them anew.
-  mutating func takeReady(_ limit: Int, in table: EntryLifetimes) -> [UInt32] {
-    var taken: [UInt32] = []
-    guard !heads.isEmpty else { return taken }
-    collect(ready, limit, in: table, into: &taken)
-    return taken
-  }
-
-  /// Everything that is scheduled, for a change of the time's origin.
-  mutating func drain(in table: EntryLifetimes) -> [UInt32] {
-    var all: [UInt32] = []
-    for slot in heads.indices { collect(slot, .max, in: table, into: &all) }
-    return all
-  }
-
-  private mutating func collect(_ slot: Int, _ limit: Int, in table: EntryLifetimes, into due: inout [UInt32]) {
-    var id = heads[slot]
-    while id != 0, due.count < limit {
-      due.append(id)
-      let next = table.timerLinks(id).next
-      table.setTimerLinks(id, .init(previous: 0, next: 0))
-      id = next
-      count -= 1
+  /// The identifiers of a group that is due, and no longer scheduled. Others that are ready go to finer lists on the way, each for one of `budget`; nil when
+  /// that is used up, or when none is ready.
+  mutating func takeDue(_ budget: inout Int) -> Range<UInt32>? {
+    guard !heads.isEmpty else { return nil }
+    while budget > 0, heads[ready] != 0 {
+      budget -= 1
+      let index = Int(heads[ready]) - 1
+      let due = groups[index].due
+      unlink(index)
+      if due <= time >> Self.unitShift { return Self.identifiers(index) }
+      schedule(index, due: due)
     }
-    heads[slot] = id
-    if id != 0 { setPrevious(of: id, to: Self.headBit | UInt32(slot), in: table) }
+    return nil
   }
 
-  mutating func removeAll() {
-    for slot in heads.indices { heads[slot] = 0 }
+  /// Forgets everything. Times are from now on since another base.
+  mutating func removeAll(now: UInt32) {
+    heads = []
+    groups = []
+    time = now
     count = 0
   }
 }

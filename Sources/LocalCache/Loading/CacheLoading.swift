@@ -6,7 +6,8 @@ public struct CacheLoading: Sendable {
   /// For how long the failure of a key's load is remembered: until then, whoever asks gets the same error at once. Nil: every ask loads again. Failures of
   /// batches are not remembered: they say nothing about any one key.
   public var failureLifetime: Duration?
-  /// A value older than this is returned, and loaded again in the background at the same time. Nil: never.
+  /// A value older than this is returned, and loaded again in the background at the same time. Nil: never. Where that fails, the next use after a pause tries
+  /// again: a sixteenth of this time, a second at most, then twice as long each time, until it is this time.
   public var refreshAfter: Duration?
   /// Where a refresh fails, or takes too long, the value that is there goes on being used until this long after the refresh was due: after `refreshAfter`, or
   /// without one after the value's lifetime from writing. However often it fails, not longer. Nil: until the value's own end.

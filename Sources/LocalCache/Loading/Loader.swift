@@ -10,10 +10,22 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     let load: @Sendable ([Key]) async throws -> Values
     /// What tells whether a key is written before its value is stored: asked before the load begins.
     var stamps: @Sendable ([Key]) -> [Key: UInt32] = { _ in [:] }
+    /// What is there already, and is not to be loaded: an earlier flight may have ended between the look-up of who asks and the beginning of this one.
+    var present: @Sendable ([Key]) -> Values = { _ in [:] }
     /// Puts the values into the cache before anybody gets them, but for those of keys that were written meanwhile.
     let store: @Sendable (Values, [Key: UInt32]) -> Void
     /// The load failed, or took too long.
     var failed: @Sendable () -> Void = {}
+    /// The load has ended, if only long after its flight.
+    var ended: @Sendable ([Key: UInt32]) -> Void = { _ in }
+
+    init(
+      load: @escaping @Sendable ([Key]) async throws -> Values,
+      store: @escaping @Sendable (Values, [Key: UInt32]) -> Void
+    ) {
+      self.load = load
+      self.store = store
+    }
   }
 
   private struct Failure {
@@ -24,6 +36,8 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   private struct State {
     var flights: [Key: Flight<Key, Value>] = [:]
     var failures: [Key: Failure] = [:]
+    /// Keys whose refresh failed.
+    var pauses: [Key: RefreshPause] = [:]
     var nextWaiter: UInt64 = 0
     var loads: UInt64 = 0
     var failed: UInt64 = 0
@@ -32,17 +46,21 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
   private let cache: String
   private let settings: CacheLoading
+  private let time: CacheTime
   private let state = Guarded(State())
   /// Flights on their way.
   @usableFromInline let flying = Atomic<Int>(0)
+  /// Writes of keys that are being loaded.
+  @usableFromInline let watch = WriteWatch()
 
   /// Whether a write may overtake a load.
   @inlinable @inline(__always)
   var isFlying: Bool { flying.load(ordering: .relaxed) != 0 }
 
-  init(cache: String, settings: CacheLoading) {
+  init(cache: String, settings: CacheLoading, time: CacheTime) {
     self.cache = cache
     self.settings = settings
+    self.time = time
   }
 
   func addStatistics(to result: inout CacheStatistics) {
@@ -69,28 +87,40 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   /// The values that a loader of batches gives, in one call for those keys that nobody loads already.
   func values(for keys: [Key], _ work: Work) async throws -> Values {
     let flights = flights(for: keys, work)
-    guard flights.count != 1 else { return try await wait(for: flights[0]) { .all($0) } }
-    let all = try await withThrowingTaskGroup(of: Values.self) { group in
-      for flight in flights { group.addTask { [self] in try await wait(for: flight) { .all($0) } } }
-      return try await group.reduce(into: Values()) { all, values in all.merge(values) { _, new in new } }
+    var all: Values
+    if flights.count == 1 {
+      all = try await wait(for: flights[0]) { .all($0) }
+    } else {
+      all = try await withThrowingTaskGroup(of: Values.self) { group in
+        for flight in flights { group.addTask { [self] in try await wait(for: flight) { .all($0) } } }
+        return try await group.reduce(into: Values()) { all, values in all.merge(values) { _, new in new } }
+      }
     }
-    // Flights of others may bring more than was asked for.
+    // Flights of others, and loaders, may bring more than was asked for.
     let wanted = Set(keys)
-    return all.filter { wanted.contains($0.key) }
+    if all.contains(where: { !wanted.contains($0.key) }) { all = all.filter { wanted.contains($0.key) } }
+    return all
   }
 
   /// Loads in the background those keys that nobody loads already.
-  func refresh(_ keys: [Key], _ work: Work) { _ = background(keys, work) }
+  ///
+  /// - Parameter isPatient: whether keys wait whose refresh has just failed.
+  func refresh(_ keys: [Key], isPatient: Bool = false, _ work: Work) { _ = background(keys, isPatient, work) }
 
   /// The same, and waits for its end.
-  func refreshAndWait(_ keys: [Key], _ work: Work) async {
-    guard let flight = background(keys, work, isExpected: true) else { return }
+  func refreshAndWait(_ keys: [Key], isPatient: Bool, _ work: Work) async {
+    guard let flight = background(keys, isPatient, work, isExpected: true) else { return }
     _ = try? await wait(for: flight) { .all($0) }
   }
 
-  private func background(_ keys: [Key], _ work: Work, isExpected: Bool = false) -> Flight<Key, Value>? {
-    state.withLock { state in
-      let free = keys.filter { state.flights[$0] == nil }
+  private func background(
+    _ keys: [Key], _ isPatient: Bool, _ work: Work, isExpected: Bool = false
+  ) -> Flight<Key, Value>? {
+    let now = time.sinceStart
+    return state.withLock { state in
+      let free = keys.filter { key in
+        state.flights[key] == nil && !(isPatient && state.pauses[key]?.isOn(at: now) == true)
+      }
       guard !free.isEmpty else { return nil }
       let flight = start(free, isKept: true, work, &state)
       if isExpected { flight.expected += 1 }
@@ -215,10 +245,17 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
       }
     }
     let stamps = work.stamps(flight.keys)
+    defer { work.ended(stamps) }
+    let present = work.present(flight.keys)
+    let missing = present.isEmpty ? flight.keys : flight.keys.filter { present[$0] == nil }
+    guard !missing.isEmpty else {
+      timer?.cancel()
+      return end(flight, with: present)
+    }
     let result: Result<Values, any Error>
     do {
       result = .success(
-        try await LoadContext.$current.withValue(flight.number) { try await work.load(flight.keys) })
+        try await LoadContext.$current.withValue(flight.number) { try await work.load(missing) })
     } catch {
       result = .failure(error)
     }
@@ -229,30 +266,44 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     case .success(let values): work.store(values, stamps)
     case .failure: work.failed()
     }
-    _ = finish(flight, result, ContinuousClock.now - begin)
+    _ = finish(flight, result, ContinuousClock.now - begin, present: present)
+  }
+
+  /// The end of a flight for which nothing was to be loaded.
+  private func end(_ flight: Flight<Key, Value>, with values: Values) {
+    let waiters = state.withLock { state -> [Flight<Key, Value>.Waiter] in
+      guard flight.result == nil else { return [] }
+      end(flight, .success(values), &state)
+      defer { flight.waiters = [:] }
+      return Array(flight.waiters.values)
+    }
+    for waiter in waiters { waiter.resume(with: .success(values)) }
   }
 
   private func isOver(_ flight: Flight<Key, Value>) -> Bool { state.withLock { _ in flight.result != nil } }
 
-  /// Ends a flight, unless it is over already, and hands its result out. Returns its task if it did.
+  /// Ends a flight, unless it is over already, and hands out its result and what was there before. Returns its task if it did.
   private func finish(
-    _ flight: Flight<Key, Value>, _ result: Result<Values, any Error>, _ time: Duration
+    _ flight: Flight<Key, Value>, _ result: Result<Values, any Error>, _ time: Duration, present: Values = [:]
   ) -> Task<Void, Never>? {
+    let all = present.isEmpty ? result : result.map { $0.merging(present) { new, _ in new } }
     let waiters = state.withLock { state -> [Flight<Key, Value>.Waiter]? in
       guard flight.result == nil else { return nil }
-      end(flight, result, &state)
+      end(flight, all, &state)
       state.time += time
       switch result {
-      case .success(let values): state.loads += UInt64(values.count)
+      case .success(let values):
+        state.loads += UInt64(values.count)
+        forgetFailures(flight, &state)
       case .failure(let error):
-        state.failed += UInt64(flight.keys.count)
+        state.failed += UInt64(flight.keys.count - present.count)
         remember(error, of: flight, &state)
       }
       defer { flight.waiters = [:] }
       return Array(flight.waiters.values)
     }
     guard let waiters else { return nil }
-    for waiter in waiters { waiter.resume(with: result) }
+    for waiter in waiters { waiter.resume(with: all) }
     return state.withLock { _ in flight.task }
   }
 
@@ -262,8 +313,24 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     for key in flight.keys where state.flights[key] === flight { state.flights[key] = nil }
   }
 
+  private func forgetFailures(_ flight: Flight<Key, Value>, _ state: inout State) {
+    guard !state.failures.isEmpty || !state.pauses.isEmpty else { return }
+    for key in flight.keys {
+      state.failures[key] = nil
+      state.pauses[key] = nil
+    }
+  }
+
   /// The failure of a batch says nothing about any one of its keys.
   private func remember(_ error: any Error, of flight: Flight<Key, Value>, _ state: inout State) {
+    if flight.isKept, let refreshAfter = settings.refreshAfter {
+      let limit = flight.keys.count + RefreshPause.mostKeys
+      let now = time.sinceStart
+      if state.pauses.count >= limit { state.pauses = state.pauses.filter { $0.value.isOn(at: now) } }
+      for key in flight.keys where state.pauses.count < limit || state.pauses[key] != nil {
+        state.pauses[key] = RefreshPause(from: now, after: refreshAfter, failedBefore: state.pauses[key])
+      }
+    }
     guard let lifetime = settings.failureLifetime, flight.keys.count == 1, let key = flight.keys.first,
       !(error is CancellationError)
     else { return }

@@ -67,7 +67,7 @@ enum Segment: UInt8 {
 /// The neighbours of a node in its list.
 @usableFromInline
 package struct NodeLinks {
-  /// 24 bits each for the neighbours, and 16 bits for the pool's user.
+  /// 24 bits each for the neighbours.
   private var bits: UInt64 = 0
   private static let mask: UInt64 = 1 << 24 - 1
 
@@ -75,7 +75,7 @@ package struct NodeLinks {
 
   @inline(__always)
   mutating func set(previous: UInt32, next: UInt32) {
-    bits = bits & ~(1 << 48 - 1) | UInt64(next) &<< 24 | UInt64(previous)
+    bits = UInt64(next) &<< 24 | UInt64(previous)
   }
 
   var previous: UInt32 {
@@ -84,14 +84,8 @@ package struct NodeLinks {
   }
 
   var next: UInt32 {
-    get { UInt32(truncatingIfNeeded: bits &>> 24 & Self.mask) }
-    set { bits = bits & ~(Self.mask << 24) | UInt64(newValue) &<< 24 }
-  }
-
-  /// Not the policy's: see `EntryLifetimes.timerLinks`.
-  var spare: UInt16 {
-    get { UInt16(truncatingIfNeeded: bits &>> 48) }
-    set { bits = bits & (1 << 48 - 1) | UInt64(newValue) &<< 48 }
+    get { UInt32(truncatingIfNeeded: bits &>> 24) }
+    set { bits = bits & Self.mask | UInt64(newValue) &<< 24 }
   }
 }
 

@@ -96,7 +96,7 @@ extension LocalCache where Key: Codable, Value: Codable {
       shard.pointee.visitEntries { id in
         guard !shard.pointee.isOver(id, now: now) else { return }
         let record = shard.pointee.table[id].pointee
-        let deadline = shard.pointee.expiry.isActive ? shard.pointee.lifetimes[id].pointee.deadline : CacheTime.never
+        let deadline = shard.pointee.expiry.isActive ? shard.pointee.lifetimes[id].pointee : CacheTime.never
         let left =
           deadline == CacheTime.never ? nil : UInt64(deadline - shard.pointee.expiry.relative(now))
         entries.append(

@@ -3,7 +3,7 @@ import Synchronization
 /// Keys and values: a typed view of the policy's memory.
 ///
 /// One slot holds all of an entry, so that a hit touches one or two cache lines and nothing else: the policy's node, the time of writing, key
-/// and value, and, where entries can expire, deadline and timer (`EntryLifetimes`). A hit writes into the line that it has just read; a write to
+/// and value, and, where entries can expire, the deadline (`EntryLifetimes`). A hit writes into the line that it has just read; a write to
 /// another line would have to arrive there before the next lock can be taken, which costs more than the look-up.
 @usableFromInline
 struct EntryTable<Key, Value> {
@@ -44,7 +44,7 @@ struct EntryTable<Key, Value> {
   /// Bytes of a slot.
   @inlinable @inline(__always)
   static func stride(hasLifetimes: Bool) -> Int {
-    let end = lifetimeOffset &+ (hasLifetimes ? MemoryLayout<EntryLifetimes.Lifetime>.size : 0)
+    let end = lifetimeOffset &+ (hasLifetimes ? MemoryLayout<UInt32>.size : 0)
     return (end &+ alignment &- 1) & ~(alignment &- 1)
   }
 

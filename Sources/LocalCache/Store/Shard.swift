@@ -18,9 +18,6 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @usableFromInline var policy: EvictionPolicy
   @usableFromInline var expiry: ShardExpiry
   @usableFromInline var counters = ShardCounters()
-  @usableFromInline var wheel: TimerWheel
-  /// Counts writes while loads are on their way, for some groups of keys: a load that was overtaken by one is not stored.
-  private let writes: UnsafeMutablePointer<UInt32>
   /// Whether removed entries are wanted: for a listener, or because their end runs code.
   @usableFromInline let reportsRemovals: Bool
 
@@ -34,22 +31,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
       stride: EntryTable<Key, Value>.stride(hasLifetimes: expiry.isActive),
       alignment: EntryTable<Key, Value>.alignment)
     self.expiry = expiry
-    wheel = TimerWheel(now: 0)
     self.reportsRemovals = reportsRemovals
-    writes = .allocate(capacity: Self.writeGroups)
-    writes.initialize(repeating: 0, count: Self.writeGroups)
-  }
-
-  private static var writeGroups: Int { 16 }
-
-  /// Writes of the group of a hash: see `writes`.
-  func writes(_ hash: UInt32) -> UInt32 { writes[Int(hash >> 12) % Self.writeGroups] }
-
-  @usableFromInline
-  func countWrite(_ hash: UInt32) { writes[Int(hash >> 12) % Self.writeGroups] &+= 1 }
-
-  func countAllWrites() {
-    for group in 0..<Self.writeGroups { writes[group] &+= 1 }
   }
 
   /// Ends the entries and frees the memory.
@@ -59,7 +41,6 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     }
     index.deallocate()
     policy.deallocate()
-    writes.deallocate()
   }
 
   /// The entries, as long as none is added.
@@ -163,11 +144,9 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     if id == 0 { id = policy.insert(hash: hash, weight: weight, pinned: isPinned, written: written) }
     table[id].initialize(to: .init(key: key, value: value))
     if index.isFull(for: id) { growIndex() } else { index.insert(id, hash: hash) }
-    if expiry.isActive {
-      lifetimes.initialize(id)
-      expiry.write(id, times, isNew: true, table: lifetimes, wheel: &wheel)
-    }
-    counters.insertions &+= 1
+    if expiry.isActive { expiry.begin(id, written: written, lifetime: times.lifetime, table: lifetimes) }
+    // A new value that needs more room than the old one left takes this way too.
+    if existing == 0 { counters.insertions &+= 1 }
     return .stored
   }
 
@@ -181,11 +160,9 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   @inlinable @inline(__always)
   mutating func noteWritten(_ id: UInt32, _ times: (now: UInt64, lifetime: UInt32?)) {
-    if expiry.isActive {
-      expiry.write(id, times, isNew: false, table: lifetimes, wheel: &wheel)
-    } else {
-      policy.pool[id].pointee.written = expiry.relative(times.now)
-    }
+    let written = expiry.relative(times.now)
+    policy.pool[id].pointee.written = written
+    if expiry.isActive { expiry.begin(id, written: written, lifetime: times.lifetime, table: lifetimes) }
   }
 
   @inlinable
@@ -214,7 +191,6 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   @inlinable @inline(__always)
   mutating func leave(_ id: UInt32, _ cause: RemovalCause) {
     index.remove(id, hash: policy.pool[id].pointee.hash)
-    if expiry.isActive { expiry.cancel(id, table: lifetimes, wheel: &wheel) }
     counters.count(cause)
   }
 
@@ -235,7 +211,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   mutating func releaseMemory() {
     policy.removeAll()
     index.removeAll()
-    wheel.removeAll()
+    expiry.removeAll()
   }
 
   /// Removes the entries with identifiers in a range.
@@ -243,12 +219,14 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     for id in ids where id < policy.pool.highWater && policy.pool[id].pointee.isInUse { remove(id, cause, &removals) }
   }
 
-  /// Removes up to `limit` entries that are over. Returns whether there may be more.
+  /// Removes about `limit` entries that are over. Returns whether there may be more. Where entries have no lifetimes, sees to their times of
+  /// writing only.
   @usableFromInline
   mutating func removeExpired(now: UInt64, limit: Int, _ removals: inout Removals<Key, Value>) -> Bool {
-    guard expiry.isActive else { return false }
-    for id in expiry.due(now: now, limit: limit, table: lifetimes, wheel: &wheel) { remove(id, .expired, &removals) }
-    return wheel.hasReady
+    for id in expiry.due(now: now, limit: limit, pool: policy.pool, table: lifetimes) {
+      remove(id, .expired, &removals)
+    }
+    return expiry.hasReady
   }
 
   /// A smaller or larger share. Evicts what is too much.

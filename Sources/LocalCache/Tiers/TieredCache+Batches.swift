@@ -20,7 +20,8 @@ extension TieredCache {
       }
     }
     let loaded = try await configuration.local.loading.inBatches(unknown) { batch in
-      try await self.local.loader.values(for: batch, self.work { [self] in try await self.load($0, load) })
+      try await self.local.loader.values(
+        for: batch, self.work(isWanted: true) { [self] in try await self.load($0, load) })
     }
     for (key, entry) in loaded { found[key] = entry.value }
     return found

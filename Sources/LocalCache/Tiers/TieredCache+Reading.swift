@@ -11,7 +11,8 @@ extension TieredCache {
     if let found = local.get(key) {
       entry = found
     } else {
-      entry = try await local.loader.value(for: key, work { [self] _ in [key: try await fetch(key, load)] })
+      entry = try await local.loader.value(
+        for: key, work(isWanted: true) { [self] _ in [key: try await fetch(key, load)] })
     }
     if isEarly(entry) { refresh(key, load) }
     return entry.value
@@ -32,12 +33,17 @@ extension TieredCache {
   }
 
   /// A load whose entries are kept. Whether they are overtaken by a write, their own stamps say.
+  ///
+  /// - Parameter isWanted: whether only what is not in the local tier is wanted.
   func work(
+    isWanted: Bool = false,
     _ load: @escaping @Sendable ([Key]) async throws -> [Key: TieredEntry<Value>]
   ) -> Loader<Key, TieredEntry<Value>>.Work {
-    .init(
-      load: load,
-      store: { [weak self] entries, _ in for (key, entry) in entries { self?.keep(entry, key) } })
+    var work = Loader<Key, TieredEntry<Value>>.Work(load: load) { [weak self] entries, _ in
+      for (key, entry) in entries { self?.keep(entry, key) }
+    }
+    if isWanted { work.present = { [weak self] in self?.local.present($0) ?? [:] } }
+    return work
   }
 
   private func isEarly(_ entry: TieredEntry<Value>) -> Bool {

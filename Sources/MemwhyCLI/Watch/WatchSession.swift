@@ -72,8 +72,15 @@ struct WatchSession {
     }
     let start = Clocks.monotonic
     var next = start
+    var hasSeen = false
+    var hasSaid = false
     while !stop.isRaised {
       var tick = recorder.tick()
+      hasSeen = hasSeen || tick.run != nil
+      if !hasSeen, !hasSaid {
+        printer.note("there is no process \(target.description) yet: waiting for one")
+        hasSaid = true
+      }
       let capture = snapshot(&tick)
       sink?.add(tick, capture: capture)
       report()
@@ -93,6 +100,11 @@ struct WatchSession {
     if taker.take().map({ keep($0) }) == nil { sink?.flush() }
     report()
     if let sink { printer.note("\(Count(sink.written).of("sample")) kept") }
+    if !hasSeen {
+      throw CLIError.noInput(
+        "there was no process \(target.description); --name takes a pattern over the program's file name, such as 'shop*', or the beginning of a command line with a slash in it"
+      )
+    }
   }
 
   /// Begins a snapshot where one is due, and takes over what has become of the last one.

@@ -38,7 +38,11 @@ struct WholeDiagnosis {
     do {
       last = try pipeline.capture(request, progress: progress, depth: .waste)
     } catch {
-      remarks.append("no second snapshot: \(error)")
+      remarks.append(
+        (try? Procfs.stat(of: pid)).map(\.hasEnded) == false
+          ? "no second snapshot: \(error)"
+          : "the process ended while it was watched, so there is no second snapshot: what became more in the heap is not known"
+      )
     }
     progress.update("deciding")
     let evidence = Evidence(

@@ -6,11 +6,14 @@ extension ProcessImage {
   public static func frozen(
     pid: Int32, options: FreezeOptions = FreezeOptions()
   ) throws(FreezeError) -> (image: ProcessImage, process: FrozenProcess) {
+    // Before and after, as the process should not wait for it: whatever was there at the freeze is in one of the two.
+    let words = KernelWords.read(of: pid)
     let frozen = try FrozenProcess.freeze(pid, options: options)
-    let image = ProcessImage(
+    var image = ProcessImage(
       source: .frozen, pid: pid, name: Procfs.name(of: pid), mappings: frozen.mappings,
       modules: ModuleDiscovery.modules(mappings: frozen.mappings, memory: frozen.memory), threads: frozen.threads,
       memory: frozen.memory, files: ProcessRoot(pid: pid, mappings: frozen.mappings), freeze: frozen.report)
+    image.kernelWords = words.union(KernelWords.read(of: pid))
     return (image, frozen)
   }
 }

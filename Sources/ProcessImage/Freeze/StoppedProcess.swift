@@ -53,10 +53,13 @@ public final class StoppedProcess: Sendable {
 extension ProcessImage {
   /// A process at one instant, copied while it stood still; see `StoppedProcess`.
   public static func stopped(pid: Int32, options: FreezeOptions = FreezeOptions()) throws(FreezeError) -> ProcessImage {
+    let words = KernelWords.read(of: pid)
     let stopped = try StoppedProcess.stop(pid, options: options)
-    return ProcessImage(
+    var image = ProcessImage(
       source: .stopped, pid: pid, name: Procfs.name(of: pid), mappings: stopped.mappings,
       modules: ModuleDiscovery.modules(mappings: stopped.mappings, memory: stopped.memory), threads: stopped.threads,
       memory: stopped.memory, files: ProcessRoot(pid: pid, mappings: stopped.mappings), freeze: stopped.report)
+    image.kernelWords = words.union(KernelWords.read(of: pid))
+    return image
   }
 }

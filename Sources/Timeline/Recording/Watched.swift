@@ -4,7 +4,7 @@ import ProcessImage
 /// What is to be watched: a process, the processes of a name, or a control group.
 public enum Watched: Sendable, Hashable {
   case pid(Int32)
-  /// A glob over the command's file name, or a part of the command line.
+  /// A glob over the command's file name, or with a slash in it the beginning of the command line.
   case name(String)
   /// Folder of a control group.
   case group(String)

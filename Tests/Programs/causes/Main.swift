@@ -21,6 +21,7 @@ let services: [String: any Service.Type] = [
   "slices": SliceService.self, "duplicates": DuplicateService.self, "capacity": CapacityService.self,
   "stream": StreamService.self, "finished": FinishedTaskService.self, "checked": CheckedContinuationService.self,
   "mapped-file": MappedFileService.self, "page-cache": PageCacheService.self, "close-wait": CloseWaitService.self,
+  "moving": MovingService.self, "task-cache": TaskCacheService.self, "kinds": LeakKindsService.self,
   "daily": DailyService.self, "plateau": PlateauService.self,
 ]
 

@@ -72,7 +72,8 @@ enum LeakZoo {
   }
 
   static func scenarios() -> [Scenario] {
-    cycleLeaks + valueCycleLeaks + plainLeaks + staleLeaks + taskLeaks + healthyStorage + healthyReferences
-      + healthyUnsafe + healthyDispatch + healthyFoundation + healthyThreads + healthyTasks
+    cycleLeaks + valueCycleLeaks + plainLeaks + staleLeaks + taskLeaks + healthyStorage + healthyCaptures
+      + healthyReferences + healthyUnsafe + healthyOutside + healthyDispatch + healthyFoundation + healthyThreads
+      + healthyTasks
   }
 }
