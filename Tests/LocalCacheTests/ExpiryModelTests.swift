@@ -200,7 +200,7 @@ import Testing
           var budget = 7
           while let group = wheel.takeDue(&budget) {
             let due = dues.removeValue(forKey: group.lowerBound >> TimerWheel.groupShift)
-            #expect(due.map { $0 >> 11 <= now >> 11 } ?? false && group.count == 16)
+            #expect(due.map { $0 >> 11 <= now >> 11 } ?? false && group.count == Int(TimerWheel.groupSize))
           }
         } while wheel.hasReady
         #expect(!dues.values.contains { withPresent ? $0 <= now : $0 >> 11 < now >> 11 })

@@ -131,7 +131,7 @@ struct ShardExpiry {
     nextLook = wheel.hasReady ? 0 : base + (wheel.count > 0 ? min(wheel.nextTime, Self.furthest) : Self.furthest)
   }
 
-  /// Entries that are over, and work for about `limit`: a group that is looked at counts for two, each entry found for one.
+  /// Entries that are over, and work for about `limit`: a group that is looked at counts for four, each entry found for one.
   ///
   /// - Parameter isThorough: whether those are wanted that ended in the last two seconds.
   mutating func due(now: UInt64, limit: Int, isThorough: Bool, pool: NodePool, table: EntryLifetimes) -> [UInt32] {
@@ -143,7 +143,7 @@ struct ShardExpiry {
     var over: [UInt32] = []
     var budget = limit
     while let group = wheel.takeDue(&budget) {
-      budget -= 1
+      budget -= 3
       var next: (id: UInt32, deadline: UInt32)?
       for id in group where id < pool.highWater && pool[id].pointee.isInUse {
         let deadline = table[id].pointee

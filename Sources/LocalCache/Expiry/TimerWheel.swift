@@ -4,14 +4,14 @@
 /// what is later. When the time of a list comes, its groups go to the list of those that are ready, from which they are looked at or go to a finer
 /// list, some at a time; each moves at most three times.
 ///
-/// A group is sixteen slots in a row, and is due when the earliest of its entries ends that it was scheduled for. Writing an entry compares its end
+/// A group is 32 slots in a row, and is due when the earliest of its entries ends that it was scheduled for. Writing an entry compares its end
 /// with that, and mostly there is nothing to do: what is written later ends later. Removing an entry, or an access that prolongs its life, does
-/// nothing at all; when the group is due it is seen what is there. So a write needs half a byte an entry that many share, where lists of entries
+/// nothing at all; when the group is due it is seen what is there. So a write needs a quarter of a byte an entry, which many share, where lists of entries
 /// need their neighbours in them, which lie anywhere in memory.
 ///
 /// Times are ticks since the shard's `base`.
 struct TimerWheel {
-  static let groupShift: UInt32 = 4
+  static let groupShift: UInt32 = 5
   static let groupSize: UInt32 = 1 << groupShift
   private static let slots: UInt32 = 32
   private static let levels: UInt32 = 3
@@ -98,10 +98,10 @@ struct TimerWheel {
     count += 1
   }
 
-  /// By a quarter at a time, because all of it counts as memory of entries.
+  /// By an eighth at a time, because all of it counts as memory of entries.
   private mutating func makeRoom(for index: Int) {
     if heads.isEmpty { heads = Array(repeating: 0, count: ready + 1) }
-    if index >= groups.capacity { groups.reserveCapacity(index + index / 4 + 4) }
+    if index >= groups.capacity { groups.reserveCapacity(index + index / 8 + 4) }
     while groups.count <= index { groups.append(Group()) }
   }
 
