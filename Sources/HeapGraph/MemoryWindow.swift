@@ -33,10 +33,6 @@ final class MemoryWindow {
     return try miss(range)
   }
 
-  /// `range` lies in what was loaded last.
-  @inline(__always)
-  func holds(_ range: Range<UInt64>) -> Bool { range.lowerBound >= start && range.upperBound <= end }
-
   private func miss(_ range: Range<UInt64>) throws(MemoryError) -> Bool {
     guard range.upperBound - range.lowerBound < Self.smallest else { return try fill(range) }
     let isForward = range.lowerBound >= last

@@ -90,7 +90,7 @@
           return
         }
         for subscriber in subscribers {
-          let names = keys.filter { $0.hasPrefix(subscriber.prefix) }
+          let names = keys.filter { $0.utf8.starts(with: subscriber.prefix.utf8) }
           if !names.isEmpty { subscriber.handler(.changed(names)) }
         }
       }

@@ -165,6 +165,21 @@ import Foundation
     compare("errors") { index -> Result<Int, any Error> in
       .failure(index % 2 == 0 ? NotFound(key: "a key that is long enough \(index)") : Refusal(reasons: [index, 1, 2]))
     }
+    compare("objects that are referred to weakly") { index -> (Node, Listener) in
+      let node = Node("a label that is long enough \(index)", nil)
+      return (node, Listener(owner: node))
+    }
+    compare("inline arrays") { index -> InlineArray<5, String> in
+      InlineArray { "a string that is on the heap \($0) \(index)" }
+    }
+    compare("existentials with their own parameters") { index -> (any Collection<String>, any Sequence<Int>) in
+      ((0..<5).map { "a string that is on the heap \($0) \(index)" }, Set(0..<10))
+    }
+    compare("views of strings and dictionaries") { index in
+      let text = "a string that is on the heap, of which views are kept, number \(index)"
+      let names = Dictionary(uniqueKeysWithValues: (0..<9).map { ($0, "a name that is long enough \($0)") })
+      return (text.utf8.dropFirst(3), "another \(text)".unicodeScalars, "a third \(text)".utf16, names.values)
+    }
     compare("weak references in structs") { index -> [Listener] in [Listener(), Listener(), Listener()] }
   }
 }

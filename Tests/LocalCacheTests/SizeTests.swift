@@ -16,7 +16,7 @@ import Testing
   }
 
   /// Shapes of which the program prints a line.
-  private static let shapes = 20
+  private static let shapes = 24
 
   /// A block in a thread's cache counts as in use, so that caching would blur the truth.
   private func run(_ arguments: [String]) async throws -> Command.Result {
@@ -201,6 +201,40 @@ import Testing
     HeapMeasurement.add(Owner(node), to: &walk)
     #expect(walk.bytes > 800 && walk.bytes < 1000)
     withExtendedLifetime(node) {}
+  }
+
+  /// Other threads may be changing them: reading them would end the process some day.
+  @Test func variablesThatAreGuardedAreNotRead() {
+    final class Storage { var numbers = Array(0..<1000) }
+    actor Busy {
+      let label = [Int](repeating: 1, count: 100)
+      var numbers = Array(0..<1000)
+      let storage = Storage()
+    }
+    final class Locking: @unchecked Sendable {
+      private let lock = NSLock()
+      let label = [Int](repeating: 1, count: 100)
+      var numbers = Array(0..<1000)
+      let storage = Storage()
+      func add() { lock.withLock { numbers.append(1) } }
+    }
+    class Queue { let queue: OpaquePointer? = nil, guardian: UnsafeMutablePointer<pthread_rwlock_t>? = nil }
+    final class Inheriting: Queue {
+      let label = [Int](repeating: 1, count: 100)
+      var numbers = Array(0..<1000)
+      let storage = Storage()
+    }
+    func bytes<Value>(_ value: Value) -> Int {
+      var walk = HeapWalkState(elementsMeasured: .max)
+      HeapMeasurement.add(value, to: &walk)
+      return walk.bytes
+    }
+    #expect(bytes(Storage()) > 8000, "what nobody guards is storage of values")
+    for counted in [bytes(Busy()), bytes(Locking()), bytes(Inheriting()), bytes([1: (Busy(), "a")])] {
+      #expect(counted > 800 && counted < 2000)
+    }
+    #expect(GuardedFields.isGuard("Mutex<Int>") && GuardedFields.isGuard("UnsafePointer<pthread_mutex_t>"))
+    #expect(!GuardedFields.isGuard("Array<Clock>") && !GuardedFields.isGuard("Optional<Block>"))
   }
 
   @Test func aTypeMayKnowItsOwnSize() {

@@ -15,7 +15,7 @@ final class MemoryStore: Sendable {
   /// What a server does when a key changes: all but who changed it hear of it.
   fileprivate func tell(_ names: [String], from process: Int) {
     for subscriber in state.current.subscribers where subscriber.process != process {
-      let own = names.filter { $0.hasPrefix(subscriber.prefix) }
+      let own = names.filter { $0.utf8.starts(with: subscriber.prefix.utf8) }
       if !own.isEmpty { subscriber.handler(.changed(own)) }
     }
   }

@@ -1,5 +1,6 @@
-import LocalCache
 import Testing
+
+@testable import LocalCache
 
 @Suite struct TieredCacheTests {
   let store = MemoryStore()
@@ -98,6 +99,18 @@ import Testing
     await #expect(throws: Broken.self) { _ = try await cache.value(for: 1) { _ in throw Broken() } }
     #expect(await eventually { store.state.current.leases.isEmpty })
     #expect(try await cache.value(for: 1) { _ in "now" } == "now")
+  }
+
+  /// A mark joins the colon that ends the prefix; names of caches do not contain each other.
+  @Test(arguments: ["\u{301}", "\u{200D}x", "\u{FE0F}", "a:\u{308}b", ""])
+  func othersDropKeysOfAnyCharacters(key: String) async throws {
+    let first = TieredCache<String, String>(name: "marks", limit: .entries(10), remote: MemoryTier(store, process: 1))
+    let second = TieredCache<String, String>(name: "marks", limit: .entries(10), remote: MemoryTier(store, process: 2))
+    #expect(await first.set("old", for: key))
+    #expect(await second.get(key) == "old")
+    #expect(await first.set("new", for: key))
+    #expect(await second.get(key) == "new")
+    #expect(TieredCache<String, String>.prefix("a:\(key)").utf8.count { $0 == UInt8(ascii: ":") } == 1)
   }
 
   @Test func othersDropWhatIsChanged() async throws {

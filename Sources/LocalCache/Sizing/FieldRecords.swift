@@ -9,6 +9,8 @@ struct FieldRecords: RandomAccessCollection {
 
     /// An `indirect` case: the payload lies in a box of its own.
     var isIndirectCase: Bool { address.load(as: UInt32.self) & 1 != 0 }
+    /// A property that is `var`.
+    var isVariable: Bool { address.load(as: UInt32.self) & 2 != 0 }
     /// The mangled name of the property's or payload's type; nil for a case without payload.
     var mangledType: UnsafeRawPointer? { FieldRecords.relative(address + 4) }
     var name: String {

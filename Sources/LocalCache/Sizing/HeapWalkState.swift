@@ -19,7 +19,9 @@ struct HeapWalkState: ~Copyable {
   /// Values nest; a list of a million objects must not use up the stack. From half of this depth on objects wait until the stack is short again.
   private var depth = 0
   private static let deepest = 512
-  private var waiting: [(object: UnsafeRawPointer, plan: TypePlan)] = []
+  private var waiting: [(object: UnsafeRawPointer, plan: TypePlan, isBelowGuard: Bool)] = []
+  /// Whether what is walked now was reached through an object that guards its state against other threads.
+  private(set) var isBelowGuard = false
   private let mostBlocks: Int
 
   /// - Parameter mostBlocks: how many blocks count. An entry that leads to all of a service would be walked for seconds; so many take some milliseconds.
@@ -43,12 +45,24 @@ struct HeapWalkState: ~Copyable {
 
   /// Walks an object that was entered, or what lies in a box: now or, where the stack is long, later. The address has to be good until `finish`.
   mutating func walk(_ object: UnsafeRawPointer, _ plan: TypePlan) {
-    if depth < Self.deepest / 2 { plan.walk(object, &self) } else { waiting.append((object, plan)) }
+    guard depth < Self.deepest / 2 else { return waiting.append((object, plan, isBelowGuard)) }
+    walkNow(object, plan)
+  }
+
+  private mutating func walkNow(_ object: UnsafeRawPointer, _ plan: TypePlan) {
+    let before = isBelowGuard
+    if plan.guarding == .itself { isBelowGuard = true }
+    plan.walk(object, &self)
+    isBelowGuard = before
   }
 
   /// Walks what had to wait. The end of each walk.
   mutating func finish() {
-    while let next = waiting.popLast() { next.plan.walk(next.object, &self) }
+    while let next = waiting.popLast() {
+      isBelowGuard = next.isBelowGuard
+      walkNow(next.object, next.plan)
+    }
+    isBelowGuard = false
   }
 
   /// Counts the block of an object, or of a box with the header of one.
@@ -101,8 +115,10 @@ struct HeapWalkState: ~Copyable {
   static func blockSize(_ object: UnsafeRawPointer) -> Int {
     // RefCount.h: the low 32 bits of an immortal object's count are all ones, unless the word refers to a side table.
     let count = object.load(fromByteOffset: 8, as: UInt64.self)
-    guard count >> 62 == 3 || count & 0xFFFF_FFFF != 0xFFFF_FFFF else { return 0 }
-    return blockSize(ofMemory: object)
+    let hasSideTable = count >> 62 == 3
+    guard hasSideTable || count & 0xFFFF_FFFF != 0xFFFF_FFFF else { return 0 }
+    // Objects that something refers to weakly have a side table, of four words.
+    return blockSize(ofMemory: object) + (hasSideTable ? blockSize(ofBytes: 32) : 0)
   }
 
   /// The same of memory that was asked of malloc for anything else.

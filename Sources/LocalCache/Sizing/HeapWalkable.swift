@@ -7,6 +7,19 @@ extension String: HeapWalkable {
   static func step(at offset: Int, _ builder: inout PlanBuilder) -> WalkStep { .string(at: offset) }
 }
 
+/// Views of a string begin with it.
+extension String.UTF8View: HeapWalkable {
+  static func step(at offset: Int, _ builder: inout PlanBuilder) -> WalkStep { .string(at: offset) }
+}
+
+extension String.UTF16View: HeapWalkable {
+  static func step(at offset: Int, _ builder: inout PlanBuilder) -> WalkStep { .string(at: offset) }
+}
+
+extension String.UnicodeScalarView: HeapWalkable {
+  static func step(at offset: Int, _ builder: inout PlanBuilder) -> WalkStep { .string(at: offset) }
+}
+
 extension Array: HeapWalkable {
   static func step(at offset: Int, _ builder: inout PlanBuilder) -> WalkStep {
     .array(at: offset, ArrayElements(Element.self, &builder))
@@ -35,10 +48,47 @@ extension Dictionary: HeapWalkable {
   }
 }
 
+extension Dictionary.Keys: HeapWalkable {
+  static func step(at offset: Int, _ builder: inout PlanBuilder) -> WalkStep {
+    Dictionary.step(at: offset, &builder)
+  }
+}
+
+extension Dictionary.Values: HeapWalkable {
+  static func step(at offset: Int, _ builder: inout PlanBuilder) -> WalkStep {
+    Dictionary.step(at: offset, &builder)
+  }
+}
+
 extension Set: HeapWalkable {
   static func step(at offset: Int, _ builder: inout PlanBuilder) -> WalkStep {
     .hashTable(
       at: offset, HashTableElements(bitmap: 56, keys: .init(Element.self, pointer: 48, &builder), values: nil))
+  }
+}
+
+@available(macOS 26, iOS 26, tvOS 26, watchOS 26, visionOS 26, *)
+extension InlineArray: HeapWalkable {
+  static func step(at offset: Int, _ builder: inout PlanBuilder) -> WalkStep {
+    .inline(at: offset, InlineElements(Element.self, count: count, &builder))
+  }
+}
+
+/// Elements that lie one behind the other in the value itself.
+struct InlineElements {
+  private let plan: TypePlan?
+  private let stride: Int
+  private let count: Int
+
+  init<Element>(_: Element.Type, count: Int, _ builder: inout PlanBuilder) {
+    plan = builder.plan(ofValues: Element.self)
+    stride = MemoryLayout<Element>.stride
+    self.count = count
+  }
+
+  func walk(_ pointer: UnsafeRawPointer, _ walk: inout HeapWalkState) {
+    guard let plan else { return }
+    walk.sample(of: count) { index, walk in plan.walk(pointer + index * stride, &walk) }
   }
 }
 

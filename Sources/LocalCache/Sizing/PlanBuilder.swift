@@ -25,7 +25,12 @@ struct PlanBuilder {
     } else if let memory = OwnedMemory(ofClass: type) {
       plan.make([.memory(memory)], isStorageOfValues: true)
     } else {
-      plan.make(fieldSteps(type, at: 0, options: Self.ofClass, skipping: WeakFields.names(ofClass: type)))
+      let fields = GuardedFields(ofClass: type)
+      var skipped = WeakFields.names(ofClass: type)
+      if fields.isGuarded { skipped.formUnion(fields.variables) }
+      plan.make(
+        fieldSteps(type, at: 0, options: Self.ofClass, skipping: skipped),
+        guarding: fields.isGuarded ? .itself : fields.variables.isEmpty ? .nothing : .variables)
     }
     return plan
   }
@@ -39,6 +44,7 @@ struct PlanBuilder {
     case .class: return [.object(at: offset)]
     case .enum: return EnumPayload(type, &self).map { [.payload(at: offset, $0)] } ?? []
     case .existential: return [existentialStep(type, at: offset)].compactMap { $0 }
+    case .extendedExistential: return [extendedExistentialStep(type, at: offset)].compactMap { $0 }
     case .function: return [.closure(at: offset)]
     case .other: return []
     }
@@ -67,7 +73,17 @@ struct PlanBuilder {
     }
   }
 
-  private enum Kind { case `class`, `struct`, `enum`, tuple, function, existential, other }
+  /// `any P<A>`: the second word refers to the shape, whose first byte says the same (ABI/MetadataValues.h, ExtendedExistentialTypeShapeFlags).
+  private func extendedExistentialStep(_ type: Any.Type, at offset: Int) -> WalkStep? {
+    let shape = unsafeBitCast(type, to: UnsafeRawPointer.self).load(fromByteOffset: 8, as: UnsafeRawPointer.self)
+    switch shape.load(as: UInt8.self) {
+    case 0: return .existential(at: offset)
+    case 1: return .object(at: offset)
+    default: return nil
+    }
+  }
+
+  private enum Kind { case `class`, `struct`, `enum`, tuple, function, existential, extendedExistential, other }
 
   /// The first word of a type's metadata (ABI/MetadataKind.def): small numbers are kinds; 0, and pointers, are classes.
   private static func kind(_ type: Any.Type) -> Kind {
@@ -78,6 +94,7 @@ struct PlanBuilder {
     case 0x301: .tuple
     case 0x302: .function
     case 0x303: .existential
+    case 0x307: .extendedExistential
     default: .other
     }
   }

@@ -6,6 +6,17 @@ struct TypePlan: @unchecked Sendable {
   private struct Body {
     var steps: UnsafeBufferPointer<WalkStep>
     var isStorageOfValues: Bool
+    var guarding: Guarding
+  }
+
+  /// What is known of the variables of a class.
+  enum Guarding {
+    /// There are none, or they are storage of values.
+    case nothing
+    /// Whoever holds the object may guard them.
+    case variables
+    /// The object guards them, and what its other properties lead to: the plan leaves them out.
+    case itself
   }
 
   private let body: UnsafeMutablePointer<Body>
@@ -13,7 +24,8 @@ struct TypePlan: @unchecked Sendable {
   /// A plan that is still to be made: types refer to themselves.
   init() {
     body = .allocate(capacity: 1)
-    body.initialize(to: Body(steps: UnsafeBufferPointer(start: nil, count: 0), isStorageOfValues: false))
+    body.initialize(
+      to: Body(steps: UnsafeBufferPointer(start: nil, count: 0), isStorageOfValues: false, guarding: .nothing))
   }
 
   fileprivate init?(word: UInt) {
@@ -24,14 +36,17 @@ struct TypePlan: @unchecked Sendable {
   fileprivate var word: UInt { UInt(bitPattern: body) }
 
   /// To be called once, before anybody else knows of the plan.
-  func make(_ steps: [WalkStep], isStorageOfValues: Bool = false) {
+  func make(_ steps: [WalkStep], isStorageOfValues: Bool = false, guarding: Guarding = .nothing) {
     let memory = UnsafeMutableBufferPointer<WalkStep>.allocate(capacity: steps.count)
     _ = memory.initialize(fromContentsOf: steps)
-    body.pointee = Body(steps: UnsafeBufferPointer(memory), isStorageOfValues: isStorageOfValues)
+    body.pointee = Body(
+      steps: UnsafeBufferPointer(memory), isStorageOfValues: isStorageOfValues, guarding: guarding)
   }
 
   /// Whether the objects do not change while a copy of the value is held that they are the storage of.
   var isStorageOfValues: Bool { body.pointee.isStorageOfValues }
+
+  var guarding: Guarding { body.pointee.guarding }
 
   /// Counts what a value refers to; for the plan of a class, the object itself is not counted.
   func walk(_ pointer: UnsafeRawPointer, _ walk: inout HeapWalkState) {

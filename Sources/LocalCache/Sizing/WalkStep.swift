@@ -7,6 +7,8 @@ enum WalkStep {
   case array(at: Int, ArrayElements)
   /// A reference to the storage of a dictionary or set.
   case hashTable(at: Int, HashTableElements)
+  /// Elements one behind the other.
+  case inline(at: Int, InlineElements)
   case payload(at: Int, EnumPayload)
   case existential(at: Int)
   case error(at: Int)
@@ -24,6 +26,7 @@ enum WalkStep {
     case .object(let offset): Self.object((pointer + offset).load(as: UInt.self), &walk)
     case .array(let offset, let elements): elements.walk(pointer + offset, &walk)
     case .hashTable(let offset, let elements): elements.walk(pointer + offset, &walk)
+    case .inline(let offset, let elements): elements.walk(pointer + offset, &walk)
     case .payload(let offset, let payload): payload.walk(pointer + offset, &walk)
     case .existential(let offset): Self.existential(pointer + offset, &walk)
     case .error(let offset): Self.error(pointer + offset, &walk)
@@ -51,6 +54,8 @@ enum WalkStep {
     let isa = object.load(as: UnsafeRawPointer.self)
     guard let plan = TypePlan.ofInstances(unsafeBitCast(isa, to: Any.Type.self)) else { return }
     guard !walk.measuresHoles || plan.isStorageOfValues else { return }
+    // A guard guards the variables of other objects too.
+    if walk.isBelowGuard, plan.guarding == .variables { return }
     walk.walk(object, plan)
   }
 

@@ -69,13 +69,14 @@ public final class TieredCache<Key: Hashable & Sendable, Value: Sendable>: Senda
   /// Names of a cache begin with its own name and a colon. Colons in the name are written otherwise, so that no prefix begins with another.
   static func prefix(_ name: String) -> String {
     var prefix = ""
-    for character in name {
-      switch character {
+    // By scalars: with a combining mark behind it a colon is another character, but the same bytes.
+    for scalar in name.unicodeScalars {
+      switch scalar {
       case "%": prefix += "%25"
       case ":": prefix += "%3A"
       // Leases have names that begin with it.
       case "~": prefix += "%7E"
-      default: prefix.append(character)
+      default: prefix.unicodeScalars.append(scalar)
       }
     }
     return prefix + ":"
@@ -88,8 +89,10 @@ public final class TieredCache<Key: Hashable & Sendable, Value: Sendable>: Senda
   private func changed(_ change: RemoteChange) {
     switch change {
     case .changed(let names):
-      for name in names where name.hasPrefix(prefix) {
-        guard let key = configuration.keys.decode(String(name.dropFirst(prefix.count))) else { continue }
+      // By bytes: a key may begin with what makes one character of itself and the colon before it.
+      for name in names where name.utf8.starts(with: prefix.utf8) {
+        let rest = String(decoding: name.utf8.dropFirst(prefix.utf8.count), as: UTF8.self)
+        guard let key = configuration.keys.decode(rest) else { continue }
         counters.count(\.invalidations)
         // The stamp first: whoever stores what it read before either sees the stamp or has its entry removed.
         stamps.changed(key.hashValue)
