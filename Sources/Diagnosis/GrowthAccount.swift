@@ -40,7 +40,7 @@ struct GrowthAccount {
         "allocatorFree", free < 0 ? Self.usedAgain : "free memory of the allocator",
         free)
     }
-    add("allocatorOverhead", "the allocator's own: a header for each block", change(.allocatorOverhead))
+    add("allocatorOverhead", "the allocator's own", change(.allocatorOverhead))
     let placed = rows.reduce(Int64(0)) { $0 + $1.bytes }
     let open = change(.unexplained)
     add("small", "changes too small for a cause", whole - placed - open)

@@ -15,6 +15,9 @@ struct BlockScanner {
   private let window: MemoryWindow
   /// Side tables are recognised by reading the object they claim to be of: that must not move the main window.
   let sideWindow: MemoryWindow
+  /// Words of a task that point into tasks' memory lead to a handful of pages, back and forth: a window would be filled for each anew.
+  private let taskPages: PagedMemory
+  private static let taskPageCount = 64
   /// Blocks, or parts of them, that the image could not deliver.
   private(set) var unreadableBlocks = 0
 
@@ -28,6 +31,7 @@ struct BlockScanner {
     self.taskWords = taskWords
     window = MemoryWindow(memory)
     sideWindow = MemoryWindow(memory)
+    taskPages = PagedMemory(memory, pageCount: Self.taskPageCount)
   }
 
   /// Gap between two blocks that is cheaper to read than to skip (a system call costs about as much as copying this), in bytes.
@@ -143,7 +147,7 @@ struct BlockScanner {
     guard target >= 0 else { return }
     if resolver.isTaskMemory(target), target != block {
       var isHeld = heap.blocks.address(target) == word
-      if !isHeld { isHeld = try resolver.isTask(word, sideWindow) }
+      if !isHeld { isHeld = try resolver.isTask(word, taskPages) }
       guard isHeld else { return }
     }
     sink.reference(from: block, offset: offset, to: target, .ambiguous)

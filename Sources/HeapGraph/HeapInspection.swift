@@ -93,6 +93,26 @@ extension TaskWords {
 struct TaskNames: Sendable {
   let symbols: any SymbolSource
   private let demangler: Demangler
+  private let known = Known()
+
+  /// Names by code address: thousands of tasks wait in a few functions, and each name costs reads of a file. A hostile image names many;
+  /// beyond the bound they are looked up each time.
+  private final class Known: Sendable {
+    struct Function {
+      var name: String?
+      var isStandard: Bool
+    }
+
+    private static let most = 1 << 14
+    private let functions = Mutex<[UInt64: Function]>([:])
+
+    func function(_ code: UInt64, find: () -> Function) -> Function {
+      if let function = functions.withLock({ $0[code] }) { return function }
+      let function = find()
+      functions.withLock { if $0.count < Self.most { $0[code] = function } }
+      return function
+    }
+  }
 
   init(symbols: any SymbolSource, mainModule: String? = nil) {
     self.symbols = symbols
@@ -104,24 +124,30 @@ struct TaskNames: Sendable {
     let functions = [info.resumeFunction] + info.returnAddresses
     var names: [String] = []
     for function in functions {
-      if let name = name(function), names.last != name { names.append(name) }
+      if let name = self.function(function).name, names.last != name { names.append(name) }
     }
     return names
   }
 
   func frame(_ frame: AsyncFrame) -> TaskFrame {
-    let mangled = symbols.symbol(at: frame.code)?.mangledName ?? ""
+    let function = function(frame.code)
     return TaskFrame(
-      context: frame.context, code: frame.code, function: name(frame.code) ?? "",
-      isStandard: mangled.hasPrefix("$ss") || mangled.hasPrefix("$sS"))
+      context: frame.context, code: frame.code, function: function.name ?? "", isStandard: function.isStandard)
+  }
+
+  private func function(_ code: UInt64) -> Known.Function {
+    known.function(code) {
+      let symbol = symbols.symbol(at: code)
+      let mangled = symbol?.mangledName ?? ""
+      return Known.Function(
+        name: name(code, symbol), isStandard: mangled.hasPrefix("$ss") || mangled.hasPrefix("$sS"))
+    }
   }
 
   /// Nil for the runtime's adapters and the compiler's thunks.
-  private func name(_ function: UInt64) -> String? {
+  private func name(_ function: UInt64, _ symbol: Symbol?) -> String? {
     // Both are entry points of functions; a word in the middle of one is torn or not a function at all.
-    guard let symbol = symbols.symbol(at: function), symbol.address == function, !Self.isRuntime(symbol) else {
-      return nil
-    }
+    guard let symbol, symbol.address == function, !Self.isRuntime(symbol) else { return nil }
     let name = demangler.displayName(symbol.mangledName)
     return name.hasPrefix("reabstraction thunk") || name.hasPrefix("partial apply") ? nil : name
   }

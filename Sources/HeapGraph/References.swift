@@ -72,6 +72,15 @@ struct ReferenceResolver: Sendable {
     return try window.load(address..<address + 8) && taskHeads.contains(window.word(address))
   }
 
+  /// The same, for one who asks again and again about words near each other.
+  func isTask(_ word: UInt64, _ pages: PagedMemory) throws(MemoryError) -> Bool {
+    do throws(MemoryError) {
+      return taskHeads.contains(try pages.load(at: word & Self.nativeAddressMask))
+    } catch .targetGone {
+      throw .targetGone
+    } catch { return false }
+  }
+
   /// The first word of tasks.
   func isTaskHead(_ word: UInt64) -> Bool { taskHeads.contains(word) }
 

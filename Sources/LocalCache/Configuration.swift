@@ -64,7 +64,7 @@ public struct CacheExpiry: Sendable, Hashable {
   public var afterAccess: Duration?
   /// Share of the lifetime, 0 to 1, by which each entry may end earlier at random, so that entries stored together do not all end together.
   public var jitter: Double
-  /// Whether entries may be given a lifetime when they are stored, in a cache that has none of the others: a lifetime takes eight bytes of each entry.
+  /// Whether entries may be given a lifetime when they are stored, in a cache that has none of the others: a lifetime takes four to nine bytes of each entry.
   public var perEntry: Bool
 
   /// Lifetimes shorter than a millisecond or so count as a millisecond; negative ones and 0 likewise. A use may prolong a life by up to a 128th more

@@ -5,12 +5,16 @@ extension LocalCache {
     guard expires else { return }
     for index in 0...shardMask {
       let now = time.now
+      // Some at a time, so that look-ups do not wait for all of them. All of one time, and those of the present once: otherwise what ends a little
+      // later would be looked at again and again.
+      var isFirst = true
       var more = true
-      // Some at a time, so that look-ups do not wait for all of them. All at one time: as it goes on, those that end a little later would have to be
-      // looked at again and again.
       while more {
         var removals = Removals<Key, Value>()
-        more = locked(shard(at: index)) { $0.pointee.removeExpired(now: now, limit: 512, &removals) }
+        more = locked(shard(at: index)) { shard in
+          shard.pointee.removeExpired(now: now, limit: 512, isThorough: isFirst, &removals)
+        }
+        isFirst = false
         report(removals)
       }
     }

@@ -33,7 +33,9 @@ extension LocalCache {
       dropFingerprint(key)
       return false
     }
-    if shard.pointee.expiry.isLookDue(now) { _ = shard.pointee.removeExpired(now: now, limit: 32, &removals) }
+    if shard.pointee.expiry.isLookDue(now) {
+      _ = shard.pointee.removeExpired(now: now, limit: 64, isThorough: false, &removals)
+    }
     let result = shard.pointee.store(
       value, for: key, hash: Self.high(hash), weight: weight, times: (now, ticks), pinned: pinned,
       &removals)

@@ -13,6 +13,8 @@ public final class MetadataDecoder: ObjectTypeDecoder {
   let modules: [Module]
   /// Read when the first enum with several payloads is met.
   private(set) lazy var masks = EnumMasks(modules: modules, files: files, memory: memory)
+  /// Looked up when the first task is met: names cost a search of all modules' tables, and tasks come by the hundred thousand.
+  private(set) lazy var startAdapters = readStartAdapters()
   private let files: any ModuleFiles
   /// Module whose name is left out of type names, or nil.
   let omittedModule: String?

@@ -77,7 +77,7 @@ extension MetadataDecoder {
       address: address, identifier: UInt64(identifierHigh) << 32 | UInt64(identifierLow),
       resumeFunction: resumeFunction, resumeContext: resumeContext, isEnqueued: flags & 0x1000 != 0,
       isRunning: flags & 0x800 != 0, isComplete: flags & 0x2000 != 0, isCancelled: flags & 0x100 != 0,
-      isUnstarted: flags & 0x800 == 0 && isStartAdapter(resumeFunction),
+      isUnstarted: flags & 0x800 == 0 && startAdapters.contains(resumeFunction),
       dependency: hasDependency ? dependency(of: address) : .none,
       returnAddresses: returnAddresses(from: resumeContext),
       firstSlab: firstSlab)
@@ -87,10 +87,9 @@ extension MetadataDecoder {
 
   /// A new task begins in one of two adapters, which variables for debuggers name, in a stripped program too
   /// (stdlib/public/Concurrency/Debug.h, Swift 5.6 and later).
-  private func isStartAdapter(_ function: UInt64) -> Bool {
-    ["_swift_concurrency_debug_future_adapter", "_swift_concurrency_debug_non_future_adapter"].contains { name in
-      symbols.address(of: name).flatMap { memory.word($0) } == function
-    }
+  func readStartAdapters() -> Set<UInt64> {
+    let names = ["_swift_concurrency_debug_future_adapter", "_swift_concurrency_debug_non_future_adapter"]
+    return Set(names.compactMap { symbols.address(of: $0).flatMap { memory.word($0) } })
   }
 
   /// TaskDependencyStatusRecord: {flags, parent record, what it depends on, waiting task…, kind u32}.

@@ -65,7 +65,7 @@ extension MetadataDecoder {
     // 12 words: job queue, status and, for a distributed actor, its identity (include/swift/ABI/MetadataValues.h).
     case "DefaultActorStorage", "NonDefaultDistributedActorStorage":
       return Layout(size: 96, alignment: 16, slots: Layout.ambiguousSlots(0..<96))
-    case "Word": return .data(size: 8, alignment: 8)
+    case "Word", "Int64": return .word(.number, "integer", extraInhabitants: 0)
     case "Int1": return .data(size: 1, alignment: 1, extraInhabitants: 254)
     default: break
     }

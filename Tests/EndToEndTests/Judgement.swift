@@ -128,7 +128,7 @@ final class Judgement {
       return "stack of \(thread.tid) at sp+\(Int64(bitPattern: root.address &- thread.stackPointer))"
         + ", fs-\(Int64(bitPattern: thread.threadPointer &- root.address)), below \(callers)"
     case .global: return "global \(symbols.symbol(at: root.address)?.mangledName ?? String(root.address, radix: 16))"
-    case .anonymous, .cachedThread, .threadLocal: return "\(root.kind) 0x\(String(root.address, radix: 16))"
+    case .anonymous, .cachedThread, .threadLocal, .kernel: return "\(root.kind) 0x\(String(root.address, radix: 16))"
     }
   }
 

@@ -336,6 +336,26 @@ import Testing
     #expect(running.census.first?.count == 2)
   }
 
+  /// Objects of an unknown allocator lie in memory that may hold roots: their own words are none, and neither are the allocator's notes on
+  /// what somebody holds.
+  @Test func objectsOfAnUnknownAllocatorHangOnWhoHoldsThem() throws {
+    let heap = SyntheticHeap()
+    let holder = heap.classType("Holder", fields: ["item"])
+    let item = heap.classType("Item", fields: [])
+    let held = heap.block([item, Self.live])
+    let owner = heap.block([holder, Self.live, held])
+    let unknown = heap.block([item, Self.live])
+    let dropped = heap.block([holder, Self.live, heap.block([item, Self.live])])
+    heap.root(owner)
+    heap.protectedWords = [held, unknown]
+    let (analysis, _) = try heap.keepingReferences(isExact: false)
+    let references = try #require(analysis.references)
+    let blocks = analysis.heap.blocks
+    #expect(Set(references.roots.map { blocks.address(Int($0.block)) }) == [owner, unknown])
+    #expect(analysis.census.reduce(0) { $0 + $1.count } == 3)
+    #expect(!references.marked.contains(blocks.index(startingAt: dropped)))
+  }
+
   @Test func freedMemoryInABufferIsNoReference() throws {
     let heap = SyntheticHeap()
     let object = heap.classType("Object", fields: [])

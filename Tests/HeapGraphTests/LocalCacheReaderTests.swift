@@ -160,6 +160,26 @@ import Testing
     #expect(cache.published?.advice == .unknown && cache.published?.repeatRatio == nil)
   }
 
+  /// Fields behind the name, which older blocks do not have: theirs end where another block begins.
+  @Test func appendedFields() throws {
+    let older = try #require(try read(layout(2)).caches.first?.published)
+    #expect(older.largerSize == nil && older.recentHitRatio == nil)
+    var layout = layout(1)
+    layout.blocks += [UInt8](repeating: 0, count: 64)
+    Self.put(UInt32(384), &layout.blocks, 12)
+    Self.put(UInt64(0), &layout.blocks, 72)
+    Self.put(UInt32(7), &layout.blocks, 88)
+    Self.put(UInt64(4000), &layout.blocks, 320)
+    Self.put((0.75).bitPattern, &layout.blocks, 328)
+    Self.put(UInt64(52_000), &layout.blocks, 336)
+    let published = try #require(try read(layout).caches.first?.published)
+    #expect(published.advice == .lengthenLifetime && published.largerSize == 4000)
+    #expect(published.recentHitRatio == 0.75 && published.loadNanoseconds == 52_000)
+    // Says to be longer than the memory there is.
+    layout.blocks.removeLast(64)
+    #expect(try read(layout).caches.first?.published?.largerSize == nil)
+  }
+
   /// Whatever is damaged: no trap, bounded work, no numbers that are none.
   @Test func damagedBytes() throws {
     let whole = layout(8)

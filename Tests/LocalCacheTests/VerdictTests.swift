@@ -43,11 +43,11 @@ import Testing
 
   /// Popular ids: the cache pays, and the smaller size that it names keeps what it says.
   @Test func zipfSaysKeepAndNamesASmallerSize() throws {
-    let popularity = Self.zipf(1_000_000, 1.0)
+    let popularity = Self.zipf(60_000, 1.2)
     func replay(_ limit: Int) -> LocalCache<Int, Int> {
       let cache = LocalCache<Int, Int>(name: "zipf", limit: .entries(limit))
       var random = Generator(state: 2)
-      for _ in 0..<400_000 {
+      for _ in 0..<700_000 {
         let id = Self.pick(popularity, &random)
         if cache.get(id) == nil {
           let begin = ContinuousClock.now
@@ -57,13 +57,13 @@ import Testing
       }
       return cache
     }
-    let cache = replay(200_000)
+    let cache = replay(10_000)
     let verdict = cache.verdict
     #expect(verdict.advice == .keep || verdict.advice == .shrink, "\(verdict)")
     let smaller = try #require(verdict.smallerSize)
-    #expect(smaller.size < 200_000)
+    #expect(smaller.size < 10_000)
     let actual = replay(smaller.size).statistics.hitRatio
-    #expect(actual >= verdict.hitRatio * 0.93, "\(actual) of \(verdict.hitRatio) at \(smaller.size)")
+    #expect(actual >= verdict.hitRatio * 0.95, "\(actual) of \(verdict.hitRatio) at \(smaller.size)")
   }
 
   /// Values that every key has a copy of, beside values that share their storage already.
@@ -111,7 +111,8 @@ import Testing
       _ = cache.get(key)
     }
     #expect(!cache.missRatioCurve.isReliable)
-    #expect(cache.verdict.advice == .keep, "\(cache.verdict)")
+    let verdict = cache.verdict
+    #expect(verdict.advice == .keep && verdict.smallerSize == nil && verdict.largerSize == nil, "\(verdict)")
   }
 
   /// The keys repeat, so a cache would pay: but not this one, and no other process has to be asked for that.

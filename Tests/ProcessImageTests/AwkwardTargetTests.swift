@@ -16,6 +16,15 @@ import Testing
     #expect(image.files.open(main) != nil)
   }
 
+  /// Sleepers are the last choice for removing the copy; where there are no others, asking all of them takes longer than there is time.
+  @Test func copyOfManySleepersLeavesNoZombie() throws {
+    let program = try RunningProgram(try TestProgram.path("sleepers.c", .c(["-pthread"])), ["1000"])
+    defer { program.stop() }
+    let (_, copy) = try ProcessImage.frozen(pid: program.pid)
+    #expect(copy.release() == [])
+    #expect(Reaper.zombies(of: program.pid).isEmpty)
+  }
+
   @Test func thirtyTwoBits() throws {
     let program: RunningProgram
     do {

@@ -5,6 +5,29 @@ import Testing
 @testable import ProcessImage
 
 @Suite struct ProcfsTests {
+  /// Event data and signal values that may be addresses; descriptors and indices are none.
+  @Test func wordsOfTheKernel() {
+    let epoll = """
+      pos:\t0
+      flags:\t02
+      tfd:       11 events:       19 data:     55d0c8a0f2c0  pos:0 ino:3a sdev:e
+      tfd:       12 events:        1 data:                c  pos:0 ino:3a sdev:e
+      tfd:       13 events:        1 data: 7f0000000bad
+      tfd:       14 events:        1 data:
+      """
+    #expect(KernelWords.parseEpoll(Array(epoll.utf8)) == [0x55d0_c8a0_f2c0, 0x7f00_0000_0bad])
+    let timers = """
+      ID: 0
+      signal: 10/000055d0c8a0f2c0
+      notify: signal/pid.2634
+      ClockID: 1
+      ID: 1
+      signal: 10/0000000000000003
+      """
+    #expect(KernelWords.parseTimers(Array(timers.utf8)) == [0x55d0_c8a0_f2c0])
+    #expect(KernelWords.parseEpoll([0xff, 0x0a, 0x74]) == [])
+  }
+
   @Test func mapsLines() {
     let text = """
       55d0c0a00000-55d0c0a01000 r--p 00000000 fe:00 1234                       /opt/my app/bin (1)/prog

@@ -65,6 +65,7 @@ private final class Holder {
     #expect(type.kind == .class)
     #expect(type.name == "SwiftMetadataTests.Plain")
     #expect(describe(type.fixedSlots) == ["32 strong text: String", "40 strong list: [Int]"])
+    #expect(describe(type.allSlots).first == "16 number number: Int")
   }
 
   @Test func ownershipAndSuperclassesOfAGenericClass() throws {

@@ -37,7 +37,10 @@ enum OwnProcess {
 }
 
 extension ObjectType {
-  var fixedSlots: [ReferenceSlot] {
+  /// Without integers, which are references by chance only.
+  var fixedSlots: [ReferenceSlot] { allSlots.filter { $0.strength != .number } }
+
+  var allSlots: [ReferenceSlot] {
     if case .fixed(_, let slots) = layout { return slots }
     return []
   }

@@ -67,6 +67,9 @@ extension HeapFacts {
     return type[start...].hasPrefix("_")
   }
 
+  /// A frame without a symbol is an address, which is another one in the next run.
+  private static func isNamed(_ frame: String) -> Bool { !frame.hasPrefix("0x") }
+
   /// Flattens the tree of holders into places. `unnamed` are containers to which no field leads in the tree.
   /// `frames` are what holds the others.
   static func places(
@@ -101,7 +104,9 @@ extension HeapFacts {
       let variable = root.heldBy.first { !isFrame($0) }
       let start = places.count
       add(root, under: nil, [], root.root?.kind, variable, owner: nil)
-      if variable == nil, let frame = root.heldBy.first { frames += (start..<places.count).map { ($0, frame) } }
+      if variable == nil, let frame = root.heldBy.first(where: isNamed) {
+        frames += (start..<places.count).map { ($0, frame) }
+      }
     }
     return (places, unnamed, frames)
   }

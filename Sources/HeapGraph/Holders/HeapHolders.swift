@@ -103,6 +103,7 @@ public final class HeapHolders: @unchecked Sendable {
   /// Titles of roots that refer to a block, up to three; where none does itself, of one that leads to it.
   func rootTitles(ofNode node: Int) -> [String] {
     var titles: [String] = []
+    var isVariable = false
     for (index, blocks) in entries.enumerated() where titles.count < 3 {
       var low = 0
       var high = blocks.count
@@ -110,10 +111,17 @@ public final class HeapHolders: @unchecked Sendable {
         let middle = (low + high) / 2
         if Int(blocks[middle]) < node { low = middle + 1 } else { high = middle }
       }
-      if low < blocks.count, Int(blocks[low]) == node { titles.append(roots[index].title) }
+      if low < blocks.count, Int(blocks[low]) == node {
+        titles.append(roots[index].title)
+        isVariable = isVariable || roots[index].isVariable
+      }
     }
-    if !titles.isEmpty { return titles }
-    return root(leadingTo: node).map { [$0.title] } ?? []
+    // A word that is left over on a stack says less than a variable from which a path leads here.
+    if !isVariable, let root = root(leadingTo: node), titles.isEmpty || root.isVariable {
+      titles.removeAll { $0 == root.title }
+      titles.insert(root.title, at: 0)
+    }
+    return Array(titles.prefix(3))
   }
 
   /// Actors and what waits for them; made when first asked for.

@@ -11,6 +11,8 @@ struct LocalCacheReader {
   /// `LocalCache.localCacheAnchor`.
   static let anchorSymbol = "$s10LocalCache05localB6AnchorAA0abD0Vvp"
   private static let blockSize = 320
+  /// With the fields that later versions have appended.
+  private static let wholeSize = 384
   private static let mostBlocks = 10_000
   /// Of one cache; today's have at most 256.
   private static let mostShards: UInt64 = 4096
@@ -76,7 +78,8 @@ struct LocalCacheReader {
   /// The block's bytes, if it has the magic number.
   private func block(_ address: UInt64) throws(MemoryError) -> [UInt8]? {
     guard let bytes = try bytes(address, Self.blockSize), bytes.word(0) == Self.blockMagic else { return nil }
-    return bytes
+    guard bytes.half(12) >= Self.wholeSize else { return bytes }
+    return try self.bytes(address, Self.wholeSize) ?? bytes
   }
 
   /// Nil where the image has no such memory.
@@ -167,10 +170,18 @@ struct LocalCacheReader {
     }
     return LocalCacheSummary.Published(
       weight: block.word(48), entries: block.word(56), distinctKeys: distinct, repeatRatio: repeats, loads: loads,
-      loadNanoseconds: loads == 0 ? nil : block.word(80) / loads, advice: Self.advice(block.half(88)),
+      loadNanoseconds: Self.loadNanoseconds(block), advice: Self.advice(block.half(88)),
       hitRatio: hitRatio, neededHitRatio: Self.ratio(block.word(104)),
-      smallerSize: block.word(112) == 0 ? nil : block.word(112), time: time)
+      smallerSize: Self.positive(block.word(112)), largerSize: Self.positive(block.word(320)),
+      recentHitRatio: block.count < Self.wholeSize ? nil : Self.ratio(block.word(328)), time: time)
   }
+
+  private static func loadNanoseconds(_ block: [UInt8]) -> UInt64? {
+    let loads = block.word(72)
+    return loads == 0 ? positive(block.word(336)) : block.word(80) / loads
+  }
+
+  private static func positive(_ value: UInt64) -> UInt64? { value == 0 ? nil : value }
 
   /// A share, or nil for what is none: NaN says "not known".
   private static func ratio(_ bits: UInt64) -> Double? {
@@ -189,7 +200,7 @@ struct LocalCacheReader {
 
   private static func advice(_ raw: UInt32) -> LocalCacheSummary.Advice {
     let known: [LocalCacheSummary.Advice] = [
-      .tooEarly, .keep, .remove, .shrink, .enlarge, .shareAcrossProcesses, .shareValues,
+      .tooEarly, .keep, .remove, .shrink, .enlarge, .shareAcrossProcesses, .shareValues, .lengthenLifetime,
     ]
     return raw < UInt32(known.count) ? known[Int(raw)] : .unknown
   }

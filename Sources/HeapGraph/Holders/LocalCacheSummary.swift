@@ -7,7 +7,7 @@ public struct LocalCacheSummary: Sendable, Hashable, Codable {
 
   /// What the cache advises of itself.
   public enum Advice: String, Sendable, Hashable, Codable {
-    case tooEarly, keep, remove, shrink, enlarge, shareAcrossProcesses, shareValues
+    case tooEarly, keep, remove, shrink, enlarge, shareAcrossProcesses, shareValues, lengthenLifetime
     /// A later version's, unknown here.
     case unknown
   }
@@ -41,7 +41,7 @@ public struct LocalCacheSummary: Sendable, Hashable, Codable {
     /// Look-ups of keys that had been asked for before, of all, 0 to 1: no cache of any size hits more. nil where it cannot be told.
     public var repeatRatio: Double?
     public var loads: UInt64
-    /// Mean, in nanoseconds; nil without loads.
+    /// Mean, in nanoseconds, from a miss to the write after it where the cache does not load itself; nil where none was timed.
     public var loadNanoseconds: UInt64?
     public var advice: Advice
     /// Hit ratio when the advice was reached.
@@ -50,6 +50,10 @@ public struct LocalCacheSummary: Sendable, Hashable, Codable {
     public var neededHitRatio: Double?
     /// Keeps 97 % of the hits, in the limit's unit; nil where none is known.
     public var smallerSize: UInt64?
+    /// At which more memory stops helping, likewise.
+    public var largerSize: UInt64?
+    /// Hits of the last look-ups when the advice was reached; nil where too few were noted.
+    public var recentHitRatio: Double?
     /// Nanoseconds of the target's monotonic clock.
     public var time: UInt64
   }

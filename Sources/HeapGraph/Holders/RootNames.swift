@@ -34,6 +34,9 @@ public struct NamedRoot: Sendable, Hashable, Codable {
     self.module = module
   }
 
+  /// The program's own, under a name.
+  var isVariable: Bool { kind == .global || kind == .native || kind == .threadLocal }
+
   /// Which root is shown where several lead to a block: the one that a developer can change.
   var rank: Int {
     switch kind {

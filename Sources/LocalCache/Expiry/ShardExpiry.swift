@@ -131,13 +131,15 @@ struct ShardExpiry {
     nextLook = wheel.hasReady ? 0 : base + (wheel.count > 0 ? min(wheel.nextTime, Self.furthest) : Self.furthest)
   }
 
-  /// Entries that are over, at least one if there is any, and work for about `limit`: a group that is looked at counts for two, each entry found for one.
-  mutating func due(now: UInt64, limit: Int, pool: NodePool, table: EntryLifetimes) -> [UInt32] {
+  /// Entries that are over, and work for about `limit`: a group that is looked at counts for two, each entry found for one.
+  ///
+  /// - Parameter isThorough: whether those are wanted that ended in the last two seconds.
+  mutating func due(now: UInt64, limit: Int, isThorough: Bool, pool: NodePool, table: EntryLifetimes) -> [UInt32] {
     if now > base, now - base > Self.furthest { moveOrigin(now, pool: pool, table: table) }
     let time = relative(now)
     // The clock went back: what is written meanwhile would be looked for only when it has made up for that.
     if wheel.isAhead(of: time) { scheduleAll(now: time, pool: pool, table: table) }
-    wheel.advance(to: time)
+    wheel.advance(to: time, withPresent: isThorough)
     var over: [UInt32] = []
     var budget = limit
     while let group = wheel.takeDue(&budget) {

@@ -141,8 +141,10 @@ struct TimerWheel {
   func isAhead(of now: UInt32) -> Bool { count > 0 && time >> Self.unitShift > now >> Self.unitShift + 1 }
 
   /// Puts the groups of all lists whose time has come among those that are ready.
-  mutating func advance(to now: UInt32) {
-    guard now > time else { return }
+  ///
+  /// The finest list of the present is among them only if asked for: most of its entries end later, and its groups would be looked at twice.
+  mutating func advance(to now: UInt32, withPresent: Bool) {
+    guard now > time || withPresent && now == time else { return }
     defer { time = now }
     guard !heads.isEmpty else { return }
     for level in 0..<Self.levels {
@@ -150,10 +152,9 @@ struct TimerWheel {
       let from = time >> shift
       let to = now >> shift
       guard to > from || level == 0 else { break }
-      // The list of the current slot is looked at too: its entries may end before the slot does.
-      for step in 0...min(to - from, Self.slots - 1) {
-        makeReady(Int(level * Self.slots + (from + step) % Self.slots))
-      }
+      // Of the wider ones the present list is spread over finer ones.
+      let count = min(to - from + (level > 0 || withPresent ? 1 : 0), Self.slots)
+      for step in 0..<count { makeReady(Int(level * Self.slots + (from + step) % Self.slots)) }
       if level == Self.levels - 1 { makeReady(later) }
     }
   }

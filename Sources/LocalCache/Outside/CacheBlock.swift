@@ -14,7 +14,7 @@ nonisolated(unsafe) public private(set) var localCacheAnchor = LocalCacheAnchor(
 
 /// The description of one cache for readers outside the process: fixed offsets, fixed widths, no references of Swift.
 final class CacheBlock: @unchecked Sendable {
-  static let size = 320
+  static let size = 384
   /// "LCACHE01" in memory.
   static let magic: UInt64 = 0x3130_4548_4341_434C
   private static let list = Guarded(())
@@ -34,6 +34,7 @@ final class CacheBlock: @unchecked Sendable {
     static let entriesOffset = 164
     static let lookups = 168, cells = 176, cellCount = 184
     static let nameLength = 188, name = 192, nameCapacity = 128
+    static let largerSize = 320, recentHitRatio = 328, verdictLoadNanoseconds = 336
   }
 
   init(name: String) {
@@ -50,6 +51,7 @@ final class CacheBlock: @unchecked Sendable {
     for (index, byte) in bytes.enumerated() { store(byte, Field.name + index) }
     store(UInt32(bytes.count), Field.nameLength)
     store(Double.nan, Field.neededHitRatio)
+    store(Double.nan, Field.recentHitRatio)
     Self.list.withLock { _ in
       let first = localCacheAnchor.first
       store(first, Field.next)
@@ -155,6 +157,9 @@ extension LocalCache {
       block.store(verdict.hitRatio, Field.hitRatio)
       block.store(verdict.neededHitRatio ?? .nan, Field.neededHitRatio)
       block.store(UInt64(verdict.smallerSize?.size ?? 0), Field.smallerSize)
+      block.store(UInt64(verdict.largerSize?.size ?? 0), Field.largerSize)
+      block.store(verdict.recentHitRatio ?? .nan, Field.recentHitRatio)
+      block.store(verdict.loadTime?.nanoseconds ?? 0, Field.verdictLoadNanoseconds)
       block.store(verdict.advice.rawValue, Field.advice)
       block.store(CacheTime.systemNanoseconds(), Field.updated)
     }

@@ -215,6 +215,7 @@ struct AccessLog {
     for age in 0..<counted where !traffic.isEmpty {
       let index = (lastPart - age + Self.parts) % Self.parts
       for reuse in 0..<ReuseClass.count {
+        sample.probes += Int(traffic[index * ReuseClass.count + reuse])
         sample.traffic[reuse] += Double(traffic[index * ReuseClass.count + reuse]) * Double(plan.probePeriod)
         sample.repeats[reuse] += Int(repeats[index * ReuseClass.count + reuse])
       }
@@ -286,6 +287,8 @@ struct AccessSample: Sendable {
   /// Whether the older half of the accesses hit as often as the younger one.
   var isSteady: Bool
 
+  /// Probes that the traffic was worked out from.
+  var probes = 0
   /// Accesses of all keys since the first record that counts.
   var requests: Double { traffic.reduce(0, +) }
 }

@@ -46,10 +46,13 @@ public struct CacheStatistics: Sendable {
   public var requests: UInt64 { hits &+ misses }
   /// Hits of all look-ups, 0 to 1; 0 without look-ups.
   public var hitRatio: Double { requests == 0 ? 0 : Double(hits) / Double(requests) }
-  /// Look-ups of keys that had been seen before, of all look-ups: what a cache without limit would hit.
+  /// Look-ups of keys that had been seen before, of all look-ups: what a cache without limit would hit. Where keys are not counted, what hit at least.
   public var repeatRatio: Double {
-    requests == 0 ? 0 : max(hitRatio, 1 - min(1, Double(distinctKeys) / Double(requests)))
+    guard requests > 0, distinctKeys > 0 else { return hitRatio }
+    return max(hitRatio, 1 - min(1, Double(distinctKeys) / Double(requests)))
   }
+  /// Values that were stored, or refused.
+  var writes: UInt64 { insertions &+ replaced &+ refused }
   /// Mean time of a load.
   public var meanLoadTime: Duration { loads == 0 ? .zero : loadTime / Int(clamping: loads) }
 }

@@ -20,10 +20,12 @@ public struct MissRatioCurve: Sendable {
   /// By how much a hit ratio of the curve is off in most cases, 0 to 1: less with more sampled look-ups, and twice as much where the traffic
   /// changed while they were noted. A rule that was found by comparison with real caches; see docs/local-cache.md.
   public let expectedError: Double
-  /// Whether enough was noted: a thousand look-ups, and sixteen for each sampled key that fits. Before, the curve is a guess.
+  /// Whether enough was noted: a thousand look-ups of sampled keys and a thousand others, and sixteen for each sampled key that fits. Before, the curve is a guess.
   public let isReliable: Bool
   /// Look-ups of all keys that the curve is about: the last so many, or, where there are millions in a second, so many of the last second.
   public let requests: Int
+  /// Whether what they hit is known of themselves. Otherwise what the cache hit since it was made stands for it.
+  let knowsPresent: Bool
 
   /// The hit ratio at a size, between the points on a straight line.
   public func hitRatio(at size: Int) -> Double {
@@ -51,6 +53,9 @@ extension MissRatioCurve {
     0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.25, 1.5, 2, 3, 4,
   ]
 
+  /// Each counter of the cache begins with a probe, so fewer would say too much of how many counters there are.
+  private static let fewestProbes = 1000
+
   /// - Parameters:
   ///   - unit: what one unit of the policy is in units of the limit.
   ///   - hitRatio: what the cache hit since it was made; stands in while there are too few probes.
@@ -59,7 +64,8 @@ extension MissRatioCurve {
     let lru = model.lruMissRatios(at: Self.shares)
     let policy = model.missRatios(at: Self.shares)
     let modelled = Self.shares.firstIndex(of: 1).map { policy[$0] } ?? 1
-    let actual = sample.requests > 0 ? model.presentMissRatio : 1 - hitRatio
+    knowsPresent = sample.probes >= Self.fewestProbes
+    let actual = knowsPresent ? model.presentMissRatio : 1 - hitRatio
     points = Self.shares.indices.map { index in
       let misses = Self.corrected(policy[index], at: Self.shares[index], modelled: modelled, actual: actual)
       return Point(
@@ -69,7 +75,7 @@ extension MissRatioCurve {
     sampledRequests = model.counted
     requests = Int(sample.requests)
     expectedError = min(0.7 * (sample.isSteady ? 1 : 2) / Double(max(model.counted, 1)).squareRoot(), 1)
-    isReliable = model.counted >= 1000 && sample.records.count >= 16 * contents.weights.count
+    isReliable = knowsPresent && model.counted >= 1000 && sample.records.count >= 16 * contents.weights.count
   }
 
   /// Misses with what is known of the present size. The sample is too short for the policy to have learned in a miniature of that size all that it

@@ -219,13 +219,14 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     for id in ids where id < policy.pool.highWater && policy.pool[id].pointee.isInUse { remove(id, cause, &removals) }
   }
 
-  /// Removes about `limit` entries that are over. Returns whether there may be more. Where entries have no lifetimes, sees to their times of
-  /// writing only.
+  /// Removes about `limit` entries that are over, the latest of them only if asked for. Returns whether there may be more. Where entries have no
+  /// lifetimes, sees to their times of writing only.
   @usableFromInline
-  mutating func removeExpired(now: UInt64, limit: Int, _ removals: inout Removals<Key, Value>) -> Bool {
-    for id in expiry.due(now: now, limit: limit, pool: policy.pool, table: lifetimes) {
-      remove(id, .expired, &removals)
-    }
+  mutating func removeExpired(
+    now: UInt64, limit: Int, isThorough: Bool, _ removals: inout Removals<Key, Value>
+  ) -> Bool {
+    let over = expiry.due(now: now, limit: limit, isThorough: isThorough, pool: policy.pool, table: lifetimes)
+    for id in over { remove(id, .expired, &removals) }
     return expiry.hasReady
   }
 

@@ -32,6 +32,9 @@ struct Reaper: Sendable {
   func reap(_ zombie: Int32, deadline: UInt64) -> Bool {
     guard let number = try? Procfs.status(of: zombie).namespacePIDs.last else { return isGone(zombie) }
     var round = 0
+    let start = MonotonicTime.now
+    // A thousand threads that all sleep are not asked one by one until the time is over.
+    let patience = start &+ (deadline > start ? (deadline - start) / 4 : 0)
     // Threads that were asked to stop and had not by the time they were given up.
     var late: [Tracee] = []
     while MonotonicTime.now < deadline {
@@ -39,7 +42,8 @@ struct Reaper: Sendable {
       for tid in threads where MonotonicTime.now < deadline {
         // Sleepers are used last: they have to be restored by hand.
         letGo(&late)
-        if useThread(tid, worstRank: round == 0 ? 2 : 3, child: number, late: &late),
+        let isChoosy = round == 0 && MonotonicTime.now < patience
+        if useThread(tid, worstRank: isChoosy ? 2 : 3, child: number, late: &late),
           MonotonicTime.poll(for: Self.goneLimit, until: { isGone(zombie) })
         {
           return true

@@ -57,7 +57,7 @@ enum Glossary: String, CaseIterable {
     case .nativeBlocks: "Blocks in use without a Swift type: of C and C++ code, or allocated by hand."
     case .allocatorFree:
       "Memory that was freed and that malloc keeps for later: bins, thread caches, the ends of arenas. No leak; a trim or fewer arenas give it back."
-    case .allocatorOverhead: "Headers of blocks, and what malloc rounds sizes up by."
+    case .allocatorOverhead: "Headers of blocks, and the caches that malloc keeps for threads."
     case .stacks: "Memory of threads' stacks, those of ended threads that are kept for reuse included."
     case .moduleData: "Writable data of the program and its libraries."
     case .files: "Pages of files that are mapped: code, constants, data files. The kernel can drop them."

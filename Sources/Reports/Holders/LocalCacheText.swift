@@ -56,6 +56,9 @@ struct LocalCacheText {
     var text = "verdict: " + advice(published, cache.unit)
     guard published.advice != .tooEarly, let hitRatio = published.hitRatio else { return text }
     text += "; \(Share(fraction: hitRatio)) hits when it was reached"
+    if let recent = published.recentHitRatio, abs(recent - hitRatio) >= 0.01 {
+      text += ", \(Share(fraction: recent)) of the last look-ups"
+    }
     if let needed = published.neededHitRatio {
       text += ", pays from \(Share(fraction: needed)) on"
       if let load = published.loadNanoseconds { text += " (a load takes \(TimeSpan(nanoseconds: load)))" }
@@ -71,9 +74,12 @@ struct LocalCacheText {
     case .shrink:
       guard let smaller = published.smallerSize else { return "shrink it" }
       return "shrink it to \(size(smaller, unit)), which keeps 97 % of the hits"
-    case .enlarge: return "enlarge it, more memory brings more hits"
+    case .enlarge:
+      guard let larger = published.largerSize else { return "enlarge it, more memory brings more hits" }
+      return "enlarge it to \(size(larger, unit)), more memory brings more hits"
     case .shareValues: return "let equal values of different keys be one object; many are copies"
     case .shareAcrossProcesses: return "one cache for all processes, outside of them; each alone hits too little"
+    case .lengthenLifetime: return "let its entries live longer, they end before they are asked for again"
     case .unknown: return "one that this version does not know"
     }
   }
