@@ -35,6 +35,22 @@ import Testing
     #expect(cache.count == Int(statistics.insertions - statistics.evicted))
   }
 
+  /// A limit below what is pinned: nothing else is taken in until enough of that is gone, in whatever shards it lies.
+  @Test func aLimitBelowWhatIsPinned() {
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.shards = 8
+    let cache = LocalCache<Int, Int>(name: "pinned", limit: .entries(100), configuration: configuration)
+    for key in 0..<40 { cache.set(key, for: key, pinned: true) }
+    cache.resize(to: .entries(20))
+    for key in 0..<40 {
+      #expect(cache.count == 40 - key)
+      #expect(cache.set(key, for: 100 + key) == (40 - key < 20), "\(key)")
+      if key > 20 { #expect(cache.count <= 20) }
+      cache.remove(100 + key)
+      cache.remove(key)
+    }
+  }
+
   /// What a pinned entry takes is free for its successor, also where other shards give their share.
   @Test func aPinnedEntryMayGrowToTheLimit() {
     var configuration = LocalCache<Int, Int>.Configuration()

@@ -92,7 +92,10 @@ extension LocalCache {
       return max(hasBorrowed ? min(state.maximum, state.weight) : 0, state.pinned)
     }
     if needs.reduce(0, +) > total { needs = states.map(\.pinned) }
-    let shares = Shares.divide(total, needs: needs)
+    // Where pinned entries take more than the limit nothing else goes in, in whatever shard there would be room by its share alone; whoever stores has the
+    // shares divided anew, so that they come back when pins go.
+    let isOverfull = shardMask > 0 && needs.reduce(0, +) > total
+    let shares = isOverfull ? needs.map { _ in 0 } : Shares.divide(total, needs: needs)
     for isGrowth in [false, true] {
       for (index, share) in shares.enumerated() where (share > states[index].maximum) == isGrowth {
         guard share != states[index].maximum else { continue }
