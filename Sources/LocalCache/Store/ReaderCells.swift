@@ -66,9 +66,12 @@ struct ReaderCell: ~Copyable {
   @inlinable @inline(__always)
   var isFree: Bool { owner.load(ordering: .relaxed) == 0 }
 
-  /// The end of reading.
+  /// The end of reading. What was read has to be retained by then: see `ShardLock.endOfSection`.
   @inlinable @inline(__always)
-  func leave() { owner.store(0, ordering: .releasing) }
+  func leave() {
+    ShardLock.endOfSection()
+    owner.store(0, ordering: .releasing)
+  }
 }
 
 /// The cells of a cache, 128 bytes apart: one for each thread that has one of the first numbers, which begin with 1. Threads beyond those read

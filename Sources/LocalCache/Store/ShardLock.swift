@@ -122,14 +122,24 @@ struct ShardLock: ~Copyable {
     if openState.load(ordering: .relaxed) != OpenState.closed { close() }
   }
 
+  /// Stands before each store that lets others in.
+  ///
+  /// A reference that is read in here has to be retained in here, or a writer may release the last other one meanwhile. The store's ordering says that to
+  /// the processor only: the compiler takes a store for something that can release nothing, atomic or not, and moves retains behind it
+  /// (swiftlang/swift lib/LLVMPasses/LLVMARCOpts.cpp, `performLocalRetainMotion`). It moves none over a fence, which is no instruction here.
+  @inlinable @inline(__always)
+  static func endOfSection() { localcache_compiler_barrier() }
+
   @inlinable @inline(__always)
   func unlock() {
+    Self.endOfSection()
     state.store(0, ordering: .releasing)
   }
 
   /// The same after a read: some of these open the shard.
   @inlinable @inline(__always)
   func unlockAfterReading() {
+    Self.endOfSection()
     let count = reads.load(ordering: .relaxed) &+ 1
     reads.store(count, ordering: .relaxed)
     if count == readsToOpen, openState.load(ordering: .relaxed) == OpenState.closed {
