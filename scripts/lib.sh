@@ -55,3 +55,27 @@ install_packages() {
   say "installing $*"
   $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null
 }
+
+# cache_package FOLDER: a package of the cache and its tests alone, and goes there. What has to be built in another way takes a minute then instead of many.
+cache_package() {
+  mkdir -p "$1/Sources" "$1/Tests"
+  ln -sfn "$root/Sources/LocalCache" "$1/Sources/LocalCache"
+  ln -sfn "$root/Sources/CLocalCache" "$1/Sources/CLocalCache"
+  ln -sfn "$root/Tests/LocalCacheTests" "$1/Tests/LocalCacheTests"
+  cat >"$1/Package.swift" <<'SWIFT'
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+  name: "cache",
+  targets: [
+    .target(name: "CLocalCache"),
+    .target(name: "LocalCache", dependencies: ["CLocalCache"], swiftSettings: [.swiftLanguageMode(.v6)]),
+    // The tests of sizes compare with a program of the main package.
+    .testTarget(
+      name: "LocalCacheTests", dependencies: ["LocalCache"], exclude: ["SizeTests.swift", "MemoryTests.swift"],
+      swiftSettings: [.swiftLanguageMode(.v6)]),
+  ])
+SWIFT
+  cd "$1"
+}
