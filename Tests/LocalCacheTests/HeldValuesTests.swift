@@ -34,22 +34,23 @@ import Testing
     func isOf(_ key: Int) -> Bool { first.isOf(key) && text.hasSuffix(" \(key)") && last.isOf(key) }
   }
 
-  @Test func references() { check({ $0 }, Tagged.init) { $0.isOf($1) } }
+  @Test func references() { check({ $0 }, Tagged.init, isOf: { $0.isOf($1) }) }
 
   @Test func referencesThatExpire() {
-    check({ $0 }, Tagged.init, CacheExpiry(afterWrite: .seconds(60), afterAccess: .seconds(30))) { $0.isOf($1) }
+    let expiry = CacheExpiry(afterWrite: .seconds(60), afterAccess: .seconds(30))
+    check({ $0 }, Tagged.init, expiry, isOf: { $0.isOf($1) })
   }
 
-  @Test func severalReferences() { check({ $0 }, Several.init) { $0.isOf($1) } }
+  @Test func severalReferences() { check({ $0 }, Several.init, isOf: { $0.isOf($1) }) }
 
-  @Test func underStrings() { check({ "key \($0)" }, Tagged.init) { $0.isOf($1) } }
+  @Test func underStrings() { check({ "key \($0)" }, Tagged.init, isOf: { $0.isOf($1) }) }
 
-  @Test func removedAndBorrowed() { check({ $0 }, Tagged.init, removes: true) { $0.isOf($1) } }
+  @Test func removedAndBorrowed() { check({ $0 }, Tagged.init, removes: true, isOf: { $0.isOf($1) }) }
 
   private func check<Key: Hashable & Sendable, Value: Sendable>(
     _ key: @escaping @Sendable (Int) -> Key, _ value: @escaping @Sendable (Int) -> Value,
     _ expiry: CacheExpiry = CacheExpiry(), removes: Bool = false,
-    _ isOf: @escaping @Sendable (Value, Int) -> Bool
+    isOf: @escaping @Sendable (Value, Int) -> Bool
   ) {
     var configuration = LocalCache<Key, Value>.Configuration()
     configuration.expiry = expiry
