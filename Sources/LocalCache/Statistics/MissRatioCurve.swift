@@ -22,6 +22,9 @@ public struct MissRatioCurve: Sendable {
   public let expectedError: Double
   /// Whether enough was noted: a thousand look-ups of sampled keys and a thousand others, and sixteen for each sampled key that fits. Before, the curve is a guess.
   public let isReliable: Bool
+  /// Whether the verdict may name sizes: with a quarter of these notes for each key. A cache in full use rests from noting before it is full, and is described
+  /// by few keys' worth of notes for some seconds.
+  let isUsable: Bool
   /// Look-ups of all keys that the curve is about: the last so many, or, where there are millions in a second, so many of the last second.
   public let requests: Int
   /// Whether what they hit is known of themselves. Otherwise what the cache hit since it was made stands for it.
@@ -75,7 +78,9 @@ extension MissRatioCurve {
     sampledRequests = model.counted
     requests = Int(sample.requests)
     expectedError = min(0.7 * (sample.isSteady ? 1 : 2) / Double(max(model.counted, 1)).squareRoot(), 1)
-    isReliable = knowsPresent && model.counted >= 1000 && sample.records.count >= 16 * contents.weights.count
+    let isLong = knowsPresent && model.counted >= 1000
+    isReliable = isLong && sample.records.count >= 16 * contents.weights.count
+    isUsable = isLong && sample.records.count >= 4 * contents.weights.count
   }
 
   /// Misses with what is known of the present size. The sample is too short for the policy to have learned in a miniature of that size all that it

@@ -91,7 +91,7 @@ struct VerdictModel {
     let limit = statistics.limit.amount
     let current = curve.hitRatio(at: limit)
     if curve.knowsPresent { found.recent = (current, curve.requests) }
-    found.knowsSizes = curve.isReliable
+    found.knowsSizes = curve.isUsable
     let best = curve.points.map(\.hitRatio).max() ?? 0
     found.best = best
     if statistics.evicted > 0, best >= current + 0.03 {
