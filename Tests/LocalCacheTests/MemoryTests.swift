@@ -26,10 +26,17 @@ import Testing
   }
 
   @Test(.enabled(if: GlibcChunk.isUsed, reason)) func holesOfSeveralArenasAreSeen() async throws {
-    let line = try await numbers("arenas")
-    try #require(line.count == 2)
-    let (seen, free) = (line[0], line[1])
-    #expect(free > 32e6 && seen > free * 0.3 && seen < free * 1.7, "\(seen) seen, malloc has \(free)")
+    // An estimate from a sample of entries whose holes differ a hundredfold: single ones are off by half, one in twenty by more.
+    var shares: [Double] = []
+    for _ in 0..<5 {
+      let line = try await numbers("arenas")
+      try #require(line.count == 2)
+      let (seen, free) = (line[0], line[1])
+      #expect(free > 32e6)
+      shares.append(seen / free)
+    }
+    let median = shares.sorted()[2]
+    #expect(median > 0.3 && median < 1.7, "\(shares) of what malloc has")
   }
 
   @Test(.enabled(if: GlibcChunk.isUsed, reason), arguments: ["emptied", "expired"])

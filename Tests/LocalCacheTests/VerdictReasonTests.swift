@@ -82,11 +82,19 @@ import Testing
   }
 
   /// A night of keys that never repeat: the cache is not to be removed or shrunk for that, but it is said.
-  @Test func whatHitsNoMoreIsSaid() throws {
+  @Test func whatHitsNoMoreIsSaid() async throws {
     let cache = Cache(name: "changed", limit: .entries(4000))
-    use(cache, 300_000, keys: 3000)
-    for key in 1_000_000..<1_200_000 where cache.get(key) == nil { cache.set(key, for: key) }
-    let verdict = cache.verdict(cache.statistics, loadTime: .milliseconds(1))
+    use(cache, 600_000, keys: 3000)
+    var verdict = cache.verdict
+    // A log is written once a second at most, and most of a cache in full use goes by beside it.
+    for round in 0..<8 {
+      for key in round * 60_000..<(round + 1) * 60_000 where cache.get(key + 1_000_000) == nil {
+        cache.set(key, for: key + 1_000_000)
+      }
+      verdict = cache.verdict(cache.statistics, loadTime: .milliseconds(1))
+      if let recent = verdict.recentHitRatio, recent < 0.3 { break }
+      try await Task.sleep(for: .milliseconds(1100))
+    }
     let recent = try #require(verdict.recentHitRatio)
     #expect(recent < 0.3 && verdict.hitRatio > 0.5, "\(verdict)")
     #expect(verdict.advice == .keep && verdict.smallerSize == nil, "\(verdict)")
