@@ -29,45 +29,41 @@ struct MappingsRule: Rule {
             "look for mmap without munmap: memory pools, JIT code, another allocator in a library; `pmap -X PID` lists them"
           ], overturnedBy: "the mappings are unmapped when the load falls"))
     }
-    let files = after[.files] - before[.files]
-    if Double(files) >= material {
+    /// Resident pages of one kind, where they grew.
+    func add(
+      _ title: String, _ holder: ResidentBooks.Holder, _ words: (Int64) -> String, advice: String, overturnedBy: String
+    ) {
+      let growth = after[holder] - before[holder]
+      guard Double(growth) >= material else { return }
       findings.append(
         Finding(
-          .mappings, title: "mapped files", confidence: evidence.growthConfidence, growth: files,
-          holds: UInt64(max(after[.files], 0)),
-          evidence: [
-            "resident pages of mapped files grew by \(Say.bytes(files)), \(Say.rate(Double(files), hours: hours))"
-          ],
-          advice: [
-            "clean pages of files are given back when memory is short; unmap files that are no longer read (Data(mappedIfSafe))"
-          ],
-          overturnedBy: "they stay when memory is short"))
+          .mappings, title: title, confidence: evidence.growthConfidence, growth: growth,
+          holds: UInt64(max(after[holder], 0)), evidence: [words(growth)], advice: [advice], overturnedBy: overturnedBy)
+      )
     }
-    let data = after[.moduleData] - before[.moduleData]
-    if Double(data) >= material {
-      findings.append(
-        Finding(
-          .mappings, title: "variables of the program and its libraries", confidence: evidence.growthConfidence,
-          growth: data, holds: UInt64(max(after[.moduleData], 0)),
-          evidence: [
-            "resident pages of writable data of modules grew by \(Say.bytes(data)), \(Say.rate(Double(data), hours: hours)), to \(Say.bytes(after[.moduleData]))"
-          ],
-          advice: [
-            "look for a large static array or buffer, mostly of C code, that is filled bit by bit: `nm -S --size-sort FILE | tail` lists the largest variables"
-          ], overturnedBy: "it ends at the size of these variables: it is bounded by what was compiled in"))
+    func grew(by growth: Int64) -> String {
+      "grew by \(Say.bytes(growth)), \(Say.rate(Double(growth), hours: hours))"
     }
-    let stacks = after[.stacks] - before[.stacks]
-    if Double(stacks) >= material, !ThreadsRule.isGrowing(evidence) {
-      findings.append(
-        Finding(
-          .mappings, title: "stacks of threads", confidence: evidence.growthConfidence, growth: stacks,
-          holds: UInt64(max(after[.stacks], 0)),
-          evidence: [
-            "resident pages of stacks grew by \(Say.bytes(stacks)), \(Say.rate(Double(stacks), hours: hours)), to \(Say.bytes(after[.stacks])), while the number of threads does not rise"
-          ],
-          advice: [
-            "look for recursion that goes deeper, and for large arrays on the stack; a thread never gives back what its stack has touched"
-          ], overturnedBy: "it ends at the size of the stacks"))
+    add(
+      "mapped files", .files, { "resident pages of mapped files \(grew(by: $0))" },
+      advice:
+        "clean pages of files are given back when memory is short; unmap files that are no longer read (Data(mappedIfSafe))",
+      overturnedBy: "they stay when memory is short")
+    add(
+      "variables of the program and its libraries", .moduleData,
+      { "resident pages of writable data of modules \(grew(by: $0)), to \(Say.bytes(after[.moduleData]))" },
+      advice:
+        "look for a large static array or buffer, mostly of C code, that is filled bit by bit: `nm -S --size-sort FILE | tail` lists the largest variables",
+      overturnedBy: "it ends at the size of these variables: it is bounded by what was compiled in")
+    if !ThreadsRule.isGrowing(evidence) {
+      add(
+        "stacks of threads", .stacks,
+        {
+          "resident pages of stacks \(grew(by: $0)), to \(Say.bytes(after[.stacks])), while the number of threads does not rise"
+        },
+        advice:
+          "look for recursion that goes deeper, and for large arrays on the stack; a thread never gives back what its stack has touched",
+        overturnedBy: "it ends at the size of the stacks")
     }
     return findings
   }
