@@ -37,7 +37,7 @@ extension TieredCache {
   }
 
   private func lookUp(_ keys: [Key]) async -> [Key: TieredEntry<Value>] {
-    let stamped = keys.filter { !pendingRemovals.contains($0) }.map { ($0, stamps.stamp(of: $0.hashValue)) }
+    let stamped = keys.map { ($0, stamps.stamp(of: $0.hashValue)) }.filter { !unbelieved.contains($0.0) }
     let names = stamped.map { remoteName($0.0) }
     guard !names.isEmpty, let contents = await gate.run({ [remote] in try await remote.get(names) }).value else {
       return [:]
@@ -73,7 +73,7 @@ extension TieredCache {
   private func write(_ entries: [(Key, TieredEntry<Value>)]) {
     inBackground { [self] in
       let current = entries.filter { key, entry in
-        stamps.stamp(of: key.hashValue) == entry.stamp && !pendingRemovals.contains(key)
+        stamps.stamp(of: key.hashValue) == entry.stamp && !unbelieved.contains(key)
           && (entry.value != nil || configuration.negativeLifetime > .zero)
       }
       counters.count(\.outdatedLoads, entries.count - current.count)

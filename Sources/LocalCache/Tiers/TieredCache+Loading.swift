@@ -107,7 +107,7 @@ extension TieredCache {
       await order.run(key) { [self] in
         // Changes that were missed, or come yet, have ended the lease; those that the remote tier has not heard of are known here.
         let changes = stamps.stamp(of: key.hashValue).changes
-        guard changes == entry.stamp.changes, !pendingRemovals.contains(key) else {
+        guard changes == entry.stamp.changes, !unbelieved.contains(key) else {
           counters.count(\.outdatedLoads)
           _ = await gate.run { [remote] in try await remote.releaseLease(of: remoteEntry.name, token: token) }
           return

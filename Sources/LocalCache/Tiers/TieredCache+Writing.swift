@@ -6,6 +6,8 @@ extension TieredCache {
   @discardableResult
   public func set(_ value: Value, for key: Key, lifetime: Duration? = nil) async -> Bool {
     await order.run(key) { [self] in
+      unbelieved.writeBegins(key)
+      defer { unbelieved.writeEnds(key) }
       // A load that is on its way brings what was true before.
       stamps.changed(key.hashValue)
       let stored = entry(value, stamps.stamp(of: key.hashValue), loadTime: .zero, lifetime: lifetime)
@@ -17,7 +19,7 @@ extension TieredCache {
       guard case .answered = await gate.run({ [remote] in try await remote.set([remoteEntry]) }) else {
         return await failedWrite(key)
       }
-      pendingRemovals.remove(key)
+      unbelieved.removalEnds(key)
       counters.count(\.writes)
       return true
     }
@@ -29,6 +31,8 @@ extension TieredCache {
   @discardableResult
   public func remove(_ key: Key) async -> Bool {
     await order.run(key) { [self] in
+      unbelieved.writeBegins(key)
+      defer { unbelieved.writeEnds(key) }
       stamps.changed(key.hashValue)
       local.remove(key)
       return await removeRemotely(key)
@@ -44,20 +48,20 @@ extension TieredCache {
 
   private func removeRemotely(_ key: Key) async -> Bool {
     // Before the attempt, because a call that is given up may still have been heard, or not.
-    pendingRemovals.insert(key)
+    unbelieved.removalBegins(key)
     let name = remoteName(key)
     guard case .answered = await gate.run({ [remote] in try await remote.delete([name]) }) else { return false }
-    pendingRemovals.remove(key)
+    unbelieved.removalEnds(key)
     return true
   }
 
   /// Tells the remote tier what it has missed.
   func sendPendingRemovals() {
-    guard pendingRemovals.count > 0, !gate.breaker.isOpen else { return }
-    for key in pendingRemovals.all {
+    guard unbelieved.removalCount > 0, !gate.breaker.isOpen else { return }
+    for key in unbelieved.removals {
       inBackground { [self] in
         _ = await order.run(key) { [self] in
-          pendingRemovals.contains(key) ? await removeRemotely(key) : true
+          unbelieved.isRemovalPending(key) ? await removeRemotely(key) : true
         }
       } orElse: {
         // Too much is on its way; the next read of the key tries again.

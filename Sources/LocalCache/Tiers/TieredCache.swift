@@ -27,7 +27,7 @@ public final class TieredCache<Key: Hashable & Sendable, Value: Sendable>: Senda
   let stamps = InvalidationStamps()
   let order = WriteOrder<Key>()
   let pendingWrites = Atomic<Int>(0)
-  let pendingRemovals = PendingRemovals<Key>()
+  let unbelieved = Unbelieved<Key>()
   private let subscription = Guarded<RemoteSubscription?>(nil)
 
   /// A cache with this local limit in front of a remote tier.
@@ -60,7 +60,7 @@ public final class TieredCache<Key: Hashable & Sendable, Value: Sendable>: Senda
   public var statistics: TieredStatistics {
     var result = counters.current
     result.isRemoteUsed = !gate.breaker.isOpen
-    result.pendingRemovals = pendingRemovals.count
+    result.pendingRemovals = unbelieved.removalCount
     return result
   }
 
@@ -114,16 +114,4 @@ extension TieredCache where Key: LosslessStringConvertible, Value: Codable {
   public convenience init(name: String, limit: CacheLimit, remote: any RemoteTier) {
     self.init(name: name, limit: limit, remote: remote, configuration: TieredConfiguration())
   }
-}
-
-/// Keys whose removal the remote tier has not heard of: what lies there is not to be believed.
-final class PendingRemovals<Key: Hashable & Sendable>: Sendable {
-  private let keys = Guarded<Set<Key>>([])
-  private static var maximum: Int { 4096 }
-
-  var count: Int { keys.withLock { $0.count } }
-  var all: [Key] { keys.withLock { Array($0) } }
-  func contains(_ key: Key) -> Bool { keys.withLock { !$0.isEmpty && $0.contains(key) } }
-  func insert(_ key: Key) { keys.withLock { if $0.count < Self.maximum { $0.insert(key) } } }
-  func remove(_ key: Key) { keys.withLock { if !$0.isEmpty { $0.remove(key) } } }
 }
