@@ -111,6 +111,24 @@ final class HeldTier: RemoteTier {
     #expect(await next.get(2) == "other")
   }
 
+  /// Every loaded value is stored, outdated, or failed.
+  @Test func countsOfWritesAddUp() async throws {
+    struct Odd: Error {}
+    let tier = HeldTier(MemoryTier(MemoryStore()))
+    var configuration = TieredConfiguration<Int, String>()
+    let json = configuration.values
+    configuration.values.encode = { value in
+      if value == "odd" { throw Odd() }
+      return try json.encode(value)
+    }
+    configuration.negativeLifetime = .zero
+    let cache = Words(name: "words", limit: .entries(1000), remote: tier, configuration: configuration)
+    #expect(try await cache.values(for: 1...3) { _ in [1: "one", 2: "odd"] }.count == 2)
+    #expect(try await cache.value(for: 4) { _ in "odd" } == "odd")
+    await until { cache.statistics.writes + cache.statistics.failedWrites == 3 }
+    #expect(cache.statistics.writes == 1 && cache.statistics.failedWrites == 2 && cache.statistics.outdatedLoads == 0)
+  }
+
   /// One call that is not answered opens no breaker; what it was to remove is removed all the same, though nobody asks for it.
   @Test func aSingleRemovalThatIsNotHeardIsMadeUpFor() async throws {
     let store = MemoryStore()

@@ -98,7 +98,9 @@ extension TieredCache {
 
   /// Stores what was loaded, in the background, unless the key was changed since.
   private func fill(_ entry: TieredEntry<Value>, _ key: Key, _ token: String) {
-    guard entry.value != nil || configuration.negativeLifetime > .zero, let bytes = envelope(entry)?.bytes else {
+    guard entry.value != nil || configuration.negativeLifetime > .zero else { return releaseLease(key, token) }
+    guard let bytes = envelope(entry)?.bytes else {
+      counters.count(\.failedWrites)
       return releaseLease(key, token)
     }
     let left = entry.deadline.subtractingReportingOverflow(configuration.wallClock()).partialValue
