@@ -155,7 +155,6 @@ final class HeldTier: RemoteTier {
         throw RemoteTierError.refused("READONLY")
       }
     }
-    tier.before.with { $0 = { call, _ in if call == "delete" { deletes.with { $0 += 0 } } } }
     for key in 0..<200 { #expect(await !cache.remove(key)) }
     for key in 0..<200 { #expect(try await cache.value(for: key) { "\($0)" } == "\(key)") }
     for _ in 0..<20 {

@@ -63,10 +63,7 @@ extension TieredCache {
   }
 
   func lookUp(_ key: Key, _ stamp: InvalidationStamps.Stamp) async -> LookUp {
-    if unbelieved.contains(key) {
-      sendPendingRemovals()
-      return .unavailable
-    }
+    if unbelieved.contains(key) { return .unavailable }
     let name = remoteName(key)
     let outcome = await gate.run { [remote] in try await remote.get([name]) }
     guard case .answered(let contents) = outcome else { return .unavailable }

@@ -50,22 +50,43 @@ extension TieredCache {
     // Before the attempt, because a call that is given up may still have been heard, or not.
     unbelieved.removalBegins(key)
     let name = remoteName(key)
-    guard case .answered = await gate.run({ [remote] in try await remote.delete([name]) }) else { return false }
+    guard case .answered = await gate.run({ [remote] in try await remote.delete([name]) }) else {
+      makeUpForRemovals()
+      return false
+    }
     unbelieved.removalEnds(key)
     return true
   }
 
-  /// Tells the remote tier what it has missed.
-  func sendPendingRemovals() {
-    guard unbelieved.removalCount > 0, !gate.breaker.isOpen else { return }
-    for key in unbelieved.removals {
-      inBackground { [self] in
-        _ = await order.run(key) { [self] in
-          unbelieved.isRemovalPending(key) ? await removeRemotely(key) : true
+  // MARK: What the remote tier has missed
+
+  /// Tells the remote tier of removals that it has not heard of, again and again until it has heard of all, whether anybody uses the cache or not.
+  private func makeUpForRemovals() {
+    removing.start(priority: .medium) { [weak self, removing] in
+      var pause = Duration.milliseconds(50)
+      while (try? await Task.sleep(for: pause)) != nil {
+        guard let self else { break }
+        await tellRemovals()
+        guard unbelieved.removalCount > 0 else {
+          removing.ended()
+          // What came in between the two found the task still running.
+          if unbelieved.removalCount > 0 { makeUpForRemovals() }
+          return
         }
-      } orElse: {
-        // Too much is on its way; the next read of the key tries again.
+        pause = min(pause * 2, .seconds(5))
       }
+      removing.ended()
+    }
+  }
+
+  /// Tells it once, one key after the other, and stops where it does not take them. In any order, so that a key that it refuses holds no other up for good.
+  func tellRemovals() async {
+    var failures = 0
+    for key in unbelieved.removals.shuffled() where failures < 8 {
+      let isTold = await order.run(key) { [self] in
+        unbelieved.isRemovalPending(key) ? await removeRemotely(key) : true
+      }
+      if !isTold { failures += 1 }
     }
   }
 }

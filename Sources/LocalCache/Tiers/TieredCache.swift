@@ -28,6 +28,7 @@ public final class TieredCache<Key: Hashable & Sendable, Value: Sendable>: Senda
   let order = WriteOrder<Key>()
   let pendingWrites = Atomic<Int>(0)
   let unbelieved = Unbelieved<Key>()
+  let removing = Sweeper()
   private let subscription = Guarded<RemoteSubscription?>(nil)
 
   /// A cache with this local limit in front of a remote tier.
@@ -49,12 +50,15 @@ public final class TieredCache<Key: Hashable & Sendable, Value: Sendable>: Senda
     gate = TierGate(limit: configuration.timeLimit, breaker: configuration.breaker, counters: counters) {
       _ = try await remote.get([prefix + "probe"])
     }
-    gate.onRecovery { [weak self] in self?.sendPendingRemovals() }
+    gate.onRecovery { [weak self] in Task.detached { await self?.tellRemovals() } }
     let started = remote.subscribe(prefix: prefix) { [weak self] in self?.changed($0) }
     subscription.withLock { $0 = started }
   }
 
-  deinit { subscription.withLock { $0?.cancel() } }
+  deinit {
+    removing.stop()
+    subscription.withLock { $0?.cancel() }
+  }
 
   /// What has happened between the tiers.
   public var statistics: TieredStatistics {
