@@ -20,7 +20,11 @@ extension TieredCache {
           return entry
         }
         return try await loadUnderLease(key, load, stamp, token)
-      case .refused, .unavailable: return try await loadAlone(key, load, stamp)
+      case .refused: return try await loadAlone(key, load, stamp)
+      case .unavailable:
+        // The answer may be lost and the lease taken: others are not to wait for its end.
+        releaseLease(key, token)
+        return try await loadAlone(key, load, stamp)
       case .answered(.held): break
       }
       guard ContinuousClock.now < deadline else { break }
@@ -55,6 +59,9 @@ extension TieredCache {
       counters.count(\.earlyRefreshes)
       return try await loadUnderLease(key, load, stamp, token)
     case (.answered(.held), .found(let entry)): return entry
+    case (.unavailable, _):
+      releaseLease(key, token)
+      return try await loadAlone(key, load, stamp)
     default: return try await loadAlone(key, load, stamp)
     }
   }
