@@ -140,6 +140,9 @@
       for command in commands { try socket?.append(command) }
     }
 
+    /// Requests that go before all others that wait.
+    func putFirst(_ requests: [RedisRequest]) { queue.insert(contentsOf: requests, at: 0) }
+
     private func start() throws(RemoteTierError) {
       guard !isReserved else { return }
       if let preamble = role.preamble() {
