@@ -5,8 +5,8 @@ import Testing
 /// A tier whose calls can be held up before or after they have happened.
 final class HeldTier: RemoteTier {
   let inner: MemoryTier
-  /// Runs around calls of `get`, `set`, `delete` and `takeLease`, under their names.
-  let before = Locked<@Sendable (String, [String]) async -> Void>({ _, _ in })
+  /// Runs around calls of `get`, `set`, `delete`, `takeLease` and `fill`, under their names.
+  let before = Locked<@Sendable (String, [String]) async throws -> Void>({ _, _ in })
   let after = Locked<@Sendable (String, [String]) async throws -> Void>({ _, _ in })
 
   init(_ inner: MemoryTier) { self.inner = inner }
@@ -14,7 +14,7 @@ final class HeldTier: RemoteTier {
   private func around<Result: Sendable>(
     _ call: String, _ names: [String], _ body: () async throws -> Result
   ) async throws -> Result {
-    await before.current(call, names)
+    try await before.current(call, names)
     let result = try await body()
     try await after.current(call, names)
     return result
@@ -30,7 +30,9 @@ final class HeldTier: RemoteTier {
   func takeLease(of name: String, token: String, lifetime: Duration) async throws -> RemoteLease {
     try await around("takeLease", [name]) { try await inner.takeLease(of: name, token: token, lifetime: lifetime) }
   }
-  func fill(_ entry: RemoteEntry, token: String) async throws -> Bool { try await inner.fill(entry, token: token) }
+  func fill(_ entry: RemoteEntry, token: String) async throws -> Bool {
+    try await around("fill", [entry.name]) { try await inner.fill(entry, token: token) }
+  }
   func releaseLease(of name: String, token: String) async throws {
     try await inner.releaseLease(of: name, token: token)
   }
@@ -167,6 +169,15 @@ final class HeldTier: RemoteTier {
     #expect(cache.statistics.pendingRemovals == 200)
     tier.after.with { $0 = { _, _ in } }
     #expect(await eventually { cache.statistics.pendingRemovals == 0 })
+  }
+
+  /// A tier that has room for a lease may have none for the value.
+  @Test func aLeaseWhoseValueIsRefusedIsGivenBack() async throws {
+    let store = MemoryStore()
+    let (cache, tier) = held(store)
+    tier.before.with { $0 = { call, _ in if call == "fill" { throw RemoteTierError.refused("OOM") } } }
+    #expect(try await cache.value(for: 1) { "\($0)" } == "1")
+    #expect(await eventually { cache.statistics.failedWrites == 1 && store.state.current.leases.isEmpty })
   }
 
   /// The lease was taken, but the answer did not come: others need not wait for its end.

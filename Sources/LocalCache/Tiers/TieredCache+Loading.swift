@@ -112,19 +112,24 @@ extension TieredCache {
     }
     let left = entry.deadline.subtractingReportingOverflow(configuration.wallClock()).partialValue
     let remoteEntry = RemoteEntry(name: remoteName(key), bytes: bytes, lifetime: .milliseconds(max(1, left)))
+    // Others are not to wait for a value that will not come.
+    let release: @Sendable () async -> Void = { [self] in
+      _ = await gate.run { [remote] in try await remote.releaseLease(of: remoteEntry.name, token: token) }
+    }
     inBackground { [self] in
       await order.run(key) { [self] in
         // Changes that were missed, or come yet, have ended the lease; those that the remote tier has not heard of are known here.
         let changes = stamps.stamp(of: key.hashValue).changes
         guard changes == entry.stamp.changes, !unbelieved.contains(key) else {
           counters.count(\.outdatedLoads)
-          _ = await gate.run { [remote] in try await remote.releaseLease(of: remoteEntry.name, token: token) }
-          return
+          return await release()
         }
         switch await gate.run({ [remote] in try await remote.fill(remoteEntry, token: token) }) {
         case .answered(true): counters.count(\.writes)
         case .answered(false): counters.count(\.outdatedLoads)
-        case .refused, .unavailable: counters.count(\.failedWrites)
+        case .refused, .unavailable:
+          counters.count(\.failedWrites)
+          await release()
         }
       }
     } orElse: { [counters] in
