@@ -1,6 +1,5 @@
 #if Redis
   import LocalCache
-  import Synchronization
 
   /// Messages of changes by client-side caching (Redis 6 and later) in its form for RESP2: one connection listens, and the connection that
   /// writes asks for the messages of its prefixes to be sent to that, except about its own writes (`CLIENT TRACKING ON REDIRECT id BCAST PREFIX p NOLOOP`).
@@ -26,10 +25,10 @@
       var isOn = false
     }
 
-    private let state = Mutex(State())
+    private let state = Guarded(State())
     /// Held while subscribers are told, so that what they hear has an order.
-    private let telling = Mutex(())
-    private let connections = Mutex<[RedisConnection]>([])
+    private let telling = Guarded(())
+    private let connections = Guarded<[RedisConnection]>([])
 
     /// Those to be woken when there is something to do.
     func setConnections(_ connections: [RedisConnection]) { self.connections.withLock { $0 = connections } }
