@@ -74,9 +74,7 @@ struct CoreNotes: Sendable {
       let (offset, overflow) = page.multipliedReportingOverflow(by: pageSize)
       guard end > start, !overflow else { continue }
       var path = String(decoding: bytes, as: UTF8.self)
-      let mark = " (deleted)"
-      let isDeleted = path.hasSuffix(mark)
-      if isDeleted { path.removeLast(mark.count) }
+      let isDeleted = path.removeDeletedMark()
       files.append(FileRange(start: start, end: end, fileOffset: offset, path: path, isDeleted: isDeleted))
     }
     files.sort { $0.start < $1.start }

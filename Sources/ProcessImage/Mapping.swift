@@ -57,12 +57,7 @@ extension [Mapping] {
 
   /// Index of the mapping that holds `address`, in an array sorted by address. O(log n).
   public func indexContaining(_ address: UInt64) -> Int? {
-    var low = 0
-    var high = count
-    while low < high {
-      let middle = (low + high) / 2
-      if self[middle].end <= address { low = middle + 1 } else { high = middle }
-    }
-    return low < count && self[low].start <= address ? low : nil
+    let index = partitionIndex { $0.end <= address }
+    return index < count && self[index].start <= address ? index : nil
   }
 }

@@ -45,8 +45,7 @@ public enum Procfs {
   /// Path of the executable as the target sees it, without " (deleted)"; nil where it cannot be had.
   public static func executable(of pid: Int32) -> String? {
     guard var path = linkTarget("/proc/\(pid)/exe") else { return nil }
-    let mark = " (deleted)"
-    if path.hasSuffix(mark) { path.removeLast(mark.count) }
+    _ = path.removeDeletedMark()
     return path
   }
 
@@ -87,14 +86,18 @@ public enum Procfs {
 
   /// Throws for programs of another word size or processor. Says nothing where the executable cannot be read.
   private static func requireSupported(pid: Int32) throws(ProcessImageError) {
-    guard let file = try? Descriptor(reading: "/proc/\(pid)/exe") else { return }
-    var head = [UInt8](repeating: 0, count: 20)
-    let count = head.withUnsafeMutableBytes { (try? file.read(at: 0, into: $0)) ?? 0 }
-    guard count == head.count, head[0] == 0x7f, head[1] == UInt8(ascii: "E") else { return }
-    if head[4] != UInt8(ELFCLASS64) { throw .unsupportedTarget(pid: pid, reason: "it is a 32-bit program") }
-    let machine = UInt16(head[18]) | UInt16(head[19]) << 8
-    if machine != UInt16(EM_X86_64) {
-      throw .unsupportedTarget(pid: pid, reason: "it is a program for another processor (ELF machine \(machine))")
+    guard let file = try? DiskFile(path: "/proc/\(pid)/exe") else { return }
+    let header: ELFHeader
+    do throws(ELFHeader.Rejection) {
+      header = try ELFHeader(file.bytes(at: 0, count: ELFHeader.size))
+    } catch .not64Bit {
+      throw .unsupportedTarget(pid: pid, reason: "it is a 32-bit program")
+    } catch {
+      return
+    }
+    if header.machine != UInt16(EM_X86_64) {
+      throw .unsupportedTarget(
+        pid: pid, reason: "it is a program for another processor (ELF machine \(header.machine))")
     }
   }
 

@@ -80,14 +80,8 @@ public final class ImageSymbols: SymbolSource {
   }
 
   private func moduleIndex(containing address: UInt64) -> Int? {
-    var low = 0
-    var high = modules.count
-    while low < high {
-      let middle = (low + high) / 2
-      if modules[middle].start <= address { low = middle + 1 } else { high = middle }
-    }
-    guard low > 0, address < modules[low - 1].end else { return nil }
-    return low - 1
+    let index = modules.partitionIndex { $0.start <= address } - 1
+    return index >= 0 && address < modules[index].end ? index : nil
   }
 
   private func table(_ index: Int) -> SymbolTable? { load(index).table }

@@ -105,13 +105,7 @@ public final class HeapHolders: @unchecked Sendable {
     var titles: [String] = []
     var isVariable = false
     for (index, blocks) in entries.enumerated() where titles.count < 3 {
-      var low = 0
-      var high = blocks.count
-      while low < high {
-        let middle = (low + high) / 2
-        if Int(blocks[middle]) < node { low = middle + 1 } else { high = middle }
-      }
-      if low < blocks.count, Int(blocks[low]) == node {
+      if blocks.sortedIndex(of: UInt32(node)) != nil {
         titles.append(roots[index].title)
         isVariable = isVariable || roots[index].isVariable
       }
