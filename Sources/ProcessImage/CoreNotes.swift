@@ -80,3 +80,16 @@ struct CoreNotes: Sendable {
     files.sort { $0.start < $1.start }
   }
 }
+
+/// The auxiliary vector that the kernel hands a program: pairs of words up to `AT_NULL`.
+enum AuxiliaryVector {
+  static func parse(_ bytes: [UInt8]) -> [UInt64: UInt64] {
+    var result: [UInt64: UInt64] = [:]
+    var offset = 0
+    while let key: UInt64 = bytes.little(at: offset), key != 0, let value: UInt64 = bytes.little(at: offset + 8) {
+      result[key] = value
+      offset += 16
+    }
+    return result
+  }
+}

@@ -38,6 +38,10 @@ public struct Mapping: Sendable, Hashable {
   public var size: UInt64 { end - start }
   /// Memory of a file, with a path in the file system.
   public var isFile: Bool { path.hasPrefix("/") }
+  /// A file that is memory itself, whoever maps it. `/dev/zero` is what the kernel calls shared anonymous memory.
+  package var isMemoryFile: Bool {
+    ["/dev/shm/", "/memfd:", "/SYSV", "/dev/zero"].contains { path.hasPrefix($0) }
+  }
   /// Private anonymous memory: `malloc`'s arenas, stacks, `[heap]`, bss.
   public var isAnonymous: Bool { !isFile && !permissions.contains(.shared) && !isKernel }
   /// `[vdso]`, `[vvar]`, `[vsyscall]` and the like: never roots, sometimes unreadable.

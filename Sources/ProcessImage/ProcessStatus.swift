@@ -25,19 +25,16 @@ public struct ProcessStatus: Sendable, Hashable {
   public var threadCount: Int { number("Threads") }
   /// Real, effective, saved and file-system user id.
   public var userIDs: [UInt32] { words("Uid").compactMap { UInt32($0) } }
-  public var groupIDs: [UInt32] { words("Gid").compactMap { UInt32($0) } }
   /// Its process id in each pid namespace, from ours to its own.
   public var namespacePIDs: [Int32] { words("NSpid").compactMap { Int32($0) } }
   /// Memory of page tables in bytes: what a copy-on-write copy needs at least.
   public var pageTableBytes: UInt64 { bytes("VmPTE") }
   public var residentBytes: UInt64 { bytes("VmRSS") }
-  public var swappedBytes: UInt64 { bytes("VmSwap") }
   /// 0 none, 1 strict, 2 filter.
   public var seccompMode: Int { number("Seccomp") }
   /// Effective and permitted capabilities, one bit each.
   public var effectiveCapabilities: UInt64 { mask("CapEff") }
   public var permittedCapabilities: UInt64 { mask("CapPrm") }
-  public var ignoredSignals: UInt64 { mask("SigIgn") }
   /// For instance `shstk`.
   public var threadFeatures: [String] { words("x86_Thread_features") }
 

@@ -49,12 +49,6 @@ public enum Procfs {
     return path
   }
 
-  /// The auxiliary vector: `AT_…` -> value (man 3 getauxval). Empty where it cannot be had.
-  public static func auxiliaryVector(of pid: Int32) -> [UInt64: UInt64] {
-    guard let bytes = try? contents(of: "/proc/\(pid)/auxv", limit: 1 << 16) else { return [:] }
-    return AuxiliaryVector.parse(bytes)
-  }
-
   /// A process that can be read, or the reason why not.
   ///
   /// - Throws: `noSuchProcess`, `isThread`, `kernelThread`, `zombie`, `unsupportedTarget`, `notPermitted`.
@@ -117,18 +111,5 @@ public enum Procfs {
     case EACCES, EPERM: .notPermitted(pid: pid, attempted: attempted, reason: Permission.denial(pid: pid))
     default: .cannotRead(path: "/proc/\(pid)/\(file)", code: code)
     }
-  }
-}
-
-/// The auxiliary vector that the kernel hands a program: pairs of words up to `AT_NULL`.
-enum AuxiliaryVector {
-  static func parse(_ bytes: [UInt8]) -> [UInt64: UInt64] {
-    var result: [UInt64: UInt64] = [:]
-    var offset = 0
-    while let key: UInt64 = bytes.little(at: offset), key != 0, let value: UInt64 = bytes.little(at: offset + 8) {
-      result[key] = value
-      offset += 16
-    }
-    return result
   }
 }

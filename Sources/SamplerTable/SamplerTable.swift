@@ -195,12 +195,6 @@ public struct SamplerTable: Sendable {
     return place < sites.count && sites[place].index == index ? sites[place] : nil
   }
 
-  /// The sampled block that starts at `address`. O(log blocks): for joining with a graph of the heap.
-  public func block(at address: UInt64) -> Block? {
-    let place = blocks.partitionIndex { $0.address < address }
-    return place < blocks.count && blocks[place].address == address ? blocks[place] : nil
-  }
-
   /// The module that has `address`: of those that had it one after the other, the one that is still there, or the last one.
   public func module(containing address: UInt64) -> Int? {
     let candidates = modules.indices.filter { modules[$0].start <= address && address < modules[$0].end }

@@ -52,14 +52,6 @@ public final class ImageSymbols: SymbolSource {
     return local
   }
 
-  /// The symbol of this name in one module only.
-  public func symbol(named mangledName: String, in module: Module) -> Symbol? {
-    guard let index = modules.firstIndex(of: module), let table = table(index),
-      let found = table.entry(named: mangledName)
-    else { return nil }
-    return symbol(found.entry, table, module)
-  }
-
   public func threadLocal(at offset: UInt64, in module: Module) -> (name: String, offset: UInt64)? {
     modules.firstIndex(of: module).flatMap { table($0) }?.threadLocal(covering: offset)
   }

@@ -65,12 +65,8 @@ struct ChunkWalk {
     from first: UInt64, end: HeapSegment.End, limit: UInt64, stopsAtFence: Bool, into blocks: inout BlockTable.Builder
   ) -> Outcome {
     var outcome = Outcome(end: .complete)
-    let chainEnd: UInt64
-    let endsInFence: Bool
-    switch end {
-    case .top(let address): (chainEnd, endsInFence) = (address, false)
-    case .fence(let address): (chainEnd, endsInFence) = (address, true)
-    }
+    let chainEnd = end.address
+    let endsInFence = end == .fence(chainEnd)
     var chunk = first
     var previous = first
     var cursor = cached.partitionIndex { $0 < first }

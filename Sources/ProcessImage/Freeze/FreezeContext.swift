@@ -35,8 +35,6 @@ struct FreezeContext {
     guardian = Guardian()
   }
 
-  private func hook(_ phase: FreezePhase) { options.phaseHook?(phase) }
-
   private var reaper: Reaper {
     Reaper(
       pid: target.pid, gadgets: gadgets, memory: memory, allowsUnknownFilter: options.allowsUnknownSeccompFilter,
