@@ -123,4 +123,24 @@ import Testing
     let many = try await work(8000)
     #expect(many < max(few, .milliseconds(5)) * 80, "\(few) for 500 and \(many) for 8,000")
   }
+
+  /// Loads in the background do not keep a cache, and find it gone when they end; those who wait keep it until they have what they asked for.
+  @Test func aCacheIsLetGoWithLoadsOnTheirWay() async throws {
+    let gate = Gate()
+    weak var released: LocalCache<Int, Int>?
+    let waiting: [Task<Int, any Error>]
+    do {
+      let cache = loadingCache { $0.refreshAfter = .milliseconds(1) }
+      released = cache
+      for key in 0..<100 { cache.refresh(key) { await gate.pass($0) } }
+      waiting = (100..<200).map { key in Task { try await cache.value(for: key) { await gate.pass($0) } } }
+      await until { gate.waiting == 200 }
+      for task in waiting.prefix(50) { task.cancel() }
+    }
+    for task in waiting.prefix(50) { await #expect(throws: CancellationError.self) { try await task.value } }
+    #expect(released != nil)
+    gate.open()
+    for task in waiting.dropFirst(50) { #expect(try await task.value >= 150) }
+    await until { released == nil }
+  }
 }

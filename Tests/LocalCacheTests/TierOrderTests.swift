@@ -188,4 +188,41 @@ final class HeldTier: RemoteTier {
     #expect(try await cache.value(for: 1) { "\($0)" } == "1")
     #expect(await eventually { store.state.current.leases.isEmpty })
   }
+
+  /// A source that is down gets one early refresh of a key, and not one after the other, while its value is good.
+  @Test func earlyRefreshesThatFailPause() async throws {
+    struct Down: Error {}
+    let cache = words(MemoryTier(MemoryStore())) { $0.stampede.eagerness = 1e12 }
+    #expect(
+      try await cache.value(for: 1) { _ in
+        try await Task.sleep(for: .milliseconds(2))
+        return "value"
+      } == "value")
+    let loads = Locked(0)
+    @Sendable func read() async throws {
+      let found = try await cache.value(for: 1) { _ in
+        loads.with { $0 += 1 }
+        throw Down()
+      }
+      #expect(found == "value")
+    }
+    // Until the refresh by the first reader, which succeeds, makes way for one that fails.
+    for _ in 0..<5000 where cache.local.statistics.failedLoads == 0 {
+      try await read()
+      try await Task.sleep(for: .milliseconds(1))
+    }
+    #expect(cache.local.statistics.failedLoads == 1)
+    let begin = ContinuousClock.now
+    for _ in 0..<200 {
+      try await read()
+      try await Task.sleep(for: .milliseconds(1))
+    }
+    // The first pause is at least four fifths of a second, and a machine that runs tests may be busy.
+    let most = 2 + Int((ContinuousClock.now - begin) / .milliseconds(800))
+    #expect(loads.current <= most, "\(loads.current) loads of a source that is down")
+    await until {
+      cache.refresh(1) { _ in "asked for" }
+      return cache.local.get(1)?.value == "asked for"
+    }
+  }
 }

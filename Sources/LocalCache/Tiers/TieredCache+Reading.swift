@@ -14,7 +14,7 @@ extension TieredCache {
       entry = try await local.loader.value(
         for: key, work(isWanted: true) { [self] _ in [key: try await fetch(key, load)] })
     }
-    if isEarly(entry) { refresh(key, load) }
+    if isEarly(entry) { refresh(key, isPatient: true, load) }
     return entry.value
   }
 
@@ -29,7 +29,12 @@ extension TieredCache {
 
   /// Loads the value of a key again in the background, unless a load is on its way. The value that is there stays until then.
   public func refresh(_ key: Key, _ load: @escaping @Sendable (Key) async throws -> Value?) {
-    local.loader.refresh([key], work { [self] _ in [key: try await refetch(key, load)] })
+    refresh(key, isPatient: false, load)
+  }
+
+  /// - Parameter isPatient: whether it waits if the refresh of the key has just failed.
+  private func refresh(_ key: Key, isPatient: Bool, _ load: @escaping @Sendable (Key) async throws -> Value?) {
+    local.loader.refresh([key], isPatient: isPatient, work { [self] _ in [key: try await refetch(key, load)] })
   }
 
   /// A load whose entries are kept. Whether they are overtaken by a write, their own stamps say.

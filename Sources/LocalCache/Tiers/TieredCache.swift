@@ -46,6 +46,8 @@ public final class TieredCache<Key: Hashable & Sendable, Value: Sendable>: Senda
       let left = Duration.milliseconds(max(0, entry.deadline.subtractingReportingOverflow(clock()).partialValue))
       return [left, longest, given?(key, entry)].compactMap { $0 }.min()
     }
+    // By this the pauses are reckoned between refreshes that fail; when they are due, `stampede` says.
+    local.loading.refreshAfter = configuration.lifetime
     self.local = LocalCache(name: name, limit: limit, configuration: local)
     gate = TierGate(limit: configuration.timeLimit, breaker: configuration.breaker, counters: counters) {
       _ = try await remote.get([prefix + "probe"])

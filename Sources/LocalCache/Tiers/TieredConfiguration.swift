@@ -5,7 +5,7 @@ public struct TieredConfiguration<Key: Hashable & Sendable, Value: Sendable>: Se
   /// How values become bytes.
   public var values: RemoteValueCoding<Value>
   /// The local tier. Its `lifetime` is asked too, and the shorter one counts. Of its `loading`, `refreshAfter` and `staleWhileError` do not apply:
-  /// `stampede` says when a value is loaded again.
+  /// `stampede` says when a value is loaded again. Where that fails the key waits, as with a `refreshAfter` of `lifetime`.
   public var local = LocalCache<Key, TieredEntry<Value>>.Configuration()
 
   /// How long a value lives, in both tiers, unless `set` says otherwise.
