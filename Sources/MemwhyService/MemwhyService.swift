@@ -58,7 +58,7 @@ public enum MemwhyService {
     switch result {
     case MEMWHY_STARTED, MEMWHY_ALREADY_RUNNING: return
     case MEMWHY_NOT_CALLED: throw .anotherAllocator
-    default: throw .cannotCreate("no memory for a table of \(tableSize): \(String(cString: strerror(code)))")
+    default: throw .cannotCreate("no memory for a table of \(tableSize): \(systemMessage(code))")
     }
   }
 

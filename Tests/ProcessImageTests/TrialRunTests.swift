@@ -16,7 +16,7 @@ import Testing
     defer { process.release() }
     let outcome = Result { () throws(TrialRun.Failure) in
       try process.trial { () throws(TrialRun.Failure) in
-        try TrialRun(child: process.copyPid, deadline: MonotonicTime.now &+ limit).call(address, argument)
+        try TrialRun(child: process.copyPid, deadline: Clocks.monotonic &+ limit).call(address, argument)
       }
     }
     return (outcome, program, facts)

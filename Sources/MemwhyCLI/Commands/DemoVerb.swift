@@ -77,7 +77,7 @@ struct DemoVerb: ParsableCommand {
     var result = try fault.map { fault throws(CLIError) in try run.fault(fault) } ?? run.story()
     result.seconds = Double((ContinuousClock.now - start).components.seconds)
     if json {
-      do { Terminal.output(try JSONReport.render(result)) } catch { throw CLIError.fault("\(error)") }
+      try Terminal.output(json: result)
     } else {
       Terminal.output(DemoText.lines(result, style: style).joined(separator: "\n") + "\n")
     }

@@ -195,7 +195,7 @@ extension CLIError {
   init(_ error: TimelineError) {
     self =
       switch error {
-      case .cannotOpen, .noProcess, .badGroup, .readFailed, .damaged, .newerHistory: .noInput("\(error)")
+      case .cannotOpen, .badGroup, .readFailed, .damaged, .newerHistory: .noInput("\(error)")
       case .badLoad: .usage("\(error)")
       case .writeFailed: .fault("\(error)")
       }
