@@ -56,4 +56,10 @@ import Testing
     process.release()
     #expect(throws: TrimTrialFailure(failure: .ended)) { try process.tryTrim(function: 1) }
   }
+
+  @Test func failuresSayWhatTheKernelSaid() {
+    #expect(
+      TrimTrialFailure(failure: .failed(step: "reading memory", errno: EPERM)).description
+        == "malloc_trim(0) was not tried to its end: reading memory failed: Operation not permitted")
+  }
 }

@@ -64,7 +64,7 @@ enum HoldersPipeline {
     progress.finish()
     try page?.write { try HTMLReport().render(answer) }
     if output.json { return try Terminal.output(json: answer) }
-    let options = HoldersText.Options(
+    let options = TextOptions(
       limit: output.limit, verbose: output.verbose, quiet: output.quiet, showAddresses: output.showAddresses)
     Terminal.output(HoldersText(style: terminal.style(output.color), options: options).render(answer))
   }

@@ -71,7 +71,7 @@ struct DemoVerb: ParsableCommand {
         if isJSON { Terminal.error("== \(line)\n") } else { Terminal.output("== \(line)\n") }
       },
       render: { report in
-        isJSON ? "" : TextReport(style: style, options: TextReport.Options(limit: 6)).render(report)
+        isJSON ? "" : TextReport(style: style, options: TextOptions(limit: 6)).render(report)
       })
     try run.prepare(build: !noBuild)
     var result = try fault.map { fault throws(CLIError) in try run.fault(fault) } ?? run.story()

@@ -40,7 +40,7 @@ struct DiffVerb: ParsableCommand {
     do { diff = try SnapshotDiff(snapshots, anyProgram: anyProgram) } catch { throw CLIError.noInput("\(error)") }
     try page.write { try HTMLReport().render(diff, tool: ReportModel.Tool(version: Version.current)) }
     if output.json { return try Terminal.output(json: diff) }
-    let options = HoldersText.Options(
+    let options = TextOptions(
       limit: output.limit, verbose: output.verbose, quiet: output.quiet, showAddresses: false)
     Terminal.output(DiffText(style: Terminal.current().style(output.color), options: options).render(diff))
   }

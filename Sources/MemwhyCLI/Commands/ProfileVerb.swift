@@ -52,7 +52,7 @@ struct ProfileVerb: ParsableCommand {
 
   func validate() throws {
     if limit < 1 { throw ValidationError("--limit must be at least 1") }
-    if let setInterval, setInterval.bytes < 1 || setInterval.bytes > 1 << 40 {
+    if let setInterval, !SamplerSettings.intervals.contains(setInterval) {
       throw ValidationError("--set-interval must be from 1 B to 1 TiB")
     }
   }
