@@ -56,6 +56,14 @@ public struct TaskInfo: Sendable, Hashable {
 
   /// Not running, not queued, not done: only somebody who still holds its continuation can go on with it.
   public var isSuspended: Bool { !isEnqueued && !isRunning && !isComplete }
+
+  /// It goes on when another task does, or the tasks of a group.
+  public var waitsForOthers: Bool {
+    switch dependency {
+    case .task, .taskGroup: true
+    case .none, .continuation, .executor: false
+    }
+  }
 }
 
 extension MetadataDecoder {
