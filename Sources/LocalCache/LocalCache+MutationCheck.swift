@@ -37,13 +37,18 @@ final class Fingerprints<Key: Hashable & Sendable>: Sendable {
 
   /// A value of the key has left the cache, or was not taken in.
   func valueLeft(_ key: Key) {
+    // Keys end after the lock is free: their end may run code that uses the cache.
+    var ended: [Key] = []
     state.withLock { state in
       state.known[key]?.living -= 1
       guard let known = state.known[key], known.living <= 0 else { return }
       state.left.append(key)
       guard state.left.count > 4 * Self.kept else { return }
       let old = state.left.prefix(2 * Self.kept)
-      for key in old where (state.known[key]?.living ?? 1) <= 0 { state.known[key] = nil }
+      for key in old where (state.known[key]?.living ?? 1) <= 0 {
+        if let place = state.known.index(forKey: key) { ended.append(state.known.remove(at: place).key) }
+      }
+      ended += old
       state.left.removeFirst(old.count)
     }
   }

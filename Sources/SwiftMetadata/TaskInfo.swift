@@ -8,7 +8,6 @@ enum TaskLayout {
   static let resumeFunction: UInt64 = 56
   static let resumeContext: UInt64 = 64
   static let statusFlags: UInt64 = 96
-  static let statusRecord: UInt64 = 104
   static let firstSlab: UInt64 = 120
   static let identifierHigh: UInt64 = 144
   static let dependencyRecord: UInt64 = 160

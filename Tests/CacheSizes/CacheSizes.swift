@@ -94,6 +94,7 @@ import Foundation
     case "overhead-others": Overhead.runOthers()
     case "churn": ProcessMemory.churn(countsHoles: true)
     case "churn-plain": ProcessMemory.churn(countsHoles: false)
+    case "loads": LoadMemory.run()
     case "arenas": ProcessMemory.arenas()
     case "expired": ProcessMemory.expired()
     case "emptied": ProcessMemory.emptied(returnsPages: true)
@@ -179,6 +180,14 @@ import Foundation
       let text = "a string that is on the heap, of which views are kept, number \(index)"
       let names = Dictionary(uniqueKeysWithValues: (0..<9).map { ($0, "a name that is long enough \($0)") })
       return (text.utf8.dropFirst(3), "another \(text)".unicodeScalars, "a third \(text)".utf16, names.values)
+    }
+    compare("strings whose places in UTF-16 are known") { index in
+      let text = String(repeating: "Größe, мера, 大きさ ", count: 5 + index) + "\(index)"
+      _ = text.utf16.index(text.utf16.startIndex, offsetBy: text.utf16.count / 2)
+      return text
+    }
+    compare("arrays in arrays", 3) { index in
+      (0..<2000).reduce(Json.text("a text that is long enough \(index)")) { list, _ in .list([list]) }
     }
     compare("weak references in structs") { index -> [Listener] in [Listener(), Listener(), Listener()] }
   }

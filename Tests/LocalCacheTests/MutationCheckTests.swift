@@ -1,3 +1,4 @@
+import Foundation
 import LocalCache
 import Synchronization
 import Testing
@@ -56,5 +57,34 @@ import Testing
       }
     }
     #expect(cache.checkForMutations() == [] && alarms.current == 0)
+  }
+
+  /// The end of a key, too, may run code that uses the cache.
+  @Test func keysWhoseEndUsesTheCache() async {
+    final class Key: Hashable, Sendable {
+      let number: Int
+      let atEnd: @Sendable () -> Void
+      init(_ number: Int, atEnd: @escaping @Sendable () -> Void = {}) { (self.number, self.atEnd) = (number, atEnd) }
+      deinit { atEnd() }
+      static func == (left: Key, right: Key) -> Bool { left.number == right.number }
+      func hash(into hasher: inout Hasher) { hasher.combine(number) }
+    }
+    var configuration = LocalCache<Key, Int>.Configuration()
+    configuration.mutationCheck = .init(fingerprint: { $0 }, report: { _ in })
+    let cache = LocalCache<Key, Int>(name: "ends", limit: .entries(10), configuration: configuration)
+    let ends = Locked(0)
+    // In a thread of its own, which a cache that waits for itself would not end.
+    let thread = Thread {
+      for number in 0..<6000 {
+        let key = Key(number) { [weak cache] in
+          cache?.set(1, for: Key(-1))
+          ends.with { $0 += 1 }
+        }
+        cache.set(number, for: key)
+      }
+    }
+    thread.start()
+    for _ in 0..<1000 where !thread.isFinished { try? await Task.sleep(for: .milliseconds(10)) }
+    #expect(thread.isFinished && ends.current > 0)
   }
 }

@@ -16,7 +16,7 @@ import Testing
   }
 
   /// Shapes of which the program prints a line.
-  private static let shapes = 24
+  private static let shapes = 26
 
   /// A block in a thread's cache counts as in use, so that caching would blur the truth.
   private func run(_ arguments: [String]) async throws -> Command.Result {

@@ -104,13 +104,7 @@ public final class HeapHolders: @unchecked Sendable {
   func rootTitles(ofNode node: Int) -> [String] {
     var names: [NamedRoot] = []
     for (index, blocks) in entries.enumerated() where names.count < 3 {
-      var low = 0
-      var high = blocks.count
-      while low < high {
-        let middle = (low + high) / 2
-        if Int(blocks[middle]) < node { low = middle + 1 } else { high = middle }
-      }
-      if low < blocks.count, Int(blocks[low]) == node { names.append(roots[index]) }
+      if blocks.sortedIndex(of: UInt32(node)) != nil { names.append(roots[index]) }
     }
     if !names.contains(where: \.isVariable), let root = root(leadingTo: node), names.isEmpty || root.isVariable {
       names.insert(root, at: 0)

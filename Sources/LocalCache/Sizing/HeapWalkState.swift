@@ -15,6 +15,8 @@ struct HeapWalkState: ~Copyable {
   /// Addresses of blocks that were counted: a block that is reached twice counts once.
   private(set) var seen = AddressSet()
   let elementsMeasured: Int
+  /// How often an object was met again that was counted before.
+  private var meetings = 0
   private let baseline: SizeBaseline?
   /// Values nest; a list of a million objects must not use up the stack. From half of this depth on objects wait until the stack is short again.
   private var depth = 0
@@ -43,9 +45,12 @@ struct HeapWalkState: ~Copyable {
 
   mutating func ascend() { depth -= 1 }
 
+  /// Whether the stack is so long that objects have to wait.
+  var isDeep: Bool { depth >= Self.deepest / 2 }
+
   /// Walks an object that was entered, or what lies in a box: now or, where the stack is long, later. The address has to be good until `finish`.
   mutating func walk(_ object: UnsafeRawPointer, _ plan: TypePlan) {
-    guard depth < Self.deepest / 2 else { return waiting.append((object, plan, isBelowGuard)) }
+    guard !isDeep else { return waiting.append((object, plan, isBelowGuard)) }
     walkNow(object, plan)
   }
 
@@ -67,7 +72,9 @@ struct HeapWalkState: ~Copyable {
 
   /// Counts the block of an object, or of a box with the header of one.
   mutating func enter(object: UnsafeRawPointer) -> Bool {
-    enter(UInt(bitPattern: object), size: Self.blockSize(object))
+    if enter(UInt(bitPattern: object), size: Self.blockSize(object)) { return true }
+    if !Self.isPartOfProgram(object) { meetings &+= 1 }
+    return false
   }
 
   /// Counts a block. False if it was counted before, or belongs to the baseline: then what it refers to is not walked either.
@@ -90,17 +97,40 @@ struct HeapWalkState: ~Copyable {
     bytes = isTooMuch ? Self.most : min(sum, Self.most)
   }
 
-  /// Looks at elements evenly spread over a container, which stand for all of them.
+  /// Looks at elements spread over a container, which stand for all of them.
+  ///
+  /// What elements share is found by the first of them, and must not be taken to come with each of the others too. So where a block is met twice, as
+  /// many elements again are looked at, up to sixteen times as many as otherwise, until one round finds as much new as the one before did; what the last
+  /// round found stands for the rest.
   mutating func sample(of count: Int, _ look: (Int, inout HeapWalkState) -> Void) {
     guard count > elementsMeasured else {
       for index in 0..<max(0, count) { look(index, &self) }
       return
     }
-    let before = (bytes, holes)
-    let step = Double(count) / Double(elementsMeasured)
-    for index in 0..<elementsMeasured { look(Int(Double(index) * step), &self) }
-    extrapolate(since: before, by: Double(count - elementsMeasured) / Double(elementsMeasured))
+    var places = SpreadPlaces(count: count)
+    let meetings = meetings
+    var measured = 0
+    var round = elementsMeasured
+    var before = (bytes: 0, holes: GlibcChunk.Hole())
+    var rate = 0.0
+    while true {
+      before = (bytes, holes)
+      for _ in 0..<round { look(places.next() ?? 0, &self) }
+      measured += round
+      let rateBefore = rate
+      rate = Double(bytes - before.bytes) / Double(round)
+      let isSettled = measured > round && abs(rate - rateBefore) <= rateBefore * Self.settled
+      let isShared = self.meetings != meetings
+      guard isShared, !isSettled, measured / Self.mostRounds < elementsMeasured, measured < count else { break }
+      round = min(measured, count - measured)
+    }
+    extrapolate(since: before, by: Double(count - measured) / Double(round))
   }
+
+  /// How near two rounds have to be to each other.
+  private static let settled = 0.01
+  /// Elements of a container that are looked at where they share blocks, for each that is otherwise.
+  private static let mostRounds = 16
 
   /// Takes what has been found since a moment to stand for `factor` times as much again.
   private mutating func extrapolate(since before: (bytes: Int, holes: GlibcChunk.Hole), by factor: Double) {
@@ -113,12 +143,18 @@ struct HeapWalkState: ~Copyable {
 
   /// The block of a Swift object: what malloc gave for it, and malloc's own word. 0 for objects that the compiler laid out in the program.
   static func blockSize(_ object: UnsafeRawPointer) -> Int {
-    // RefCount.h: the low 32 bits of an immortal object's count are all ones, unless the word refers to a side table.
-    let count = object.load(fromByteOffset: 8, as: UInt64.self)
-    let hasSideTable = count >> 62 == 3
-    guard hasSideTable || count & 0xFFFF_FFFF != 0xFFFF_FFFF else { return 0 }
+    if isPartOfProgram(object) { return 0 }
     // Objects that something refers to weakly have a side table, of four words.
-    return blockSize(ofMemory: object) + (hasSideTable ? blockSize(ofBytes: 32) : 0)
+    return blockSize(ofMemory: object) + (hasSideTable(object) ? blockSize(ofBytes: 32) : 0)
+  }
+
+  /// RefCount.h: the low 32 bits of an immortal object's count are all ones, unless the word refers to a side table.
+  private static func isPartOfProgram(_ object: UnsafeRawPointer) -> Bool {
+    !hasSideTable(object) && object.load(fromByteOffset: 8, as: UInt32.self) == .max
+  }
+
+  private static func hasSideTable(_ object: UnsafeRawPointer) -> Bool {
+    object.load(fromByteOffset: 8, as: UInt64.self) >> 62 == 3
   }
 
   /// The same of memory that was asked of malloc for anything else.

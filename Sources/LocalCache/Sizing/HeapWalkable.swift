@@ -97,15 +97,25 @@ struct InlineElements {
 struct ArrayElements {
   private let plan: TypePlan?
   private let stride: Int
+  /// For storage that has to wait for its walk.
+  private var ofStorage: TypePlan?
 
   init<Element>(_: Element.Type, _ builder: inout PlanBuilder) {
     plan = builder.plan(ofValues: Element.self)
     stride = MemoryLayout<Element>.stride
+    if plan != nil { ofStorage = TypePlan([.arrayStorage(self)]) }
   }
 
   /// - Parameter pointer: where the reference to the storage lies.
   func walk(_ pointer: UnsafeRawPointer, _ walk: inout HeapWalkState) {
-    guard let storage = pointer.load(as: UnsafeRawPointer?.self), walk.enter(object: storage), let plan else { return }
+    guard let storage = pointer.load(as: UnsafeRawPointer?.self), walk.enter(object: storage), let ofStorage
+    else { return }
+    if walk.isDeep { walk.walk(storage, ofStorage) } else { walkStorage(storage, &walk) }
+  }
+
+  /// The elements in storage that was entered.
+  func walkStorage(_ storage: UnsafeRawPointer, _ walk: inout HeapWalkState) {
+    guard let plan else { return }
     walk.sample(of: storage.load(fromByteOffset: 16, as: Int.self)) { index, walk in
       plan.walk(storage + 32 + index * stride, &walk)
     }
@@ -135,18 +145,29 @@ struct HashTableElements {
   }
 
   /// Where the bitmap lies in the storage.
-  let bitmap: Int
-  let keys: Part
-  let values: Part?
+  private let bitmap: Int
+  private let keys: Part
+  private let values: Part?
+  /// For storage that has to wait for its walk; nil where no element has anything to count.
+  private var ofStorage: TypePlan?
 
-  /// The first elements in the order of their hashes are a random choice already.
+  init(bitmap: Int, keys: Part, values: Part?) {
+    (self.bitmap, self.keys, self.values) = (bitmap, keys, values)
+    if keys.plan != nil || values?.plan != nil { ofStorage = TypePlan([.tableStorage(self)]) }
+  }
+
   func walk(_ pointer: UnsafeRawPointer, _ walk: inout HeapWalkState) {
     #if canImport(ObjectiveC)
       // The word has a tag where the storage is not Swift's own.
       guard pointer.load(as: UInt.self) >> 62 & 1 == 0 else { return }
     #endif
-    guard let storage = pointer.load(as: UnsafeRawPointer?.self), walk.enter(object: storage) else { return }
-    guard keys.plan != nil || values?.plan != nil else { return }
+    guard let storage = pointer.load(as: UnsafeRawPointer?.self), walk.enter(object: storage), let ofStorage
+    else { return }
+    if walk.isDeep { walk.walk(storage, ofStorage) } else { walkStorage(storage, &walk) }
+  }
+
+  /// The elements in storage that was entered. The first in the order of their hashes are a random choice already.
+  func walkStorage(_ storage: UnsafeRawPointer, _ walk: inout HeapWalkState) {
     var word = 0
     var bits = storage.load(fromByteOffset: bitmap, as: UInt64.self)
     let words = max(1, (1 << Int(storage.load(fromByteOffset: 32, as: Int8.self))) / 64)

@@ -8,7 +8,8 @@ import Synchronization
 public struct CacheSizing: Sendable {
   /// Data that the entries share with the rest of the program, and that the cache therefore does not pay for.
   public var baseline: SizeBaseline?
-  /// Containers of more elements than this are sampled: this many elements are measured, and the rest is taken to be like them.
+  /// Containers of more elements than this are sampled: this many elements are measured, up to sixteen times as many where they share memory, and the rest
+  /// is taken to be like them.
   public var elementsMeasured: Int
   /// Of the entries, one in this many is walked once their sizes are known to vary little; 1 walks them all. Between walks an entry
   /// counts as much as the average of the last some hundred that were walked, with the error that `CacheStatistics.weightError` reports.

@@ -28,6 +28,12 @@ struct TypePlan: @unchecked Sendable {
       to: Body(steps: UnsafeBufferPointer(start: nil, count: 0), isStorageOfValues: false, guarding: .nothing))
   }
 
+  /// A plan of steps that are known.
+  init(_ steps: [WalkStep]) {
+    self.init()
+    make(steps)
+  }
+
   fileprivate init?(word: UInt) {
     guard let body = UnsafeMutablePointer<Body>(bitPattern: word) else { return nil }
     self.body = body

@@ -7,6 +7,9 @@ enum WalkStep {
   case array(at: Int, ArrayElements)
   /// A reference to the storage of a dictionary or set.
   case hashTable(at: Int, HashTableElements)
+  /// The elements of such storage, which begins at the pointer itself.
+  case arrayStorage(ArrayElements)
+  case tableStorage(HashTableElements)
   /// Elements one behind the other.
   case inline(at: Int, InlineElements)
   case payload(at: Int, EnumPayload)
@@ -22,10 +25,12 @@ enum WalkStep {
 
   func walk(_ pointer: UnsafeRawPointer, _ walk: inout HeapWalkState) {
     switch self {
-    case .string(let offset): Self.string(pointer + offset, &walk)
+    case .string(let offset): StringStorage.walk(pointer + offset, &walk)
     case .object(let offset): Self.object((pointer + offset).load(as: UInt.self), &walk)
     case .array(let offset, let elements): elements.walk(pointer + offset, &walk)
     case .hashTable(let offset, let elements): elements.walk(pointer + offset, &walk)
+    case .arrayStorage(let elements): elements.walkStorage(pointer, &walk)
+    case .tableStorage(let elements): elements.walkStorage(pointer, &walk)
     case .inline(let offset, let elements): elements.walk(pointer + offset, &walk)
     case .payload(let offset, let payload): payload.walk(pointer + offset, &walk)
     case .existential(let offset): Self.existential(pointer + offset, &walk)
@@ -37,15 +42,6 @@ enum WalkStep {
       withUnsafePointer(to: UInt(bitPattern: pointer)) { Self.sized(type, UnsafeRawPointer($0), &walk) }
     case .memory(let memory): memory.walk(pointer, &walk)
     }
-  }
-
-  /// Bit 63 of the second word: keeps nothing; bit 61: small (stdlib/public/core/StringObject.swift).
-  private static func string(_ pointer: UnsafeRawPointer, _ walk: inout HeapWalkState) {
-    let word = pointer.load(fromByteOffset: 8, as: UInt64.self)
-    guard word >> 61 & 5 == 0,
-      let object = UnsafeRawPointer(bitPattern: UInt(word & 0x0FFF_FFFF_FFFF_FFFF))
-    else { return }
-    _ = walk.enter(object: object)
   }
 
   /// An object and what its stored properties refer to.

@@ -13,7 +13,8 @@ enum InterruptedCall {
   /// voids. A thread in this state must not be let go through a signal frame.
   static let restartBlock: Int64 = -516
   private static let interrupted: Int64 = -4
-  private static let restartSystemCall: UInt64 = 219
+  /// `restart_syscall`.
+  static let restartSystemCall: UInt64 = 219
   /// `syscall` is two bytes long.
   private static let instructionSize: UInt64 = 2
 
