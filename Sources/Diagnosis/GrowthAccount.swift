@@ -31,7 +31,7 @@ struct GrowthAccount {
       rows.append(.init(holder: finding.cause.rawValue, title: finding.title, bytes: growth, growth: nil))
     }
     for place in evidence.heapGrowth?.shrunkPlaces.prefix(Self.mostShrunk) ?? []
-    where place.growth <= -CollectionRule.negligible {
+    where place.growth <= -HeapGrowth.negligible {
       rows.append(.init(holder: "less", title: "\(place.name), which keeps less", bytes: place.growth, growth: nil))
     }
     if !findings.contains(where: RetentionRule.isOwn) {

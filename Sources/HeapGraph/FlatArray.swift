@@ -29,13 +29,9 @@ final class FlatArray<Element: BitwiseCopyable>: @unchecked Sendable {
 /// A set of block indices, one bit each.
 final class Bitmap: @unchecked Sendable {
   private let words: FlatArray<UInt64>
-  let count: Int
   var wordCount: Int { words.count }
 
-  init(count: Int) {
-    self.count = count
-    words = FlatArray(repeating: 0, count: (count + 63) >> 6)
-  }
+  init(count: Int) { words = FlatArray(repeating: 0, count: (count + 63) >> 6) }
 
   @inline(__always)
   func contains(_ index: Int) -> Bool { words[index >> 6] >> UInt64(index & 63) & 1 != 0 }
@@ -58,12 +54,5 @@ final class Bitmap: @unchecked Sendable {
   subscript(word index: Int) -> UInt64 {
     get { words[index] }
     set { words[index] = newValue }
-  }
-
-  /// Number of set bits. O(count / 64).
-  func population() -> Int {
-    var total = 0
-    for index in 0..<words.count { total += words[index].nonzeroBitCount }
-    return total
   }
 }

@@ -221,7 +221,7 @@ public struct HeapAnalysis: Sendable {
     leaks =
       LeakFinder(
         heap: heap, graph: graph, isDoubtful: isDoubtful, allocations: options.allocations,
-        describeTask: context.describeTask
+        describeTask: context.describeTask, taskInfo: context.taskInfo
       ).groups()
     leaksNotJudged = nil
     referenceCount = marker.referenceCount

@@ -44,9 +44,9 @@ public struct IdleWorkers: Sendable, Hashable {
     guard symbols.address(of: Self.loop) != nil else { return }
     let library = image.modules.first { Self.isCLibrary($0) }
     for thread in image.threads {
-      guard let library, thread.stackPointer >= ThreadStacks.redZone else { continue }
+      guard let library, thread.stackPointer >= ThreadState.redZone else { continue }
       if let end = Self.firstFrame(thread, library: library, image: image, symbols: symbols) {
-        idleFrames[thread.tid] = (thread.stackPointer - ThreadStacks.redZone) & ~7..<end
+        idleFrames[thread.tid] = (thread.stackPointer - ThreadState.redZone) & ~7..<end
       }
     }
   }

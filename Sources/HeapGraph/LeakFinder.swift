@@ -12,6 +12,8 @@ struct LeakFinder {
   let components: StrongComponents
   /// Async function and its callers in which a suspended task waits.
   let describeTask: (_ address: UInt64) -> [String]
+  /// What a task is doing; nil where that is not known.
+  let taskInfo: (_ address: UInt64) -> TaskInfo?
   /// The heap was caught in a doubtful state: every group is one step less sure.
   let isDoubtful: Bool
   let allocations: AllocationStacks?
@@ -19,13 +21,14 @@ struct LeakFinder {
 
   init(
     heap: TypedHeap, graph: UnreachableGraph, isDoubtful: Bool, allocations: AllocationStacks? = nil,
-    describeTask: @escaping (UInt64) -> [String]
+    describeTask: @escaping (UInt64) -> [String], taskInfo: @escaping (UInt64) -> TaskInfo? = { _ in nil }
   ) {
     self.heap = heap
     self.graph = graph
     self.isDoubtful = isDoubtful
     self.allocations = allocations
     self.describeTask = describeTask
+    self.taskInfo = taskInfo
     components = StrongComponents(graph)
     names = BlockNames(heap: heap)
   }
@@ -89,10 +92,9 @@ struct LeakFinder {
 
   /// The shape of a top component, and the path that shows it.
   private func describe(_ top: ArraySlice<Int>) -> (Shape, [(block: Int, offset: UInt64)]) {
-    let task = top.first { heap.type(block($0)).kind == .task }
-    if let task {
-      let waitsIn = describeTask(heap.blocks.address(block(task)))
-      return (Shape(kind: .lostTask, numbers: [], waitsIn: waitsIn), [(block(task), 0)])
+    if let task = lostTask(in: top) {
+      let waitsIn = describeTask(heap.blocks.address(task))
+      return (Shape(kind: .lostTask, numbers: [], waitsIn: waitsIn), [(task, 0)])
     }
     let ring = ring(in: top)
     if !ring.isEmpty {
@@ -109,6 +111,20 @@ struct LeakFinder {
     return (
       Shape(kind: type.kind == .native ? .native : .chain, numbers: [UInt64(heap.typeIndex(node)), size]), [(node, 0)]
     )
+  }
+
+  /// The task of a component that waits, and for nothing but its own continuation: those that wait for a task or a group follow from it.
+  /// A finished task waits for nobody: it is an object that keeps its result.
+  private func lostTask(in component: ArraySlice<Int>) -> Int? {
+    var result: Int?
+    for node in component where heap.type(block(node)).kind == .task {
+      switch taskInfo(heap.blocks.address(block(node))) {
+      case .some(let info) where info.isComplete: continue
+      case .some(let info) where info.waitsForOthers: result = result ?? block(node)
+      default: return block(node)
+      }
+    }
+    return result
   }
 
   private func block(_ node: Int) -> Int { Int(graph.nodes[node]) }

@@ -156,19 +156,14 @@ struct RootFinder {
     _ range: Range<UInt64>, _ kind: Root.Kind, excluding excluded: [Range<UInt64>]
   ) throws(MemoryError) {
     var start = (range.lowerBound + 7) & ~7
-    var low = 0
-    var high = excluded.count
-    while low < high {
-      let middle = (low + high) / 2
-      if excluded[middle].upperBound <= start { low = middle + 1 } else { high = middle }
-    }
+    var next = excluded.firstIndex(endingAfter: start)
     while start < range.upperBound {
       var end = range.upperBound
       var resume = end
-      if low < excluded.count && excluded[low].lowerBound < end {
-        end = max(start, min(end, excluded[low].lowerBound))
-        resume = max(end, excluded[low].upperBound)
-        low += 1
+      if next < excluded.count && excluded[next].lowerBound < end {
+        end = max(start, min(end, excluded[next].lowerBound))
+        resume = max(end, excluded[next].upperBound)
+        next += 1
       }
       try scanWords(start..<end, kind)
       start = (resume + 7) & ~7

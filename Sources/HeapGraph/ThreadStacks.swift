@@ -8,8 +8,6 @@ import ProcessImage
 struct ThreadStacks {
   private(set) var ranges: [(Range<UInt64>, Root.Kind)] = []
 
-  /// Bytes below the stack pointer that a leaf function may use (System V ABI, AMD64 supplement 3.2.2).
-  static let redZone: UInt64 = 128
   /// Control blocks are aligned to 64 bytes.
   static let blockMask: UInt64 = 63
   /// `tcbhead_t.dtv`.
@@ -111,7 +109,7 @@ struct ThreadStacks {
   }
 
   private static func fromRedZone(_ stackPointer: UInt64, _ mapping: Mapping) -> UInt64 {
-    max(mapping.start, (stackPointer &- redZone) & ~7)
+    max(mapping.start, (stackPointer &- ThreadState.redZone) & ~7)
   }
 
   /// Addresses of thread control blocks in a mapping, ascending. Aligned to 64 bytes, as glibc lays them out.

@@ -69,15 +69,7 @@ private struct EdgeSink: ReferenceSink {
 
   init(nodes: [UInt32]) { self.nodes = nodes }
 
-  private func node(_ block: Int) -> Int? {
-    var low = 0
-    var high = nodes.count
-    while low < high {
-      let middle = (low + high) / 2
-      if Int(nodes[middle]) < block { low = middle + 1 } else { high = middle }
-    }
-    return low < nodes.count && Int(nodes[low]) == block ? low : nil
-  }
+  private func node(_ block: Int) -> Int? { nodes.sortedIndex(of: UInt32(block)) }
 
   mutating func reference(from source: Int, offset: UInt64, to target: Int, _ strength: ReferenceSlot.Strength) {
     // Unowned references keep nothing, so they tie no cycle; a side table hangs on its object.

@@ -8,7 +8,7 @@
     /// With a limit in bytes.
     private let memory: CounterSet<CacheFootprint>?
 
-    init(name: String, unit: CacheLimit.Unit, _ factory: any MetricsFactory) {
+    init(name: String, unit: CacheLimit.Unit, _ factory: any MetricsFactory, _ uses: MetricUses) {
       func removals(_ cause: String, _ value: @escaping @Sendable (CacheStatistics) -> UInt64)
         -> CounterSet<CacheStatistics>.Total
       {
@@ -40,7 +40,7 @@
           .init(label: "local_cache_\(weight)") { Double($0.weight) },
           .init(label: "local_cache_limit_\(weight)") { Double($0.limit.amount) },
           .init(label: "local_cache_distinct_keys") { Double($0.distinctKeys) },
-        ], factory)
+        ], factory, uses)
       memory =
         unit == .bytes
         ? CounterSet(
@@ -48,7 +48,7 @@
           levels: [
             .init(label: "local_cache_holes_bytes") { Double($0.holes) },
             .init(label: "local_cache_held_back_bytes") { Double($0.heldBack) },
-          ], factory) : nil
+          ], factory, uses) : nil
     }
 
     func report(_ statistics: CacheStatistics, _ footprint: CacheFootprint) {
@@ -66,7 +66,7 @@
   final class TieredCacheMetrics: Sendable {
     private let set: CounterSet<TieredStatistics>
 
-    init(name: String, _ factory: any MetricsFactory) {
+    init(name: String, _ factory: any MetricsFactory, _ uses: MetricUses) {
       func total(
         _ label: String, _ dimensions: [(String, String)] = [],
         _ value: @escaping @Sendable (TieredStatistics) -> UInt64
@@ -98,7 +98,7 @@
           .init(label: "remote_tier_used") { $0.isRemoteUsed ? 1 : 0 },
           .init(label: "remote_tier_invalidated") { $0.isInvalidated ? 1 : 0 },
           .init(label: "remote_tier_pending_removals") { Double($0.pendingRemovals) },
-        ], factory)
+        ], factory, uses)
     }
 
     func report(_ statistics: TieredStatistics) { set.report(statistics) }

@@ -41,25 +41,38 @@
 
     private struct Counting {
       let counter: Kind
+      let identity: String
       let value: @Sendable (Source) -> Double
       var last = 0.0
     }
 
-    private let counting: Mutex<[Counting]>
-    private let levels: [(Gauge, @Sendable (Source) -> Double)]
+    private struct Showing {
+      let gauge: Gauge
+      let identity: String
+      let value: @Sendable (Source) -> Double
+    }
 
-    init(cache: String, totals: [Total], levels: [Level], _ factory: any MetricsFactory) {
+    private let counting: Mutex<[Counting]>
+    private let levels: [Showing]
+    private let uses: MetricUses
+
+    init(cache: String, totals: [Total], levels: [Level], _ factory: any MetricsFactory, _ uses: MetricUses) {
+      self.uses = uses
       counting = Mutex(
         totals.map { total in
           let dimensions = [("cache", cache)] + total.dimensions
+          let identity = uses.begin(total.label, dimensions)
           let counter: Kind =
             total.isWhole
             ? .whole(Counter(label: total.label, dimensions: dimensions, factory: factory))
             : .fractional(FloatingPointCounter(label: total.label, dimensions: dimensions, factory: factory))
-          return Counting(counter: counter, value: total.value)
+          return Counting(counter: counter, identity: identity, value: total.value)
         })
-      self.levels = levels.map {
-        (Gauge(label: $0.label, dimensions: [("cache", cache)], factory: factory), $0.value)
+      self.levels = levels.map { level in
+        let dimensions = [("cache", cache)]
+        return Showing(
+          gauge: Gauge(label: level.label, dimensions: dimensions, factory: factory),
+          identity: uses.begin(level.label, dimensions), value: level.value)
       }
     }
 
@@ -74,12 +87,14 @@
           counting[index].last = max(counting[index].last, total)
         }
       }
-      for (gauge, value) in levels { gauge.record(value(source)) }
+      for level in levels { level.gauge.record(level.value(source)) }
     }
 
     func destroy() {
-      counting.withLock { counting in for entry in counting { entry.counter.destroy() } }
-      for (gauge, _) in levels { gauge.destroy() }
+      counting.withLock { counting in
+        for entry in counting where uses.end(entry.identity) { entry.counter.destroy() }
+      }
+      for level in levels where uses.end(level.identity) { level.gauge.destroy() }
     }
   }
 #endif

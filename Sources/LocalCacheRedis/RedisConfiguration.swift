@@ -37,7 +37,8 @@
     public var reconnectPause: Duration = .milliseconds(50)
     /// Calls of one connection that may wait; more fail at once.
     public var maximumWaiting = 4096
-    /// A connection whose answer grows beyond this is closed: what comes is not what was stored.
+    /// Bytes of memory that an answer may take: its contents, and 72 for each of its parts. A connection whose answer takes more is closed. To be larger than
+    /// the values of a batch together.
     public var maximumAnswer = 64 << 20
     /// Connections on which nothing is said are tried this often, so that a peer that is gone without a word is noticed.
     public var pingInterval: Duration = .seconds(5)

@@ -65,5 +65,7 @@
     let lease: [UInt8]
     let token: [UInt8]
     let command: [[UInt8]]
+    /// How often another lease of its transaction has ended in the middle of it.
+    var repetitions = 0
   }
 #endif

@@ -16,13 +16,13 @@
   /// server which sends a byte now and then would hold the thread for ever.)
   struct RedisSocket: ~Copyable {
     private let context: UnsafeMutablePointer<redisContext>
-    private let maximumAnswer: Int
+    private var meter: RedisAnswerMeter
     private(set) var hasUnsentBytes = false
 
     /// Begins to connect. Throws `RemoteTierError.unavailable`.
     init(_ configuration: RedisConfiguration) throws(RemoteTierError) {
       context = try Self.begin(configuration)
-      maximumAnswer = configuration.maximumAnswer
+      meter = RedisAnswerMeter(maximum: configuration.maximumAnswer)
     }
 
     private static func begin(
@@ -80,12 +80,22 @@
       } while isWritable()
     }
 
-    /// Reads what has come.
-    func receive() throws(RemoteTierError) {
-      guard redisBufferRead(context) == REDIS_OK else { throw failure() }
-      guard context.pointee.reader.pointee.len <= maximumAnswer else {
-        throw .unavailable("an answer is longer than \(maximumAnswer) bytes")
-      }
+    /// Reads some of what has come.
+    mutating func receive() throws(RemoteTierError) {
+      do {
+        try withUnsafeTemporaryAllocation(byteCount: 1 << 14, alignment: 1) { bytes in
+          let count = recv(descriptor, bytes.baseAddress, bytes.count, 0)
+          guard count >= 0 else {
+            if [EAGAIN, EWOULDBLOCK, EINTR].contains(errno) { return }
+            throw RemoteTierError.unavailable(String(cString: strerror(errno)))
+          }
+          guard count > 0 else { throw RemoteTierError.unavailable("the server has closed the connection") }
+          let part = UnsafeRawBufferPointer(rebasing: bytes[..<count])
+          try meter.add(part)
+          let text = part.baseAddress?.assumingMemoryBound(to: CChar.self)
+          guard redisReaderFeed(context.pointee.reader, text, count) == REDIS_OK else { throw failure() }
+        }
+      } catch let error as RemoteTierError { throw error } catch { throw failure() }
     }
 
     /// The next whole reply of those that have come, or nil.

@@ -44,16 +44,32 @@
       }
     }
 
+    /// Nothing was stored, because one of the leases has changed meanwhile: the others are looked at again, without it.
+    private func again(_ fills: [Fill]) {
+      var next: [RedisRequest] = []
+      for (fill, promise) in fills {
+        guard fill.repetitions < 8 else {
+          promise.resolve(.success(false))
+          continue
+        }
+        var fill = fill
+        fill.repetitions += 1
+        next.append(.fill(fill, promise))
+      }
+      putFirst(next)
+    }
+
     private func finish(_ fills: [Fill], _ result: Result<[RedisReply], RemoteTierError>) {
       switch result {
       case .failure(let error): for (_, promise) in fills { promise.resolve(.failure(error)) }
       case .success(let replies):
         guard let results = replies.last?.elements else {
-          // None: a lease has changed, and with it nothing is stored. An error: the transaction was refused, for the reason given before it.
-          var outcome: Result<Bool, any Error> = .success(false)
-          for case .error(let reason) in replies.reversed() { outcome = .failure(RemoteTierError.refused(reason)) }
-          for (_, promise) in fills { promise.resolve(outcome) }
-          return
+          // The transaction was refused, for the reason given first.
+          for case .error(let reason) in replies {
+            for (_, promise) in fills { promise.resolve(.failure(RemoteTierError.refused(reason))) }
+            return
+          }
+          return again(fills)
         }
         for (index, (_, promise)) in fills.enumerated() {
           guard index * 2 < results.count else {

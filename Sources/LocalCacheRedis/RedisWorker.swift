@@ -103,7 +103,8 @@
     /// Waits for the socket alone: during the start of a connection nothing else is done.
     private func waitForSocket(_ events: Int32, until deadline: Instant) throws(RemoteTierError) {
       guard let descriptor = socket?.descriptor else { return }
-      while !mailbox.isStopped {
+      while true {
+        guard !mailbox.isStopped else { throw .unavailable("the connection is closed") }
         var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
         let left = Instant.now.duration(to: deadline)
         guard left > .zero else { throw .timedOut(after: configuration.connectTimeout) }
@@ -138,6 +139,9 @@
       inFlight.append(InFlight(count: commands.count, since: .now, finish: finish))
       for command in commands { try socket?.append(command) }
     }
+
+    /// Requests that go before all others that wait.
+    func putFirst(_ requests: [RedisRequest]) { queue.insert(contentsOf: requests, at: 0) }
 
     private func start() throws(RemoteTierError) {
       guard !isReserved else { return }

@@ -52,8 +52,6 @@ public final class BlockTable: @unchecked Sendable {
   public struct Builder: Sendable {
     @usableFromInline var storage = BlockStorage()
     public init() {}
-    /// Blocks appended so far.
-    public var count: Int { storage.count }
 
     /// Adds a block of `size` usable bytes whose first word is `head`. Amortised O(1).
     public mutating func append(address: UInt64, size: UInt64, head: UInt64) {

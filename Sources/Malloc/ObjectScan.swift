@@ -91,7 +91,7 @@ public struct ObjectScan {
       guard head & 7 == 0, head > 0xffff, head < 1 << 57 else { continue }
       let verdict = verdicts[head]
       if let verdict, verdict >= Self.patience { continue }
-      guard verdict != nil || AddressSpace.range(containing: head, in: readable) != nil else { continue }
+      guard verdict != nil || readable.range(containing: head) != nil else { continue }
       let address = start + UInt64(offset)
       if let size = objectSize(head, address, end - address), size >= 16, size <= end - address {
         builder.append(address: address, size: (size + 7) & ~7, head: head)

@@ -15,17 +15,6 @@ public struct ByteCount: Hashable, Comparable, Sendable {
   /// Binary units, smallest first; each is 1024 of the one before.
   private static let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
 
-  /// Without loss, for an option's default or a file: `64MiB`, `1500B`.
-  public var exactDescription: String {
-    var value = bytes
-    var unit = 0
-    while value >= 1024, value % 1024 == 0, unit + 1 < Self.units.count {
-      value /= 1024
-      unit += 1
-    }
-    return "\(value)\(Self.units[unit])"
-  }
-
   /// Reads a number with an optional unit.
   ///
   /// `K`, `M`, `G`, `T`, `P`, `E` and `KiB` … `EiB` are powers of 1024; `kB`, `MB`, `GB` … are powers of 1000, as in GNU

@@ -7,15 +7,6 @@ public struct Count: Hashable, Comparable, Sendable, CustomStringConvertible {
   /// Negative numbers, which only a torn input can give, become zero.
   public init(_ value: Int) { self.value = value < 0 ? 0 : UInt64(value) }
 
-  /// Reads `19,700` or `19700`.
-  /// - Throws: `MeasurementError.notACount` for anything else.
-  public init(parsing text: String) throws(MeasurementError) {
-    guard let (number, unit) = Decimal.split(text), unit.isEmpty, !number.contains("."),
-      let value = Decimal.multiply(number, by: 1)
-    else { throw .notACount(text) }
-    self.init(value)
-  }
-
   public static func < (left: Count, right: Count) -> Bool { left.value < right.value }
 
   public var description: String { Decimal.grouped(value) }

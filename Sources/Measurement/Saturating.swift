@@ -3,6 +3,13 @@ extension Double {
   public var saturated: Int64 { isNaN ? 0 : Int64(Swift.min(Swift.max(self, -9e18), 9e18)) }
   /// The same, and never negative.
   public var saturatedAmount: UInt64 { UInt64(Swift.max(saturated, 0)) }
+
+  /// Two decimals, by integers so that no locale gets in: `0.83`, `-12.50`.
+  public var hundredths: String {
+    let hundredths = (self * 100).rounded().saturated
+    let rest = abs(hundredths % 100)
+    return "\(hundredths < 0 && hundredths > -100 ? "-" : "")\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)"
+  }
 }
 
 extension ByteCount {

@@ -15,16 +15,6 @@ public struct Share: Hashable, Comparable, Sendable, CustomStringConvertible {
     self.init(fraction: whole == 0 ? 0 : Double(part) / Double(whole))
   }
 
-  /// Reads `56.3 %` or `56.3%`.
-  /// - Throws: `MeasurementError.notAShare` for anything else and beyond 100 %.
-  public init(parsing text: String) throws(MeasurementError) {
-    guard let (number, unit) = Decimal.split(text), unit == "%",
-      let billionths = Decimal.multiply(number, by: 10_000_000),
-      billionths <= 1_000_000_000
-    else { throw .notAShare(text) }
-    self.init(fraction: Double(billionths) / 1e9)
-  }
-
   public static func < (left: Share, right: Share) -> Bool { left.fraction < right.fraction }
 
   public var description: String {

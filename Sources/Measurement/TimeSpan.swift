@@ -3,7 +3,6 @@ public struct TimeSpan: Hashable, Comparable, Sendable {
   public var nanoseconds: UInt64
 
   public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
-  public static func milliseconds(_ count: UInt64) -> TimeSpan { TimeSpan(nanoseconds: count &* 1_000_000) }
   public static func seconds(_ count: UInt64) -> TimeSpan { TimeSpan(nanoseconds: count &* 1_000_000_000) }
 
   /// Negative lengths become zero, what does not fit the longest one.

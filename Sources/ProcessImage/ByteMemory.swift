@@ -16,10 +16,9 @@ public struct ByteMemory: MemoryReader {
   public mutating func store(_ bytes: [UInt8], at address: UInt64) -> Bool {
     for index in segments.indices {
       let start = segments[index].start
-      guard address >= start, address - start + UInt64(bytes.count) <= UInt64(segments[index].bytes.count) else {
-        continue
-      }
-      let offset = Int(address - start)
+      guard address >= start, let offset = Int(exactly: address - start),
+        offset <= segments[index].bytes.count - bytes.count
+      else { continue }
       segments[index].bytes.replaceSubrange(offset..<offset + bytes.count, with: bytes)
       return true
     }
@@ -42,10 +41,8 @@ public struct ByteMemory: MemoryReader {
       else { throw .unreadable(address: address, count: buffer.count) }
       let offset = Int(position - segment.start)
       let step = min(buffer.count - filled, segment.bytes.count - offset)
-      segment.bytes.withUnsafeBytes { source in
-        buffer.baseAddress!.advanced(by: filled).copyMemory(
-          from: source.baseAddress!.advanced(by: offset), byteCount: step)
-      }
+      UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<filled + step])
+        .copyBytes(from: segment.bytes[offset..<offset + step])
       filled += step
       position += UInt64(step)
     }

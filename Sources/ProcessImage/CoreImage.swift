@@ -27,13 +27,12 @@ extension ProcessImage {
     guard let source = region.source else {
       return Mapping(start: region.start, end: region.end, permissions: permissions)
     }
-    // Program headers do not say "shared"; memory of these paths always is.
-    if ["/dev/shm/", "/SYSV", "/memfd:", "/dev/zero"].contains(where: { source.path.hasPrefix($0) }) {
-      permissions.insert(.shared)
-    }
-    return Mapping(
+    var mapping = Mapping(
       start: region.start, end: region.end, permissions: permissions,
       fileOffset: source.fileOffset &+ (region.start - source.start), path: source.path, isDeleted: source.isDeleted)
+    // Program headers do not say "shared"; such memory always is.
+    if mapping.isMemoryFile { mapping.permissions.insert(.shared) }
+    return mapping
   }
 
   private static func remarks(_ core: CoreFile, modules: [Module]) -> [String] {

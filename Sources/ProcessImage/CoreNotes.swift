@@ -74,11 +74,22 @@ struct CoreNotes: Sendable {
       let (offset, overflow) = page.multipliedReportingOverflow(by: pageSize)
       guard end > start, !overflow else { continue }
       var path = String(decoding: bytes, as: UTF8.self)
-      let mark = " (deleted)"
-      let isDeleted = path.hasSuffix(mark)
-      if isDeleted { path.removeLast(mark.count) }
+      let isDeleted = path.removeDeletedMark()
       files.append(FileRange(start: start, end: end, fileOffset: offset, path: path, isDeleted: isDeleted))
     }
     files.sort { $0.start < $1.start }
+  }
+}
+
+/// The auxiliary vector that the kernel hands a program: pairs of words up to `AT_NULL`.
+enum AuxiliaryVector {
+  static func parse(_ bytes: [UInt8]) -> [UInt64: UInt64] {
+    var result: [UInt64: UInt64] = [:]
+    var offset = 0
+    while let key: UInt64 = bytes.little(at: offset), key != 0, let value: UInt64 = bytes.little(at: offset + 8) {
+      result[key] = value
+      offset += 16
+    }
+    return result
   }
 }

@@ -9,7 +9,6 @@ public final class DiskFile: FileBytes {
   public let count: Int
   /// Inode number, to compare with a mapping's.
   public let inode: UInt64
-  public let device: UInt64
 
   /// - Throws: `cannotRead` where it cannot be opened or is no regular file.
   public convenience init(path: String) throws(ProcessImageError) {
@@ -28,7 +27,6 @@ public final class DiskFile: FileBytes {
     self.descriptor = descriptor
     count = Int(clamping: status.st_size)
     inode = UInt64(status.st_ino)
-    device = UInt64(status.st_dev)
   }
 
   public func bytes(at offset: Int, count: Int) -> [UInt8] {

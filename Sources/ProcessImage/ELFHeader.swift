@@ -8,8 +8,6 @@ public struct ELFHeader: Sendable, Hashable {
   public var type: UInt16
   /// `EM_X86_64`, …
   public var machine: UInt16
-  /// Virtual address of the first instruction.
-  public var entry: UInt64
   public var programHeaderOffset: UInt64
   public var sectionHeaderOffset: UInt64
   public var programHeaderSize: UInt16
@@ -45,7 +43,6 @@ public struct ELFHeader: Sendable, Hashable {
     guard bytes[5] == UInt8(ELFDATA2LSB) else { throw .bigEndian }
     type = bytes.little(at: 16) ?? 0
     machine = bytes.little(at: 18) ?? 0
-    entry = bytes.little(at: 24) ?? 0
     programHeaderOffset = bytes.little(at: 32) ?? 0
     sectionHeaderOffset = bytes.little(at: 40) ?? 0
     programHeaderSize = bytes.little(at: 54) ?? 0

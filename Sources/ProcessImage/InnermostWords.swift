@@ -6,8 +6,7 @@ extension ProcessImage {
   /// - Parameter depth: bytes of stack above the stack pointer.
   public func innermostWords(of thread: ThreadState, depth: UInt64) -> [UInt64] {
     var words = thread.registers
-    // System V ABI, AMD64 supplement 3.2.2: 128 bytes below the stack pointer belong to a leaf function.
-    let redZone: UInt64 = 128
+    let redZone = ThreadState.redZone
     guard thread.stackPointer > redZone, thread.stackPointer < UInt64.max - depth else { return words }
     let start = (thread.stackPointer - redZone + 7) & ~7
     let end = (thread.stackPointer + depth) & ~7

@@ -38,6 +38,10 @@ public struct Mapping: Sendable, Hashable {
   public var size: UInt64 { end - start }
   /// Memory of a file, with a path in the file system.
   public var isFile: Bool { path.hasPrefix("/") }
+  /// A file that is memory itself, whoever maps it. `/dev/zero` is what the kernel calls shared anonymous memory.
+  package var isMemoryFile: Bool {
+    ["/dev/shm/", "/memfd:", "/SYSV", "/dev/zero"].contains { path.hasPrefix($0) }
+  }
   /// Private anonymous memory: `malloc`'s arenas, stacks, `[heap]`, bss.
   public var isAnonymous: Bool { !isFile && !permissions.contains(.shared) && !isKernel }
   /// `[vdso]`, `[vvar]`, `[vsyscall]` and the like: never roots, sometimes unreadable.
@@ -57,12 +61,7 @@ extension [Mapping] {
 
   /// Index of the mapping that holds `address`, in an array sorted by address. O(log n).
   public func indexContaining(_ address: UInt64) -> Int? {
-    var low = 0
-    var high = count
-    while low < high {
-      let middle = (low + high) / 2
-      if self[middle].end <= address { low = middle + 1 } else { high = middle }
-    }
-    return low < count && self[low].start <= address ? low : nil
+    let index = partitionIndex { $0.end <= address }
+    return index < count && self[index].start <= address ? index : nil
   }
 }

@@ -19,15 +19,12 @@ public enum MapsParser {
 
   /// Sorts by address; of two that overlap the first one stays.
   static func sortedWithoutOverlaps(_ mappings: [Mapping]) -> [Mapping] {
-    var sorted = mappings
     // Already in order but for a race with the target, so the check is cheaper than a sort.
-    if !zip(sorted, sorted.dropFirst()).allSatisfy({ $0.end <= $1.start }) {
-      sorted.sort { $0.start < $1.start }
-    } else {
-      return sorted
-    }
+    if zip(mappings, mappings.dropFirst()).allSatisfy({ $0.end <= $1.start }) { return mappings }
     var result: [Mapping] = []
-    for mapping in sorted where mapping.start >= (result.last?.end ?? 0) { result.append(mapping) }
+    for mapping in mappings.sorted(by: { $0.start < $1.start }) where mapping.start >= (result.last?.end ?? 0) {
+      result.append(mapping)
+    }
     return result
   }
 
@@ -41,13 +38,8 @@ public enum MapsParser {
       let inode = cursor.number(radix: 10, until: UInt8(ascii: " "))
     else { return nil }
     var path = unescaped(cursor.rest.drop { $0 == UInt8(ascii: " ") })
-    var isDeleted = false
-    let mark = " (deleted)"
     // Only for files: a thread may name its memory "[anon:x (deleted)".
-    if path.hasPrefix("/") && path.hasSuffix(mark) {
-      path.removeLast(mark.count)
-      isDeleted = true
-    }
+    let isDeleted = path.hasPrefix("/") && path.removeDeletedMark()
     return Mapping(
       start: start, end: end, permissions: self.permissions(permissions), fileOffset: offset, inode: inode, path: path,
       isDeleted: isDeleted)
@@ -105,6 +97,16 @@ public enum MapsParser {
       rest = rest.dropFirst(word.count + 1)
       return word
     }
+  }
+}
+
+extension String {
+  /// Takes off the ` (deleted)` that the kernel appends to the path of a file that is gone; false where there is none.
+  mutating func removeDeletedMark() -> Bool {
+    let mark = " (deleted)"
+    guard hasSuffix(mark) else { return false }
+    removeLast(mark.count)
+    return true
   }
 }
 

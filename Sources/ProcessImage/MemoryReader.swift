@@ -38,23 +38,20 @@ extension MemoryReader {
 
   /// Loads `count` bytes. `count` is capped by the caller: pass a bound that a hostile image cannot choose.
   public func bytes(at address: UInt64, count: Int) throws(MemoryError) -> [UInt8] {
-    guard count >= 0, count <= 1 << 30 else { throw .unreadable(address: address, count: count) }
-    var failure: MemoryError?
-    let result = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-      do throws(MemoryError) {
-        try read(address, into: UnsafeMutableRawBufferPointer(buffer))
-        initialized = count
-      } catch { failure = error }
-    }
-    if let failure { throw failure }
-    return result
+    try array(at: address, count: count)
   }
 
   /// Loads `count` little-endian 64-bit words.
   public func words(at address: UInt64, count: Int) throws(MemoryError) -> [UInt64] {
-    guard count >= 0, count <= 1 << 27 else { throw .unreadable(address: address, count: count) }
+    try array(at: address, count: count)
+  }
+
+  private func array<T: BitwiseCopyable>(at address: UInt64, count: Int) throws(MemoryError) -> [T] {
+    guard count >= 0, count <= (1 << 30) / MemoryLayout<T>.stride else {
+      throw .unreadable(address: address, count: count)
+    }
     var failure: MemoryError?
-    let result = [UInt64](unsafeUninitializedCapacity: count) { buffer, initialized in
+    let result = [T](unsafeUninitializedCapacity: count) { buffer, initialized in
       do throws(MemoryError) {
         try read(address, into: UnsafeMutableRawBufferPointer(buffer))
         initialized = count
@@ -90,13 +87,8 @@ extension MemoryReader {
 func withUnsafeTemporary<R>(
   byteCount: Int, _ body: (UnsafeMutableRawBufferPointer) throws(MemoryError) -> R
 ) throws(MemoryError) -> R {
-  var failure: MemoryError?
-  let result: R? = withUnsafeTemporaryAllocation(byteCount: byteCount, alignment: 16) { buffer -> R? in
-    do throws(MemoryError) { return try body(buffer) } catch {
-      failure = error
-      return nil
-    }
+  let result = withUnsafeTemporaryAllocation(byteCount: byteCount, alignment: 16) { buffer -> Result<R, MemoryError> in
+    do throws(MemoryError) { return .success(try body(buffer)) } catch { return .failure(error) }
   }
-  if let failure { throw failure }
-  return result!
+  return try result.get()
 }

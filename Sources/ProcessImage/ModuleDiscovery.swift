@@ -60,16 +60,3 @@ public enum ModuleDiscovery {
     return result
   }
 }
-
-extension Array {
-  /// Number of leading elements for which `isBefore` holds, in an array sorted that way. O(log n).
-  package func partitionIndex(_ isBefore: (Element) -> Bool) -> Int {
-    var low = 0
-    var high = count
-    while low < high {
-      let middle = (low + high) / 2
-      if isBefore(self[middle]) { low = middle + 1 } else { high = middle }
-    }
-    return low
-  }
-}

@@ -25,19 +25,16 @@ public struct ProcessStatus: Sendable, Hashable {
   public var threadCount: Int { number("Threads") }
   /// Real, effective, saved and file-system user id.
   public var userIDs: [UInt32] { words("Uid").compactMap { UInt32($0) } }
-  public var groupIDs: [UInt32] { words("Gid").compactMap { UInt32($0) } }
   /// Its process id in each pid namespace, from ours to its own.
   public var namespacePIDs: [Int32] { words("NSpid").compactMap { Int32($0) } }
   /// Memory of page tables in bytes: what a copy-on-write copy needs at least.
-  public var pageTableBytes: UInt64 { kilobytes("VmPTE") }
-  public var residentBytes: UInt64 { kilobytes("VmRSS") }
-  public var swappedBytes: UInt64 { kilobytes("VmSwap") }
+  public var pageTableBytes: UInt64 { bytes("VmPTE") }
+  public var residentBytes: UInt64 { bytes("VmRSS") }
   /// 0 none, 1 strict, 2 filter.
   public var seccompMode: Int { number("Seccomp") }
   /// Effective and permitted capabilities, one bit each.
   public var effectiveCapabilities: UInt64 { mask("CapEff") }
   public var permittedCapabilities: UInt64 { mask("CapPrm") }
-  public var ignoredSignals: UInt64 { mask("SigIgn") }
   /// For instance `shstk`.
   public var threadFeatures: [String] { words("x86_Thread_features") }
 
@@ -45,7 +42,8 @@ public struct ProcessStatus: Sendable, Hashable {
     (fields[key] ?? "").split { $0 == " " || $0 == "\t" }.map(String.init)
   }
   private func number(_ key: String) -> Int { words(key).first.flatMap { Int($0) } ?? 0 }
-  private func kilobytes(_ key: String) -> UInt64 {
+  /// A size that the kernel writes as `1234 kB`, in bytes; 0 where it is missing. `/proc/meminfo` has the same form.
+  func bytes(_ key: String) -> UInt64 {
     let value = words(key).first.flatMap { UInt64($0) } ?? 0
     return value.multipliedReportingOverflow(by: 1024).overflow ? .max : value * 1024
   }

@@ -45,15 +45,8 @@ public enum Procfs {
   /// Path of the executable as the target sees it, without " (deleted)"; nil where it cannot be had.
   public static func executable(of pid: Int32) -> String? {
     guard var path = linkTarget("/proc/\(pid)/exe") else { return nil }
-    let mark = " (deleted)"
-    if path.hasSuffix(mark) { path.removeLast(mark.count) }
+    _ = path.removeDeletedMark()
     return path
-  }
-
-  /// The auxiliary vector: `AT_…` -> value (man 3 getauxval). Empty where it cannot be had.
-  public static func auxiliaryVector(of pid: Int32) -> [UInt64: UInt64] {
-    guard let bytes = try? contents(of: "/proc/\(pid)/auxv", limit: 1 << 16) else { return [:] }
-    return AuxiliaryVector.parse(bytes)
   }
 
   /// A process that can be read, or the reason why not.
@@ -87,14 +80,18 @@ public enum Procfs {
 
   /// Throws for programs of another word size or processor. Says nothing where the executable cannot be read.
   private static func requireSupported(pid: Int32) throws(ProcessImageError) {
-    guard let file = try? Descriptor(reading: "/proc/\(pid)/exe") else { return }
-    var head = [UInt8](repeating: 0, count: 20)
-    let count = head.withUnsafeMutableBytes { (try? file.read(at: 0, into: $0)) ?? 0 }
-    guard count == head.count, head[0] == 0x7f, head[1] == UInt8(ascii: "E") else { return }
-    if head[4] != UInt8(ELFCLASS64) { throw .unsupportedTarget(pid: pid, reason: "it is a 32-bit program") }
-    let machine = UInt16(head[18]) | UInt16(head[19]) << 8
-    if machine != UInt16(EM_X86_64) {
-      throw .unsupportedTarget(pid: pid, reason: "it is a program for another processor (ELF machine \(machine))")
+    guard let file = try? DiskFile(path: "/proc/\(pid)/exe") else { return }
+    let header: ELFHeader
+    do throws(ELFHeader.Rejection) {
+      header = try ELFHeader(file.bytes(at: 0, count: ELFHeader.size))
+    } catch .not64Bit {
+      throw .unsupportedTarget(pid: pid, reason: "it is a 32-bit program")
+    } catch {
+      return
+    }
+    if header.machine != UInt16(EM_X86_64) {
+      throw .unsupportedTarget(
+        pid: pid, reason: "it is a program for another processor (ELF machine \(header.machine))")
     }
   }
 
@@ -114,18 +111,5 @@ public enum Procfs {
     case EACCES, EPERM: .notPermitted(pid: pid, attempted: attempted, reason: Permission.denial(pid: pid))
     default: .cannotRead(path: "/proc/\(pid)/\(file)", code: code)
     }
-  }
-}
-
-/// The auxiliary vector that the kernel hands a program: pairs of words up to `AT_NULL`.
-enum AuxiliaryVector {
-  static func parse(_ bytes: [UInt8]) -> [UInt64: UInt64] {
-    var result: [UInt64: UInt64] = [:]
-    var offset = 0
-    while let key: UInt64 = bytes.little(at: offset), key != 0, let value: UInt64 = bytes.little(at: offset + 8) {
-      result[key] = value
-      offset += 16
-    }
-    return result
   }
 }

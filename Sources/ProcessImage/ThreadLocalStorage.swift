@@ -21,7 +21,6 @@ public struct ThreadLocalStorage: Sendable {
   /// Sorted by address, not overlapping.
   public private(set) var areas: [Area] = []
 
-  private static let vectorWord: UInt64 = 8
   private static let unallocated = UInt64.max
   /// `struct pthread` behind its header (nptl/descr.h, glibc 2.31-2.42).
   private static let descriptor: Range<UInt64> = 0x2c0..<0x900

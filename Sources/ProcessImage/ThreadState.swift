@@ -14,6 +14,9 @@ public struct ThreadState: Sendable, Hashable {
   /// The XSAVE area (SIMD registers hold pointers too); empty where the source has none.
   public var vectorState: [UInt8]
 
+  /// Bytes below the stack pointer that belong to a leaf function, which need not move it (System V ABI, AMD64 supplement 3.2.2).
+  package static let redZone: UInt64 = 128
+
   public init(
     tid: Int32, name: String = "", stackPointer: UInt64, instructionPointer: UInt64 = 0, threadPointer: UInt64,
     registers: [UInt64] = [], vectorState: [UInt8] = []

@@ -21,8 +21,6 @@ public struct Estimate: Sendable, Hashable {
     Estimate(left.value + right.value, variance: left.variance + right.variance)
   }
 
-  public static func += (left: inout Estimate, right: Estimate) { left = left + right }
-
   /// Adds one sampled allocation of `amount` that was taken with `chance`.
   mutating func add(_ amount: Double, chance: Double) {
     value += amount / chance

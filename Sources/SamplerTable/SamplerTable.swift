@@ -1,3 +1,5 @@
+import ProcessImage
+
 /// What a sampler's table said at one moment, as plain values.
 public struct SamplerTable: Sendable {
   public var header: Header
@@ -189,24 +191,8 @@ public struct SamplerTable: Sendable {
   }
 
   public func site(at index: Int) -> Site? {
-    var low = 0
-    var high = sites.count
-    while low < high {
-      let middle = (low + high) / 2
-      if sites[middle].index < index { low = middle + 1 } else { high = middle }
-    }
-    return low < sites.count && sites[low].index == index ? sites[low] : nil
-  }
-
-  /// The sampled block that starts at `address`. O(log blocks): for joining with a graph of the heap.
-  public func block(at address: UInt64) -> Block? {
-    var low = 0
-    var high = blocks.count
-    while low < high {
-      let middle = (low + high) / 2
-      if blocks[middle].address < address { low = middle + 1 } else { high = middle }
-    }
-    return low < blocks.count && blocks[low].address == address ? blocks[low] : nil
+    let place = sites.partitionIndex { $0.index < index }
+    return place < sites.count && sites[place].index == index ? sites[place] : nil
   }
 
   /// The module that has `address`: of those that had it one after the other, the one that is still there, or the last one.

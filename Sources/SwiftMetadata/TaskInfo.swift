@@ -8,7 +8,6 @@ enum TaskLayout {
   static let resumeFunction: UInt64 = 56
   static let resumeContext: UInt64 = 64
   static let statusFlags: UInt64 = 96
-  static let statusRecord: UInt64 = 104
   static let firstSlab: UInt64 = 120
   static let identifierHigh: UInt64 = 144
   static let dependencyRecord: UInt64 = 160
@@ -57,6 +56,14 @@ public struct TaskInfo: Sendable, Hashable {
 
   /// Not running, not queued, not done: only somebody who still holds its continuation can go on with it.
   public var isSuspended: Bool { !isEnqueued && !isRunning && !isComplete }
+
+  /// It goes on when another task does, or the tasks of a group.
+  public var waitsForOthers: Bool {
+    switch dependency {
+    case .task, .taskGroup: true
+    case .none, .continuation, .executor: false
+    }
+  }
 }
 
 extension MetadataDecoder {

@@ -52,14 +52,6 @@ public final class ImageSymbols: SymbolSource {
     return local
   }
 
-  /// The symbol of this name in one module only.
-  public func symbol(named mangledName: String, in module: Module) -> Symbol? {
-    guard let index = modules.firstIndex(of: module), let table = table(index),
-      let found = table.entry(named: mangledName)
-    else { return nil }
-    return symbol(found.entry, table, module)
-  }
-
   public func threadLocal(at offset: UInt64, in module: Module) -> (name: String, offset: UInt64)? {
     modules.firstIndex(of: module).flatMap { table($0) }?.threadLocal(covering: offset)
   }
@@ -80,14 +72,8 @@ public final class ImageSymbols: SymbolSource {
   }
 
   private func moduleIndex(containing address: UInt64) -> Int? {
-    var low = 0
-    var high = modules.count
-    while low < high {
-      let middle = (low + high) / 2
-      if modules[middle].start <= address { low = middle + 1 } else { high = middle }
-    }
-    guard low > 0, address < modules[low - 1].end else { return nil }
-    return low - 1
+    let index = modules.partitionIndex { $0.start <= address } - 1
+    return index >= 0 && address < modules[index].end ? index : nil
   }
 
   private func table(_ index: Int) -> SymbolTable? { load(index).table }

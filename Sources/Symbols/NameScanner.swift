@@ -4,8 +4,6 @@ struct NameScanner {
 
   init(_ text: String) { bytes = Array(text.utf8) }
 
-  var text: String { String(decoding: bytes, as: UTF8.self) }
-
   /// Place of a separator outside all brackets.
   struct Match {
     var start, end: Int

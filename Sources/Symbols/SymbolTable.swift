@@ -90,13 +90,8 @@ public final class SymbolTable: Sendable {
 
   /// A symbol starts at `address`, in an array sorted by address. O(log n).
   private static func contains(_ symbols: [RawSymbol], _ address: UInt64) -> Bool {
-    var low = 0
-    var high = symbols.count
-    while low < high {
-      let middle = (low + high) / 2
-      if symbols[middle].address < address { low = middle + 1 } else { high = middle }
-    }
-    return low < symbols.count && symbols[low].address == address
+    let index = symbols.partitionIndex { $0.address < address }
+    return index < symbols.count && symbols[index].address == address
   }
 
   /// How many symbols before the nearest one may still cover an address: nested symbols are few.
@@ -104,14 +99,9 @@ public final class SymbolTable: Sendable {
 
   /// The symbol that covers `address`: the one that starts nearest before it. O(log n).
   public func entry(covering address: UInt64) -> Entry? {
-    var low = 0
-    var high = addresses.count
-    while low < high {
-      let middle = (low + high) / 2
-      if addresses[middle] <= address { low = middle + 1 } else { high = middle }
-    }
-    var index = low - 1
-    while index >= 0, low - index <= Self.nestingLimit {
+    let nearest = addresses.partitionIndex { $0 <= address } - 1
+    var index = nearest
+    while index >= 0, nearest - index < Self.nestingLimit {
       if address - addresses[index] < UInt64(extents[index]) { return entry(firstOfEqual(index, address)) }
       index -= 1
     }

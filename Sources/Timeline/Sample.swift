@@ -22,11 +22,6 @@ public struct Sample: Sendable, Hashable {
     set { values[metric.rawValue] = newValue.map { $0.isFinite ? $0 : .nan } ?? .nan }
   }
 
-  /// Takes over what `other` has and this has not.
-  public mutating func merge(_ other: Sample) {
-    for metric in Metric.allCases where self[metric] == nil { self[metric] = other[metric] }
-  }
-
   public static func == (left: Sample, right: Sample) -> Bool {
     left.time == right.time && left.step == right.step
       && zip(left.values, right.values).allSatisfy { $0 == $1 || ($0.isNaN && $1.isNaN) }

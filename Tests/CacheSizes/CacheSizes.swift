@@ -94,6 +94,7 @@ import Foundation
     case "overhead-others": Overhead.runOthers()
     case "churn": ProcessMemory.churn(countsHoles: true)
     case "churn-plain": ProcessMemory.churn(countsHoles: false)
+    case "loads": LoadMemory.run()
     case "arenas": ProcessMemory.arenas()
     case "expired": ProcessMemory.expired()
     case "emptied": ProcessMemory.emptied(returnsPages: true)

@@ -189,6 +189,36 @@ import Testing
     #expect(!slowRests.contains(true))
   }
 
+  /// What is noted of a cache that has become larger since is as much as of one that was made so: without rests between.
+  @Test func whatGrowsWhileNotesRestIsNotedAnew() async throws {
+    let cells = ReaderCells(isSmall: false)
+    defer { cells.deallocate() }
+    let observer = AccessObserver(isOn: true, entries: 100, isSmall: false, cells: cells)
+    let entries = Guarded(100)
+    observer.entryCount.withLock { $0 = { entries.withLock { $0 } } }
+    var random = Generator(state: 5)
+    func isResting() -> Bool { observer.threshold.load(ordering: .relaxed) == 0 }
+    /// Writes of keys that are sampled, until notes rest.
+    func write(atMost limit: Int) -> Int {
+      var count = 0
+      while count < limit, !isResting() {
+        observer.stored(random.next() & 0xFF_FFFF_FFFF, weight: 1)
+        count += 1
+      }
+      return count
+    }
+    let before = write(atMost: 100_000)
+    #expect(before < 4 * SamplingPlan(entries: 100).capacity)
+    entries.withLock { $0 = 50_000 }
+    try await Task.sleep(for: .milliseconds(1100))
+    // Somebody has to come by, of many.
+    observer.missed(1, number: 0)
+    let wanted = SamplingPlan(entries: 50_000)
+    let after = write(atMost: 100_000)
+    #expect(after >= wanted.capacity, "\(after)")
+    #expect(observer.sample().records.count == wanted.capacity)
+  }
+
   /// At full speed most look-ups are not noted, and after a pause they are again.
   @Test func aCacheInFullUseIsStillDescribed() async throws {
     let cache = LocalCache<Int, Int>(name: "fast", limit: .entries(1000))

@@ -46,6 +46,13 @@ import Testing
     #expect(line[0] > 60e6 && line[1] < line[0] / 3, "\(line[0]) bytes when full, \(line[1]) when emptied")
   }
 
+  /// Whatever a load needs goes with it, not with its time limit of a minute.
+  @Test(.enabled(if: GlibcChunk.isUsed, reason)) func loadsLeaveNothingBehind() async throws {
+    let line = try await numbers("loads")
+    try #require(line.count == 2)
+    #expect(line[1] < line[0] * 50, "\(line[1]) bytes more after \(line[0]) loads")
+  }
+
   @Test(.enabled(if: GlibcChunk.isUsed, reason)) func holesAreSeen() throws {
     // 3,000 bytes are beyond malloc's quick lists: a freed block becomes a hole before the one behind it.
     let blocks = (0..<64).map { _ in UnsafeMutableRawPointer.allocate(byteCount: 3000, alignment: 16) }.sorted()

@@ -30,12 +30,6 @@ struct ByteCountTests {
     #expect(throws: MeasurementError.notBytes(text)) { try ByteCount(parsing: text) }
   }
 
-  @Test func exactTextReadsBack() throws {
-    for value in samples() {
-      #expect(try ByteCount(parsing: ByteCount(value).exactDescription).bytes == value)
-    }
-  }
-
   /// What is printed is off by at most half of its last digit, and printing what was read changes nothing.
   @Test func printedTextReadsBackWithinItsRounding() throws {
     for value in samples() where value < 15 << 60 {

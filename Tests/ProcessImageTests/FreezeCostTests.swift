@@ -108,7 +108,7 @@ import Testing
     try #require(pauses.count == 5 && plain.count == 5)
     func text(_ values: [UInt64]) -> String { values.map { "\($0 / 100_000)" }.joined(separator: " ") }
     print("512 MiB of 4 KiB pages, tenths of a ms: pause \(text(pauses)), plain fork \(text(plain))")
-    print("predicted:", try FrozenProcess.predictedPause(of: target.pid) / 100_000)
+    print("predicted:", try FreezeOutlook(of: Procfs.target(target.pid)).predictedPause / 100_000)
   }
 
   @Test func targetIsUnharmedByManyFreezes() throws {

@@ -41,6 +41,20 @@ import Testing
     #expect(children(of: program.pid).isEmpty)
   }
 
+  /// The kernel goes on with an interrupted sleep by a call of its own, and the filter kills the process for that.
+  @Test func sleeperUnderAFilterThatKnowsNoRestartLivesOn() throws {
+    let program = try RunningProgram(try TestProgram.path("filtered.c", .c(["-O1"])), ["sleep"])
+    for _ in 0..<3 {
+      guard case .seccomp(program.pid, _)? = refusal(program.pid) else {
+        Issue.record("not refused")
+        return
+      }
+      #expect(try StoppedProcess.stop(program.pid).threads.count == 1)
+      usleep(50_000)
+      #expect(program.isRunning)
+    }
+  }
+
   @Test func tracedProcessNamesItsTracer() throws {
     let target = try SequenceProgram(mebibytes: 8)
     let tracer = try VictimTool(target.pid, ["--stop-at", "seized"])

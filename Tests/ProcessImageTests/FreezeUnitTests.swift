@@ -135,6 +135,30 @@ struct FreezeUnitTests {
     }
   }
 
+  // MARK: - System calls
+
+  @inline(never) private func dirtyStack(_ depth: Int) -> Int {
+    withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 16) { buffer in
+      buffer.initializeMemory(as: UInt8.self, repeating: 0xff)
+      return depth == 0 ? Int(buffer[7]) : dirtyStack(depth - 1) + Int(buffer[5])
+    }
+  }
+
+  /// Whatever the stack held before.
+  @Test func memoryOfAnotherProcessIsWrittenAndRead() {
+    for round in 0..<50 {
+      #expect(dirtyStack(round % 8) > 0)
+      var source = UInt64(round) | 0x5500
+      var target: UInt64 = 0
+      let address = withUnsafeMutablePointer(to: &target) { UInt64(UInt(bitPattern: $0)) }
+      #expect(clinux_vm_write(getpid(), address, &source, 8) == 8)
+      #expect(dirtyStack(round % 8) > 0)
+      var copy: UInt64 = 0
+      #expect(clinux_vm_read(getpid(), address, &copy, 8) == 8)
+      #expect(copy == source && target == source)
+    }
+  }
+
   // MARK: - Seccomp filters
 
   private func filter(_ rows: [(UInt16, UInt8, UInt8, UInt32)]) -> SeccompFilter {

@@ -85,7 +85,7 @@ import Testing
     #expect(
       Procfs.executable(of: pid) == (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")))
     // AT_PAGESZ is 6.
-    #expect(Procfs.auxiliaryVector(of: pid)[6] == UInt64(sysconf(Int32(_SC_PAGESIZE))))
+    #expect(AuxiliaryVector.parse(try contents(of: "/proc/self/auxv"))[6] == UInt64(sysconf(Int32(_SC_PAGESIZE))))
   }
 
   @Test func noSuchProcess() {

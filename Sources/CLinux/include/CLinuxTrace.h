@@ -107,14 +107,16 @@ static inline int clinux_consume_exit(pid_t tid) {
   return info.si_pid == tid ? 1 : 0;
 }
 
+/* Arguments of a variadic function are as wide as they are written. From the seventh on they lie on the stack, where the upper half of an
+   int is whatever was there before: the kernel took that for unknown flags. */
 static inline long clinux_vm_write(pid_t pid, uint64_t address, const void *bytes, size_t count) {
   struct iovec local = {(void *)bytes, count}, remote = {(void *)(uintptr_t)address, count};
-  long result = syscall(SYS_process_vm_writev, pid, &local, 1, &remote, 1, 0);
+  long result = syscall(SYS_process_vm_writev, (long)pid, &local, 1UL, &remote, 1UL, 0UL);
   return result == -1 ? -errno : result;
 }
 static inline long clinux_vm_read(pid_t pid, uint64_t address, void *bytes, size_t count) {
   struct iovec local = {bytes, count}, remote = {(void *)(uintptr_t)address, count};
-  long result = syscall(SYS_process_vm_readv, pid, &local, 1, &remote, 1, 0);
+  long result = syscall(SYS_process_vm_readv, (long)pid, &local, 1UL, &remote, 1UL, 0UL);
   return result == -1 ? -errno : (long)result;
 }
 

@@ -1,3 +1,5 @@
+import ProcessImage
+
 /// Sorted lists of address ranges.
 enum RangeMath {
   /// Outwards to whole pages.
@@ -30,16 +32,11 @@ enum RangeMath {
 
   /// O(log n + ranges inside).
   static func length(_ ranges: [Range<UInt64>], within bounds: Range<UInt64>) -> UInt64 {
-    var low = 0
-    var high = ranges.count
-    while low < high {
-      let middle = (low + high) / 2
-      if ranges[middle].upperBound <= bounds.lowerBound { low = middle + 1 } else { high = middle }
-    }
+    var index = ranges.firstIndex(endingAfter: bounds.lowerBound)
     var sum: UInt64 = 0
-    while low < ranges.count, ranges[low].lowerBound < bounds.upperBound {
-      sum &+= min(ranges[low].upperBound, bounds.upperBound) - max(ranges[low].lowerBound, bounds.lowerBound)
-      low += 1
+    while index < ranges.count, ranges[index].lowerBound < bounds.upperBound {
+      sum &+= min(ranges[index].upperBound, bounds.upperBound) - max(ranges[index].lowerBound, bounds.lowerBound)
+      index += 1
     }
     return sum
   }

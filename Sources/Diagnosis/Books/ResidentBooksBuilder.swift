@@ -27,7 +27,7 @@ extension ResidentBooks {
       let mapping = entry.mapping
       defer { previous = mapping }
       guard entry.resident > 0 else { continue }
-      if Self.isMemoryFile(mapping) || mapping.permissions.contains(.shared) && !mapping.isFile {
+      if mapping.isMemoryFile || mapping.permissions.contains(.shared) && !mapping.isFile {
         rows[.shared, default: 0] += Int64(entry.resident)
         continue
       }
@@ -74,10 +74,5 @@ extension ResidentBooks {
       mapping.permissions == [.read, .write]
     else { return false }
     return sizes.contains(mapping.size) || mapping.size == (8 << 20)
-  }
-
-  /// Files that are memory themselves. `/dev/zero` is what the kernel calls shared anonymous memory.
-  private static func isMemoryFile(_ mapping: Mapping) -> Bool {
-    ["/dev/shm/", "/memfd:", "/SYSV", "/dev/zero"].contains { mapping.path.hasPrefix($0) }
   }
 }

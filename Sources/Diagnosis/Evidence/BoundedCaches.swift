@@ -63,7 +63,7 @@ struct BoundedCaches: Sendable {
       cache.name
         + (cache.unit == .bytes
           ? " (at most \(Say.bytes(cache.limit)))"
-          : " (at most \(Say.count(Double(cache.limit))) \(cache.unit.rawValue))")
+          : " (at most \(Say.count(cache.limit)) \(cache.unit.rawValue))")
     }
     let rest = caches.count - names.count
     return names.joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")

@@ -40,8 +40,8 @@ struct HeapGrowth: Sendable {
   var swiftRest: Int64
   var nativeRest: Int64
 
-  /// A rest is said as a cause of its own from this size on, and from a hundredth of what became more.
-  private static let negligible: Int64 = 262_144
+  /// Growth below this is none. A rest is said as a cause of its own from this size on, and from a hundredth of what became more.
+  static let negligible: Int64 = 262_144
 
   func isMaterial(_ rest: Int64) -> Bool {
     rest >= Self.negligible && rest >= rows.reduce(Int64(0)) { $0 &+ max($1.bytes, 0) } / 100

@@ -41,7 +41,7 @@ struct BuffersRule: Rule {
         "the buffer of \(buffer.name), held by \(holder(place)), keeps \(Say.bytes(place.growth)) more than at the first snapshot, \(Say.rate(Double(place.growth), hours: growth.hours))"
       ]
       if let content = place.content, place.contentGrowth > 0 {
-        lines.append("\(Say.count(Double(place.contentGrowth))) more \(content) wait in it")
+        lines.append("\(Say.count(place.contentGrowth)) more \(content) wait in it")
       }
       return Finding(
         .buffers, title: "\(holder(place)), the buffer of \(buffer.name)", site: place.name,

@@ -3,16 +3,13 @@ import Measurement
 
 /// A LocalCache that fills up: growth that ends at a bound which the cache itself states.
 struct CacheFillingRule: Rule {
-  /// Growth below this is none.
-  private static let negligible: Int64 = 262_144
-
   static func findings(_ evidence: Evidence) -> [Finding] {
     guard let growth = evidence.heapGrowth, let heap = evidence.heaps.last, let caches = BoundedCaches(heap) else {
       return []
     }
     let places = growth.places.filter { caches.contain($0.path) }
     let more = places.reduce(Int64(0)) { $0 + $1.growth }
-    guard more >= negligible else { return [] }
+    guard more >= HeapGrowth.negligible else { return [] }
     return [
       Finding(
         .warmUp, title: "LocalCache \(caches.title) fills up", site: places.first?.name, confidence: .likely,
@@ -31,6 +28,6 @@ struct CacheFillingRule: Rule {
         cache.limit > 0 ? ", \(Share(published.weight, of: cache.limit)) full" : nil
       } ?? ""
     return
-      "\(cache.name): \(Say.count(Double(cache.entries))) entries\(full), \(Say.count(Double(cache.evictions))) evictions so far"
+      "\(cache.name): \(Say.count(cache.entries)) entries\(full), \(Say.count(cache.evictions)) evictions so far"
   }
 }

@@ -24,7 +24,7 @@ struct CapacityRule: Rule {
           "\(Say.bytes(waste.spareBytes)) of \(Say.bytes(waste.reachableBytes)) in use are empty buckets and spare capacity"
         ]
           + waste.spare.prefix(3).map {
-            "\(Say.count(Double($0.containers))) \($0.type): \(Say.count(Double($0.entries))) entries in room for \(Say.count(Double($0.slots))), \(Say.bytes($0.emptyBytes)) empty"
+            "\(Say.count($0.containers)) \($0.type): \(Say.count($0.entries)) entries in room for \(Say.count($0.slots)), \(Say.bytes($0.emptyBytes)) empty"
           } + BoundedCaches.note(inCaches, caches),
         advice: [
           "a Dictionary keeps a large value in every bucket, used or not: store values beyond some 64 bytes as references, or small maps as an array of pairs",
@@ -45,11 +45,9 @@ struct CapacityRule: Rule {
         confidence: Double(waste.pinnedBytes) >= 0.3 * Double(waste.reachableBytes) ? .likely : .possible,
         holds: waste.pinnedBytes,
         evidence: waste.pinned.prefix(3).map {
-          "\(Say.count(Double($0.views))) views in \($0.place) show \(Say.bytes($0.shownBytes)) and keep \(Say.bytes($0.pinnedBytes)): copies would save \(Say.bytes($0.savedBytes))"
+          "\(Say.count($0.views)) views in \($0.place) show \(Say.bytes($0.shownBytes)) and keep \(Say.bytes($0.pinnedBytes)): copies would save \(Say.bytes($0.savedBytes))"
         },
-        advice: [
-          "copy what is kept out of its buffer: `Array(slice)`, `String(substring)`, `Data(slice)`; then the buffer can go"
-        ], overturnedBy: "the views are gone at another moment")
+        advice: [CollectionPattern.copyOut], overturnedBy: "the views are gone at another moment")
     ]
   }
 }

@@ -18,11 +18,15 @@ struct CollectionPattern {
     guard more >= 100, Double(tables) >= 0.7 * Double(more), Double(tables) <= 1.5 * Double(more) else { return nil }
     return CollectionPattern(
       evidence:
-        "\(Say.count(Double(tables))) more side tables of weak references came with \(Say.count(Double(more))) more entries: boxes whose object may be gone",
+        "\(Say.count(tables)) more side tables of weak references came with \(Say.count(more)) more entries: boxes whose object may be gone",
       advice:
         "remove the empty boxes of \(place.name): a weak reference becomes nil but its box stays (`removeAll { $0.object == nil }` when adding), or take the entry out in the object's deinit",
       overturnedBy: "the objects behind the weak references are alive: then they are what grows")
   }
+
+  /// What to do about views that keep the buffers they were cut from.
+  static let copyOut =
+    "copy what is kept out of its buffer: `Array(slice)`, `String(substring)`, `Data(slice)`; then the buffer can go"
 
   private static let views: Set<String> = [
     "ArraySlice", "Slice", "Substring", "Substring.UTF8View", "Data", "ByteBuffer", "NIOCore.ByteBuffer",
@@ -51,8 +55,7 @@ struct CollectionPattern {
     return CollectionPattern(
       evidence:
         "its elements are \(element), a view: each keeps the whole buffer it was cut from, \(Say.bytes(behind)) on the average, however short it is",
-      advice:
-        "copy what is kept out of its buffer: `Array(slice)`, `String(substring)`, `Data(slice)`; then the buffer can go",
+      advice: copyOut,
       overturnedBy: "the views are nearly as long as their buffers")
   }
 

@@ -6,15 +6,13 @@ import Measurement
 /// Needs two snapshots with holders. In use by the program's own account, so no leak, but without a bound.
 struct CollectionRule: Rule {
   private static let most = 3
-  /// Growth below this is none.
-  static let negligible: Int64 = 262_144
 
   static func findings(_ evidence: Evidence) -> [Finding] {
     guard let growth = evidence.heapGrowth else { return [] }
     // What has a bound of its own is filled, not grown: `CacheFillingRule`.
     let bounded = evidence.heaps.last.flatMap(BoundedCaches.init)
     return growth.places.filter {
-      $0.growth >= negligible && !BuffersRule.isBuffer($0) && bounded?.contain($0.path) != true
+      $0.growth >= HeapGrowth.negligible && !BuffersRule.isBuffer($0) && bounded?.contain($0.path) != true
     }.prefix(most).map { finding($0, growth, evidence) }
   }
 
@@ -23,13 +21,13 @@ struct CollectionRule: Rule {
     if let last = evidence.heapPair?.last.books, let first = evidence.heapPair?.first.books {
       let used = first[.allocatorFree] - last[.allocatorFree]
       let rest = last[.allocatorFree]
-      if used >= max(place.growth / 4, negligible) {
+      if used >= max(place.growth / 4, HeapGrowth.negligible) {
         return [
           "\(Say.bytes(used)) of it went into free memory that the allocator kept, so resident memory shows less of this growth until the other \(Say.bytes(rest)) are used up"
         ]
       }
     }
-    return growth.shrunkPlaces.prefix(1).filter { -$0.growth >= max(place.growth / 4, negligible) }.map {
+    return growth.shrunkPlaces.prefix(1).filter { -$0.growth >= max(place.growth / 4, HeapGrowth.negligible) }.map {
       "meanwhile \($0.name) keeps \(Say.bytes(-$0.growth)) less, so memory as a whole shows less of this growth"
     }
   }

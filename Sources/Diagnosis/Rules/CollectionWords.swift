@@ -19,20 +19,20 @@ struct CollectionWords {
     guard let now = place.after, now.kind != .string, now.kind != .bytes, now.entries > 0 else {
       guard let content = place.content, place.contentGrowth > 0 else { return [] }
       return [
-        "it keeps \(Say.count(Double(place.contentGrowth))) more \(content), \(Say.bytes(place.growth / place.contentGrowth)) each with what hangs on them"
+        "it keeps \(Say.count(place.contentGrowth)) more \(content), \(Say.bytes(place.growth / place.contentGrowth)) each with what hangs on them"
       ]
     }
     let old = place.before.map { ($0.entries, $0.bytesPerEntry) } ?? (0, 0)
     let what = now.kind == .array || now.kind == .deque ? "elements" : "entries"
     var lines = [
-      "\(Say.count(Double(old.0))) -> \(Say.count(Double(now.entries))) \(what), \(Say.bytes(old.1)) -> \(Say.bytes(now.bytesPerEntry)) each"
+      "\(Say.count(old.0)) -> \(Say.count(now.entries)) \(what), \(Say.bytes(old.1)) -> \(Say.bytes(now.bytesPerEntry)) each"
         + ": \(share(old.0, old.1, now))"
     ]
     let more = Double(now.entries) - Double(old.0)
     if let work, work.amount > 0, more > 0 {
       let each = more / work.amount
       lines.append(
-        "\(Self.hundredths(each)) \(what) are added for each count of \(work.name)"
+        "\(each.hundredths) \(what) are added for each count of \(work.name)"
           + (now.keys == nil ? "" : Self.repeats(each)))
     }
     return lines
@@ -61,9 +61,9 @@ struct CollectionWords {
     guard let keys = now.keys else { return ["keys are \(type)"] }
     var text = "keys are \(type)"
     if keys.distinct == keys.looked {
-      text += ", all \(Say.count(Double(keys.looked))) looked at differ"
+      text += ", all \(Say.count(keys.looked)) looked at differ"
     } else {
-      text += ", \(Say.count(Double(keys.distinct))) of \(Say.count(Double(keys.looked))) differ"
+      text += ", \(Say.count(keys.distinct)) of \(Say.count(keys.looked)) differ"
     }
     if let low = keys.lowest, let high = keys.highest, high > low {
       // Of a range that is densely filled every key has been seen; of a sparse one most never come.
@@ -81,7 +81,7 @@ struct CollectionWords {
       else { return nil }
       let what =
         container.containers > 1
-        ? "\(Say.count(Double(container.containers))) \(container.kind == .array ? "arrays" : "hash tables") in it are"
+        ? "\(Say.count(container.containers)) \(container.kind == .array ? "arrays" : "hash tables") in it are"
         : "its storage is"
       return
         "\(what) \(Share(container.entries, of: container.slots)) full; empty room takes \(Say.bytes(container.emptyBytes))"
@@ -140,10 +140,5 @@ struct CollectionWords {
       advice.append("store references to shared, immutable values instead of copies; copy before changing one")
     }
     return advice
-  }
-
-  static func hundredths(_ value: Double) -> String {
-    let number = (min(max(value, 0), 1e9) * 100).rounded().saturatedAmount
-    return "\(number / 100).\(number % 100 < 10 ? "0" : "")\(number % 100)"
   }
 }

@@ -31,7 +31,7 @@ struct DuplicatesRule: Rule {
           "\(Say.bytes(waste.duplicateBytes)) of \(Say.bytes(waste.reachableBytes)) in use are copies of something that is there as well"
         ]
           + waste.duplicates.prefix(3).map {
-            "\(Say.count(Double($0.blocks))) \($0.type), \(Say.count(Double($0.distinct))) different: sharing saves \(Say.bytes($0.savedBytes))"
+            "\(Say.count($0.blocks)) \($0.type), \(Say.count($0.distinct)) different: sharing saves \(Say.bytes($0.savedBytes))"
           } + BoundedCaches.note(inCaches, caches),
         advice: [
           "make one of each and hand out references: a table of shared immutable values, interned strings, a value computed once instead of once a request",

@@ -54,8 +54,8 @@ struct LeakRule: Rule {
     let isTask = leak.kind == "lostTask"
     var evidence = [
       isTask
-        ? "\(Say.count(Double(leak.instances))) tasks wait\(leak.waitsIn.map { " in \($0)" } ?? "") and nothing holds what could resume them"
-        : "no pointer leads to \(Say.count(Double(leak.blocks))) blocks, \(Say.bytes(leak.bytes)): \(leak.title)"
+        ? "\(Say.count(leak.instances)) tasks wait\(leak.waitsIn.map { " in \($0)" } ?? "") and nothing holds what could resume them"
+        : "no pointer leads to \(Say.count(leak.blocks)) blocks, \(Say.bytes(leak.bytes)): \(leak.title)"
     ]
     if let growth, let hours, growth > 0 {
       evidence.append("grew by \(Say.bytes(growth)) between two snapshots, \(Say.rate(Double(growth), hours: hours))")

@@ -15,7 +15,7 @@ struct LiveObjectsRule: Rule {
         evidence: [
           "live Swift objects \(evidence.knowsHolders ? "that no single place keeps" : "(who holds them is not known)") grew by \(Say.bytes(growth.swiftRest)), \(Say.rate(Double(growth.swiftRest), hours: growth.hours))"
         ]
-          + rising.map { "\($0.type): +\(Say.count(Double(max($0.count, 0)))), +\(Say.bytes($0.bytes))" },
+          + rising.map { "\($0.type): +\(Say.count(max($0.count, 0))), +\(Say.bytes($0.bytes))" },
         advice: [
           "`memwhy path \(name) PID` shows by which fields they are held; bound what is the same in all paths"
         ],

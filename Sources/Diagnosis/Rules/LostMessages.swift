@@ -31,7 +31,7 @@ struct LostMessages {
     finding.holds &+= bytes
     finding.growth = finding.growth.map { $0 + (growth ?? 0) }
     finding.evidence.append(
-      "\(Say.count(Double(blocks))) native blocks of many sizes, \(Say.bytes(bytes)), that no pointer leads to came with them: the texts of the runtime's messages about leaked continuations, each as long as all before it"
+      "\(Say.count(blocks)) native blocks of many sizes, \(Say.bytes(bytes)), that no pointer leads to came with them: the texts of the runtime's messages about leaked continuations, each as long as all before it"
     )
     finding.advice.append(
       "until that is done, withUnsafeContinuation instead of withCheckedContinuation saves the messages' memory, but says nothing any more"

@@ -14,7 +14,7 @@ struct NativeRule: Rule {
           + growth.nativePlaces.prefix(2).compactMap { place in
             variable(place).map { "the variable \($0) holds \(Say.bytes(place.retained)) of them" }
           }
-          + rising.map { "\($0.type): +\(Say.count(Double(max($0.count, 0)))) blocks, +\(Say.bytes($0.bytes))" },
+          + rising.map { "\($0.type): +\(Say.count(max($0.count, 0))) blocks, +\(Say.bytes($0.bytes))" },
         advice: ["the sizes point to the structure; a profile of allocations names the function that allocates them"],
         overturnedBy: "blocks of these sizes stay the same in number over a longer watch")
     ]

@@ -14,17 +14,12 @@ struct LoadRule: Rule {
         .load, title: "memory follows \(name)", confidence: model.isConfounded ? .possible : .likely,
         growth: evidence.rss.pattern == .growing ? evidence.rss.rise.saturated : nil, holds: part.saturatedAmount,
         evidence: [
-          "memory and \(name) rise and fall together (Spearman's rank correlation \(Self.hundredths(model.correlation)))",
+          "memory and \(name) rise and fall together (Spearman's rank correlation \(model.correlation.hundredths))",
           "between the lowest and the highest \(name) seen lie \(Say.bytes(part)); without that part nothing grows",
         ] + (model.isConfounded ? ["\(name) rose all the time, so growth cannot be told from load yet"] : []),
         advice: ["nothing, if the limit is above the peak; else bound what is worked on at once"],
         overturnedBy: "memory stays high after \(name) has fallen")
     ]
-  }
-
-  private static func hundredths(_ value: Double) -> String {
-    let number = Int((min(max(value, 0), 1) * 100).rounded())
-    return number == 100 ? "1.00" : "0." + (number < 10 ? "0" : "") + "\(number)"
   }
 }
 

@@ -1,5 +1,3 @@
-import Measurement
-
 /// One kind of cause: looks at the evidence and says what it finds, or nothing.
 ///
 /// A rule is one file in this folder, one row in `Rules.all` and one golden. It decides by its own numbers only; how findings weigh
@@ -17,23 +15,4 @@ public enum Rules {
     PageCacheRule.self, SharedMemoryRule.self, MappingsRule.self, KernelRule.self, LoadRule.self, WarmUpRule.self,
     SteadyRule.self,
   ]
-}
-
-/// Sentences that several rules need.
-enum Say {
-  static func bytes(_ bytes: Double) -> String {
-    (bytes < 0 ? "-" : "") + ByteCount(saturating: abs(bytes)).description
-  }
-  static func bytes(_ bytes: UInt64) -> String { ByteCount(bytes).description }
-  static func bytes(_ bytes: Int64) -> String { self.bytes(Double(bytes)) }
-
-  static func rate(_ bytes: Double, hours: Double) -> String { "\(self.bytes(bytes / max(hours, 1e-9)))/h" }
-
-  static func count(_ count: Double) -> String {
-    (count < 0 ? "-" : "") + Count(saturating: abs(count)).description
-  }
-
-  static func span(_ seconds: Double) -> String {
-    TimeSpan(seconds: seconds).description
-  }
 }

@@ -37,20 +37,20 @@ struct TasksRule: Rule {
     var lines = groups.prefix(4).map { tasks in
       let chain = tasks.group.functions.prefix(3).joined(separator: " <- ")
       return
-        "+\(Say.count(Double(tasks.more))) \(tasks.group.state.words)\(chain.isEmpty ? "" : ": \(chain)"), +\(Say.bytes(tasks.growth)) with what they keep"
+        "+\(Say.count(tasks.more)) \(tasks.group.state.words)\(chain.isEmpty ? "" : ": \(chain)"), +\(Say.bytes(tasks.growth)) with what they keep"
     }
     lines += growth.taskPlaces.prefix(1).map { "held by \($0.name)" }
     if let location = worst.group.locations.first(where: { !$0.isEmpty }) { lines.append("at \(location)") }
     let stuck = groups.reduce(0) { $0 + $1.group.handleOnly }
     if stuck > 0 {
       lines.append(
-        "\(Say.count(Double(stuck))) of them wait for a continuation that nobody has any more: only their handles are kept, so nothing can resume them"
+        "\(Say.count(stuck)) of them wait for a continuation that nobody has any more: only their handles are kept, so nothing can resume them"
       )
     }
     lines.append("in all +\(Say.bytes(bytes)), \(Say.rate(Double(bytes), hours: growth.hours))")
     return Finding(
       stuck * 2 > worst.group.tasks ? .lostTasks : .tasks,
-      title: "\(Say.count(Double(more))) more live tasks, most \(site)", site: function,
+      title: "\(Say.count(more)) more live tasks, most \(site)", site: function,
       confidence: evidence.growthConfidence, growth: bytes,
       holds: groups.reduce(0) { $0 + $1.group.retainedBytes }, evidence: lines,
       advice: [
@@ -86,11 +86,11 @@ struct TasksRule: Rule {
     let place = growth.taskPlaces.first
     return Finding(
       .tasks,
-      title: "\(Say.count(Double(more))) more finished tasks" + (place.map { ", kept by \($0.name)" } ?? ""),
+      title: "\(Say.count(more)) more finished tasks" + (place.map { ", kept by \($0.name)" } ?? ""),
       site: place?.name ?? worst.group.functions.first, confidence: evidence.growthConfidence, growth: bytes,
       holds: groups.reduce(0) { $0 + $1.group.retainedBytes },
       evidence: [
-        "\(Say.count(Double(more))) more tasks have ended but are kept by their handles; each keeps its stack slabs beside its result: \(Say.bytes(bytes / max(more, 1))) a task",
+        "\(Say.count(more)) more tasks have ended but are kept by their handles; each keeps its stack slabs beside its result: \(Say.bytes(bytes / max(more, 1))) a task",
         "in all +\(Say.bytes(bytes)), \(Say.rate(Double(bytes), hours: growth.hours))",
       ],
       advice: [
@@ -104,7 +104,7 @@ struct TasksRule: Rule {
     let more = growth.rows.filter { $0.kind == "task" }.reduce(0) { $0 + $1.count }
     guard more >= fewest, growth.tasks.isEmpty else { return nil }
     return Finding(
-      .tasks, title: "\(Say.count(Double(more))) more live tasks", confidence: evidence.growthConfidence,
+      .tasks, title: "\(Say.count(more)) more live tasks", confidence: evidence.growthConfidence,
       growth: growth.taskBytes, holds: evidence.heaps.last?.bytes { HeapGrowth.taskKinds.contains($0.kind) } ?? 0,
       evidence: [
         "their frames and stacks grew by \(Say.bytes(growth.taskBytes)), \(Say.rate(Double(growth.taskBytes), hours: growth.hours))"

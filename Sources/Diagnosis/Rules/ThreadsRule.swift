@@ -51,11 +51,3 @@ struct ThreadsRule: Rule {
     ]
   }
 }
-
-extension Say {
-  static func probability(_ value: Double) -> String {
-    guard value >= 0.0001 else { return "<0.0001" }
-    guard value < 0.99995 else { return "1" }
-    return "0." + String(("0000" + String(Int((value * 10_000).rounded()))).suffix(4))
-  }
-}

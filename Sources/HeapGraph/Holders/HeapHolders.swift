@@ -102,25 +102,16 @@ public final class HeapHolders: @unchecked Sendable {
 
   /// Titles of roots that refer to a block, up to three; where none does itself, of one that leads to it.
   func rootTitles(ofNode node: Int) -> [String] {
-    var titles: [String] = []
-    var isVariable = false
-    for (index, blocks) in entries.enumerated() where titles.count < 3 {
-      var low = 0
-      var high = blocks.count
-      while low < high {
-        let middle = (low + high) / 2
-        if Int(blocks[middle]) < node { low = middle + 1 } else { high = middle }
-      }
-      if low < blocks.count, Int(blocks[low]) == node {
-        titles.append(roots[index].title)
-        isVariable = isVariable || roots[index].isVariable
-      }
+    var names: [NamedRoot] = []
+    for (index, blocks) in entries.enumerated() where names.count < 3 {
+      if blocks.sortedIndex(of: UInt32(node)) != nil { names.append(roots[index]) }
     }
-    // A word that is left over on a stack says less than a variable from which a path leads here.
-    if !isVariable, let root = root(leadingTo: node), titles.isEmpty || root.isVariable {
-      titles.removeAll { $0 == root.title }
-      titles.insert(root.title, at: 0)
+    if !names.contains(where: \.isVariable), let root = root(leadingTo: node), names.isEmpty || root.isVariable {
+      names.insert(root, at: 0)
     }
+    // Words on stacks come and go with calls, and say less than a variable from which a path leads here.
+    let variables = names.filter(\.isVariable)
+    let titles = (variables.isEmpty ? names : variables).map(\.title)
     return Array(titles.prefix(3))
   }
 

@@ -15,7 +15,6 @@ struct ReferenceGraph: Sendable {
 
   /// The node above all roots.
   var top: Int { blockCount + rootCount }
-  func isBlock(_ node: Int) -> Bool { node < blockCount }
 
   /// - Parameters:
   ///   - marked: the reachable blocks.

@@ -69,14 +69,9 @@ struct StackFrames: Sendable {
 
   /// An address inside the function that owns the word at `address` of the stack.
   func function(owning address: UInt64) -> UInt64 {
-    var low = 0
-    var high = frames.count
-    while low < high {
-      let middle = (low + high) / 2
-      if frames[middle].slot < address { low = middle + 1 } else { high = middle }
-    }
+    let index = frames.partitionIndex { $0.slot < address } - 1
     // A return address belongs to the call before it.
-    return low == 0 ? innermost : frames[low - 1].function &- 1
+    return index < 0 ? innermost : frames[index].function &- 1
   }
 
   /// The outermost return address; above it there are only thread locals.

@@ -1,4 +1,5 @@
 import Malloc
+import ProcessImage
 import SwiftMetadata
 
 /// An async function's frame in a task's memory, with the function's name.
@@ -48,13 +49,7 @@ struct AsyncFrameTable: Sendable {
 
   /// Number of the function whose frame, inside the block that starts at `block`, is the last to start at or before `address`.
   func number(owning address: UInt64, in block: UInt64) -> Int? {
-    var low = 0
-    var high = contexts.count
-    while low < high {
-      let middle = (low + high) / 2
-      if contexts[middle] <= address { low = middle + 1 } else { high = middle }
-    }
-    guard low > 0, contexts[low - 1] >= block else { return nil }
-    return Int(numbers[low - 1])
+    let index = contexts.partitionIndex { $0 <= address } - 1
+    return index >= 0 && contexts[index] >= block ? Int(numbers[index]) : nil
   }
 }

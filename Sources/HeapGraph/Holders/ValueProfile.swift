@@ -43,7 +43,6 @@ struct ValueProfile {
   let references: HeapReferences
   private var layout: ValueLayout?
   private var keyLayout: ValueLayout?
-  private var metadataOfValue: UInt64 = 0
   private var firstSeen: [UInt64: [UInt64]] = [:]
   private var repeated: Set<UInt64> = []
   private var differs: [Bool] = []
@@ -51,7 +50,6 @@ struct ValueProfile {
   private var containers = 0
   private var entries = 0
   private var buckets = 0
-  private var bitmap = 64
 
   private static let keyLimit = 1 << 16
   /// Larger values are not compared word by word.

@@ -26,6 +26,12 @@ final class Flight<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendab
   /// Those who have been given the flight and are about to be among the waiters.
   var expected = 0
   var task: Task<Void, Never>?
+  /// When the load began, and what is to be done if its time is over.
+  var begin = ContinuousClock.now
+  var tookTooLong: (@Sendable () -> Void)?
+  /// The flight that began next; see `FlightQueue`.
+  var next: Flight?
+  var place = Place.outside
   /// Set when it is over.
   var result: Result<[Key: Value], any Error>?
 

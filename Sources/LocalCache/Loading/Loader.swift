@@ -28,26 +28,27 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     }
   }
 
-  private struct Failure {
+  struct Failure {
     let error: any Error
     let until: ContinuousClock.Instant
   }
 
-  private struct State {
+  struct State {
     var flights: [Key: Flight<Key, Value>] = [:]
-    var failures: [Key: Failure] = [:]
+    var timed = FlightQueue<Key, Value>()
+    var failures = KeyNotes<Key, Failure>(maximum: 10_000)
     /// Keys whose refresh failed.
-    var pauses: [Key: RefreshPause] = [:]
+    var pauses: KeyNotes<Key, RefreshPause>
     var nextWaiter: UInt64 = 0
     var loads: UInt64 = 0
     var failed: UInt64 = 0
     var time: Duration = .zero
   }
 
-  private let cache: String
-  private let settings: CacheLoading
+  let cache: String
+  let settings: CacheLoading
   private let time: CacheTime
-  private let state = Guarded(State())
+  let state: Guarded<State>
   /// Flights on their way.
   @usableFromInline let flying = Atomic<Int>(0)
   /// Writes of keys that are being loaded.
@@ -61,6 +62,8 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     self.cache = cache
     self.settings = settings
     self.time = time
+    // Those of a batch that fails find room beside others.
+    state = Guarded(State(pauses: KeyNotes(maximum: 10_000 + min(max(settings.batchSize, 0), 1 << 20))))
   }
 
   func addStatistics(to result: inout CacheStatistics) {
@@ -140,10 +143,10 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   private func flights(for keys: [Key], _ work: Work) -> [Flight<Key, Value>] {
     state.withLock { state in
       var flights: [Flight<Key, Value>] = []
-      var free: [Key] = []
+      var (free, seen): ([Key], Set<UInt64>) = ([], [])
       for key in keys {
         if let flight = state.flights[key] {
-          if !flights.contains(where: { $0 === flight }) { flights.append(flight) }
+          if seen.insert(flight.number).inserted { flights.append(flight) }
         } else {
           free.append(key)
         }
@@ -165,7 +168,7 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     return state.withLock { state in
       guard let failure = state.failures[key] else { return nil }
       if failure.until > .now { return failure.error }
-      state.failures[key] = nil
+      state.failures.remove(key)
       return nil
     }
   }
@@ -234,24 +237,13 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
   private func run(_ flight: Flight<Key, Value>, _ work: Work) async {
     let begin = ContinuousClock.now
-    // The time limit is a task of its own: a load that does not heed cancellation would keep a task group waiting.
-    let timer = settings.timeout.map { limit in
-      Task.detached { [self] in
-        do { try await Task.sleep(for: limit) } catch { return }
-        guard !isOver(flight) else { return }
-        let error = LocalCacheError.loadTimedOut(cache: cache, key: flight.description, after: limit)
-        work.failed()
-        if let task = finish(flight, .failure(error), limit) { task.cancel() }
-      }
-    }
+    // Who asked may have gone before this task got its turn.
+    guard beginTime(of: flight, at: begin, work.failed) else { return }
     let stamps = work.stamps(flight.keys)
     defer { work.ended(stamps) }
     let present = work.present(flight.keys)
     let missing = present.isEmpty ? flight.keys : flight.keys.filter { present[$0] == nil }
-    guard !missing.isEmpty else {
-      timer?.cancel()
-      return end(flight, with: present)
-    }
+    guard !missing.isEmpty else { return end(flight, with: present) }
     let result: Result<Values, any Error>
     do {
       result = .success(
@@ -259,7 +251,6 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     } catch {
       result = .failure(error)
     }
-    timer?.cancel()
     guard !isOver(flight) else { return }
     // Before anybody hears of it.
     switch result {
@@ -283,7 +274,7 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   private func isOver(_ flight: Flight<Key, Value>) -> Bool { state.withLock { _ in flight.result != nil } }
 
   /// Ends a flight, unless it is over already, and hands out its result and what was there before. Returns its task if it did.
-  private func finish(
+  func finish(
     _ flight: Flight<Key, Value>, _ result: Result<Values, any Error>, _ time: Duration, present: Values = [:]
   ) -> Task<Void, Never>? {
     let all = present.isEmpty ? result : result.map { $0.merging(present) { new, _ in new } }
@@ -309,32 +300,32 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
   private func end(_ flight: Flight<Key, Value>, _ result: Result<Values, any Error>, _ state: inout State) {
     flight.result = result
+    flight.tookTooLong = nil
+    state.timed.remove(flight)
     flying.subtract(1, ordering: .relaxed)
     for key in flight.keys where state.flights[key] === flight { state.flights[key] = nil }
   }
 
   private func forgetFailures(_ flight: Flight<Key, Value>, _ state: inout State) {
-    guard !state.failures.isEmpty || !state.pauses.isEmpty else { return }
     for key in flight.keys {
-      state.failures[key] = nil
-      state.pauses[key] = nil
+      state.failures.remove(key)
+      state.pauses.remove(key)
     }
   }
 
   /// The failure of a batch says nothing about any one of its keys.
   private func remember(_ error: any Error, of flight: Flight<Key, Value>, _ state: inout State) {
     if flight.isKept, let refreshAfter = settings.refreshAfter {
-      let limit = flight.keys.count + RefreshPause.mostKeys
       let now = time.sinceStart
-      if state.pauses.count >= limit { state.pauses = state.pauses.filter { $0.value.isOn(at: now) } }
-      for key in flight.keys where state.pauses.count < limit || state.pauses[key] != nil {
-        state.pauses[key] = RefreshPause(from: now, after: refreshAfter, failedBefore: state.pauses[key])
+      for key in flight.keys {
+        let pause = RefreshPause(from: now, after: refreshAfter, failedBefore: state.pauses[key])
+        state.pauses.insert(pause, for: key) { $0.isOn(at: now) }
       }
     }
     guard let lifetime = settings.failureLifetime, flight.keys.count == 1, let key = flight.keys.first,
       !(error is CancellationError)
     else { return }
-    if state.failures.count >= 10_000 { state.failures = state.failures.filter { $0.value.until > .now } }
-    if state.failures.count < 10_000 { state.failures[key] = Failure(error: error, until: .now + lifetime.reckonable) }
+    let now = ContinuousClock.now
+    state.failures.insert(Failure(error: error, until: now + lifetime.reckonable), for: key) { $0.until > now }
   }
 }

@@ -6,8 +6,6 @@ struct RefreshPause {
   private let length: Duration
   private let begin: Duration
   private let end: Duration
-  /// Keys that are remembered; more are refreshed without a pause.
-  static let mostKeys = 10_000
 
   /// A sixteenth of the time after which values are refreshed, at least 10 ms and at most a second at first; then twice as long as before, until it is
   /// that time. Up to a fifth shorter at random, so that keys that failed together are not asked for together.

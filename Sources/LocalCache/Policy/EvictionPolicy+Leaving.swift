@@ -53,7 +53,7 @@ extension EvictionPolicy {
     grow()
     place(id, hash: hash)
     let nextHash = next == 0 ? 0 : prefetch(forVictim: next)
-    if !ring.isEmpty { feedShadows() }
+    if ring.isWorthEmptying { feedShadows() }
     return nextHash
   }
 }

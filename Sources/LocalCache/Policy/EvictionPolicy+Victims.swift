@@ -37,7 +37,9 @@ extension EvictionPolicy {
   private mutating func admits(_ candidate: UInt32, over victim: UInt32) -> Bool {
     let newcomer = countedCandidate == candidate ? sketch.estimate(pool[candidate].pointee.hash) : count(candidate)
     countedCandidate = candidate
-    return newcomer > sketch.estimate(pool[victim].pointee.hash) || !configuration.hasAdmission
+    let resident = pool[victim].pointee.hash
+    if resident != compared.hash { compared = (resident, sketch.estimate(resident)) }
+    return newcomer > compared.estimate || !configuration.hasAdmission
   }
 
   /// Insertions are counted when entries leave the window: nobody asks how popular they are before, and by then their counters have to be looked at anyway.
@@ -113,7 +115,8 @@ extension EvictionPolicy {
   /// What the entry's hits were goes to the sketch.
   private mutating func flushHits(_ id: UInt32) {
     let node = pool[id]
-    sketch.add(node.pointee.hash, times: node.pointee.hits)
+    let estimate = sketch.add(node.pointee.hash, times: node.pointee.hits)
+    if node.pointee.hash == compared.hash { compared.estimate = estimate }
     counted &+= UInt64(node.pointee.hits)
     node.pointee.access &= ~255
   }

@@ -47,6 +47,8 @@ package struct EvictionPolicy: ~Copyable {
   var protectedMaximum: UInt64 = 0
   /// The entry of the window whose insertion the sketch has counted already, or 0: see `leaveWindow`.
   var countedCandidate: UInt32 = 0
+  /// The victim that newcomers were compared with last, and how popular it is: mostly they lose, and it stays the next to go.
+  var compared: (hash: UInt32, estimate: UInt32) = (0, 0)
   /// Whether the regime has ghosts.
   private var hasGhosts = false
   /// For SIEVE: which of the two older pieces of the queue the hand has still to pass.
@@ -217,7 +219,7 @@ package struct EvictionPolicy: ~Copyable {
       grow()
       if !pinned { place(id, hash: hash) }
     }
-    if !ring.isEmpty { feedShadows() }
+    if ring.isWorthEmptying { feedShadows() }
     return id
   }
 
@@ -316,6 +318,7 @@ package struct EvictionPolicy: ~Copyable {
     if counted >= UInt64(truncatingIfNeeded: max(count, 16)) &* configuration.samplePeriod {
       counted = 0
       sketch.age()
+      compared.estimate /= 2
     }
   }
 

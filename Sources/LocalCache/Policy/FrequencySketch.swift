@@ -75,8 +75,9 @@ package struct FrequencySketch {
     return smallest &+ 1
   }
 
-  /// Counts so many accesses.
-  mutating func add(_ hash: UInt32, times: UInt32) {
+  /// Counts so many accesses. Returns the estimate from then on.
+  @discardableResult
+  mutating func add(_ hash: UInt32, times: UInt32) -> UInt32 {
     let block = block(hash)
     let places = Places(hash)
     let counts = places.counts(in: block)
@@ -88,6 +89,7 @@ package struct FrequencySketch {
     raise(places.b, from: counts.b)
     raise(places.c, from: counts.c)
     raise(places.d, from: counts.d)
+    return target
   }
 
   /// Halves every counter: what was popular long ago must not stay for ever. Linear in the size of the sketch.

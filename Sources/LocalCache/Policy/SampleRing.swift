@@ -34,7 +34,8 @@ struct SampleRing: @unchecked Sendable {
 
   var isFull: Bool { words.pointee.load(ordering: .relaxed) >= Self.capacity }
   var isNone: Bool { words == Self.none.words }
-  var isEmpty: Bool { words.pointee.load(ordering: .relaxed) == 0 }
+  /// Some at a time: what the models need then comes into the processor's cache once for all of them.
+  var isWorthEmptying: Bool { words.pointee.load(ordering: .relaxed) >= Self.capacity / 4 }
   var count: Int { Int(min(words.pointee.load(ordering: .relaxed), Self.capacity)) }
   subscript(_ index: Int) -> UInt32 { words[index + 1].load(ordering: .relaxed) }
 

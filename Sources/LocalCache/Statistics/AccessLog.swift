@@ -143,8 +143,12 @@ struct AccessLog {
 
   // MARK: Turns
 
-  /// Soon at first, so that a cache with little traffic is described too.
-  var isTurnDue: Bool { sinceTurn >= min(64 << min(turns, 20), 4096) }
+  /// Soon at first, so that a cache with little traffic is described too, and before a log that is full rests. Later where entries cannot be counted
+  /// now: somebody may come who can.
+  func isTurnDue(canCount: Bool) -> Bool {
+    let due = min(64 << min(turns, 20), plan.capacity, 4096)
+    return sinceTurn >= (canCount ? due : due + due / 4)
+  }
 
   /// Now and then: as many keys as are wanted. With fewer keys the older notes are still good, without the others; for more keys they have to
   /// begin anew, so that happens only where it matters.
@@ -152,6 +156,8 @@ struct AccessLog {
     sinceTurn = 0
     turns += 1
     let needsMore = wanted.threshold / 2 > plan.threshold
+    // Filled anew before the first rest.
+    if wanted.capacity > plan.capacity { pace = NotePace() }
     if needsMore || wanted.capacity * 4 <= plan.capacity {
       restart(wanted)
     } else {

@@ -120,12 +120,15 @@ final class AccessObserver: @unchecked Sendable {
   private func pass(isFree: Bool, _ body: (inout AccessLog) -> Void) {
     let isTurnDue = log.withLock { log in
       body(&log)
-      if log.isRestDue(now: localcache_nanoseconds()) { setResting(true, log.plan) }
-      return log.isTurnDue
+      if !log.isTurnDue(canCount: isFree) { restIfDue(&log) }
+      return log.isTurnDue(canCount: isFree)
     }
     guard isTurnDue else { return }
     if isFree, let entries = entryCount.withLock({ $0?() ?? nil }) { entryEstimate.store(entries, ordering: .relaxed) }
-    log.withLock { log in if log.isTurnDue { turn(&log) } }
+    log.withLock { log in
+      if log.isTurnDue(canCount: isFree) { turn(&log) }
+      restIfDue(&log)
+    }
   }
 
   private func turn(_ log: inout AccessLog) {
@@ -133,6 +136,10 @@ final class AccessObserver: @unchecked Sendable {
     setSampling(log.plan)
     // Only starts a task: this may run under a shard's lock.
     onTurn.withLock { $0?() }
+  }
+
+  private func restIfDue(_ log: inout AccessLog) {
+    if log.isRestDue(now: localcache_nanoseconds()) { setResting(true, log.plan) }
   }
 
   private func setResting(_ rests: Bool, _ plan: SamplingPlan) {

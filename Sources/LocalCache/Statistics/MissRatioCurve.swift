@@ -1,7 +1,7 @@
 /// What the cache would hit at other sizes, worked out from a sample of its own traffic.
 ///
 /// `hitRatio` is what this cache's policy would reach: the sample is replayed through the policy itself in miniature. `lruHitRatio` is what a cache
-/// would hit that evicts the least recently used, by reuse distances in weight. See `CurveModel` and docs/local-cache.md.
+/// would hit that evicts the least recently used, by reuse distances in weight. See `CurveModel` and docs/local-cache-curve.md.
 public struct MissRatioCurve: Sendable {
   /// One size.
   public struct Point: Sendable {
@@ -18,7 +18,7 @@ public struct MissRatioCurve: Sendable {
   /// Look-ups of sampled keys that the curve is made of.
   public let sampledRequests: Int
   /// By how much a hit ratio of the curve is off in most cases, 0 to 1: less with more sampled look-ups, and twice as much where the traffic
-  /// changed while they were noted. A rule that was found by comparison with real caches; see docs/local-cache.md.
+  /// changed while they were noted. A rule that was found by comparison with real caches; see docs/local-cache-curve.md.
   public let expectedError: Double
   /// Whether enough was noted: a thousand look-ups of sampled keys and a thousand others, and sixteen for each sampled key that fits. Before, the curve is a guess.
   public let isReliable: Bool

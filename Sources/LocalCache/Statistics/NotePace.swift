@@ -2,7 +2,8 @@
 ///
 /// A log's worth of accesses is all that anybody can be told. Where a cache is used so much that it comes in within a second, what is noted for the rest
 /// of that second would only replace it, and cost look-ups their time: the smaller a cache is, the more of its keys are sampled, and the less a
-/// look-up takes without. So the log is written once a second at most. A young cache is watched all the time, because it still changes.
+/// look-up takes without. So the log is written once a second at most. A young cache is watched all the time, because it still changes, and so is
+/// one that has become larger: the pace begins anew then.
 struct NotePace {
   private static let period: UInt64 = 1_000_000_000
   /// Logs that are written before the first rest.

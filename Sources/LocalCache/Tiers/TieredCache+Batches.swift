@@ -37,7 +37,7 @@ extension TieredCache {
   }
 
   private func lookUp(_ keys: [Key]) async -> [Key: TieredEntry<Value>] {
-    let stamped = keys.filter { !pendingRemovals.contains($0) }.map { ($0, stamps.stamp(of: $0.hashValue)) }
+    let stamped = keys.map { ($0, stamps.stamp(of: $0.hashValue)) }.filter { !unbelieved.contains($0.0) }
     let names = stamped.map { remoteName($0.0) }
     guard !names.isEmpty, let contents = await gate.run({ [remote] in try await remote.get(names) }).value else {
       return [:]
@@ -69,28 +69,35 @@ extension TieredCache {
     return Dictionary(entries) { _, new in new }
   }
 
-  /// Stores the loaded values of a batch, in the background: without leases, so only those that nobody has changed meanwhile.
+  /// Stores the loaded values of a batch, in the background: without leases, so only those that nobody has changed meanwhile. Writes of these keys that come
+  /// later wait for it, so that what is older does not overtake what is newer on the way.
   private func write(_ entries: [(Key, TieredEntry<Value>)]) {
     inBackground { [self] in
-      let current = entries.filter { key, entry in
-        stamps.stamp(of: key.hashValue) == entry.stamp && !pendingRemovals.contains(key)
-          && (entry.value != nil || configuration.negativeLifetime > .zero)
-      }
-      counters.count(\.outdatedLoads, entries.count - current.count)
-      let now = configuration.wallClock()
-      let contents = current.compactMap { key, entry -> RemoteEntry? in
-        guard let bytes = envelope(entry)?.bytes else { return nil }
-        let left = entry.deadline.subtractingReportingOverflow(now).partialValue
-        return RemoteEntry(name: remoteName(key), bytes: bytes, lifetime: .milliseconds(max(1, left)))
-      }
-      guard !contents.isEmpty else { return }
-      if case .answered = await gate.run({ [remote] in try await remote.set(contents) }) {
-        counters.count(\.writes, contents.count)
-      } else {
-        counters.count(\.failedWrites, contents.count)
-      }
+      await order.run(entries.map(\.0)) { [self] in await send(entries) }
     } orElse: { [counters] in
       counters.count(\.failedWrites, entries.count)
+    }
+  }
+
+  private func send(_ entries: [(Key, TieredEntry<Value>)]) async {
+    let wanted = entries.filter { $0.1.value != nil || configuration.negativeLifetime > .zero }
+    let current = wanted.filter { key, entry in
+      stamps.stamp(of: key.hashValue) == entry.stamp && !unbelieved.contains(key)
+    }
+    counters.count(\.outdatedLoads, wanted.count - current.count)
+    let now = configuration.wallClock()
+    let contents = current.compactMap { key, entry -> RemoteEntry? in
+      guard let bytes = envelope(entry)?.bytes else { return nil }
+      let left = entry.deadline.subtractingReportingOverflow(now).partialValue
+      return RemoteEntry(name: remoteName(key), bytes: bytes, lifetime: .milliseconds(max(1, left)))
+    }
+    // What cannot be encoded.
+    counters.count(\.failedWrites, current.count - contents.count)
+    guard !contents.isEmpty else { return }
+    if case .answered = await gate.run({ [remote] in try await remote.set(contents) }) {
+      counters.count(\.writes, contents.count)
+    } else {
+      counters.count(\.failedWrites, contents.count)
     }
   }
 }

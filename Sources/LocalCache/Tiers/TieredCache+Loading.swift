@@ -20,7 +20,11 @@ extension TieredCache {
           return entry
         }
         return try await loadUnderLease(key, load, stamp, token)
-      case .refused, .unavailable: return try await loadAlone(key, load, stamp)
+      case .refused: return try await loadAlone(key, load, stamp)
+      case .unavailable:
+        // The answer may be lost and the lease taken: others are not to wait for its end.
+        releaseLease(key, token)
+        return try await loadAlone(key, load, stamp)
       case .answered(.held): break
       }
       guard ContinuousClock.now < deadline else { break }
@@ -55,6 +59,9 @@ extension TieredCache {
       counters.count(\.earlyRefreshes)
       return try await loadUnderLease(key, load, stamp, token)
     case (.answered(.held), .found(let entry)): return entry
+    case (.unavailable, _):
+      releaseLease(key, token)
+      return try await loadAlone(key, load, stamp)
     default: return try await loadAlone(key, load, stamp)
     }
   }
@@ -98,24 +105,31 @@ extension TieredCache {
 
   /// Stores what was loaded, in the background, unless the key was changed since.
   private func fill(_ entry: TieredEntry<Value>, _ key: Key, _ token: String) {
-    guard entry.value != nil || configuration.negativeLifetime > .zero, let bytes = envelope(entry)?.bytes else {
+    guard entry.value != nil || configuration.negativeLifetime > .zero else { return releaseLease(key, token) }
+    guard let bytes = envelope(entry)?.bytes else {
+      counters.count(\.failedWrites)
       return releaseLease(key, token)
     }
     let left = entry.deadline.subtractingReportingOverflow(configuration.wallClock()).partialValue
     let remoteEntry = RemoteEntry(name: remoteName(key), bytes: bytes, lifetime: .milliseconds(max(1, left)))
+    // Others are not to wait for a value that will not come.
+    let release: @Sendable () async -> Void = { [self] in
+      _ = await gate.run { [remote] in try await remote.releaseLease(of: remoteEntry.name, token: token) }
+    }
     inBackground { [self] in
       await order.run(key) { [self] in
         // Changes that were missed, or come yet, have ended the lease; those that the remote tier has not heard of are known here.
         let changes = stamps.stamp(of: key.hashValue).changes
-        guard changes == entry.stamp.changes, !pendingRemovals.contains(key) else {
+        guard changes == entry.stamp.changes, !unbelieved.contains(key) else {
           counters.count(\.outdatedLoads)
-          _ = await gate.run { [remote] in try await remote.releaseLease(of: remoteEntry.name, token: token) }
-          return
+          return await release()
         }
         switch await gate.run({ [remote] in try await remote.fill(remoteEntry, token: token) }) {
         case .answered(true): counters.count(\.writes)
         case .answered(false): counters.count(\.outdatedLoads)
-        case .refused, .unavailable: counters.count(\.failedWrites)
+        case .refused, .unavailable:
+          counters.count(\.failedWrites)
+          await release()
         }
       }
     } orElse: { [counters] in

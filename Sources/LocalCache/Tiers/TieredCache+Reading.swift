@@ -63,10 +63,7 @@ extension TieredCache {
   }
 
   func lookUp(_ key: Key, _ stamp: InvalidationStamps.Stamp) async -> LookUp {
-    if pendingRemovals.contains(key) {
-      sendPendingRemovals()
-      return .unavailable
-    }
+    if unbelieved.contains(key) { return .unavailable }
     let name = remoteName(key)
     let outcome = await gate.run { [remote] in try await remote.get([name]) }
     guard case .answered(let contents) = outcome else { return .unavailable }
@@ -117,8 +114,10 @@ extension TieredCache {
   /// Takes an entry into the local tier, unless its key was changed since it was read.
   func keep(_ entry: TieredEntry<Value>, _ key: Key) {
     if entry.value == nil, configuration.negativeLifetime <= .zero { return }
+    // What is newer is not to be replaced, not even for a moment.
+    guard stamps.stamp(of: key.hashValue) == entry.stamp else { return }
     local.set(entry, for: key)
-    // After storing, because a change between a look before and the storing would be lost.
+    // After storing too, because a change between the look before and the storing would be lost.
     if stamps.stamp(of: key.hashValue) != entry.stamp { local.remove(key) }
   }
 }

@@ -6,6 +6,8 @@ extension TieredCache {
   @discardableResult
   public func set(_ value: Value, for key: Key, lifetime: Duration? = nil) async -> Bool {
     await order.run(key) { [self] in
+      unbelieved.writeBegins(key)
+      defer { unbelieved.writeEnds(key) }
       // A load that is on its way brings what was true before.
       stamps.changed(key.hashValue)
       let stored = entry(value, stamps.stamp(of: key.hashValue), loadTime: .zero, lifetime: lifetime)
@@ -17,7 +19,7 @@ extension TieredCache {
       guard case .answered = await gate.run({ [remote] in try await remote.set([remoteEntry]) }) else {
         return await failedWrite(key)
       }
-      pendingRemovals.remove(key)
+      unbelieved.removalEnds(key)
       counters.count(\.writes)
       return true
     }
@@ -29,6 +31,8 @@ extension TieredCache {
   @discardableResult
   public func remove(_ key: Key) async -> Bool {
     await order.run(key) { [self] in
+      unbelieved.writeBegins(key)
+      defer { unbelieved.writeEnds(key) }
       stamps.changed(key.hashValue)
       local.remove(key)
       return await removeRemotely(key)
@@ -44,24 +48,45 @@ extension TieredCache {
 
   private func removeRemotely(_ key: Key) async -> Bool {
     // Before the attempt, because a call that is given up may still have been heard, or not.
-    pendingRemovals.insert(key)
+    unbelieved.removalBegins(key)
     let name = remoteName(key)
-    guard case .answered = await gate.run({ [remote] in try await remote.delete([name]) }) else { return false }
-    pendingRemovals.remove(key)
+    guard case .answered = await gate.run({ [remote] in try await remote.delete([name]) }) else {
+      makeUpForRemovals()
+      return false
+    }
+    unbelieved.removalEnds(key)
     return true
   }
 
-  /// Tells the remote tier what it has missed.
-  func sendPendingRemovals() {
-    guard pendingRemovals.count > 0, !gate.breaker.isOpen else { return }
-    for key in pendingRemovals.all {
-      inBackground { [self] in
-        _ = await order.run(key) { [self] in
-          pendingRemovals.contains(key) ? await removeRemotely(key) : true
+  // MARK: What the remote tier has missed
+
+  /// Tells the remote tier of removals that it has not heard of, again and again until it has heard of all, whether anybody uses the cache or not.
+  private func makeUpForRemovals() {
+    removing.start(priority: .medium) { [weak self, removing] in
+      var pause = Duration.milliseconds(50)
+      while (try? await Task.sleep(for: pause)) != nil {
+        guard let self else { break }
+        await tellRemovals()
+        guard unbelieved.removalCount > 0 else {
+          removing.ended()
+          // What came in between the two found the task still running.
+          if unbelieved.removalCount > 0 { makeUpForRemovals() }
+          return
         }
-      } orElse: {
-        // Too much is on its way; the next read of the key tries again.
+        pause = min(pause * 2, .seconds(5))
       }
+      removing.ended()
+    }
+  }
+
+  /// Tells it once, one key after the other, and stops where it does not take them. In any order, so that a key that it refuses holds no other up for good.
+  func tellRemovals() async {
+    var failures = 0
+    for key in unbelieved.removals.shuffled() where failures < 8 {
+      let isTold = await order.run(key) { [self] in
+        unbelieved.isRemovalPending(key) ? await removeRemotely(key) : true
+      }
+      if !isTold { failures += 1 }
     }
   }
 }

@@ -27,7 +27,8 @@ public final class TieredCache<Key: Hashable & Sendable, Value: Sendable>: Senda
   let stamps = InvalidationStamps()
   let order = WriteOrder<Key>()
   let pendingWrites = Atomic<Int>(0)
-  let pendingRemovals = PendingRemovals<Key>()
+  let unbelieved = Unbelieved<Key>()
+  let removing = Sweeper()
   private let subscription = Guarded<RemoteSubscription?>(nil)
 
   /// A cache with this local limit in front of a remote tier.
@@ -49,18 +50,21 @@ public final class TieredCache<Key: Hashable & Sendable, Value: Sendable>: Senda
     gate = TierGate(limit: configuration.timeLimit, breaker: configuration.breaker, counters: counters) {
       _ = try await remote.get([prefix + "probe"])
     }
-    gate.onRecovery { [weak self] in self?.sendPendingRemovals() }
+    gate.onRecovery { [weak self] in Task.detached { await self?.tellRemovals() } }
     let started = remote.subscribe(prefix: prefix) { [weak self] in self?.changed($0) }
     subscription.withLock { $0 = started }
   }
 
-  deinit { subscription.withLock { $0?.cancel() } }
+  deinit {
+    removing.stop()
+    subscription.withLock { $0?.cancel() }
+  }
 
   /// What has happened between the tiers.
   public var statistics: TieredStatistics {
     var result = counters.current
     result.isRemoteUsed = !gate.breaker.isOpen
-    result.pendingRemovals = pendingRemovals.count
+    result.pendingRemovals = unbelieved.removalCount
     return result
   }
 
@@ -114,16 +118,4 @@ extension TieredCache where Key: LosslessStringConvertible, Value: Codable {
   public convenience init(name: String, limit: CacheLimit, remote: any RemoteTier) {
     self.init(name: name, limit: limit, remote: remote, configuration: TieredConfiguration())
   }
-}
-
-/// Keys whose removal the remote tier has not heard of: what lies there is not to be believed.
-final class PendingRemovals<Key: Hashable & Sendable>: Sendable {
-  private let keys = Guarded<Set<Key>>([])
-  private static var maximum: Int { 4096 }
-
-  var count: Int { keys.withLock { $0.count } }
-  var all: [Key] { keys.withLock { Array($0) } }
-  func contains(_ key: Key) -> Bool { keys.withLock { !$0.isEmpty && $0.contains(key) } }
-  func insert(_ key: Key) { keys.withLock { if $0.count < Self.maximum { $0.insert(key) } } }
-  func remove(_ key: Key) { keys.withLock { if !$0.isEmpty { $0.remove(key) } } }
 }

@@ -12,25 +12,31 @@ final class WriteOrder<Key: Hashable & Sendable>: Sendable {
 
   /// Runs the write after those of the same key that came before. Goes on when the caller is cancelled: a write is not left half done.
   func run<Result: Sendable>(_ key: Key, _ write: @escaping @Sendable () async -> Result) async -> Result {
+    await run([key], write)
+  }
+
+  /// The same for several keys. All take their places at once, so that no two writes wait for each other.
+  func run<Result: Sendable>(_ keys: [Key], _ write: @escaping @Sendable () async -> Result) async -> Result {
     let task = state.withLock { state in
-      let earlier = state.tails[key]?.task
+      let earlier = keys.compactMap { state.tails[$0]?.task }
       state.next &+= 1
       let number = state.next
       let task = Task.detached { [self] in
-        await earlier?.value
+        for task in earlier { await task.value }
         let result = await write()
-        forget(key, number)
+        forget(keys, number)
         return result
       }
-      state.tails[key] = Tail(number: number, task: Task.detached { _ = await task.value })
+      let tail = Tail(number: number, task: Task.detached { _ = await task.value })
+      for key in keys { state.tails[key] = tail }
       return task
     }
     return await task.value
   }
 
-  private func forget(_ key: Key, _ number: UInt64) {
+  private func forget(_ keys: [Key], _ number: UInt64) {
     state.withLock { state in
-      if state.tails[key]?.number == number { state.tails[key] = nil }
+      for key in keys where state.tails[key]?.number == number { state.tails[key] = nil }
     }
   }
 }

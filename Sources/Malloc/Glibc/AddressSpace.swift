@@ -36,22 +36,12 @@ struct AddressSpace: Sendable {
   }
 
   /// The run that holds `address`. O(log n).
-  func run(containing address: UInt64) -> Range<UInt64>? { Self.range(containing: address, in: runs) }
+  func run(containing address: UInt64) -> Range<UInt64>? { runs.range(containing: address) }
 
   /// The whole of `address ..< address + count` is private writable memory.
   func contains(_ address: UInt64, count: UInt64) -> Bool {
     guard let run = run(containing: address) else { return false }
     return run.upperBound - address >= count
-  }
-
-  static func range(containing address: UInt64, in ranges: [Range<UInt64>]) -> Range<UInt64>? {
-    var low = 0
-    var high = ranges.count
-    while low < high {
-      let middle = (low + high) / 2
-      if ranges[middle].upperBound <= address { low = middle + 1 } else { high = middle }
-    }
-    return low < ranges.count && ranges[low].lowerBound <= address ? ranges[low] : nil
   }
 
   /// `ranges` without `holes`; both sorted and not overlapping. O(n + m).

@@ -40,6 +40,13 @@ struct HeapSegment: Sendable, Hashable {
     case top(UInt64)
     /// The chain ends in a fencepost just before this address.
     case fence(UInt64)
+
+    /// One past the last byte that a chunk of the chain may take.
+    var address: UInt64 {
+      switch self {
+      case .top(let address), .fence(let address): address
+      }
+    }
   }
 
   /// Index of the arena in the ring.
@@ -49,13 +56,6 @@ struct HeapSegment: Sendable, Hashable {
   /// Address of the first chunk.
   var firstChunk: UInt64
   var end: End
-
-  /// One past the last byte that a chunk of the chain may take.
-  var chainEnd: UInt64 {
-    switch end {
-    case .top(let address), .fence(let address): address
-    }
-  }
 }
 
 /// The heaps of thread arenas: 64 MiB aligned regions that begin with a `heap_info` and are linked by `prev`.

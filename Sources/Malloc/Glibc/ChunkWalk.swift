@@ -65,15 +65,11 @@ struct ChunkWalk {
     from first: UInt64, end: HeapSegment.End, limit: UInt64, stopsAtFence: Bool, into blocks: inout BlockTable.Builder
   ) -> Outcome {
     var outcome = Outcome(end: .complete)
-    let chainEnd: UInt64
-    let endsInFence: Bool
-    switch end {
-    case .top(let address): (chainEnd, endsInFence) = (address, false)
-    case .fence(let address): (chainEnd, endsInFence) = (address, true)
-    }
+    let chainEnd = end.address
+    let endsInFence = end == .fence(chainEnd)
     var chunk = first
     var previous = first
-    var cursor = lowerBound(first)
+    var cursor = cached.partitionIndex { $0 < first }
     var nextCached = cursor < cached.count ? cached[cursor] : .max
     window.begin(limit: limit)
     guard chunk != chainEnd else { return outcome }
@@ -167,23 +163,10 @@ struct ChunkWalk {
   }
 
   /// The chunk is in a thread cache or fastbin. O(log n).
-  func isCached(_ chunk: UInt64) -> Bool {
-    let index = lowerBound(chunk)
-    return index < cached.count && cached[index] == chunk
-  }
+  func isCached(_ chunk: UInt64) -> Bool { cached.sortedIndex(of: chunk) != nil }
 
   private func reload(_ address: UInt64) -> UInt64 {
     window.move(to: address, count: 8, minimum: 8) ? window.view.word(address) : 0
-  }
-
-  private func lowerBound(_ address: UInt64) -> Int {
-    var low = 0
-    var high = cached.count
-    while low < high {
-      let middle = (low + high) / 2
-      if cached[middle] < address { low = middle + 1 } else { high = middle }
-    }
-    return low
   }
 }
 

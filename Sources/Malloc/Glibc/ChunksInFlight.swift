@@ -53,7 +53,7 @@ struct ChunksInFlight {
       let list = lists.follow(FreeLists.Head(first: pointer, links: .chunks), encoding: encoding, limit: limit)
       // A fastbin holds chunks of one size.
       guard list.isComplete, list.chunks.allSatisfy({ cache.word($0 &+ 8).map(Chunk.size) == size }) else { continue }
-      let new = list.chunks.filter { !Self.contains(listed, $0) }
+      let new = list.chunks.filter { listed.sortedIndex(of: $0) == nil }
       guard new.count >= Self.convincing else { continue }
       for chunk in new where seen.insert(chunk).inserted { found.append(chunk) }
     }
@@ -75,15 +75,5 @@ struct ChunksInFlight {
       add(pointer &+ size)
     }
     return found.sorted()
-  }
-
-  private static func contains(_ sorted: [UInt64], _ value: UInt64) -> Bool {
-    var low = 0
-    var high = sorted.count
-    while low < high {
-      let middle = (low + high) / 2
-      if sorted[middle] < value { low = middle + 1 } else { high = middle }
-    }
-    return low < sorted.count && sorted[low] == value
   }
 }

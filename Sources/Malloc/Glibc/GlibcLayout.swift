@@ -16,8 +16,6 @@ struct GlibcLayout: Sendable, Hashable {
   var systemMemory: UInt64 { next + 24 }
   /// Size of `malloc_state`, in bytes.
   var size: UInt64 { next + 40 }
-  static let mutex: UInt64 = 0
-  static let flags: UInt64 = 4
   static let fastbins: UInt64 = 16
   static let fastbinCount = 10
   /// Pairs of words in `bins`.

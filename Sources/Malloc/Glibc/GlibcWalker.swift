@@ -225,10 +225,7 @@ struct GlibcSession {
     let resync = Resync(space: space, cache: cache, known: walk.cached, inFlight: inFlight)
     var start = first
     var attempts = 0
-    let chainEnd: UInt64
-    switch end {
-    case .top(let address), .fence(let address): chainEnd = address
-    }
+    let chainEnd = end.address
     while true {
       let outcome = walk.walk(from: start, end: end, limit: limit, stopsAtFence: stopsAtFence, into: &builder)
       tallies[arena].add(outcome)

@@ -1,3 +1,5 @@
+import ProcessImage
+
 /// Finds the way back into a chain of chunks that broke: a thread was caught while it split or joined chunks.
 struct Resync {
   let space: AddressSpace
@@ -95,19 +97,14 @@ struct Resync {
 
   /// Every known chunk in the range begins where the chain has a chunk. O(steps + log known).
   private func agreesWithKnown(_ first: UInt64, reached: UInt64) -> Bool {
-    var low = 0
-    var high = known.count
-    while low < high {
-      let middle = (low + high) / 2
-      if known[middle] < first { low = middle + 1 } else { high = middle }
-    }
+    var index = known.partitionIndex { $0 < first }
     var chunk = first
-    while chunk < reached, low < known.count, known[low] < reached {
+    while chunk < reached, index < known.count, known[index] < reached {
       guard let word = cache.word(chunk &+ 8) else { return false }
       let next = chunk &+ Chunk.size(word)
       guard next > chunk else { return false }
-      if known[low] == chunk { low += 1 }
-      if low < known.count && known[low] < next { return false }
+      if known[index] == chunk { index += 1 }
+      if index < known.count && known[index] < next { return false }
       chunk = next
     }
     return true

@@ -35,8 +35,6 @@ struct ThreadCaches: Sendable {
   }
 
   var caches: [Cache] = []
-  /// Distance of the `tcache` variable before the thread pointer; nil where it could not be found.
-  var threadOffset: UInt64?
   var remarks: [String] = []
 
   /// Distance before the thread pointer that is searched: static TLS of libc and its neighbours.
@@ -59,7 +57,6 @@ struct ThreadCaches: Sendable {
     }
     // Most votes; of equals the one nearest to the thread pointer, so that the outcome never depends on hashing.
     guard let offset = votes.max(by: { ($0.value, $1.key) < ($1.value, $0.key) })?.key else { return result }
-    result.threadOffset = offset
     var seen: Set<UInt64> = []
     let busy = BusyThreads(image, ring: ring)
     let module = image.modules.indices.contains(ring.module) ? image.modules[ring.module] : nil

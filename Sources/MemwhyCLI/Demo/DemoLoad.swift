@@ -18,10 +18,8 @@ struct DemoLoad {
 
   /// What `activity-load --json` writes.
   struct Result: Codable, Sendable, Hashable {
-    var planned: Int
     var answered: Int
     var failed: Int
-    var seconds: Double
     var latencySeconds: [String: Double]
   }
 

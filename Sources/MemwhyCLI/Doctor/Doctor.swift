@@ -42,8 +42,6 @@ struct MachineFacts: Sendable, Hashable {
 
   /// `CAP_SYS_PTRACE`.
   var mayTraceAnyone: Bool { effectiveCapabilities & (1 << 19) != 0 }
-  /// `CAP_SYS_ADMIN`: may read another process's seccomp filter.
-  var isAdministrator: Bool { effectiveCapabilities & (1 << 21) != 0 }
 
   /// Major and minor version.
   var kernelVersion: (major: Int, minor: Int)? {

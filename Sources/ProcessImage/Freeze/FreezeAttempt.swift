@@ -79,7 +79,7 @@ struct FreezeAttempt {
       child = try injection.copy(
         &thread, deadline: MonotonicTime.now &+ cloneLimit,
         onCopy: { child in
-          isMarked = Self.markFirstToDie(child)
+          isMarked = ToolProcess.markFirstToDie("\(child)")
           hook(.marked)
           isAlive = group.detachAll(except: index)
           hook(.othersReleased)
@@ -111,8 +111,7 @@ struct FreezeAttempt {
       return .failed(
         .copyFailed(pid: pid, reason: "the copy could not be marked as the first to die when memory runs out"))
     }
-    let notes = guards.notes
-    return .done(Copy(child: child, threads: states, pause: pause, notes: notes))
+    return .done(Copy(child: child, threads: states, pause: pause, notes: guards.notes))
   }
 
   private func failure(_ error: Injection.Failure) -> AttemptOutcome<Copy> {
@@ -127,14 +126,6 @@ struct FreezeAttempt {
           reason:
             "it may not start one more process (RLIMIT_NPROC, pids.max, vm.overcommit_memory) or has no memory for it"))
     }
-  }
-
-  /// The kernel's killer then takes the copy, never the target.
-  private static func markFirstToDie(_ child: Int32) -> Bool {
-    let file = open("/proc/\(child)/oom_score_adj", O_WRONLY | O_CLOEXEC)
-    guard file >= 0 else { return false }
-    defer { close(file) }
-    return write(file, "1000", 4) == 4
   }
 
   /// Registers as they are handed out.

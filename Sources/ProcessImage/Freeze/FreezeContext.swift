@@ -17,28 +17,23 @@ struct FreezeContext {
   init(target: Procfs.Target, options: FreezeOptions) throws(FreezeError) {
     self.target = target
     self.options = options
+    let mappings: [Mapping]
     do throws(ProcessImageError) {
       memory = try LiveMemory(pid: target.memoryThread)
-      let mappings = try Procfs.mappings(of: target.memoryThread)
+      mappings = try Procfs.mappings(of: target.memoryThread)
       guard !mappings.isEmpty else { throw .processGone(pid: target.pid, attempted: "list its mappings") }
       do throws(SystemError) {
         mappingsFile = try Descriptor(reading: "/proc/\(target.memoryThread)/maps")
       } catch {
         throw .cannotRead(path: "/proc/\(target.memoryThread)/maps", code: error.code)
       }
-      guard let gadgets = Gadgets.find(in: mappings, memory: memory) else {
-        throw .malformed(what: "", reason: "")
-      }
-      self.gadgets = gadgets
-    } catch .malformed {
-      throw .noGadget(pid: target.pid)
     } catch {
       throw .target(error)
     }
+    guard let gadgets = Gadgets.find(in: mappings, memory: memory) else { throw .noGadget(pid: target.pid) }
+    self.gadgets = gadgets
     guardian = Guardian()
   }
-
-  private func hook(_ phase: FreezePhase) { options.phaseHook?(phase) }
 
   private var reaper: Reaper {
     Reaper(

@@ -1,3 +1,5 @@
+import Measurement
+
 /// Why a process was not frozen. Each description says what was tried on which process and what to do next.
 public enum FreezeError: Error, Sendable, Hashable, CustomStringConvertible {
   /// No such process, a kernel thread, a zombie, a 32-bit program, or not permitted to read it.
@@ -42,12 +44,12 @@ public enum FreezeError: Error, Sendable, Hashable, CustomStringConvertible {
       "process \(pid) is already traced by process \(tracer) (a debugger, strace or another memwhy); end that first, or use "
         + "--freeze none"
     case .noHeadroom(let pid, let group, let needed, let available):
-      "a copy of process \(pid) needs \(Self.mebibytes(needed)) of room in \(group), which has "
-        + "\(Self.mebibytes(available)); raise the limit, or use --freeze stop (a longer pause, memory on the tool's "
+      "a copy of process \(pid) needs \(ByteCount(needed)) of room in \(group), which has "
+        + "\(ByteCount(available)); raise the limit, or use --freeze stop (a longer pause, memory on the tool's "
         + "account) or --freeze none (no pause, no judgement of leaks)"
     case .noCommitRoom(let pid, let needed, let available):
-      "a copy of process \(pid) would commit \(Self.mebibytes(needed)) and vm.overcommit_memory=2 leaves "
-        + "\(Self.mebibytes(available)); use --freeze stop or --freeze none"
+      "a copy of process \(pid) would commit \(ByteCount(needed)) and vm.overcommit_memory=2 leaves "
+        + "\(ByteCount(available)); use --freeze stop or --freeze none"
     case .processLimit(let pid, let limit):
       "process \(pid) may not have one more process (\(limit)); raise that limit, or use --freeze stop or --freeze none"
     case .seccomp(let pid, let reason):
@@ -66,16 +68,10 @@ public enum FreezeError: Error, Sendable, Hashable, CustomStringConvertible {
     case .targetGone(let pid, let during):
       "process \(pid) ended or started another program while \(during); run the command again if it is still there"
     case .copyLimit(let pid, let needed, let limit):
-      "process \(pid) has \(Self.mebibytes(needed)) of private memory to copy and the limit is \(Self.mebibytes(limit)); raise "
+      "process \(pid) has \(ByteCount(needed)) of private memory to copy and the limit is \(ByteCount(limit)); raise "
         + "the limit, or use --freeze cow or --freeze none"
     case .systemCall(let pid, let name, let code):
       "\(name) failed on process \(pid): \(systemMessage(code)); run memwhy doctor \(pid)"
     }
-  }
-
-  private static func mebibytes(_ bytes: UInt64) -> String {
-    // One decimal below 10 MiB, where the guards' decisions are made.
-    let tenths = bytes / (1 << 20) * 10 + bytes % (1 << 20) * 10 / (1 << 20)
-    return tenths < 100 ? "\(tenths / 10).\(tenths % 10) MiB" : "\(tenths / 10) MiB"
   }
 }

@@ -80,24 +80,19 @@ struct FreezeGuards: Sendable {
       let bytes = try? contents(of: "/proc/meminfo")
     else { return }
     let memory = ProcessStatus(parsing: bytes)
-    func kilobytes(_ status: ProcessStatus, _ key: String) -> UInt64 {
-      status.fields[key]?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0
-    }
-    let limit = kilobytes(memory, "CommitLimit") &* 1024
-    let committed = kilobytes(memory, "Committed_AS") &* 1024
-    let needed = (kilobytes(status, "VmData") &+ kilobytes(status, "VmStk")) &* 1024
+    let limit = memory.bytes("CommitLimit")
+    let committed = memory.bytes("Committed_AS")
+    let needed = status.bytes("VmData") &+ status.bytes("VmStk")
     let room = limit > committed ? limit - committed : 0
     if room < needed { throw .noCommitRoom(pid: pid, needed: needed, available: room) }
   }
 
   /// The clone would fail without harm; asking first gives the better message.
   private func requireProcessRoom(status: ProcessStatus) throws(FreezeError) {
-    let mounts = (try? contents(of: "/proc/self/mountinfo")).map { ControlGroupMount.parse($0) } ?? []
-    let membership = (try? contents(of: "/proc/\(pid)/cgroup")).map { String(decoding: $0, as: UTF8.self) } ?? ""
-    guard let unified = mounts.first(where: \.isUnified) else { return }
-    for line in membership.split(separator: "\n") where line.hasPrefix("0::") {
+    guard let unified = ControlGroupMount.all.first(where: \.isUnified) else { return }
+    for membership in ControlGroupMembership.all(of: pid) where membership.isUnified {
       var isHidden = false
-      for folder in unified.folders(for: String(line.dropFirst(3)), isHidden: &isHidden) {
+      for folder in unified.folders(for: membership.path, isHidden: &isHidden) {
         func number(_ name: String) -> UInt64? {
           (try? contents(of: "\(folder)/\(name)", limit: 64)).flatMap {
             UInt64(String(decoding: $0.prefix { $0 > 32 }, as: UTF8.self))

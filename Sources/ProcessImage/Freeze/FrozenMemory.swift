@@ -39,7 +39,7 @@ enum SparseRead {
         throw .unreadable(address: address, count: buffer.count)
       }
       let stop = min(end, mappings[index].end)
-      let part = slice(buffer, from: position - address, to: stop - address)
+      let part = buffer.slice(from: position - address, to: stop - address)
       if mappings[index].isAnonymous && isCovered(mappings[index]) {
         try readAnonymous(position, into: part, present: present, from: memory)
       } else {
@@ -55,31 +55,32 @@ enum SparseRead {
   ) throws(MemoryError) {
     let end = address &+ UInt64(buffer.count)
     var position = address
-    var index = present.firstIndex(endingAfter: address)
+    var index = present.ranges.firstIndex(endingAfter: address)
     while position < end {
       guard index < present.ranges.count, present.ranges[index].lowerBound < end else {
-        zero(slice(buffer, from: position - address, to: end - address))
+        zero(buffer.slice(from: position - address, to: end - address))
         return
       }
       let range = present.ranges[index]
       if range.lowerBound > position {
-        zero(slice(buffer, from: position - address, to: range.lowerBound - address))
+        zero(buffer.slice(from: position - address, to: range.lowerBound - address))
         position = range.lowerBound
       }
       let stop = min(end, range.upperBound)
-      try memory.read(position, into: slice(buffer, from: position - address, to: stop - address))
+      try memory.read(position, into: buffer.slice(from: position - address, to: stop - address))
       position = stop
       index += 1
     }
   }
 
-  private static func slice(
-    _ buffer: UnsafeMutableRawBufferPointer, from start: UInt64, to end: UInt64
-  ) -> UnsafeMutableRawBufferPointer {
-    UnsafeMutableRawBufferPointer(rebasing: buffer[Int(start)..<Int(end)])
-  }
-
   private static func zero(_ buffer: UnsafeMutableRawBufferPointer) {
     buffer.initializeMemory(as: UInt8.self, repeating: 0)
+  }
+}
+
+extension UnsafeMutableRawBufferPointer {
+  /// The bytes from one offset to another.
+  func slice(from start: UInt64, to end: UInt64) -> UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(rebasing: self[Int(start)..<Int(end)])
   }
 }

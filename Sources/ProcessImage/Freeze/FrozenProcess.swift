@@ -77,11 +77,6 @@ public final class FrozenProcess: Sendable {
   @discardableResult
   public func release() -> [String] { copy.release() }
 
-  /// The pause that a freeze of a process would take, in nanoseconds. An estimate.
-  public static func predictedPause(of pid: Int32) throws(FreezeError) -> UInt64 {
-    PausePrediction.nanoseconds(target: try findTarget(pid))
-  }
-
   /// Threads with their names, sorted. Names are read after the pause: a thread may have gone by then.
   static func named(_ threads: [ThreadState], pid: Int32) -> [ThreadState] {
     var named = threads.sorted { $0.tid < $1.tid }

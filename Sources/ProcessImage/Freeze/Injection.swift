@@ -19,6 +19,7 @@ struct Injection {
 
   private static let cloneNumber: UInt64 = 56
   private static let waitNumber: UInt64 = 61
+  private static let signalReturnNumber: UInt64 = 15
   /// `CLONE_FILES`: the copy shares the descriptor table, so that it keeps nothing open that the target closes.
   private static let cloneFlags: UInt64 = 0x400
   /// `WNOHANG | __WALL`: a child without an exit signal is invisible otherwise.
@@ -32,9 +33,9 @@ struct Injection {
     [
       .init(number: UInt32(cloneNumber), instructionPointer: gadgets.systemCall &+ 2, arguments: [cloneFlags]),
       .init(number: UInt32(waitNumber), instructionPointer: gadgets.systemCall &+ 2, arguments: [1, 0, waitOptions]),
-      .init(number: 15, instructionPointer: gadgets.signalReturn &+ 9),
-      .init(number: 231, instructionPointer: gadgets.systemCall &+ 2),
-      .init(number: 219),
+      .init(number: UInt32(signalReturnNumber), instructionPointer: gadgets.signalReturn &+ 9),
+      .init(number: UInt32(InjectionImage.exitGroup), instructionPointer: gadgets.systemCall &+ 2),
+      .init(number: UInt32(InterruptedCall.restartSystemCall)),
     ]
   }
 

@@ -42,7 +42,7 @@ enum InjectionChoice {
         isMainStack: mapping.path == "[stack]", registers: registers)
     else { return false }
     let room = stackRoom + (thread.vectorState.count > largeVectorState ? largeStackRoom : 0)
-    return registers.rsp - mapping.start >= room + InjectionImage.redZone
+    return registers.rsp - mapping.start >= room + ThreadState.redZone
   }
 
   private static func isStack(

@@ -13,7 +13,8 @@ enum InterruptedCall {
   /// voids. A thread in this state must not be let go through a signal frame.
   static let restartBlock: Int64 = -516
   private static let interrupted: Int64 = -4
-  private static let restartSystemCall: UInt64 = 219
+  /// `restart_syscall`.
+  static let restartSystemCall: UInt64 = 219
   /// `syscall` is two bytes long.
   private static let instructionSize: UInt64 = 2
 
@@ -32,6 +33,24 @@ enum InterruptedCall {
     guard isInCall(registers), Int64(bitPattern: registers.rax) == interrupted,
       plainInterrupt.contains(registers.orig_rax)
     else { return nil }
+    var result = registers
+    result.rax = UInt64(bitPattern: restartUnlessHandled)
+    return result
+  }
+
+  /// The kernel goes on with a sleep by a call of its own, `restart_syscall`, which a seccomp filter sees as any other: one that does not know
+  /// it would kill the process when it is let go.
+  static func needsRestartCall(_ registers: clinux_registers) -> Bool {
+    isRestartBlock(registers) && registers.orig_rax != restartSystemCall
+  }
+
+  /// That call, as a filter sees it.
+  static func restartCall(_ registers: clinux_registers) -> SeccompFilter.Call {
+    SeccompFilter.Call(number: UInt32(restartSystemCall), instructionPointer: registers.rip)
+  }
+
+  /// The registers with which a sleep begins anew by its own call, which the filter has let pass before. A relative time starts again.
+  static func sleepingAnew(_ registers: clinux_registers) -> clinux_registers {
     var result = registers
     result.rax = UInt64(bitPattern: restartUnlessHandled)
     return result

@@ -1,5 +1,3 @@
-import Glibc
-
 /// One limit on the target's memory: a control group (version 1 or 2) or the host itself. Sizes in bytes.
 struct MemoryGroup: Sendable {
   enum Kind: Sendable { case version1, version1Swap, version2, version2High, host }
@@ -97,18 +95,10 @@ struct MemoryLimits: Sendable {
   var isPartlyHidden = false
 
   init(pid: Int32) {
-    let mounts = (try? contents(of: "/proc/self/mountinfo")).map { ControlGroupMount.parse($0) } ?? []
-    let membership = (try? contents(of: "/proc/\(pid)/cgroup")).map { String(decoding: $0, as: UTF8.self) } ?? ""
-    for line in membership.split(separator: "\n") {
-      let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-      guard parts.count == 3 else { continue }
-      let controllers = parts[1].split(separator: ",")
-      let isUnified = parts[0] == "0" && controllers.isEmpty
-      guard isUnified || controllers.contains("memory") else { continue }
-      guard let mount = mounts.first(where: { $0.isUnified == isUnified && ($0.isUnified || $0.hasMemory) }) else {
-        continue
-      }
-      add(mount.folders(for: String(parts[2]), isHidden: &isPartlyHidden), isUnified: isUnified)
+    let mounts = ControlGroupMount.all
+    for membership in ControlGroupMembership.all(of: pid) where membership.accountsForMemory {
+      guard let mount = mounts.first(where: { $0.shows(membership) }) else { continue }
+      add(mount.folders(for: membership.path, isHidden: &isPartlyHidden), isUnified: membership.isUnified)
     }
     if let host = MemoryGroup(.host, path: "/proc/meminfo") { groups.append(host) }
   }
@@ -139,54 +129,5 @@ struct MemoryLimits: Sendable {
       if room < result?.room ?? .max { result = (group, room) }
     }
     return result
-  }
-}
-
-/// Where a control group hierarchy is mounted (proc(5), mountinfo).
-package struct ControlGroupMount: Sendable, Hashable {
-  package var folder: String
-  /// The part of the hierarchy that the mount shows; `/` for all of it.
-  package var root: String
-  package var isUnified: Bool
-  package var hasMemory: Bool
-
-  package static func parse(_ bytes: [UInt8]) -> [ControlGroupMount] {
-    String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
-      let words = line.split(separator: " ")
-      // id parent major:minor root folder options … - type source superoptions
-      guard words.count > 5, let dash = words.firstIndex(of: "-"), words.count > dash + 1 else { return nil }
-      let type = words[dash + 1]
-      guard type == "cgroup" || type == "cgroup2" else { return nil }
-      let options = words.count > dash + 3 ? words[dash + 3].split(separator: ",") : []
-      return ControlGroupMount(
-        folder: String(words[4]), root: String(words[3]), isUnified: type == "cgroup2",
-        hasMemory: options.contains("memory"))
-    }
-  }
-
-  /// The folders of a group and of all its ancestors that can be seen, innermost first.
-  package func folders(for group: String, isHidden: inout Bool) -> [String] {
-    var inside = group
-    if root != "/" {
-      if inside == root || inside.hasPrefix(root + "/") {
-        inside = String(inside.dropFirst(root.count))
-      } else {
-        // Seen from another namespace: the mount itself is the best that can be had.
-        isHidden = true
-        inside = ""
-      }
-    }
-    if inside.hasPrefix("/..") {
-      isHidden = true
-      inside = ""
-    }
-    var parts = inside.split(separator: "/")
-    var result: [String] = []
-    while true {
-      let path = parts.isEmpty ? folder : folder + "/" + parts.joined(separator: "/")
-      if access(path, R_OK) == 0 { result.append(path) } else { isHidden = true }
-      if parts.isEmpty { return result }
-      parts.removeLast()
-    }
   }
 }

@@ -72,7 +72,7 @@ public final class PageStore: MemoryReader, @unchecked Sendable {
     func read(_ address: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(MemoryError) {
       let end = address &+ UInt64(buffer.count)
       var position = address
-      var index = store.present?.firstIndex(endingAfter: address) ?? 0
+      var index = store.present?.ranges.firstIndex(endingAfter: address) ?? 0
       while position < end {
         let piece = index < store.pieces.count ? store.pieces[index] : nil
         let stop: UInt64
@@ -80,20 +80,14 @@ public final class PageStore: MemoryReader, @unchecked Sendable {
           stop = min(end, piece.range.upperBound)
           let offset = piece.offset + Int(position - piece.range.lowerBound)
           let source = UnsafeRawBufferPointer(rebasing: store.buffer[offset..<offset + Int(stop - position)])
-          slice(buffer, from: position - address, to: stop - address).copyMemory(from: source)
+          buffer.slice(from: position - address, to: stop - address).copyMemory(from: source)
           index += 1
         } else {
           stop = min(end, piece.map { max($0.range.lowerBound, position) } ?? end)
-          try store.live.read(position, into: slice(buffer, from: position - address, to: stop - address))
+          try store.live.read(position, into: buffer.slice(from: position - address, to: stop - address))
         }
         position = stop
       }
-    }
-
-    private func slice(
-      _ buffer: UnsafeMutableRawBufferPointer, from start: UInt64, to end: UInt64
-    ) -> UnsafeMutableRawBufferPointer {
-      UnsafeMutableRawBufferPointer(rebasing: buffer[Int(start)..<Int(end)])
     }
   }
 }

@@ -102,15 +102,4 @@ public struct PresentPages: Sendable {
 
   /// Present bytes.
   public var byteCount: UInt64 { ranges.reduce(0) { $0 &+ ($1.upperBound - $1.lowerBound) } }
-
-  /// Index of the first range that ends after `address`. O(log n).
-  func firstIndex(endingAfter address: UInt64) -> Int {
-    var low = 0
-    var high = ranges.count
-    while low < high {
-      let middle = (low + high) / 2
-      if ranges[middle].upperBound <= address { low = middle + 1 } else { high = middle }
-    }
-    return low
-  }
 }

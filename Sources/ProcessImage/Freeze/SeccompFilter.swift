@@ -9,6 +9,8 @@ struct SeccompFilter {
   private static let longest = 4096
   private static let filterLimit: UInt = 64
   private static let strict = 1
+  /// `SECCOMP_MODE_FILTER`.
+  static let filtered = 2
   private static let allow: UInt32 = 0x7fff_0000
   private static let log: UInt32 = 0x7ffc_0000
   private static let returnsError: UInt32 = 0x0005_0000

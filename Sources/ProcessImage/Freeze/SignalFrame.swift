@@ -50,9 +50,8 @@ struct InjectionImage {
   var childStack: UInt64
   var bytes: [UInt8]
 
-  /// Leaf functions may use this many bytes below the stack pointer without moving it (System V ABI).
-  static let redZone: UInt64 = 128
-  private static let exitGroup: UInt64 = 231
+  /// System call `exit_group`.
+  static let exitGroup: UInt64 = 231
 
   /// - Parameter resumed: what the thread is to go on with, see `InterruptedCall.resumed`.
   init?(
@@ -60,7 +59,7 @@ struct InjectionImage {
   ) {
     guard let vectorImage = XSaveArea.frameImage(vectorState) else { return nil }
     let size = UInt64(SignalFrame.size)
-    let (top, overflow) = resumed.rsp.subtractingReportingOverflow(Self.redZone)
+    let (top, overflow) = resumed.rsp.subtractingReportingOverflow(ThreadState.redZone)
     guard !overflow, top > UInt64(vectorImage.count) + 2 * size + 256 else { return nil }
     let vectorAddress = (top - UInt64(vectorImage.count)) & ~63
     let childFrame = (vectorAddress - size) & ~15

@@ -40,10 +40,9 @@ struct StopAttempt {
   private var pid: Int32 { target.pid }
   private func hook(_ phase: FreezePhase) { options.phaseHook?(phase) }
 
-  /// Nanoseconds a byte: process_vm_readv copies about 5 GiB/s, /proc/PID/mem about 1.5 GiB/s.
+  /// In nanoseconds.
   var predictedPause: UInt64 {
-    2_000_000 &+ expectedBytes / 1000 &* (sharesPages ? 680 : 190) &+ UInt64(clamping: target.status.threadCount)
-      &* 40_000
+    PausePrediction.nanoseconds(target: target, copying: expectedBytes, sharesPages: sharesPages)
   }
 
   private static func present(

@@ -1,5 +1,4 @@
-import CLinux
-import Glibc
+import Measurement
 
 /// A process at one instant: its private writable memory was copied into the tool while all threads stood still.
 ///
@@ -43,7 +42,7 @@ public final class StoppedProcess: Sendable {
       tracer.end()
       let report = FreezeReport(
         predictedPause: attempt.predictedPause, measuredPause: result.pause, threadCount: result.threads.count,
-        retries: retries, notes: ["\(result.store.byteCount >> 20) MiB were copied while the process stood still"])
+        retries: retries, notes: ["\(ByteCount(result.store.byteCount)) were copied while the process stood still"])
       return StoppedProcess(
         pid: pid, threads: result.threads, mappings: result.mappings, memory: result.store, report: report)
     #endif

@@ -7,8 +7,13 @@ public enum ToolProcess {
   ///
   /// - Returns: whether the kernel took it.
   @discardableResult
-  public static func becomeFirstToDie() -> Bool {
-    let file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)
+  public static func becomeFirstToDie() -> Bool { markFirstToDie("self") }
+
+  /// The kernel's killer then takes this process before any other.
+  ///
+  /// - Parameter process: its folder in `/proc`.
+  static func markFirstToDie(_ process: String) -> Bool {
+    let file = open("/proc/\(process)/oom_score_adj", O_WRONLY | O_CLOEXEC)
     guard file >= 0 else { return false }
     defer { close(file) }
     return write(file, "1000", 4) == 4

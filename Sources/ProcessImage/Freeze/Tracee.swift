@@ -69,10 +69,25 @@ struct Tracee {
   /// AMX tiles included, an XSAVE area has about 11 KiB.
   private static let largestVectorState = 16 << 10
 
-  /// Repairs a call that this stop would end with `EINTR`. `registers` keep what was read, with the repair.
+  /// Repairs a call that this stop would end with `EINTR`, and a sleep whose way of going on a seccomp filter would not let pass. `registers` keep
+  /// what was read, with the repair.
   mutating func repair() {
-    guard let repaired = InterruptedCall.repaired(registers) else { return }
+    guard
+      let repaired = InterruptedCall.repaired(registers)
+        ?? (isRestartForbidden ? InterruptedCall.sleepingAnew(registers) : nil)
+    else { return }
     if withUnsafePointer(to: repaired, { clinux_set_registers(tid, $0) }) >= 0 { registers = repaired }
+  }
+
+  /// A filter that may not be read counts as one that forbids it: sleeping longer is the lesser harm.
+  private var isRestartForbidden: Bool {
+    guard InterruptedCall.needsRestartCall(registers) else { return false }
+    // Nobody but the kernel knows a thread's mode without a look into its files, which a thousand sleepers would wait for.
+    let count = clinux_get_seccomp_filter(tid, 0, nil)
+    if count == -Int(EINVAL) || count == -Int(ENOENT) { return false }
+    let mode = count >= 0 ? SeccompFilter.filtered : (try? Procfs.status(of: tid))?.seccompMode ?? 0
+    let call = InterruptedCall.restartCall(registers)
+    return SeccompFilter.refusal(mode: mode, tid: tid, calls: [call], allowsUnknown: false) != nil
   }
 
   /// Lets a stopped thread go; a signal that was about to be delivered is passed on. False where the thread is dying.

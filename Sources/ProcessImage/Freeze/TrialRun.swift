@@ -23,8 +23,6 @@ struct TrialRun {
   /// System calls of x86-64 that change only the caller's address space: mprotect, munmap, brk, mremap, madvise.
   private static let harmless: Set<UInt64> = [10, 11, 12, 25, 28]
   private static let futex: UInt64 = 202
-  /// Functions may use what lies below the stack pointer (System V ABI, AMD64 supplement 1.0, 3.2.2).
-  private static let redZone: UInt64 = 128
   /// Nothing is mapped at address 0, so that the function's return ends in a stop there.
   private static let returnAddress: UInt64 = 0
 
@@ -35,7 +33,7 @@ struct TrialRun {
     var registers = clinux_registers()
     try check(clinux_get_registers(child, &registers), "PTRACE_GETREGS")
     // 16-byte aligned before the call pushed its return address.
-    registers.rsp = ((registers.rsp &- Self.redZone) & ~15) &- 8
+    registers.rsp = ((registers.rsp &- ThreadState.redZone) & ~15) &- 8
     var address = Self.returnAddress
     let written = clinux_vm_write(child, registers.rsp, &address, 8)
     guard written == 8 else { throw .failed(step: "process_vm_writev", errno: Int32(written < 0 ? -written : 0)) }
@@ -102,7 +100,7 @@ public struct TrimTrialFailure: Error, Sendable, Hashable, CustomStringConvertib
       case .crashed(let signal): "it received signal \(signal) in the copy; the process itself is not touched"
       case .timedOut: "it took too long"
       case .ended: "the copy was given up meanwhile"
-      case .failed(let step, let code): "\(step) failed: \(SystemError(code: code))"
+      case .failed(let step, let code): "\(step) failed: \(systemMessage(code))"
       }
     return "malloc_trim(0) was not tried to its end: \(reason)"
   }

@@ -27,6 +27,4 @@ struct StackNames {
     }
     return result
   }
-
-  var hasStacks: Bool { view.profile.samples.count > 0 }
 }

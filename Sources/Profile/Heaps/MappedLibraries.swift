@@ -1,3 +1,5 @@
+import ProcessImage
+
 /// The lines of `/proc/PID/maps` at the end of text profiles: which file lies at which address.
 struct MappedLibraries {
   private struct Entry {
@@ -30,14 +32,8 @@ struct MappedLibraries {
 
     /// O(log mappings).
     func mapping(of address: UInt64) -> Int? {
-      var low = 0
-      var high = ranges.count
-      while low < high {
-        let middle = (low + high) / 2
-        if ranges[middle].start <= address { low = middle + 1 } else { high = middle }
-      }
-      guard low > 0, address < ranges[low - 1].end else { return nil }
-      return ranges[low - 1].mapping
+      let index = ranges.partitionIndex { $0.start <= address } - 1
+      return index >= 0 && address < ranges[index].end ? ranges[index].mapping : nil
     }
   }
 

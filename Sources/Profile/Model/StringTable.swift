@@ -27,9 +27,4 @@ public struct StringTable: Sendable {
   }
 
   public var count: Int { texts.count }
-
-  mutating func reserve(_ count: Int) {
-    texts.reserveCapacity(count)
-    ids.reserveCapacity(count)
-  }
 }

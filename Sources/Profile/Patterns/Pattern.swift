@@ -4,7 +4,6 @@
 /// All states are followed at once (Thompson 1968; Cox, "Regular Expression Matching Can Be Simple And Fast"), so a search takes time in proportion to pattern x
 /// text whatever the pattern is: patterns come from profiles, too.
 struct Pattern: Sendable {
-  let text: String
   private let program: [Instruction]
   /// Plain characters only: a substring search does.
   private let literal: [UInt8]?
@@ -21,7 +20,6 @@ struct Pattern: Sendable {
 
   /// - Throws: `badPattern`, naming the option that it was given for.
   init(_ text: String, option: String) throws(ProfileError) {
-    self.text = text
     do throws(PatternParser.Failure) {
       program = try PatternCompiler.compile(try PatternParser.parse(text))
     } catch {

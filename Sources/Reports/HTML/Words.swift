@@ -5,8 +5,6 @@ import Timeline
 
 /// Numbers and words that several sections print the same way.
 enum Words {
-  static func bytes(_ bytes: UInt64) -> String { ByteCount(bytes).description }
-
   /// `+16.3 MiB`, `-2.0 MiB`, `0 B`.
   static func change(_ bytes: Int64) -> String {
     (bytes > 0 ? "+" : bytes < 0 ? "−" : "") + ByteCount(bytes.magnitude).description

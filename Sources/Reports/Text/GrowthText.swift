@@ -47,17 +47,12 @@ public struct GrowthText {
       guard values.count >= 2, let first = values.first, let last = values.last else { return nil }
       func text(_ value: Double) -> String {
         if isBytes { return ByteCount(saturating: value).description }
-        if name == "cpu" { return hundredths(value) }
+        if name == "cpu" { return max(value, 0).hundredths }
         return Count(saturating: value).description
       }
       let label = title + String(repeating: " ", count: max(12 - title.count, 1))
       return "  \(label)\(Sparkline.text(values, width: min(40, style.width - 40)))  \(text(first)) -> \(text(last))"
     }
-  }
-
-  private func hundredths(_ value: Double) -> String {
-    let number = (max(value, 0) * 100).rounded().saturated
-    return "\(number / 100).\(number % 100 < 10 ? "0" : "")\(number % 100)"
   }
 
   private func trend(_ growth: GrowthReport) -> String {

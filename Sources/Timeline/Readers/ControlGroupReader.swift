@@ -36,17 +36,11 @@ public struct ControlGroupReader: Sendable, Hashable {
 
   /// The group that accounts for a process's memory; nil where none can be seen.
   public init?(of pid: Int32) {
-    let mounts = (try? contents(of: "/proc/self/mountinfo")).map { ControlGroupMount.parse($0) } ?? []
-    guard let text = try? contents(of: "/proc/\(pid)/cgroup") else { return nil }
-    for line in String(decoding: text, as: UTF8.self).split(separator: "\n") {
-      let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-      guard parts.count == 3 else { continue }
-      let controllers = parts[1].split(separator: ",")
-      let isUnified = parts[0] == "0" && controllers.isEmpty
-      guard isUnified || controllers.contains("memory") else { continue }
-      for mount in mounts where mount.isUnified == isUnified && (isUnified || mount.hasMemory) {
+    let mounts = ControlGroupMount.all
+    for membership in ControlGroupMembership.all(of: pid) where membership.accountsForMemory {
+      for mount in mounts where mount.shows(membership) {
         var isHidden = false
-        let folders = mount.folders(for: String(parts[2]), isHidden: &isHidden)
+        let folders = mount.folders(for: membership.path, isHidden: &isHidden)
         if let own = folders.first, let reader = try? ControlGroupReader(folder: own, ancestors: folders) {
           self = reader
           return

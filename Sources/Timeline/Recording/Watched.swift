@@ -28,11 +28,6 @@ public struct ProcessIdentity: Sendable, Hashable {
     let bytes = (try? contents(of: "/proc/\(pid)/cmdline", limit: 1 << 16)) ?? []
     command = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }.joined(separator: " ")
   }
-
-  public init(executable: String, command: String) {
-    self.executable = executable
-    self.command = command
-  }
 }
 
 /// Finds the process to look at, at first and after a restart.

@@ -1,3 +1,5 @@
+import ProcessImage
+
 /// A quantity over time within one life of a process.
 public struct Series: Sendable, Hashable {
   /// Seconds, rising.
@@ -37,13 +39,8 @@ public struct Series: Sendable, Hashable {
 
   /// The value that holds at a time: the last one at or before it.
   public func value(at time: Double) -> Double? {
-    var low = 0
-    var high = times.count
-    while low < high {
-      let middle = (low + high) / 2
-      if times[middle] <= time { low = middle + 1 } else { high = middle }
-    }
-    return low > 0 ? values[low - 1] : nil
+    let later = times.partitionIndex { $0 <= time }
+    return later > 0 ? values[later - 1] : nil
   }
 
   /// `count` values at equal distances, each the mean of what fell into its piece, or the one before where nothing did.

@@ -13,16 +13,14 @@ struct FrameReader {
   private let keep: Int
   private var header: [UInt8] = []
   private var payload: [UInt8] = []
-  private var missing = 0
+  /// Payload bytes of the message, and those that are still to come.
+  private var total = 0, missing = 0
 
   /// - Parameter keep: most bytes of a payload that are kept.
   init(headerSize: Int, keep: Int) {
     self.headerSize = headerSize
     self.keep = keep
   }
-
-  /// Bytes of a message that has begun.
-  var isAtBoundary: Bool { header.isEmpty }
 
   /// - Parameter length: payload bytes by the header; nil where that is no header: reading stops.
   /// - Returns: false where a header made no sense.
@@ -51,13 +49,5 @@ struct FrameReader {
       body(frame)
       if bytes.isEmpty { return true }
     }
-  }
-
-  private var total = 0
-
-  mutating func reset() {
-    header = []
-    payload = []
-    missing = 0
   }
 }

@@ -48,7 +48,7 @@ struct BooksSection {
       let shown = max(width - 2, min(width, 1))
       parts.append(
         """
-        <rect class="\(Self.mark(row.holder))" x="\(Self.number(x))" width="\(Self.number(shown))" height="36"><title>\(row.title): \(ByteCount(UInt64(row.bytes)))</title></rect>
+        <rect class="\(Self.mark(row.holder))" x="\(x.hundredths)" width="\(shown.hundredths)" height="36"><title>\(row.title): \(ByteCount(UInt64(row.bytes)))</title></rect>
         """)
       x += width
     }
@@ -88,11 +88,4 @@ struct BooksSection {
     "process": "swiftObjects", "others": "nativeBlocks", "pageCache": "files", "kernel": "moduleData",
     "sockets": "stacks",
   ]
-
-  /// Two decimals, by integers, so that no locale gets in.
-  static func number(_ value: Double) -> String {
-    let hundredths = (value * 100).rounded().saturated
-    let rest = abs(hundredths % 100)
-    return "\(hundredths < 0 && hundredths > -100 ? "-" : "")\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)"
-  }
 }

@@ -79,8 +79,8 @@ struct TimelineSection {
     switch unit {
     case .bytes: ByteCount(saturating: value).description
     case .count: Count(saturating: value).description
-    case .cores: BooksSection.number(value)
-    case .perSecond: value < 100 ? BooksSection.number(value) + "/s" : Count(saturating: value).description + "/s"
+    case .cores: value.hundredths
+    case .perSecond: value < 100 ? value.hundredths + "/s" : Count(saturating: value).description + "/s"
     case .bytesPerSecond: ByteCount(saturating: value).description + "/s"
     }
   }

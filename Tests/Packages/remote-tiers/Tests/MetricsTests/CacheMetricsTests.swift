@@ -69,6 +69,39 @@ import Testing
     #expect(metrics.counters.isEmpty && metrics.recorders.isEmpty)
   }
 
+  /// A cache in place of another, as when settings are read anew: the metrics are the same, and go with the last.
+  @Test func metricsOfANameEndWithTheLastCacheOfIt() throws {
+    let metrics = TestMetrics()
+    let reporter = CacheMetrics(factory: metrics)
+    var old: TieredCache<Int, String>? = TieredCache(name: "profiles", limit: .entries(10), remote: Echo())
+    if let old { reporter.add(old) }
+    var new: LocalCache<Int, Int>? = LocalCache(name: "profiles", limit: .bytes(.mebibytes(1)))
+    if let new { reporter.add(new) }
+    for _ in 0..<3 { _ = new?.get(1) }
+    reporter.report()
+    old = nil
+    reporter.report()
+    for _ in 0..<4 { _ = new?.get(1) }
+    reporter.report()
+    #expect(try total(metrics, "local_cache_misses") == 7)
+    #expect(metrics.counters.allSatisfy { $0.label.hasPrefix("local_cache") }, "there is no tier any more")
+    #expect(try level(metrics, "local_cache_bytes") == 0)
+    new = nil
+    reporter.report()
+    #expect(metrics.counters.isEmpty && metrics.recorders.isEmpty)
+  }
+
+  @Test func aCacheThatIsAddedTwiceCountsOnce() throws {
+    let metrics = TestMetrics()
+    let reporter = CacheMetrics(factory: metrics)
+    let cache = LocalCache<Int, Int>(name: "profiles", limit: .entries(10))
+    reporter.add(cache)
+    reporter.add(cache)
+    for _ in 0..<3 { _ = cache.get(1) }
+    reporter.report()
+    #expect(try total(metrics, "local_cache_misses") == 3)
+  }
+
   /// A tier that knows everything, and then is gone.
   final class Echo: RemoteTier {
     func get(_ names: [String]) async throws -> [[UInt8]?] { throw RemoteTierError.unavailable("gone") }

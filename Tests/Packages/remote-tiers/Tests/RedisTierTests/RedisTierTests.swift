@@ -80,6 +80,34 @@ struct RedisTierTests {
   }
 
   /// One connection, thousands of calls in flight; every answer finds its caller.
+  /// All that wait to be stored share a transaction; a lease that somebody ends in the middle of it is no reason to drop the others.
+  @Test func aLeaseThatEndsTakesNoOtherWithIt() async throws {
+    let server = try await RedisServer()
+    let tier = RedisTier(RedisConfiguration(port: server.port))
+    let isDone = Locked(false)
+    let port = server.port
+    Thread.detachNewThread {
+      guard let client = try? RawClient(port: port) else { return }
+      while !isDone.current { _ = client.ask("SET ~lease:f0 other PX 10000") }
+    }
+    defer { isDone.with { $0 = true } }
+    for round in 0..<20 {
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for name in (1..<40).map({ "r\(round) \($0)" }) {
+          #expect(try await tier.takeLease(of: name, token: "mine", lifetime: .seconds(20)) == .taken(contents: nil))
+        }
+        for name in (1..<40).map({ "r\(round) \($0)" }) + ["f0"] {
+          group.addTask {
+            let entry = RemoteEntry(name: name, bytes: [1], lifetime: .seconds(20))
+            let isStored = try await tier.fill(entry, token: "mine")
+            #expect(isStored == (name != "f0"), "\(name)")
+          }
+        }
+        try await group.waitForAll()
+      }
+    }
+  }
+
   @Test func callsArePipelined() async throws {
     let server = try await RedisServer()
     var configuration = RedisConfiguration(port: server.port)

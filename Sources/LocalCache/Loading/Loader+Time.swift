@@ -1,0 +1,54 @@
+/// The time limit of loads. It is none of the load's own business: a load that heeds no cancellation would keep a task group waiting.
+extension Loader {
+  /// The load of a flight begins. False if nobody wants it any more.
+  func beginTime(
+    of flight: Flight<Key, Value>, at begin: ContinuousClock.Instant, _ tookTooLong: @escaping @Sendable () -> Void
+  ) -> Bool {
+    let limit = settings.timeout?.reckonable
+    let (isWanted, isWatchMissing) = state.withLock { state in
+      guard flight.result == nil else { return (false, false) }
+      guard limit != nil else { return (true, false) }
+      flight.tookTooLong = tookTooLong
+      state.timed.append(flight, begin: begin)
+      defer { state.timed.isWatched = true }
+      return (true, !state.timed.isWatched)
+    }
+    if let limit, isWatchMissing { watchTime(limit) }
+    return isWanted
+  }
+
+  /// Sleeps until the first flight's time is over, and so on until none is left.
+  private func watchTime(_ limit: Duration) {
+    Task.detached { [weak self] in
+      var pause: Duration? = limit
+      while let length = pause {
+        // Looks now and then whether the cache is still there.
+        let step = min(max(length, .milliseconds(1)), .seconds(60))
+        try? await Task.sleep(for: step)
+        pause = self?.endOverdue(limit)
+      }
+    }
+  }
+
+  /// Ends the flights whose time is over. Returns for how long nothing more is to be done; nil: until a load begins.
+  private func endOverdue(_ limit: Duration) -> Duration? {
+    while true {
+      let now = ContinuousClock.now
+      let (flight, tookTooLong, pause) = state.withLock {
+        state -> (Flight<Key, Value>?, (@Sendable () -> Void)?, Duration?) in
+        guard let first = state.timed.first else {
+          state.timed.isWatched = false
+          return (nil, nil, nil)
+        }
+        let left = now.duration(to: first.begin + limit)
+        guard left <= .zero else { return (nil, nil, left) }
+        state.timed.remove(first)
+        return (first, first.tookTooLong, nil)
+      }
+      guard let flight else { return pause }
+      tookTooLong?()
+      let error = LocalCacheError.loadTimedOut(cache: cache, key: flight.description, after: limit)
+      if let task = finish(flight, .failure(error), limit) { task.cancel() }
+    }
+  }
+}
