@@ -190,6 +190,9 @@ struct CorpusTests {
     .init(program: "close-wait", cause: .descriptors, name: "sockets"),
     .init(program: "moving", cause: .collection, name: "shelf.new"),
     .init(program: "task-cache", cause: .collection, name: "refresh"),
+    .init(program: "callbacks", cause: .collection, name: "registeredCallbacks"),
+    .init(program: "backlog", cause: .collection, name: "outgoing, blocks in a DispatchQueue"),
+    .init(program: "observers", cause: .collection, name: "observers of a NotificationCenter"),
     .init(program: "kinds", cause: .leak, name: ".me"),
     .init(program: "plateau", cause: .load, name: nil),
   ]

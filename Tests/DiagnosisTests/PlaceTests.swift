@@ -1,3 +1,4 @@
+import HeapGraph
 import Testing
 
 @testable import Diagnosis
@@ -69,5 +70,81 @@ struct PlaceTests {
     }
     let names = GrowingPlace.find([heap(0, level(100_000)), heap(1, level(700_000))]).map(\.name)
     #expect(Set(names) == ["hub.sessions", "hub.history"])
+  }
+
+  // MARK: - Objects behind memory of C
+
+  private func growing(
+    _ steps: [(step: String, type: String)], root: NamedRoot.Kind?, heldBy: String? = nil, single: Int = 1
+  ) throws
+    -> GrowingPlace
+  {
+    func level(_ time: Int64, _ entries: UInt64) -> HeapFacts {
+      var facts = HeapFacts(time: time)
+      facts.holders = steps.indices.map { index in
+        Holder(
+          path: steps[...index].map(\.step), type: steps[index].type, count: index < single ? 1 : entries,
+          retained: entries * 1000 - UInt64(index), root: root, heldBy: heldBy)
+      }
+      return facts
+    }
+    return try #require(GrowingPlace.find([level(0, 100), level(1, 900)]).first)
+  }
+
+  /// A list that begins in a variable, an array of references in memory of malloc, a list of C's whose nodes refer to objects.
+  @Test(arguments: [["Link"], ["Session"], ["untyped block", "Session"]])
+  func objectsBehindNativeMemoryAreAPlace(below: [String]) throws {
+    let place = try growing(
+      [(step: "list : Link?", type: "list : Link?")] + below.map { (step: $0, type: $0) }, root: .global)
+    #expect(!place.isNative && place.name == "list")
+  }
+
+  @Test func nativeMemoryThatOnlyNativeMemoryHoldsIsNone() throws {
+    let place = try growing(
+      [(step: "table", type: "table"), (step: "untyped block", type: "untyped block")], root: .native)
+    #expect(place.isNative)
+    #expect(
+      try growing([(step: "cache", type: "cache"), (step: "malloc(40)", type: "malloc(40)")], root: .runtime).isRuntime)
+  }
+
+  // MARK: - What libraries keep until something happens
+
+  @Test func observersInTheLibrarysTableAreAPlace() throws {
+    let place = try growing(
+      [
+        (step: "_defaultCenter", type: "_defaultCenter"),
+        (step: ".registrar", type: "FoundationEssentials.NotificationCenter"), (step: "[value]", type: "Session"),
+      ], root: .runtime, single: 2)
+    #expect(!place.isRuntime)
+    #expect(CollectionPattern.waiting(place)?.subject == "observers of a NotificationCenter")
+  }
+
+  @Test func blocksThatWaitAreToldByTheirQueue() throws {
+    let place = try growing(
+      [
+        (step: "untyped block", type: "untyped block"), (step: "Block (malloc)", type: "Block (malloc)"),
+        (step: "Session", type: "Session"),
+      ], root: nil, heldBy: "work : Dispatch.DispatchQueue", single: 0)
+    #expect(!place.isNative && place.name == "work")
+    #expect(CollectionPattern.waiting(place)?.subject == "blocks in a DispatchQueue")
+  }
+
+  @Test func timersAreToldByTheirTable() throws {
+    let place = try growing(
+      [
+        (step: "_dispatch_timers_heap", type: "_dispatch_timers_heap"), (step: "untyped block", type: "untyped block"),
+        (step: "dispatch_source_type_after", type: "dispatch_source_type_after"),
+      ], root: .runtime)
+    #expect(!place.isRuntime && place.name == "_dispatch_timers_heap")
+    #expect(CollectionPattern.waiting(place)?.subject == "timers of libdispatch")
+  }
+
+  @Test func aCollectionOfTheProgramIsNoQueue() throws {
+    let place = try growing(
+      [
+        (step: "app : App", type: "app : App"), (step: ".handlers", type: "[() -> Void] storage"),
+        (step: "[…]", type: "closure context"),
+      ], root: .global)
+    #expect(CollectionPattern.waiting(place) == nil)
   }
 }

@@ -1,9 +1,9 @@
 import Malloc
 import ProcessImage
-import SwiftMetadata
 import Testing
 
 @testable import HeapGraph
+@testable import SwiftMetadata
 
 /// What tasks and continuations keep, and what does not keep them.
 extension LeakTests {
@@ -64,6 +64,43 @@ extension LeakTests {
     #expect(group.blocks == 3)
     // A task in a queue keeps the next one.
     #expect(try heap.analysis(context: .init(taskWords: { _ in TaskWords() })).leaks == [])
+  }
+
+  private func info(_ address: UInt64, isComplete: Bool = false, waitsFor task: UInt64? = nil) -> TaskInfo {
+    TaskInfo(
+      address: address, identifier: 1, resumeFunction: 0, resumeContext: 0, isEnqueued: false, isRunning: false,
+      isComplete: isComplete, isCancelled: false, isUnstarted: false, dependency: task.map { .task($0) } ?? .none,
+      returnAddresses: [], firstSlab: 0)
+  }
+
+  /// Its result refers to whoever has its handle: nothing waits, and no continuation was lost.
+  @Test func aFinishedTaskInARingIsACycle() throws {
+    let heap = SyntheticHeap()
+    let task = heap.type(.task, "Task", .task(schedulerLinks: []))
+    let owner = heap.block([heap.classType("Owner", fields: ["handle"]), Self.live, 0])
+    let finished = heap.block([task, Self.live, owner, 0, 0])
+    heap.store(finished, in: owner, at: 16)
+    let done = HeapAnalysis.Context(taskInfo: { self.info($0, isComplete: true) })
+    let group = try #require(try heap.analysis(context: done).leaks?.first)
+    #expect(group.kind == .cycle && group.blocks == 2)
+    #expect(group.steps.map(\.type).contains("Owner"), "\(group.title)")
+    let waiting = HeapAnalysis.Context(taskInfo: { self.info($0) })
+    #expect(try heap.analysis(context: waiting).leaks?.first?.kind == .lostTask)
+  }
+
+  /// A parent and its child refer to each other: the child lost its continuation, the parent only waits for it. Whichever lies first.
+  @Test(arguments: [true, false]) func theTaskThatLostItsContinuationNamesTheGroup(parentFirst: Bool) throws {
+    let heap = SyntheticHeap()
+    let task = heap.type(.task, "Task", .task(schedulerLinks: []))
+    let first = heap.block([task, Self.live, 0, 0, 0])
+    let second = heap.block([task, Self.live, first, 0, 0])
+    heap.store(second, in: first, at: 16)
+    let (parent, child) = parentFirst ? (first, second) : (second, first)
+    let context = HeapAnalysis.Context(
+      describeTask: { $0 == child ? ["fetch()"] : ["TaskGroup.next()"] },
+      taskInfo: { self.info($0, waitsFor: $0 == parent ? child : nil) })
+    let group = try #require(try heap.analysis(context: context).leaks?.first)
+    #expect(group.title == "task suspended in fetch()" && group.instances == 1)
   }
 
   /// A task that waits for a timer is enqueued, and yet in no list: its links are what the memory held before.

@@ -39,6 +39,14 @@ struct VerdictTests {
     #expect(rotated.fingerprint.count == 16)
   }
 
+  /// Tasks that lost the same continuation on different ways are several groups, and one change.
+  @Test func equalStepsAreToldOnce() {
+    let steps = report(.init(groups: [ReportFixtures.lostTask, ReportFixtures.lostTask, ReportFixtures.native]))
+      .nextSteps
+    #expect(steps.count { $0.contains("Inventory.fetch(id:)") && $0.contains("Resume it") } == 1)
+    #expect(steps.contains { $0.contains("Native blocks") })
+  }
+
   @Test func stepsNameTheFieldToChange() {
     let steps = ReportFixtures.leaky.nextSteps
     #expect(steps.contains { $0.contains("Session.onClose") && $0.contains("[weak self]") })

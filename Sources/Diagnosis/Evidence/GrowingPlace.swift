@@ -35,6 +35,9 @@ struct GrowingPlace: Sendable, Hashable {
   /// A variable or frame that leads there, where several do.
   var heldBy: String?
 
+  /// The variable, and no frame, that leads there where several roots do.
+  var variable: String? { heldBy.flatMap { HeapFacts.isFrame($0) ? nil : Self.withoutType($0) } }
+
   /// The async function of the task in whose frames it hangs; nil where it hangs in none or there is no telling which.
   var task: String?
 
@@ -48,12 +51,18 @@ struct GrowingPlace: Sendable, Hashable {
   /// A task is on the path from the root.
   var isInTask: Bool { types.dropLast().contains { $0.hasPrefix("task") } }
 
-  /// Nothing of Swift's is there: native blocks that only native blocks hold.
-  var isNative: Bool { after == nil && !types.dropFirst(rootKind == nil ? 0 : 1).contains { !Self.isUntyped($0) } }
+  /// What became more there is of Swift, or has something of Swift hanging on it: a list of C's that keeps objects.
+  var holdsTyped = false
 
-  /// Tables of the runtime, the loader or the allocator hold it.
+  /// Nothing of Swift's is there, nor hangs there: native blocks that only native blocks hold.
+  var isNative: Bool {
+    after == nil && !holdsTyped && !types.dropFirst(rootKind == nil ? 0 : 1).contains { !Self.isUntyped($0) }
+  }
+
+  /// Tables of the runtime, the loader or the allocator, for their own use. Those that hold objects of Swift, as Foundation's centre of
+  /// notifications and libdispatch's timers do, are filled by the program.
   var isRuntime: Bool {
-    rootKind == .runtime || rootKind == .unowned || types.last == TypedHeap.allocatorInternalName
+    rootKind == .runtime && isNative || rootKind == .unowned || types.last == TypedHeap.allocatorInternalName
   }
 
   private static func isUntyped(_ type: String) -> Bool {
@@ -175,6 +184,18 @@ struct GrowingPlace: Sendable, Hashable {
       }
     }
 
+    /// A type is there, or is met on the way down along what grew most.
+    private func isTyped(_ place: HeapFacts.Holder) -> Bool {
+      var current = place
+      while GrowingPlace.isUntyped(current.type) {
+        guard let next = (children[current.path] ?? []).max(by: { gain($0) < gain($1) }), gain(next) > 0 else {
+          return false
+        }
+        current = next
+      }
+      return true
+    }
+
     private mutating func add(_ place: HeapFacts.Holder, _ types: [String], content: HeapFacts.Holder?) {
       var found = GrowingPlace(path: place.path, types: types, growth: delta(place), retained: place.retained)
       found.before = earlier(place)?.container
@@ -183,6 +204,7 @@ struct GrowingPlace: Sendable, Hashable {
       found.heldBy = place.heldBy
       found.after = place.container
       found.content = content?.type
+      found.holdsTyped = content.map(isTyped) ?? false
       found.contentContainer = content?.container
       found.contentGrowth = content.map(more) ?? 0
       self.found.append(found)
@@ -203,14 +225,16 @@ struct GrowingPlace: Sendable, Hashable {
     switch root {
     case .stack, .threadLocal, .anonymous, .runtime, .unowned:
       if let heldBy, let owner { return withoutType(heldBy) + " -> " + owner }
-      let before = path.dropFirst().first { !isField($0) }
+      let before = path.dropFirst().first { !isField($0) && !isUntyped($0) }
       guard let owner = owner ?? before.map({ $0 + fields }) else { return top + fields }
       return (before.map { $0.hasSuffix(" storage") ? owner : $0 + fields } ?? owner) + " (\(top))"
     case .global, .native: return top + (fields.isEmpty && path.count > 1 ? owner.map { " -> \($0)" } ?? "" : fields)
     // Several roots lead there, none of which alone keeps it.
     case nil:
-      // Without a field on the way the last type says most.
-      let end = fields.isEmpty ? withoutType(path.last ?? "") : top + fields
+      // Without a field on the way the last type says most, if it is one.
+      let last = path.last { !isUntyped($0) }
+      if let heldBy, owner == nil, fields.isEmpty, last == nil { return withoutType(heldBy) }
+      let end = fields.isEmpty ? withoutType(last ?? path.last ?? "") : top + fields
       return (heldBy.map { withoutType($0) + " -> " } ?? "") + (owner ?? end)
     }
   }

@@ -47,7 +47,7 @@ extension HeapFacts {
   }
 
   /// A frame or a register, as `NamedRoot.title` calls them: where work was just then says nothing about who keeps what it works on.
-  private static func isFrame(_ title: String) -> Bool {
+  static func isFrame(_ title: String) -> Bool {
     title.hasSuffix(" on the main thread") || title.contains(" on thread ") || title.contains("(a register of ")
   }
 

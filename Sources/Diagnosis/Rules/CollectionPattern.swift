@@ -3,12 +3,14 @@ import Measurement
 
 /// Shapes of growth in Swift programs that surprise, each with its own fix.
 struct CollectionPattern {
+  /// What the place is, where its own name does not say it: `timers of libdispatch`.
+  var subject: String?
   var evidence: String
   var advice: String
   var overturnedBy: String
 
   static func find(_ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
-    weakBoxes(place, growth) ?? slices(place)
+    weakBoxes(place, growth) ?? slices(place) ?? waiting(place)
   }
 
   /// A weak reference to an object that is gone keeps a side table; the box around it stays in the collection.
@@ -59,7 +61,7 @@ struct CollectionPattern {
       overturnedBy: "the views are nearly as long as their buffers")
   }
 
-  private static func entries(_ place: GrowingPlace) -> Int64 {
+  static func entries(_ place: GrowingPlace) -> Int64 {
     if let now = place.after { return Int64(now.entries) - Int64(place.before?.entries ?? 0) }
     return place.contentGrowth
   }

@@ -16,6 +16,15 @@ struct CollectionRule: Rule {
     }.prefix(most).map { finding($0, growth, evidence) }
   }
 
+  /// The variable that a developer knows, with what a library keeps behind it; that alone where only the library's own tables or frames lead there.
+  private static func name(of place: GrowingPlace, _ pattern: CollectionPattern?) -> String {
+    guard let subject = pattern?.subject else { return place.name }
+    switch place.rootKind {
+    case .global, .native: return "\(place.name), \(subject)"
+    default: return place.variable.map { "\($0), \(subject)" } ?? subject
+    }
+  }
+
   /// Memory that does not show it, since other places gave way.
   private static func hidden(_ place: GrowingPlace, _ growth: HeapGrowth, _ evidence: Evidence) -> [String] {
     if let last = evidence.heapPair?.last.books, let first = evidence.heapPair?.first.books {
@@ -33,14 +42,14 @@ struct CollectionRule: Rule {
   }
 
   private static func finding(_ place: GrowingPlace, _ growth: HeapGrowth, _ evidence: Evidence) -> Finding {
-    let name = place.name
     let container = CollectionWords(place, work: evidence.workDone)
     let pattern = CollectionPattern.find(place, growth)
+    let name = name(of: place, pattern)
     return Finding(
       .collection, title: name, site: name, confidence: evidence.confidence(of: place), growth: place.growth,
       holds: place.retained,
       evidence: [
-        "\(name) keeps \(Say.bytes(place.growth)) more than at the first snapshot, \(Say.rate(Double(place.growth), hours: growth.hours))"
+        "\(name) \(pattern?.subject == nil ? "keeps" : "keep") \(Say.bytes(place.growth)) more than at the first snapshot, \(Say.rate(Double(place.growth), hours: growth.hours))"
           + (place.steps > 1 ? "; it rose in \(place.risenSteps) of \(place.steps) steps between snapshots" : "")
       ] + hidden(place, growth, evidence) + (pattern.map { [$0.evidence] } ?? []) + container.lines,
       advice: pattern.map { [$0.advice] } ?? container.advice,

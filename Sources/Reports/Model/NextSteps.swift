@@ -6,7 +6,9 @@ enum NextSteps {
 
   static func steps(target: ReportModel.Target, heap: ReportModel.Heap, leaks: ReportModel.Leaks) -> [String] {
     guard leaks.isJudged else { return notJudged(target: target) }
-    var steps = leaks.groups.prefix(3).map(fix)
+    // Groups that one change mends are told once.
+    var steps: [String] = []
+    for step in leaks.groups.prefix(3).map(fix) where !steps.contains(step) { steps.append(step) }
     if leaks.groups.count > 3 {
       steps.append("Then the other \(Count(leaks.groups.count - 3).of("group")); `memwhy leaks` lists them all.")
     }

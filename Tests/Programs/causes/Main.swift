@@ -22,6 +22,7 @@ let services: [String: any Service.Type] = [
   "stream": StreamService.self, "finished": FinishedTaskService.self, "checked": CheckedContinuationService.self,
   "mapped-file": MappedFileService.self, "page-cache": PageCacheService.self, "close-wait": CloseWaitService.self,
   "moving": MovingService.self, "task-cache": TaskCacheService.self, "kinds": LeakKindsService.self,
+  "callbacks": CallbackService.self, "backlog": BacklogService.self, "observers": ObserverService.self,
   "daily": DailyService.self, "plateau": PlateauService.self,
 ]
 

@@ -1,0 +1,79 @@
+import Measurement
+
+/// What the libraries keep for a program until something happens: an event that does not come, or comes too seldom.
+extension CollectionPattern {
+  private struct Waiting: Sendable {
+    var subject: String
+    /// Begins of names of types on the way, or of what became more there.
+    var types: [String] = []
+    /// Types of what became more, on whatever way.
+    var contents: [String] = []
+    var roots: [String] = []
+    var evidence: String
+    var advice: String
+    var overturnedBy: String
+  }
+
+  private static let kinds: [Waiting] = [
+    Waiting(
+      subject: "observers of a NotificationCenter", types: ["FoundationEssentials.NotificationCenter"],
+      evidence: "more observers: each keeps its closure, and what that captures, until it is removed",
+      advice:
+        "keep the token of `addObserver(forName:object:queue:using:)` and give it to `removeObserver` when the observing object goes, in its deinit at the latest; capture that object weakly",
+      overturnedBy: "the observers are removed later: then their number falls"),
+    Waiting(
+      subject: "timers of libdispatch", contents: ["dispatch_source_type_after", "dispatch_source_type_timer"],
+      roots: ["_dispatch_timers_heap"],
+      evidence:
+        "blocks of `asyncAfter` and timers that are not due: each keeps what it captures until its time, also where it was cancelled",
+      advice:
+        "make one timer for all that waits, not one a request, and capture only an identifier or a weak reference: `DispatchWorkItem.cancel()` keeps the block until its time, `DispatchSource.cancel()` lets it go",
+      overturnedBy: "their time comes: then as many end as begin"),
+    Waiting(
+      subject: "timers of a RunLoop", types: ["Foundation.Timer"], contents: ["Foundation.Timer"],
+      evidence: "more timers: a run loop keeps each with its block until it has fired for the last time",
+      advice: "call `invalidate()` when the object that the timer works for goes; capture that object weakly",
+      overturnedBy: "their time comes: then as many end as begin"),
+    Waiting(
+      subject: "operations in an OperationQueue", types: ["Foundation.OperationQueue", "Foundation.Operation"],
+      contents: ["Foundation.BlockOperation", "Foundation.Operation"],
+      evidence: "operations are added faster than they are finished",
+      advice:
+        "let those who add wait or be refused beyond a number that is waiting; `maxConcurrentOperationCount` says how many run at once, and a suspended queue runs none",
+      overturnedBy: "the queue is empty at another moment: then it was a burst"),
+    Waiting(
+      subject: "blocks in a DispatchQueue", types: ["OS_dispatch_queue", "Dispatch.DispatchQueue"],
+      contents: ["Block (malloc)"],
+      evidence: "blocks are queued faster than they are run",
+      advice:
+        "let those who queue wait or be refused beyond a number that is waiting; make the work quicker, or the queue concurrent; look for a block that waits for something, and for a queue that is suspended",
+      overturnedBy: "the queue is empty at another moment: then it was a burst"),
+    Waiting(
+      subject: "observers of an @Observable object", types: ["Observation.ObservationRegistrar"],
+      evidence:
+        "`withObservationTracking` keeps its onChange closure, and what that captures, until one of the properties that were read changes",
+      advice:
+        "do not begin a new tracking before the last one has ended by a change; capture weakly what the closure works for",
+      overturnedBy: "the properties change now and then: then the observers go"),
+  ]
+
+  static func waiting(_ place: GrowingPlace) -> CollectionPattern? {
+    // A table of the program's own says more.
+    let isOwn = place.after != nil && place.rootKind == .global
+    let holder = place.heldBy ?? ""
+    let kind = kinds.first { kind in
+      if kind.roots.contains(where: { place.path.first?.hasPrefix($0) == true }) { return true }
+      if let content = place.content, kind.contents.contains(where: content.hasPrefix), !isOwn { return true }
+      return kind.types.contains { name in
+        place.types.contains { $0.hasPrefix(name) } || holder.hasSuffix(" : " + name)
+      }
+    }
+    guard let kind else { return nil }
+    let more = entries(place)
+    return CollectionPattern(
+      subject: kind.subject,
+      evidence: (more > 0 ? "\(Say.count(Double(more))) more \(place.after == nil ? "of them" : "entries"): " : "")
+        + kind.evidence,
+      advice: kind.advice, overturnedBy: kind.overturnedBy)
+  }
+}
