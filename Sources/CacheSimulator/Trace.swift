@@ -4,10 +4,8 @@ import Foundation
 struct Trace: Sendable {
   let name: String
   let keys: [Int32]
+  /// Keys, and so accesses that any cache must miss.
   let distinct: Int
-
-  /// Accesses that any cache must miss.
-  var compulsoryMisses: Int { distinct }
 
   init(name: String, raw: [UInt64]) {
     self.name = name

@@ -88,15 +88,15 @@ public struct HeapAnalysis: Sendable {
   public let heap: TypedHeap
   public let census: [CensusRow]
   /// Nil where leaks cannot be judged; `leaksNotJudged` says why.
-  public let leaks: [LeakGroup]?
-  public let leaksNotJudged: String?
+  public private(set) var leaks: [LeakGroup]?
+  public private(set) var leaksNotJudged: String?
   /// Unreachable blocks by index, ascending; empty where leaks cannot be judged.
-  public let unreachable: [UInt32]
-  public let unreachableBytes: UInt64
-  public let rootCount: Int
-  public let referenceCount: UInt64
+  public private(set) var unreachable: [UInt32] = []
+  public private(set) var unreachableBytes: UInt64 = 0
+  public private(set) var rootCount = 0
+  public private(set) var referenceCount: UInt64 = 0
   /// What could not be read, in sentences.
-  public let remarks: [String]
+  public private(set) var remarks: [String] = []
   /// Nil unless asked for, and where the heap was not marked.
   public private(set) var references: HeapReferences?
 
@@ -107,112 +107,37 @@ public struct HeapAnalysis: Sendable {
   ) throws(MemoryError) {
     let heap = TypedHeap(walk: walk, decoder: decoder) { progress?(.typing, $0) }
     self.heap = heap
-    let blind =
-      image.isConsistent
-      ? nil
-      : "the process was running while it was read: pointers moved, so leaks cannot be judged (use --freeze cow or stop)"
-    let canMark = blind == nil && options.findsLeaks
-    guard canMark else {
+    guard image.isConsistent && options.findsLeaks else {
       census = Census.rows(heap)
-      leaks = nil
-      leaksNotJudged = blind ?? "not asked for"
-      unreachable = []
-      unreachableBytes = 0
-      rootCount = 0
-      referenceCount = 0
-      remarks = []
+      leaksNotJudged =
+        image.isConsistent
+        ? "not asked for"
+        : "the process was running while it was read: pointers moved, so leaks cannot be judged (use --freeze cow or stop)"
       return
     }
-    if !context.byteBuffers.isEmpty {
-      let buffer = heap.addType(ObjectType(kind: .native, name: "stdio buffer", layout: .none))
-      for address in context.byteBuffers {
-        let index = walk.blocks.index(startingAt: address)
-        if index >= 0 { heap.retype(index, buffer) }
-      }
-    }
-    try LocalCacheReader.type(heap, memory: image.memory)
-    let resolver = ReferenceResolver(heap: heap)
-    progress?(.roots, 0)
-    var finder = RootFinder(
-      image: image, heap: heap, resolver: resolver, idle: context.idleWorkers)
-    try finder.find()
-    let threadLocals = ThreadLocalStorage(image)
-    let threadBlocks = try finder.find(threadLocals)
-    var roots = finder.roots
-    let spare = try DispatchCaches(
-      threads: image.threads, roots: roots, heap: heap, window: MemoryWindow(image.memory)
-    ).blocks
-    if !spare.isEmpty {
-      let type = heap.addType(ObjectType(kind: .native, name: "spare dispatch continuation", layout: .none))
-      for block in spare { heap.retype(block, type) }
-    }
-    if !threadBlocks.isEmpty {
-      let type = heap.addType(ObjectType(kind: .native, name: "thread-local variables", layout: .none))
-      for block in threadBlocks { heap.retype(block, type) }
-    }
-    let plans = ScanPlans(heap.types)
-    var marker = Marker(
-      heap: heap, resolver: resolver, plans: plans, memory: image.memory, workerCount: options.workerCount,
-      taskWords: context.taskWords)
-    // The allocator's thread caches are in use as long as their thread lives.
-    let internals = walk.internalBlocks.map { walk.blocks.index(startingAt: $0) }.filter { $0 >= 0 }
-    let total = Double(max(1, walk.blocks.count))
-    let inFlight = walk.blocksInFlight.map { walk.blocks.index(startingAt: $0) }.filter { $0 >= 0 }
-    // Memory that no allocator is known to own is the allocator's too: its own notes on what it handed out keep nothing that is held by
-    // something else as well.
-    let unclaimed = walk.isExact ? [] : roots.filter { $0.kind == .anonymous }
-    if !walk.isExact { roots.removeAll { $0.kind == .anonymous } }
-    try marker.mark(from: roots.lazy.map { Int($0.block) } + internals + spare + inFlight) {
-      progress?(.marking, Double($0) / total)
-    }
-    if !unclaimed.isEmpty {
-      let others = unclaimed.filter { !marker.marked.contains(Int($0.block)) }
-      try marker.mark(from: others.lazy.map { Int($0.block) })
-      roots += others
-    }
-    try marker.mark(slabsInFlight: finder.slabsInFlight)
-    rootCount = roots.count
-    var remarks: [String] = []
-    if finder.unreadableBytes > 0 {
-      remarks.append("\(finder.unreadableBytes) bytes that may hold roots could not be read")
-    }
-    if marker.unreadableBlocks > 0 {
-      remarks.append("\(marker.unreadableBlocks) blocks could not be read whole")
-    }
-    let marked = marker.marked
+    let marking = try Marking(image, heap, context: context, workerCount: options.workerCount, progress: progress)
+    rootCount = marking.roots.count
+    referenceCount = marking.referenceCount
+    remarks = marking.remarks
     if options.keepsReferences {
-      references = HeapReferences(
-        heap: heap, resolver: resolver, plans: plans, memory: image.memory, context: context, roots: roots,
-        allocatorBlocks: internals + inFlight + finder.slabsInFlight, spareBlocks: spare,
-        marked: marked, workerCount: options.workerCount, allocations: options.allocations, threadLocals: threadLocals)
+      references = HeapReferences(marking, heap: heap, memory: image.memory, context: context, options: options)
     }
     guard walk.isExact else {
-      census = Census.rows(heap) { marked.contains($0) }
-      leaks = nil
+      census = Census.rows(heap) { marking.marked.contains($0) }
       leaksNotJudged =
         "\(walk.allocator) does not say which blocks are live: counted is what is reachable, leaks cannot be judged"
-      unreachable = []
-      unreachableBytes = 0
-      referenceCount = marker.referenceCount
-      self.remarks = remarks
       return
     }
     census = Census.rows(heap)
-    var nodes: [UInt32] = []
-    var bytes: UInt64 = 0
-    for block in 0..<walk.blocks.count where !marked.contains(block) {
-      nodes.append(UInt32(block))
-      bytes += walk.blocks.size(block)
-    }
-    unreachable = nodes
-    unreachableBytes = bytes
+    unreachable = marking.unreachable(in: heap)
+    unreachableBytes = unreachable.reduce(0) { $0 + walk.blocks.size(Int($1)) }
     progress?(.grouping, 0)
     var scanner = BlockScanner(
-      heap: heap, resolver: resolver, plans: plans, memory: image.memory, taskWords: context.taskWords)
-    let graph = try UnreachableGraph(nodes: nodes, scanner: &scanner)
+      heap: heap, resolver: marking.resolver, plans: marking.plans, memory: image.memory, taskWords: context.taskWords)
+    let graph = try UnreachableGraph(nodes: unreachable, scanner: &scanner)
     // Other languages' runtimes hide references in ways that only they know (compressed pointers, handles).
     let isForeign = !heap.types.contains { $0.kind != .native && $0.kind != .sideTable }
-    if isForeign && !nodes.isEmpty {
+    if isForeign && !unreachable.isEmpty {
       remarks.append(
         "no Swift object is in this heap; another language's runtime may hide pointers, so leaks are only possible here"
       )
@@ -223,8 +148,5 @@ public struct HeapAnalysis: Sendable {
         heap: heap, graph: graph, isDoubtful: isDoubtful, allocations: options.allocations,
         describeTask: context.describeTask, taskInfo: context.taskInfo
       ).groups()
-    leaksNotJudged = nil
-    referenceCount = marker.referenceCount
-    self.remarks = remarks
   }
 }

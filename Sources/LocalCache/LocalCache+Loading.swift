@@ -60,7 +60,7 @@ extension LocalCache {
     }
     if !stale.isEmpty { refreshStale(stale, load) }
     let loaded = try await configuration.loading.inBatches(missing) {
-      try await self.loader.values(for: $0, self.work(isWanted: true, load))
+      try await self.loader.values(for: $0, self.work(isWanted: true, bringsOthers: true, load))
     }
     found.merge(loaded) { _, new in new }
     return found
@@ -73,28 +73,30 @@ extension LocalCache {
       for batch in batches {
         guard let self else { return }
         let stale = batch.filter(isStale)
-        await loader.refreshAndWait(stale, isPatient: true, refreshing(stale, load))
+        await loader.refreshAndWait(stale, isPatient: true, refreshing(stale, bringsOthers: true, load))
       }
     }
   }
 
   /// A load whose values are stored. The load does not keep the cache.
   ///
-  /// - Parameter isWanted: whether only what is not there is wanted: another load may have brought it since it was looked for.
+  /// - Parameters:
+  ///   - isWanted: whether only what is not there is wanted: another load may have brought it since it was looked for.
+  ///   - bringsOthers: whether it may bring values of keys that nobody asked for.
   private func work(
-    isWanted: Bool = false, _ load: @escaping @Sendable ([Key]) async throws -> [Key: Value]
+    isWanted: Bool = false, bringsOthers: Bool = false, _ load: @escaping @Sendable ([Key]) async throws -> [Key: Value]
   ) -> Loader<Key, Value>.Work {
     var work = Loader<Key, Value>.Work(load: load) { [weak self] values, stamps in self?.store(values, stamps) }
-    watchWrites(&work)
+    watchWrites(&work, bringsOthers: bringsOthers)
     if isWanted { work.present = { [weak self] in self?.present($0) ?? [:] } }
     return work
   }
 
   /// The same for values that are there already, which stay in use for a while if the load fails.
   private func refreshing(
-    _ keys: [Key], _ load: @escaping @Sendable ([Key]) async throws -> [Key: Value]
+    _ keys: [Key], bringsOthers: Bool = false, _ load: @escaping @Sendable ([Key]) async throws -> [Key: Value]
   ) -> Loader<Key, Value>.Work {
-    var work = work(load)
+    var work = work(bringsOthers: bringsOthers, load)
     work.failed = { [weak self] in
       guard let self, let grace = configuration.loading.staleWhileError else { return }
       for key in keys { prolong(key, by: grace) }
@@ -102,16 +104,17 @@ extension LocalCache {
     return work
   }
 
-  private func watchWrites(_ work: inout Loader<Key, Value>.Work) {
+  private func watchWrites(_ work: inout Loader<Key, Value>.Work, bringsOthers: Bool) {
     work.stamps = { [weak self] keys in
-      guard let self else { return [:] }
-      var stamps: [Key: UInt32] = [:]
-      for key in keys where stamps[key] == nil { stamps[key] = loader.watch.begin(hash(key)) }
+      guard let self else { return LoadStamps() }
+      var stamps = LoadStamps<Key>()
+      for key in keys where stamps.keys[key] == nil { stamps.keys[key] = loader.watch.begin(hash(key)) }
+      if bringsOthers { stamps.others = loader.watch.allWrites() }
       return stamps
     }
     work.ended = { [weak self] stamps in
       guard let self else { return }
-      for key in stamps.keys { loader.watch.end(hash(key)) }
+      for key in stamps.keys.keys { loader.watch.end(hash(key)) }
     }
   }
 
@@ -129,8 +132,24 @@ extension LocalCache {
     return found
   }
 
-  private func store(_ values: [Key: Value], _ stamps: [Key: UInt32]) {
-    for (key, value) in values { store(value, for: key, lifetime: nil, pinned: nil, stamp: stamps[key]) }
+  private func store(_ values: [Key: Value], _ stamps: LoadStamps<Key>) {
+    for (key, value) in values {
+      if let stamp = stamps.keys[key] {
+        store(value, for: key, lifetime: nil, pinned: nil, stamp: stamp)
+      } else {
+        storeUnasked(value, key, stamps)
+      }
+    }
+  }
+
+  /// Stores a value that a loader brought along, unless its key may have been written since the load began.
+  private func storeUnasked(_ value: Value, _ key: Key, _ stamps: LoadStamps<Key>) {
+    let hash = hash(key)
+    // First, so that a write after the comparison is noticed too.
+    let stamp = loader.watch.begin(hash)
+    defer { loader.watch.end(hash) }
+    guard !loader.watch.mayBeWritten(hash, since: stamps.others) else { return }
+    store(value, for: key, lifetime: nil, pinned: nil, stamp: stamp)
   }
 
   /// Loads keys again and again until the task that runs this is cancelled: the cache's periodic refresh.
@@ -150,7 +169,7 @@ extension LocalCache {
       do { try await time.sleep(for: max(interval * factor, .milliseconds(1))) } catch { return }
       do {
         for batch in try await keys().batches(of: configuration.loading.batchSize) {
-          _ = try await loader.values(for: batch, work(load))
+          _ = try await loader.values(for: batch, work(bringsOthers: true, load))
         }
         backOff = 1
       } catch {

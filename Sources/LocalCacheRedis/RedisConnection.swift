@@ -1,6 +1,5 @@
 #if Redis
   import LocalCache
-  import Synchronization
 
   #if canImport(Glibc)
     import Glibc
@@ -99,7 +98,7 @@
       var isStopped = false
     }
     let signal = WakeSignal()
-    private let state = Mutex(State())
+    private let state = Guarded(State())
     private let maximum: Int
 
     init(maximum: Int) { self.maximum = max(1, maximum) }

@@ -1,6 +1,5 @@
 #if Redis
   import LocalCache
-  import Synchronization
 
   /// What somebody waits for: resolved once, by the connection's thread or by the cancellation of who waits.
   final class RedisPromise<Value: Sendable>: Sendable {
@@ -8,7 +7,7 @@
       var continuation: CheckedContinuation<Value, any Error>?
       var result: Result<Value, any Error>?
     }
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     /// Whether nobody waits any more.
     var isResolved: Bool { state.withLock { $0.result != nil } }

@@ -1,6 +1,5 @@
 #if Redis
   import LocalCache
-  import Synchronization
 
   /// Messages of changes by client-side caching (Redis 6 and later) in its form for RESP2: one connection listens, and the connection that
   /// writes asks for the messages of its prefixes to be sent to that, except about its own writes (`CLIENT TRACKING ON REDIRECT id BCAST PREFIX p NOLOOP`).
@@ -21,13 +20,15 @@
       var version = 0
       /// What the present connection that writes has been told.
       var applied: Int?
+      /// When the server, having refused that, is told again.
+      var repeatAt: ContinuousClock.Instant?
       var isOn = false
     }
 
-    private let state = Mutex(State())
+    private let state = Guarded(State())
     /// Held while subscribers are told, so that what they hear has an order.
-    private let telling = Mutex(())
-    private let connections = Mutex<[RedisConnection]>([])
+    private let telling = Guarded(())
+    private let connections = Guarded<[RedisConnection]>([])
 
     /// Those to be woken when there is something to do.
     func setConnections(_ connections: [RedisConnection]) { self.connections.withLock { $0 = connections } }
@@ -43,6 +44,7 @@
       let number = state.withLock { state in
         state.nextNumber += 1
         state.version += 1
+        state.repeatAt = nil
         state.subscribers[state.nextNumber] = Subscriber(prefix: prefix, handler: handler)
         return state.nextNumber
       }
@@ -68,6 +70,7 @@
       state.withLock { state in
         state.listener = number
         state.version += 1
+        state.repeatAt = nil
       }
       wake()
     }
@@ -100,11 +103,11 @@
 
     func preamble() -> RedisConnection.Preamble? {
       state.withLock { state in
-        guard state.applied != state.version, let listener = state.listener, !state.subscribers.isEmpty else {
-          return nil
-        }
+        let isDue = state.repeatAt.map { .now >= $0 } ?? (state.applied != state.version)
+        guard isDue, let listener = state.listener, !state.subscribers.isEmpty else { return nil }
         let version = state.version
         state.applied = version
+        state.repeatAt = nil
         // Two caches of one name share their prefix, and the server wants each prefix once.
         let prefixes = Set(state.subscribers.values.map(\.prefix)).sorted()
         let on =
@@ -117,10 +120,10 @@
     }
 
     private func applied(_ version: Int, _ replies: [RedisReply]) {
+      guard replies.last == .status("OK") else { return refused(version) }
       telling.withLock { _ in
-        // A server older than Redis 6 says no, and so does one that has lost the listener, which then starts anew.
         let subscribers = state.withLock { state -> [Subscriber] in
-          guard state.version == version, replies.last == .status("OK") else { return [] }
+          guard state.version == version else { return [] }
           state.isOn = true
           return Array(state.subscribers.values)
         }
@@ -128,7 +131,19 @@
       }
     }
 
-    func writerClosed() { tellEnd { $0.applied = nil } }
+    /// A server older than Redis 6 says no for ever; one that runs a script, or has lost the listener, says so for a while.
+    private func refused(_ version: Int) {
+      tellEnd { state in
+        if state.version == version { state.repeatAt = .now + .seconds(1) }
+      }
+    }
+
+    func writerClosed() {
+      tellEnd { state in
+        state.applied = nil
+        state.repeatAt = nil
+      }
+    }
 
     private func tellEnd(_ change: (inout State) -> Void) {
       telling.withLock { _ in

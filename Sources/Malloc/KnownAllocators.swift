@@ -20,11 +20,14 @@ public enum KnownAllocators {
     Hint(name: "AddressSanitizer's malloc", modules: ["libclang_rt.asan", "libasan"]),
   ]
 
+  /// The allocator that a module of this file name brings; nil for other modules.
+  public static func name(ofModule name: String) -> String? {
+    hints.first { $0.modules.contains { name.hasPrefix($0) } }?.name
+  }
+
   /// The allocator that replaces libc's own, or nil where no module tells.
   public static func name(in image: ProcessImage) -> String? {
-    for hint in hints {
-      for module in image.modules where hint.modules.contains(where: { module.name.hasPrefix($0) }) { return hint.name }
-    }
+    if let name = image.modules.lazy.compactMap({ name(ofModule: $0.name) }).first { return name }
     // Allocators name their memory where the kernel lets them (PR_SET_VMA_ANON_NAME).
     for (mark, name) in [("[anon:mimalloc", "mimalloc"), ("[anon:scudo", "scudo"), ("[anon:jemalloc", "jemalloc")] {
       if image.mappings.contains(where: { $0.path.hasPrefix(mark) }) { return name }

@@ -68,7 +68,7 @@ enum Decimal {
 
 extension StringProtocol {
   /// Without spaces and tabs at both ends.
-  func trimmingSpaces() -> SubSequence {
+  package func trimmingSpaces() -> SubSequence {
     var result = self[...]
     while let first = result.first, first == " " || first == "\t" { result = result.dropFirst() }
     while let last = result.last, last == " " || last == "\t" { result = result.dropLast() }

@@ -25,9 +25,7 @@ public enum MemwhyService {
   }
 
   /// Average number of bytes between two samples, unless said otherwise: 512 KiB.
-  public static let defaultInterval = ByteCount.kib(512)
-  private static let intervals: ClosedRange<UInt64> = 1...(1 << 40)
-  private static let tableSizes: ClosedRange<UInt64> = (1 << 20)...(1 << 30)
+  public static let defaultInterval = SamplerSettings.defaultInterval
 
   /// Starts sampling; does nothing where it runs already.
   ///
@@ -38,10 +36,14 @@ public enum MemwhyService {
   ///     the process alone.
   /// - Throws: `badOption`, `cannotCreate`, `anotherAllocator`.
   public static func start(
-    interval: ByteCount = defaultInterval, tableSize: ByteCount = .mib(16), file: String? = nil
+    interval: ByteCount = defaultInterval, tableSize: ByteCount = SamplerSettings.defaultTableSize, file: String? = nil
   ) throws(MemwhyServiceError) {
-    guard intervals.contains(interval.bytes) else { throw .badOption("the interval must be from 1 B to 1 TiB") }
-    guard tableSizes.contains(tableSize.bytes) else { throw .badOption("the table must be from 1 MiB to 1 GiB") }
+    guard SamplerSettings.intervals.contains(interval) else {
+      throw .badOption("the interval must be from 1 B to 1 TiB")
+    }
+    guard SamplerSettings.tableSizes.contains(tableSize) else {
+      throw .badOption("the table must be from 1 MiB to 1 GiB")
+    }
     if state != .silent { return }
     var table: TableFile?
     if let file {
@@ -58,7 +60,7 @@ public enum MemwhyService {
     switch result {
     case MEMWHY_STARTED, MEMWHY_ALREADY_RUNNING: return
     case MEMWHY_NOT_CALLED: throw .anotherAllocator
-    default: throw .cannotCreate("no memory for a table of \(tableSize): \(String(cString: strerror(code)))")
+    default: throw .cannotCreate("no memory for a table of \(tableSize): \(systemMessage(code))")
     }
   }
 
@@ -78,7 +80,9 @@ public enum MemwhyService {
   ///
   /// - Throws: `badOption`; `silent` before the start.
   public static func setInterval(_ interval: ByteCount) throws(MemwhyServiceError) {
-    guard intervals.contains(interval.bytes) else { throw .badOption("the interval must be from 1 B to 1 TiB") }
+    guard SamplerSettings.intervals.contains(interval) else {
+      throw .badOption("the interval must be from 1 B to 1 TiB")
+    }
     guard state != .silent else { throw .silent }
     memwhy_sampler_set_interval(interval.bytes)
   }
@@ -95,7 +99,7 @@ public enum MemwhyService {
       // The mapping stays until the process ends.
       let source = TableSource(
         mapped: UnsafeRawBufferPointer(start: header, count: Int(clamping: header.pointee.table_size)))
-      var table = try TableReader(source).read(now: now)
+      var table = try TableReader(source).read(now: Clocks.monotonic)
       for index in table.threads.indices where table.threads[index].id > 0 {
         table.threads[index].name = Procfs.name(of: getpid(), thread: table.threads[index].id)
       }
@@ -103,13 +107,6 @@ public enum MemwhyService {
     } catch { throw .damaged("\(error)") }
     if wantsNames { _ = FileSymbolizer(wantsLines: false).symbolize(&profile) }
     return profile
-  }
-
-  /// CLOCK_MONOTONIC in nanoseconds.
-  private static var now: UInt64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
   }
 }
 

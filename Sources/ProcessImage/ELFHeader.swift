@@ -162,7 +162,7 @@ public struct ELFNote: Sendable, Hashable {
 }
 
 /// Lower-case hexadecimal digits.
-func hexString(_ bytes: some Sequence<UInt8>) -> String {
+package func hexString(_ bytes: some Sequence<UInt8>) -> String {
   let digits = Array("0123456789abcdef".utf8)
   var result: [UInt8] = []
   for byte in bytes {

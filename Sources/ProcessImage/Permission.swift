@@ -4,13 +4,7 @@ import Glibc
 /// Finds out why the kernel refused (man 2 ptrace, "Ptrace access mode checking"), so that the message can name the way out.
 public enum Permission {
   /// `CAP_SYS_PTRACE` (include/uapi/linux/capability.h).
-  private static let capSysPtrace: UInt64 = 1 << 19
-
-  /// This process may look into processes of other users.
-  public static var hasPtraceCapability: Bool {
-    guard let own = try? contents(of: "/proc/self/status", limit: 1 << 16) else { return false }
-    return ProcessStatus(parsing: own).effectiveCapabilities & capSysPtrace != 0
-  }
+  public static let ptraceCapability: UInt64 = 1 << 19
 
   /// `kernel.yama.ptrace_scope`; 0 where the kernel has no Yama.
   public static var yamaScope: Int {
@@ -30,7 +24,7 @@ public enum Permission {
   static func denial(own: ProcessStatus?, other: ProcessStatus?, user: UInt32, yamaScope: Int) -> Denial {
     if yamaScope >= 3 { return .yama(scope: yamaScope) }
     let ownCapabilities = own?.effectiveCapabilities ?? 0
-    if ownCapabilities & capSysPtrace != 0 { return .securityModule }
+    if ownCapabilities & ptraceCapability != 0 { return .securityModule }
     if let stranger = other?.userIDs.prefix(3).first(where: { $0 != user }) { return .otherUser(uid: stranger) }
     if let theirs = other?.permittedCapabilities, theirs & ~ownCapabilities != 0 { return .moreCapabilities }
     if yamaScope > 0 { return .yama(scope: yamaScope) }

@@ -63,6 +63,11 @@ public struct ProcessStat: Sendable, Hashable {
   public var startTime: UInt64
   /// Signal to the parent at its end; 0 for the copies that memwhy makes.
   public var exitSignal: Int32
+  /// Page faults without and with I/O.
+  public var minorFaults, majorFaults: UInt64
+  /// Processor time in user and in kernel mode, in ticks (`Clocks.ticksPerSecond`).
+  public var processorTicks: UInt64
+  public var threads: UInt64
 
   /// nil where the text is not of this format.
   public init?(parsing bytes: [UInt8]) {
@@ -74,7 +79,9 @@ public struct ProcessStat: Sendable, Hashable {
     let words = String(decoding: bytes[(close + 1)...], as: UTF8.self).split { $0 == " " || $0 == "\n" }
     // words[0] is field 3, the state.
     guard let first = head.first, let id = Int32(first), words.count >= 20, let state = words[0].first,
-      let parent = Int32(words[1]), let flags = UInt64(words[6]), let startTime = UInt64(words[19])
+      let parent = Int32(words[1]), let flags = UInt64(words[6]), let minorFaults = UInt64(words[7]),
+      let majorFaults = UInt64(words[9]), let user = UInt64(words[11]), let kernel = UInt64(words[12]),
+      let threads = UInt64(words[17]), let startTime = UInt64(words[19])
     else { return nil }
     self.id = id
     name = String(decoding: bytes[(open + 1)..<close], as: UTF8.self)
@@ -82,6 +89,10 @@ public struct ProcessStat: Sendable, Hashable {
     self.parent = parent
     self.flags = flags
     self.startTime = startTime
+    self.minorFaults = minorFaults
+    self.majorFaults = majorFaults
+    processorTicks = user &+ kernel
+    self.threads = threads
     exitSignal = words.count > 35 ? Int32(words[35]) ?? 0 : 0
   }
 

@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 
 /// Text of an `errno` value.
-func systemMessage(_ code: Int32) -> String {
+package func systemMessage(_ code: Int32) -> String {
   guard let text = strerror(code) else { return "error \(code)" }
   return String(cString: text)
 }

@@ -1,3 +1,5 @@
+import Measurement
+
 /// Why a profile cannot be read, combined or shown.
 public enum ProfileError: Error, Hashable, Sendable, CustomStringConvertible {
   case unreadable(path: String, reason: String)
@@ -17,20 +19,20 @@ public enum ProfileError: Error, Hashable, Sendable, CustomStringConvertible {
 
   public var description: String {
     switch self {
-    case .unreadable(let path, let reason): "cannot read \(path): \(reason)"
+    case .unreadable(let path, let reason): "cannot read \(path): \(reason); give the path of a profile"
     case .unknownFormat(let path):
       "\(path) is no profile that memwhy knows: it reads pprof (.pb, .pb.gz), and heap profiles of gperftools, jemalloc and heaptrack"
     case .malformed(let path, let what):
       "\(path) is damaged: \(what); take it again, or copy it again in binary mode"
     case .tooLarge(let path, let limit):
-      "\(path) unpacks to more than \(limit < 1 << 20 ? "\(limit) bytes" : "\(limit >> 20) MiB"); if you trust it, allow more with --max-size"
+      "\(path) unpacks to more than \(ByteCount(limit)); if you trust it, allow more with --max-size"
     case .missingTool(let path, let tool):
       "\(path) is compressed with \(tool), which is not installed; install it, or unpack the file elsewhere"
     case .badPattern(let option, let pattern, let what):
-      "\(option) '\(pattern)' is no regular expression: \(what)"
+      "\(option) '\(pattern)' is no regular expression: \(what); put \\ before what is meant as it stands"
     case .noSampleType(let name, let known):
       "the profile has no sample type '\(name)'; it has \(known.joined(separator: ", "))"
-    case .incompatible(let what): "these profiles cannot be combined: \(what)"
+    case .incompatible(let what): "these profiles cannot be combined: \(what); give profiles of one kind"
     case .noMatch(let pattern): "nothing matches '\(pattern)'; `memwhy top` shows the names"
     case .badOption(let what): what
     }

@@ -13,7 +13,8 @@ public enum ReportsError: Error, Hashable, Sendable, CustomStringConvertible {
       "cannot read the suppressions file \(path): \(reason); give another one with --suppressions"
     case .badSuppression(let path, let line, let text, let reason):
       "\(path):\(line): '\(text)': \(reason)"
-    case .notEncodable(let reason): "the report could not be written as JSON: \(reason)"
+    case .notEncodable(let reason):
+      "the report could not be written as JSON: \(reason); text needs none: leave out --json and --html"
     case .noPage(let verb): "\(verb) has no page; --json has what it found"
     case .notAReport(let reason): "this is no report of memwhy: \(reason); write one with --json"
     case .newerSchema(let found):

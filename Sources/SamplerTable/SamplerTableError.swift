@@ -1,4 +1,5 @@
 import Glibc
+import ProcessImage
 
 /// Why a table cannot be read or made.
 public enum SamplerTableError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -15,7 +16,8 @@ public enum SamplerTableError: Error, Hashable, Sendable, CustomStringConvertibl
 
   public var description: String {
     switch self {
-    case .unreadable(let path, let code): "cannot read \(path): \(String(cString: strerror(code)))"
+    case .unreadable(let path, let code):
+      "cannot read \(path): \(systemMessage(code)); give the file that `memwhy run` named, or the id of a process"
     case .notATable(let path):
       "\(path) is no sampler's table; `memwhy run -- COMMAND` says where it keeps one"
     case .otherVersion(let path, let version):
@@ -24,9 +26,10 @@ public enum SamplerTableError: Error, Hashable, Sendable, CustomStringConvertibl
       "\(path) is damaged: \(what); if it was copied, copy it again"
     case .notSampled(let pid):
       "process \(pid) has no sampler's table; start it with `memwhy run -- COMMAND`, or link MemwhyService"
-    case .process(let pid, let reason): "cannot look for the table of process \(pid): \(reason)"
+    case .process(let pid, let reason):
+      "cannot look for the table of process \(pid): \(reason); give the file of the table instead"
     case .cannotCreate(let path, let code):
-      "cannot make a table at \(path): \(String(cString: strerror(code))); name another place with --table FILE"
+      "cannot make a table at \(path): \(systemMessage(code)); name another place with --table FILE"
     }
   }
 }

@@ -3,7 +3,6 @@
 enum TableLayout {
   static let magic: UInt64 = 0x3165_6c62_6154_6d4d
   static let version: UInt32 = 2
-  static let sizes = (1 << 20)...(1 << 30)
 
   enum Header {
     static let magic = 0, version = 8, headerSize = 12, tableSize = 16, state = 24, pid = 28, interval = 32

@@ -1,3 +1,4 @@
+import Measurement
 import ProcessImage
 
 /// Blocks that live. A key names a block and a generation; a block is taken if its key was the same before and after.
@@ -67,7 +68,7 @@ extension TableReader {
   private static func block(key: UInt64, _ bytes: [UInt8], at offset: Int) -> SamplerTable.Block? {
     let size = bytes.word(offset + TableLayout.Block.size)
     let interval = bytes.word(offset + TableLayout.Block.interval)
-    guard size < 1 << 48, interval >= 1, interval <= 1 << 40 else { return nil }
+    guard size < 1 << 48, SamplerSettings.intervals.contains(ByteCount(interval)) else { return nil }
     return SamplerTable.Block(
       address: (key >> TableLayout.Block.generationBits) << 3, size: size,
       time: bytes.word(offset + TableLayout.Block.time), interval: interval,

@@ -51,17 +51,12 @@ extension TableReader {
       let unloaded = bytes.word(At.unloaded)
       result.append(
         SamplerTable.Module(
-          path: bytes.text(At.path, At.size - At.path), buildID: Self.hex(id), start: start, end: end,
+          path: bytes.text(At.path, At.size - At.path), buildID: hexString(id), start: start, end: end,
           bias: bytes.word(At.bias), text: textStart..<textEnd, textOffset: bytes.word(At.textOffset),
           loaded: bytes.word(At.loaded),
           unloaded: unloaded == 0 ? nil : unloaded, hasFramePointers: flags & 1 == 0, isExecutable: flags & 4 != 0))
     }
     return result
-  }
-
-  private static func hex(_ bytes: ArraySlice<UInt8>) -> String {
-    let digits = Array("0123456789abcdef")
-    return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
   }
 
   func readThreads() -> [SamplerTable.Thread] {

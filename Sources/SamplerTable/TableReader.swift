@@ -1,4 +1,5 @@
 import Glibc
+import Measurement
 import ProcessImage
 
 /// Reads a table, live or dead, without its writer's help. Nothing in it is trusted: areas must lie inside, indices must exist, and what
@@ -35,7 +36,8 @@ public struct TableReader: Sendable {
     }
     let version: UInt32 = header.little(at: TableLayout.Header.version) ?? 0
     guard version == TableLayout.version else { throw .otherVersion(path: source.path, version: version) }
-    guard let size = header.number(TableLayout.Header.tableSize), TableLayout.sizes.contains(size) else {
+    guard let size = header.number(TableLayout.Header.tableSize), SamplerSettings.tableSizes.contains(ByteCount(size))
+    else {
       throw .damaged(path: source.path, what: "its size is out of range")
     }
     guard source.file.count >= size else { throw .damaged(path: source.path, what: "it was cut") }
@@ -115,9 +117,7 @@ extension [UInt8] {
     return Int(exactly: value)
   }
 
-  func word(_ at: Int) -> UInt64 { little(at: at) ?? 0 }
   func byte(_ at: Int) -> UInt8 { little(at: at) ?? 0 }
-  func half(_ at: Int) -> UInt32 { little(at: at) ?? 0 }
   func quarter(_ at: Int) -> UInt16 { little(at: at) ?? 0 }
 
   /// A double that can be a sum: finite and not below zero; nil otherwise.

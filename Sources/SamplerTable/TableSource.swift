@@ -1,4 +1,5 @@
 import Glibc
+import Measurement
 import ProcessImage
 
 /// The bytes of a table, read again and again while somebody writes them.
@@ -67,7 +68,7 @@ public struct TableSource: Sendable {
 
   private static func mayBeTable(_ mapping: Mapping) -> Bool {
     mapping.permissions.isSuperset(of: [.read, .write, .shared]) && mapping.fileOffset == 0
-      && TableLayout.sizes.contains(Int(clamping: mapping.size))
+      && SamplerSettings.tableSizes.contains(ByteCount(mapping.size))
   }
 }
 

@@ -1,4 +1,5 @@
 import Glibc
+import Measurement
 import ProcessImage
 
 /// What `memwhy run` writes into the table of the process that it started: the time series, names of threads, how the process ended.
@@ -74,7 +75,11 @@ public struct TableWriter: Sendable {
   }
 
   /// Bytes between two samples; the process follows at each thread's next sample.
-  public func setInterval(_ interval: UInt64) { write(TableLayout.Header.interval, min(max(interval, 1), 1 << 40)) }
+  public func setInterval(_ interval: UInt64) {
+    let bounds = SamplerSettings.intervals
+    write(
+      TableLayout.Header.interval, min(max(interval, bounds.lowerBound.bytes), bounds.upperBound.bytes))
+  }
 
   private func word(_ at: Int) -> UInt64 {
     var value: UInt64 = 0

@@ -68,6 +68,16 @@ public indirect enum ObjectLayout: Sendable, Hashable {
   case task(schedulerLinks: [Int])
   /// A side table: its object pointer (word 0) never keeps the object.
   case sideTable
+
+  /// Words that can hold references: those of the object, or of each element, key and value. Empty where none are listed.
+  public var slots: [ReferenceSlot] {
+    switch self {
+    case .fixed(_, let slots): slots
+    case .array(_, let element), .ring(_, let element): element.slots
+    case .hashTable(_, let key, let value): key.slots + (value?.slots ?? [])
+    case .conservative, .none, .string, .taskSlab, .task, .sideTable: []
+    }
+  }
 }
 
 /// How values of a type lie in memory. Sizes in bytes.

@@ -5,7 +5,6 @@ public enum TimelineError: Error, Hashable, Sendable, CustomStringConvertible {
   case damaged(path: String, reason: String)
   case writeFailed(path: String, reason: String)
   case readFailed(path: String, reason: String)
-  case noProcess(String)
   case badLoad(String, reason: String)
   case badGroup(path: String, reason: String)
 
@@ -19,8 +18,8 @@ public enum TimelineError: Error, Hashable, Sendable, CustomStringConvertible {
       "the history \(path) is damaged: \(reason); `memwhy watch` moves it aside and begins a new one"
     case .writeFailed(let path, let reason):
       "cannot write the history \(path): \(reason); samples are kept in memory until it works again"
-    case .readFailed(let path, let reason): "cannot read the history \(path): \(reason)"
-    case .noProcess(let what): "no process \(what) that can be watched; look with `ps`, or give a pid"
+    case .readFailed(let path, let reason):
+      "cannot read the history \(path): \(reason); try again, and choose another file with --history if it stays"
     case .badLoad(let text, let reason):
       "'\(text)' is no load to count: \(reason); write it like http_requests_total@http://127.0.0.1:8080/metrics"
     case .badGroup(let path, let reason):

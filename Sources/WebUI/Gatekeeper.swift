@@ -1,4 +1,5 @@
 import FlyingFox
+import Measurement
 
 /// Decides before anything else whether a request may be answered at all.
 ///
@@ -78,14 +79,5 @@ struct Gatekeeper: Sendable {
     guard let origin = request.headers[HTTPHeader("Origin")] else { return request.headers[.authorization] != nil }
     guard let slashes = origin.firstRange(of: "://") else { return false }
     return origin[slashes.upperBound...].lowercased() == request.headers[.host]?.lowercased()
-  }
-}
-
-extension StringProtocol {
-  func trimmingSpaces() -> SubSequence {
-    var result = self[...]
-    while result.first == " " { result = result.dropFirst() }
-    while result.last == " " { result = result.dropLast() }
-    return result
   }
 }

@@ -2,6 +2,7 @@ import FlyingFox
 import FlyingSocks
 import Foundation
 import Glibc
+import ProcessImage
 import Reports
 import Synchronization
 import Timeline
@@ -95,7 +96,7 @@ public final class WebServer: Sendable {
         throw .portInUse(address: options.address.description)
       }
       if case .failed(_, let code, _) = error {
-        throw .cannotListen(address: options.address.description, reason: String(cString: strerror(code)))
+        throw .cannotListen(address: options.address.description, reason: systemMessage(code))
       }
       // Closed by `stop`.
     } catch is CancellationError {

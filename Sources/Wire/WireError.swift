@@ -9,7 +9,7 @@ public enum WireError: Error, Hashable, Sendable, CustomStringConvertible {
 
   public var description: String {
     switch self {
-    case .cannotRead(let path, let reason): "cannot read \(path): \(reason)"
+    case .cannotRead(let path, let reason): "cannot read \(path): \(reason); give a capture with --pcap"
     case .notACapture(let path):
       "\(path) is no capture; write one with `tcpdump -w FILE` or Wireshark (pcap or pcapng)"
     case .unsupportedLink(let path, let type):

@@ -105,4 +105,57 @@ import Testing
     #expect(abs(curve.hitRatio(at: 8000) - present) < 0.02, "\(curve.hitRatio(at: 8000))")
     #expect(abs(curve.hitRatio(at: 3200) - present) < 0.03, "\(curve.hitRatio(at: 3200))")
   }
+
+  /// A lifetime that nothing reaches changes nothing.
+  @Test func entriesThatCouldExpireAndDoNot() {
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.clock = ManualClock()
+    configuration.expiry = CacheExpiry(afterWrite: .seconds(3600))
+    let cache = LocalCache<Int, Int>(name: "lasting", limit: .entries(2000), configuration: configuration)
+    var random = Generator(state: 8)
+    for _ in 0..<150_000 {
+      let key = Int.random(in: 0..<4000, using: &random)
+      if cache.get(key) == nil { cache.set(key, for: key) }
+    }
+    let curve = cache.missRatioCurve
+    #expect(abs(curve.hitRatio(at: 2000) - 0.5) < 0.03, "\(curve.hitRatio(at: 2000))")
+    #expect(curve.hitRatio(at: 5000) > 0.95, "\(curve.hitRatio(at: 5000))")
+  }
+
+  /// What the program removes is a miss in a cache of any size, and what was evicted is not.
+  @Test(arguments: [2000, 6000]) func removedEntriesAreNoHitsElsewhere(limit: Int) {
+    func replay(_ limit: Int) -> (cache: LocalCache<Int, Int>, hitRatio: Double) {
+      let cache = LocalCache<Int, Int>(name: "removing", limit: .entries(limit))
+      var random = Generator(state: 9)
+      var hits = 0
+      for step in 0..<200_000 {
+        let key = Int.random(in: 0..<4000, using: &random)
+        if cache.get(key) == nil { cache.set(key, for: key) } else if step >= 100_000 { hits += 1 }
+        if step % 2 == 0 { cache.remove(Int.random(in: 0..<4000, using: &random)) }
+      }
+      return (cache, Double(hits) / 100_000)
+    }
+    let (cache, present) = replay(limit)
+    let curve = cache.missRatioCurve
+    #expect(abs(curve.hitRatio(at: limit) - present) < 0.03)
+    for size in [limit / 2, limit * 2] {
+      let truth = replay(size).hitRatio
+      #expect(abs(curve.hitRatio(at: size) - truth) < 0.13, "\(curve.hitRatio(at: size)), in truth \(truth) at \(size)")
+    }
+  }
+
+  /// Where the model of the present size misses nothing, and the cache does, larger ones still miss no more.
+  @Test func largerSizesMissNoMore() {
+    let cache = LocalCache<Int, Int>(name: "later", limit: .entries(2000))
+    for step in 0..<200_000 {
+      guard step >= 4000, step % 2 == 1 else {
+        cache.set(step, for: step)
+        continue
+      }
+      let key = step - 2001
+      if cache.get(key) == nil { cache.set(key, for: key) }
+    }
+    let curve = cache.missRatioCurve
+    for point in curve.points where point.size >= 3000 { #expect(point.hitRatio > 0.9, "\(point)") }
+  }
 }

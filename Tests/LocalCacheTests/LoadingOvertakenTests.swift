@@ -66,4 +66,26 @@ import Testing
     #expect(first == "loaded")
     #expect(cache.get(1) == "loaded later")
   }
+
+  /// Values of keys that nobody asked for are stored too, but are no newer than the load.
+  @Test func whatABatchBringsAlongIsOvertakenToo() async throws {
+    let cache = loadingCache()
+    cache.set(30, for: 3)
+    cache.set(40, for: 4)
+    let gate = Gate()
+    let batch = Task {
+      try await cache.values(for: [1]) { _ in
+        await gate.pass(0)
+        return [1: -1, 2: -2, 3: -3, 4: -4, 5: -5]
+      }
+    }
+    await until { gate.waiting == 1 }
+    cache.set(20, for: 2)
+    cache.remove(3)
+    gate.open()
+    #expect(try await batch.value == [1: -1])
+    #expect(cache.get(1) == -1 && cache.get(2) == 20 && cache.get(3) == nil)
+    // Another of the 256 counters, but for two keys in 256 each.
+    #expect([cache.get(4) == -4, cache.get(5) == -5].contains(true))
+  }
 }

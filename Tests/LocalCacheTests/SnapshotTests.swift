@@ -90,6 +90,46 @@ import Testing
     }
   }
 
+  /// Good JSON of one type that is good JSON of another, too.
+  @Test func otherTypesOfTheSameShapeAreTold() throws {
+    struct Order: Codable { var id: Int }
+    struct User: Codable { var name: String? }
+    try withFile { path in
+      let orders = LocalCache<Int, Order>(name: "orders", limit: .entries(100))
+      orders.set(Order(id: 5), for: 1)
+      try orders.writeSnapshot(to: path)
+      let users = LocalCache<Int, User>(name: "users", limit: .entries(100))
+      #expect(value(users.readSnapshot(from: path), isIgnoredBecause: "Order"))
+      #expect(users.count == 0)
+      let next = LocalCache<Int, Order>(name: "orders of another name", limit: .entries(100))
+      #expect(next.readSnapshot(from: path) == .restored(1) && next.get(1)?.id == 5)
+    }
+  }
+
+  /// What ends some time after its last use does so after a start, too.
+  @Test(arguments: [Duration?.none, .seconds(1000)]) func usesPutTheEndOff(afterWrite: Duration?) throws {
+    try withFile { path in
+      let clock = ManualClock()
+      var configuration = LocalCache<Int, Int>.Configuration()
+      configuration.clock = clock
+      configuration.expiry = CacheExpiry(afterWrite: afterWrite, afterAccess: .seconds(100))
+      let first = LocalCache<Int, Int>(name: "uses", limit: .entries(100), configuration: configuration)
+      first.set(1, for: 1)
+      first.set(2, for: 2, lifetime: .seconds(100))
+      clock.advance(by: .seconds(40))
+      try first.writeSnapshot(to: path)
+      let second = LocalCache<Int, Int>(name: "uses", limit: .entries(100), configuration: configuration)
+      #expect(second.readSnapshot(from: path) == .restored(2))
+      clock.advance(by: .seconds(50))
+      #expect(second.get(1) == 1 && second.get(2) == 2)
+      clock.advance(by: .seconds(50))
+      #expect(second.get(1) == (afterWrite == nil ? 1 : nil), "its time of writing is not known any more")
+      #expect(second.get(2) == nil, "it has a lifetime of its own")
+      clock.advance(by: .seconds(120))
+      #expect(second.get(1) == nil)
+    }
+  }
+
   @Test func whatIsNewerStaysAndWhatIsOverIsLeftOut() throws {
     try withFile { path in
       let clock = ManualClock()

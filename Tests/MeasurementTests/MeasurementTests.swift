@@ -68,3 +68,24 @@ struct TimeSpanTests {
     #expect(TimeSpan(.seconds(Int64.max)).nanoseconds == .max)
   }
 }
+
+struct SafeTextTests {
+  @Test func nothingEndsAnElementOrAnAttribute() {
+    #expect(SafeText.html("Box<\"a\"> & 'b'") == "Box&lt;&quot;a&quot;&gt; &amp; &#39;b&#39;")
+    #expect(SafeText.html("plain ä") == "plain ä")
+  }
+}
+
+struct HundredthsTests {
+  @Test(
+    arguments: [
+      (0, "0.00"), (0.826, "0.83"), (-0.5, "-0.50"), (-12.5, "-12.50"), (-0.001, "0.00"), (3.999, "4.00"),
+      (7.05, "7.05"),
+    ] as [(Double, String)])
+  func prints(value: Double, text: String) { #expect(value.hundredths == text) }
+
+  @Test func takesWhatIsNoNumber() {
+    #expect(Double.nan.hundredths == "0.00")
+    #expect(!Double.infinity.hundredths.isEmpty)
+  }
+}

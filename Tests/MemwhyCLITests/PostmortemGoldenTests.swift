@@ -81,6 +81,6 @@ import Testing
   }
 
   @Test func json() throws {
-    #expect(try Golden.difference("killed.postmortem.--json", Self.killed.json()) == nil)
+    #expect(try Golden.difference("killed.postmortem.--json", JSONReport.render(Self.killed)) == nil)
   }
 }

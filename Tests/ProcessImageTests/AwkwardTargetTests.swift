@@ -89,10 +89,11 @@ import Testing
     let result = try Command.run("setpriv", ["--reuid=65534", "--clear-groups", "cat", "/proc/\(program.pid)/maps"])
     #expect(result.status != 0 && result.errors.contains("Permission denied"))
     let error = Procfs.failure(EACCES, pid: program.pid, file: "maps", attempted: "list the mappings")
+    let capabilities = try Procfs.status(of: getpid()).effectiveCapabilities
     // This process is root, so only a security module could have refused it.
     #expect(
       error == .notPermitted(pid: program.pid, attempted: "list the mappings", reason: .securityModule)
-        || !Permission.hasPtraceCapability)
+        || capabilities & Permission.ptraceCapability == 0)
     let own = ProcessStatus(parsing: Array("Uid:\t65534\t65534\t65534\t65534\nCapEff:\t0000000000000000\n".utf8))
     let other = try Procfs.status(of: program.pid)
     #expect(Permission.denial(own: own, other: other, user: 65534, yamaScope: 0) == .otherUser(uid: 0))

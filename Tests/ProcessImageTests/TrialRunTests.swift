@@ -16,7 +16,7 @@ import Testing
     defer { process.release() }
     let outcome = Result { () throws(TrialRun.Failure) in
       try process.trial { () throws(TrialRun.Failure) in
-        try TrialRun(child: process.copyPid, deadline: MonotonicTime.now &+ limit).call(address, argument)
+        try TrialRun(child: process.copyPid, deadline: Clocks.monotonic &+ limit).call(address, argument)
       }
     }
     return (outcome, program, facts)
@@ -55,5 +55,11 @@ import Testing
     let process = try FrozenProcess.freeze(program.pid)
     process.release()
     #expect(throws: TrimTrialFailure(failure: .ended)) { try process.tryTrim(function: 1) }
+  }
+
+  @Test func failuresSayWhatTheKernelSaid() {
+    #expect(
+      TrimTrialFailure(failure: .failed(step: "reading memory", errno: EPERM)).description
+        == "malloc_trim(0) was not tried to its end: reading memory failed: Operation not permitted")
   }
 }

@@ -16,7 +16,7 @@ struct GoldenTests {
     let report = ReportFixtures.verb(parts[1], of: ReportFixtures.named(parts[0]))
     let renderer = TextReport(
       style: TextStyle(width: flags == "COLUMNS=60" ? 60 : 100, color: flags == "--color always"),
-      options: TextReport.Options(
+      options: TextOptions(
         limit: flags == "--limit 1" ? 1 : 20, verbose: flags == "-v", quiet: flags == "-q",
         showAddresses: flags == "--show-addresses"))
     let difference = try Golden.difference(name, renderer.render(report))

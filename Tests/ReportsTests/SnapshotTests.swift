@@ -67,7 +67,7 @@ import Testing
     let bigger = try SnapshotDiff([snapshot(10), snapshot(10, perEntry: 200)])
     let large = try #require(bigger.holders.first { $0.entries != nil })
     #expect(large.entries == [10, 10] && large.bytesPerEntry == [100, 200] && large.growsInEveryStep)
-    let text = DiffText(style: TextStyle(), options: HoldersText.Options()).render(bigger)
+    let text = DiffText(style: TextStyle(), options: TextOptions()).render(bigger)
     #expect(text.contains("100 B -> 200 B an entry"), "\(text)")
   }
 
@@ -94,7 +94,7 @@ import Testing
       do throws(SnapshotError) {
         let read = try Snapshot(decoding: bytes, path: "a")
         let diff = try SnapshotDiff([snapshot(10), read, read], anyProgram: true)
-        _ = DiffText(style: TextStyle(), options: HoldersText.Options()).render(diff)
+        _ = DiffText(style: TextStyle(), options: TextOptions()).render(diff)
       } catch { refused += 1 }
     }
     #expect(refused > rounds / 2 && refused < rounds)

@@ -75,7 +75,6 @@ struct KeyList {
     previous[keys] = head
   }
 
-  var newest: Int32? { count == 0 ? nil : next[Int(head)] }
   var oldest: Int32? { count == 0 ? nil : previous[Int(head)] }
 
   /// The neighbour towards the newest end, or nil at the end.

@@ -107,7 +107,7 @@ public struct HeapFacts: Codable, Sendable, Hashable {
   /// nil where leaks could not be judged.
   public var leaks: [Leak]?
   public var books: ResidentBooks?
-  /// Places that keep at least half a percent of what is reachable; nil where that was not looked at.
+  /// Places that keep at least a fifth of a percent of what is reachable; nil where that was not looked at.
   public var holders: [Holder]?
   /// Live tasks by what they do; nil where that was not looked at.
   public var tasks: [TaskGroup]?

@@ -69,13 +69,16 @@ struct LeakRule: Rule {
     )
   }
 
+  /// What to do about tasks that nobody will resume.
+  static let resume = "resume the continuation on every path, errors and cancellation included"
+
   private static func advice(_ leak: HeapFacts.Leak) -> [String] {
     switch leak.kind {
     case "cycle":
       [
         "break the cycle: capture weakly, make one reference weak, or clear it when done; the leak section names the field"
       ]
-    case "lostTask": ["resume the continuation on every path, errors and cancellation included"]
+    case "lostTask": [resume]
     case "chain": ["look for Unmanaged.passRetained without a release, or a pointer that was let go"]
     default: ["look for the missing free, deallocate or destroy call"]
     }

@@ -55,7 +55,7 @@ struct TasksRule: Rule {
       holds: groups.reduce(0) { $0 + $1.group.retainedBytes }, evidence: lines,
       advice: [
         stuck * 2 > worst.group.tasks
-          ? "resume the continuation on every path, errors and cancellation included"
+          ? LeakRule.resume
           : "bound how many run at once (a task group with a limit), give them a deadline, and cancel them when their client goes"
       ], overturnedBy: "the number of live tasks falls back when the load does")
   }

@@ -55,64 +55,42 @@ struct ContainerReader {
     _ blocks: [UInt32], behind: UInt64, describesEntries: Bool = true
   ) throws(MemoryError) -> ContainerSummary? {
     guard let first = blocks.first else { return nil }
-    let type = heap.type(Int(first))
-    var summary: ContainerSummary
-    func empty(_ kind: ContainerSummary.Kind, _ key: String?, _ value: String?) -> ContainerSummary {
-      ContainerSummary(
-        kind: kind, keyType: key, valueType: value, containers: blocks.count, entries: 0, slots: 0, inlineBytes: 0,
-        behindBytes: behind, emptyBytes: 0)
-    }
-    switch type.layout {
-    case .array(_, let element): summary = empty(.array, nil, element.typeName)
-    case .hashTable(_, let key, let value?): summary = empty(.dictionary, key.typeName, value.typeName)
-    case .hashTable(_, let key, nil): summary = empty(.set, key.typeName, nil)
-    case .ring(_, let element): summary = empty(.deque, nil, element.typeName)
-    case .string: summary = empty(.string, nil, nil)
-    default:
+    let layout = heap.type(Int(first)).layout
+    guard let (kind, key, value) = Self.container(layout) else {
       if let bytes = try byteSummary(blocks, behind: behind) { return bytes }
       return try cacheSummary(blocks, behind: behind)
     }
+    var summary = ContainerSummary(
+      kind: kind, keyType: key, valueType: value, containers: blocks.count, entries: 0, slots: 0, inlineBytes: 0,
+      behindBytes: behind, emptyBytes: 0)
     let window = MemoryWindow(references.memory)
     for block in blocks {
       let address = heap.blocks.address(Int(block))
       let size = heap.blocks.size(Int(block))
       summary.inlineBytes += size
-      guard size >= 40, try window.load(address..<address + 40) else { continue }
-      let count = window.word(address + 16)
-      switch type.layout {
-      case .array(let elements, let element):
-        let fits = size > UInt64(elements) ? (size - UInt64(elements)) / UInt64(max(1, element.stride)) : 0
-        let entries = min(count, fits)
-        summary.entries += entries
-        summary.slots += fits
-        summary.emptyBytes += (fits - entries) * UInt64(element.stride)
-      case .ring(let elements, let element):
-        let fits = size > UInt64(elements) ? (size - UInt64(elements)) / UInt64(max(1, element.stride)) : 0
-        let entries = min(window.word(address + 24), fits)
-        summary.entries += entries
-        summary.slots += fits
-        summary.emptyBytes += (fits - entries) * UInt64(element.stride)
-      case .hashTable(_, let key, let value):
-        let scale = window.word(address + 32) & 0xff
-        guard scale < 40 else { continue }
-        let buckets = UInt64(1) << scale
-        let entries = min(count, buckets)
-        summary.entries += entries
-        summary.slots += buckets
-        let stride = UInt64(key.stride + (value?.stride ?? 0))
-        // The block bounds what a torn count may claim.
-        summary.emptyBytes += min((buckets - entries).multipliedReportingOverflow(by: stride).partialValue, size)
-      case .string:
-        // Capacity at 16, count and flags at 24.
-        let length = min(window.word(address + 24) & 0xffff_ffff_ffff, size - 32)
-        summary.entries += length
-        summary.slots += size - 33
-        summary.emptyBytes += size - 32 - length
-      default: break
-      }
+      guard size >= 40, try window.load(address..<address + 40),
+        let room = Room(layout, address: address, size: size, header: window)
+      else { continue }
+      summary.entries += room.entries
+      summary.slots += room.slots
+      summary.emptyBytes += room.emptyBytes
     }
-    if describesEntries, case .hashTable = type.layout { try describeEntries(blocks, &summary) }
+    if describesEntries, case .hashTable = layout { try describeEntries(blocks, &summary) }
     return summary
+  }
+
+  /// What the standard library keeps in storage of this layout; nil where it is none of its containers.
+  private static func container(
+    _ layout: ObjectLayout
+  ) -> (kind: ContainerSummary.Kind, key: String?, value: String?)? {
+    switch layout {
+    case .array(_, let element): (.array, nil, element.typeName)
+    case .hashTable(_, let key, let value?): (.dictionary, key.typeName, value.typeName)
+    case .hashTable(_, let key, nil): (.set, key.typeName, nil)
+    case .ring(_, let element): (.deque, nil, element.typeName)
+    case .string: (.string, nil, nil)
+    case .conservative, .none, .fixed, .taskSlab, .task, .sideTable: nil
+    }
   }
 
   /// Looks at keys and values of a sample.
@@ -136,5 +114,51 @@ struct ContainerReader {
     if summary.kind == .dictionary, let first = blocks.first {
       summary.values = values.summary(references.context.storedFields(heap.blocks.head(Int(first))))
     }
+  }
+}
+
+/// How full one storage is. What its header claims is bounded by its block: memory may be torn.
+private struct Room {
+  let entries: UInt64
+  let slots: UInt64
+  /// Of slots without an entry.
+  let emptyBytes: UInt64
+
+  /// - Parameters:
+  ///   - size: of the block, at least 40 bytes.
+  ///   - header: has loaded the first 40 bytes.
+  init?(_ layout: ObjectLayout, address: UInt64, size: UInt64, header: MemoryWindow) {
+    switch layout {
+    case .array(let elements, let element):
+      self.init(count: header.word(address + 16), stride: element.stride, after: elements, size: size)
+    case .ring(let elements, let element):
+      self.init(count: header.word(address + 24), stride: element.stride, after: elements, size: size)
+    case .hashTable(_, let key, let value):
+      let scale = header.word(address + 32) & 0xff
+      guard scale < 40 else { return nil }
+      let buckets = UInt64(1) << scale
+      let entries = min(header.word(address + 16), buckets)
+      let stride = UInt64(key.stride + (value?.stride ?? 0))
+      let empty = min((buckets - entries).multipliedReportingOverflow(by: stride).partialValue, size)
+      self.init(entries: entries, slots: buckets, emptyBytes: empty)
+    case .string:
+      // Capacity at 16, count and flags at 24; a zero byte ends the text.
+      let length = min(header.word(address + 24) & 0xffff_ffff_ffff, size - 32)
+      self.init(entries: length, slots: size - 33, emptyBytes: size - 32 - length)
+    case .conservative, .none, .fixed, .taskSlab, .task, .sideTable: return nil
+    }
+  }
+
+  private init(entries: UInt64, slots: UInt64, emptyBytes: UInt64) {
+    self.entries = entries
+    self.slots = slots
+    self.emptyBytes = emptyBytes
+  }
+
+  /// Elements one behind the other, from `elements` on.
+  private init(count: UInt64, stride: Int, after elements: Int, size: UInt64) {
+    let fits = size > UInt64(elements) ? (size - UInt64(elements)) / UInt64(max(1, stride)) : 0
+    let entries = min(count, fits)
+    self.init(entries: entries, slots: fits, emptyBytes: (fits - entries) * UInt64(stride))
   }
 }

@@ -14,14 +14,7 @@ struct EnumCases: @unchecked Sendable {
     window = MemoryWindow(memory)
     choices = FlatArray(repeating: false, count: heap.types.count)
     for (index, type) in heap.types.enumerated() {
-      let slots: [ReferenceSlot] =
-        switch type.layout {
-        case .fixed(_, let slots): slots
-        case .array(_, let element), .ring(_, let element): element.slots
-        case .hashTable(_, let key, let value): key.slots + (value?.slots ?? [])
-        default: []
-        }
-      choices[index] = slots.contains { $0.choice != nil }
+      choices[index] = type.layout.slots.contains { $0.choice != nil }
     }
   }
 

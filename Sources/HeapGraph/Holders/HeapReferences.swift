@@ -19,6 +19,24 @@ public struct HeapReferences: Sendable {
   let allocations: AllocationStacks?
   let threadLocals: ThreadLocalStorage
 
+  init(
+    _ marking: Marking, heap: TypedHeap, memory: any MemoryReader, context: HeapAnalysis.Context,
+    options: HeapAnalysis.Options
+  ) {
+    self.heap = heap
+    self.memory = memory
+    self.context = context
+    resolver = marking.resolver
+    plans = marking.plans
+    roots = marking.roots
+    allocatorBlocks = marking.allocatorBlocks
+    spareBlocks = marking.spareBlocks
+    marked = marking.marked
+    threadLocals = marking.threadLocals
+    workerCount = options.workerCount
+    allocations = options.allocations
+  }
+
   /// A scanner of its own; one a thread.
   func scanner() -> BlockScanner {
     BlockScanner(heap: heap, resolver: resolver, plans: plans, memory: memory, taskWords: context.taskWords)

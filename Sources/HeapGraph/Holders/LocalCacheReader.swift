@@ -207,11 +207,3 @@ struct LocalCacheReader {
 }
 
 /// Little-endian numbers; 0 beyond the end.
-extension [UInt8] {
-  fileprivate func word(_ offset: Int) -> UInt64 { UInt64(half(offset)) | UInt64(half(offset + 4)) << 32 }
-
-  fileprivate func half(_ offset: Int) -> UInt32 {
-    guard offset >= 0, offset + 4 <= count else { return 0 }
-    return (0..<4).reduce(0) { $0 | UInt32(self[offset + $1]) << UInt32(8 * $1) }
-  }
-}

@@ -22,8 +22,7 @@ extension HeapHolders {
   /// Views that alone keep a buffer larger than what they show. One sweep over the heap; buffers that anything else refers to do not
   /// count, since a copy would give nothing back.
   func pinnedBuffers() throws(MemoryError) -> [PinnedBuffers] {
-    let heap = references.heap
-    let types = ViewTypes(heap.types)
+    let types = ViewTypes(references.heap.types)
     guard types.any else { return [] }
     var sink = ViewSink(types: types, labels: labels, blockCount: graph.blockCount)
     var scanner = references.scanner()
@@ -32,69 +31,69 @@ extension HeapHolders {
       sources.append(UInt32(block))
     }
     try scanner.scan(count: sources.count, { Int(sources[$0]) }, into: &sink)
+    let buffers = try viewedBuffers(sink.views, heldWhole: sink.heldWhole)
+    return grouped(buffers.filter { !sink.heldWhole.contains(Int($0.key)) })
+  }
 
-    struct Buffer {
-      var shown: UInt64 = 0
-      var copies: UInt64 = 0
-      var views = 0
-      var place: PlaceKey
-      var source: Int
-    }
-    var buffers: [UInt32: Buffer] = [:]
+  /// What views show of each buffer.
+  ///
+  /// - Parameter heldWhole: buffers to which something else refers; those that a view turns out to show whole are added.
+  private func viewedBuffers(
+    _ views: [ViewSink.View], heldWhole: Bitmap
+  ) throws(MemoryError) -> [UInt32: ViewedBuffer] {
+    let heap = references.heap
+    var buffers: [UInt32: ViewedBuffer] = [:]
     let window = MemoryWindow(references.memory)
-    for view in sink.views where !sink.heldWhole.contains(Int(view.target)) {
+    for view in views where !heldWhole.contains(Int(view.target)) {
       let target = Int(view.target)
       let address = heap.blocks.address(Int(view.source)) &+ view.offset &- view.kind.referenceOffset
       guard try window.load(address..<address &+ view.kind.size) else { continue }
-      let storage = heap.type(target)
       var stride: UInt64 = 1
-      if case .array(_, let element) = storage.layout { stride = UInt64(max(1, element.stride)) }
+      if case .array(_, let element) = heap.type(target).layout { stride = UInt64(max(1, element.stride)) }
       let read = BufferView(
         view.kind, stride: stride, word: { window.word(address &+ 8 &* $0) },
         memory: { try? references.memory.load(UInt64.self, at: $0) })
-      guard let read else {
-        // Not understood: as good as a reference to the whole.
-        sink.heldWhole.insert(target)
-        continue
-      }
-      let content = try contentBytes(of: target, view.kind)
-      guard read.upper <= content else {
-        sink.heldWhole.insert(target)
+      // Not understood: as good as a reference to the whole.
+      guard let read, read.upper <= (try contentBytes(of: target, view.kind)) else {
+        heldWhole.insert(target)
         continue
       }
       let place = PlaceKey(
         type: heap.typeIndex(Int(view.source)), label: view.label, kind: view.kind,
         root: root(leadingTo: Int(view.source))?.title ?? "")
-      var buffer = buffers[view.target] ?? Buffer(place: place, source: Int(view.source))
+      var buffer = buffers[view.target] ?? ViewedBuffer(place: place, source: Int(view.source))
       buffer.shown &+= read.length
       buffer.copies &+= copyBytes(read.length, view.kind, storage: heap.blocks.size(target))
       buffer.views += 1
       buffers[view.target] = buffer
     }
+    return buffers
+  }
 
+  /// By the place of the views, largest saving first.
+  private func grouped(_ buffers: [UInt32: ViewedBuffer]) -> [PinnedBuffers] {
     var groups: [PlaceKey: PinnedBuffers] = [:]
-    var order: [PlaceKey: Int] = [:]
-    for (target, buffer) in buffers where !sink.heldWhole.contains(Int(target)) {
+    var sources: [PlaceKey: Int] = [:]
+    for (target, buffer) in buffers {
       let kept = tree.retainedBytes(ofNode: Int(target))
       guard kept > buffer.copies else { continue }
       var group =
         groups[buffer.place]
         ?? PinnedBuffers(
-          kind: buffer.place.kind, place: "", root: "", views: 0, buffers: 0, shownBytes: 0, pinnedBytes: 0,
-          savedBytes: 0)
+          kind: buffer.place.kind, place: "", root: buffer.place.root, views: 0, buffers: 0, shownBytes: 0,
+          pinnedBytes: 0, savedBytes: 0)
       group.views += buffer.views
       group.buffers += 1
       group.shownBytes &+= buffer.shown
       group.pinnedBytes &+= kept
       group.savedBytes &+= kept - buffer.copies
-      order[buffer.place] = min(order[buffer.place] ?? Int.max, buffer.source)
+      sources[buffer.place] = min(sources[buffer.place] ?? Int.max, buffer.source)
       groups[buffer.place] = group
     }
     return groups.map { place, group in
       var group = group
-      let source = order[place] ?? 0
+      let source = sources[place] ?? 0
       group.place = name(source) + labels.text(source, EdgeLabel(raw: place.label))
-      group.root = place.root
       return group
     }.sorted { ($0.savedBytes, $1.place) > ($1.savedBytes, $0.place) }
   }
@@ -127,6 +126,18 @@ extension HeapHolders {
   }
 }
 
+/// A buffer of which views show a part.
+private struct ViewedBuffer {
+  var shown: UInt64 = 0
+  /// Bytes that copies of what is shown would take.
+  var copies: UInt64 = 0
+  var views = 0
+  var place: PlaceKey
+  /// The first block with a view of it.
+  var source: Int
+}
+
+/// Where views are stored that are told together.
 private struct PlaceKey: Hashable {
   var type: Int
   var label: UInt32
@@ -140,16 +151,7 @@ private struct ViewTypes {
   let any: Bool
 
   init(_ types: [ObjectType]) {
-    has = types.map { type in
-      let slots: [ReferenceSlot] =
-        switch type.layout {
-        case .fixed(_, let slots): slots
-        case .array(_, let element): element.slots
-        case .hashTable(_, let key, let value): key.slots + (value?.slots ?? [])
-        default: []
-        }
-      return slots.contains { BufferViewKind($0) != nil }
-    }
+    has = types.map { $0.layout.slots.contains { BufferViewKind($0) != nil } }
     any = has.contains(true)
   }
 

@@ -22,16 +22,34 @@ struct ReferenceGraph: Sendable {
   ///   - orphanRoot: number of the root, among `entries`, that takes reachable blocks to which nothing here refers: deinitialised
   ///     objects whose memory unowned references keep.
   init(
-    _ references: HeapReferences, marked: Bitmap, entries: [[UInt32]], orphanRoot: Int, workerCount: Int,
-    progress: ((Double) -> Void)? = nil
+    _ references: HeapReferences, marked: Bitmap, entries: [[UInt32]], orphanRoot: Int, workerCount: Int
   ) throws(MemoryError) {
-    let heap = references.heap
-    let blocks = heap.blocks.count
-    var entries = entries
+    let blocks = references.heap.blocks.count
     blockCount = blocks
     rootCount = entries.count
     let first = FlatArray<UInt32>(repeating: 0, count: blocks + entries.count + 2)
-    let pieceSize = 1 << 15
+    var pieces = try Self.sweep(references, marked, degrees: first, workerCount: workerCount)
+    // Marked, and yet nobody refers to it.
+    let referred = Bitmap(count: blocks)
+    for list in pieces { for target in list { referred.insert(Int(target)) } }
+    for list in entries { for target in list { referred.insert(Int(target)) } }
+    var entries = entries
+    for block in 0..<blocks where marked.contains(block) && !referred.contains(block) {
+      entries[orphanRoot].append(UInt32(block))
+    }
+    graph = Self.joined(&pieces, entries, blocks: blocks, first: first)
+  }
+
+  /// Blocks that are swept together.
+  private static let pieceSize = 1 << 15
+
+  /// The references of all marked blocks, piece by piece in address order.
+  ///
+  /// - Parameter degrees: gets the number of each block's references, one place behind it.
+  private static func sweep(
+    _ references: HeapReferences, _ marked: Bitmap, degrees: FlatArray<UInt32>, workerCount: Int
+  ) throws(MemoryError) -> [[UInt32]] {
+    let blocks = references.heap.blocks.count
     let pieceCount = (blocks + pieceSize - 1) / pieceSize
     let pieces = Mutex<[[UInt32]]>(Array(repeating: [], count: pieceCount))
     let next = Atomic<Int>(0)
@@ -41,7 +59,7 @@ struct ReferenceGraph: Sendable {
       while true {
         let piece = next.wrappingAdd(1, ordering: .relaxed).oldValue
         guard piece < pieceCount, failure.withLock({ $0 == nil }) else { return }
-        var sink = DegreeSink(degrees: first, marked: marked)
+        var sink = DegreeSink(degrees: degrees, marked: marked)
         do throws(MemoryError) {
           try workers[index].sweep(piece * pieceSize..<min(blocks, (piece + 1) * pieceSize), marked, &sink)
         } catch {
@@ -58,27 +76,29 @@ struct ReferenceGraph: Sendable {
       sweep(0)
     }
     if let error = failure.withLock({ $0 }) { throw error }
-    var collected = pieces.withLock { pieces in
+    return pieces.withLock { pieces in
       defer { pieces = [] }
       return pieces
     }
-    // Marked, and yet nobody refers to it.
-    let referred = Bitmap(count: blocks)
-    for list in collected { for target in list { referred.insert(Int(target)) } }
-    for list in entries { for target in list { referred.insert(Int(target)) } }
-    for block in 0..<blocks where marked.contains(block) && !referred.contains(block) {
-      entries[orphanRoot].append(UInt32(block))
-    }
-    let total =
-      collected.reduce(0) { $0 + $1.count } + entries.reduce(0) { $0 + $1.count } + entries.count
+  }
+
+  /// One compressed sparse row of blocks, roots and the top.
+  ///
+  /// - Parameters:
+  ///   - pieces: references of the blocks in their order; emptied one by one, so that they are not there twice.
+  ///   - first: degrees of the blocks, one place behind each.
+  private static func joined(
+    _ pieces: inout [[UInt32]], _ entries: [[UInt32]], blocks: Int, first: FlatArray<UInt32>
+  ) -> CompressedGraph {
+    let total = pieces.reduce(0) { $0 + $1.count } + entries.reduce(0) { $0 + $1.count } + entries.count
     let targets = FlatArray<UInt32>(repeating: 0, count: total)
     var position = 0
-    for index in collected.indices {
-      for target in collected[index] {
+    for index in pieces.indices {
+      for target in pieces[index] {
         targets[position] = target
         position += 1
       }
-      collected[index] = []
+      pieces[index] = []
     }
     // Degrees stand one behind their node: sums turn them into starts.
     var sum: UInt32 = 0
@@ -98,7 +118,7 @@ struct ReferenceGraph: Sendable {
       position += 1
     }
     first[blocks + entries.count + 1] = UInt32(position)
-    graph = CompressedGraph(first: first, targets: targets)
+    return CompressedGraph(first: first, targets: targets)
   }
 }
 

@@ -36,24 +36,28 @@ public struct WasteReport: Sendable, Hashable, Codable {
 extension HeapHolders {
   /// Equal blocks stored more than once, and unused room in containers. O(bytes of typed blocks).
   public func waste() throws -> WasteReport {
+    let duplicates = try duplicateGroups()
+    let spare = try spareRoom()
+    let pinned = try pinnedBuffers()
+    return WasteReport(
+      reachableBytes: reachableBytes, duplicates: duplicates,
+      duplicateBytes: duplicates.reduce(0) { $0 + $1.savedBytes }, spare: spare,
+      spareBytes: spare.reduce(0) { $0 + $1.emptyBytes }, pinned: pinned,
+      pinnedBytes: pinned.reduce(0) { $0 + $1.savedBytes })
+  }
+
+  private func duplicateGroups() throws(MemoryError) -> [DuplicateGroup] {
     let heap = references.heap
     let contents = BlockContents(references)
     // In address order, where neighbours are read together.
     let hashes = FlatArray<UInt64>(repeating: 0, count: graph.blockCount)
-    var containers: [Int: [UInt32]] = [:]
     for block in 0..<graph.blockCount where tree.vertex(block) != nil {
       if let hash = try contents.hash(block) { hashes[block] = hash }
-      switch heap.type(block).kind {
-      case .arrayStorage, .dictionaryStorage, .setStorage:
-        containers[heap.typeIndex(block), default: []].append(UInt32(block))
-      default: break
-      }
     }
     var groups: [Int: (blocks: Int, distinct: Int, saved: UInt64)] = [:]
     var seen = Set<UInt64>()
     // A copy takes all that it alone keeps with it, so what lies below is not counted again.
     let isGone = Bitmap(count: tree.count)
-    var total: UInt64 = 0
     for vertex in 1..<max(tree.count, 1) {
       if isGone.contains(Int(tree.dominators.immediate[vertex])) {
         isGone.insert(vertex)
@@ -68,14 +72,25 @@ extension HeapHolders {
       } else {
         isGone.insert(vertex)
         group.saved += tree.retained[vertex]
-        total += tree.retained[vertex]
       }
       groups[heap.typeIndex(node)] = group
     }
-    let duplicates = groups.filter { $0.value.saved > 0 }.map { type, group in
+    return groups.filter { $0.value.saved > 0 }.map { type, group in
       DuplicateGroup(
         type: ContainerNames.readable(heap.types[type]), blocks: group.blocks, distinct: group.distinct,
         savedBytes: group.saved)
+    }.sorted { ($0.savedBytes, $1.type) > ($1.savedBytes, $0.type) }
+  }
+
+  private func spareRoom() throws(MemoryError) -> [SpareRoom] {
+    let heap = references.heap
+    var containers: [Int: [UInt32]] = [:]
+    for block in 0..<graph.blockCount where tree.vertex(block) != nil {
+      switch heap.type(block).kind {
+      case .arrayStorage, .dictionaryStorage, .setStorage:
+        containers[heap.typeIndex(block), default: []].append(UInt32(block))
+      default: break
+      }
     }
     let reader = ContainerReader(references: references)
     var spare: [SpareRoom] = []
@@ -88,12 +103,6 @@ extension HeapHolders {
           type: ContainerNames.readable(heap.types[type]), containers: blocks.count, entries: summary.entries,
           slots: summary.slots, emptyBytes: summary.emptyBytes))
     }
-    let pinned = try pinnedBuffers()
-    return WasteReport(
-      reachableBytes: reachableBytes,
-      duplicates: duplicates.sorted { ($0.savedBytes, $1.type) > ($1.savedBytes, $0.type) }, duplicateBytes: total,
-      spare: spare.sorted { ($0.emptyBytes, $1.type) > ($1.emptyBytes, $0.type) },
-      spareBytes: spare.reduce(0) { $0 + $1.emptyBytes }, pinned: pinned,
-      pinnedBytes: pinned.reduce(0) { $0 + $1.savedBytes })
+    return spare.sorted { ($0.emptyBytes, $1.type) > ($1.emptyBytes, $0.type) }
   }
 }

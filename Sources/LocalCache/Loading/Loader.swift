@@ -9,19 +9,19 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   struct Work: Sendable {
     let load: @Sendable ([Key]) async throws -> Values
     /// What tells whether a key is written before its value is stored: asked before the load begins.
-    var stamps: @Sendable ([Key]) -> [Key: UInt32] = { _ in [:] }
+    var stamps: @Sendable ([Key]) -> LoadStamps<Key> = { _ in LoadStamps() }
     /// What is there already, and is not to be loaded: an earlier flight may have ended between the look-up of who asks and the beginning of this one.
     var present: @Sendable ([Key]) -> Values = { _ in [:] }
     /// Puts the values into the cache before anybody gets them, but for those of keys that were written meanwhile.
-    let store: @Sendable (Values, [Key: UInt32]) -> Void
+    let store: @Sendable (Values, LoadStamps<Key>) -> Void
     /// The load failed, or took too long.
     var failed: @Sendable () -> Void = {}
     /// The load has ended, if only long after its flight.
-    var ended: @Sendable ([Key: UInt32]) -> Void = { _ in }
+    var ended: @Sendable (LoadStamps<Key>) -> Void = { _ in }
 
     init(
       load: @escaping @Sendable ([Key]) async throws -> Values,
-      store: @escaping @Sendable (Values, [Key: UInt32]) -> Void
+      store: @escaping @Sendable (Values, LoadStamps<Key>) -> Void
     ) {
       self.load = load
       self.store = store

@@ -20,7 +20,12 @@ extension LocalCache where Key: Codable, Value: Codable {
     let value: Value
     /// Seconds until the entry ends, at the time of writing; nil for never.
     let seconds: Double?
+    /// Whether a use puts the end off.
+    let isProlonged: Bool
   }
+
+  /// Without modules: those of private types have no name that is the same in the next process.
+  private static var snapshotTypes: String { "\(Key.self) to \(Value.self)" }
 
   /// Writes entries to a file, for a warm start of the next process: at most so many, and at most so many bytes.
   ///
@@ -48,7 +53,8 @@ extension LocalCache where Key: Codable, Value: Codable {
         written += 1
       }
     }
-    let file = SnapshotFile.contents(lines: lines, count: written, written: WallClock.milliseconds() / 1000)
+    let file = SnapshotFile.contents(
+      lines: lines, count: written, written: WallClock.milliseconds() / 1000, types: Self.snapshotTypes)
     try file.write(to: URL(fileURLWithPath: path), options: .atomic)
     return written
   }
@@ -62,7 +68,7 @@ extension LocalCache where Key: Codable, Value: Codable {
   /// The same at a time in seconds since 1970.
   func readSnapshot(from path: String, maximumSize: ByteSize = .mebibytes(64), at now: Int64) -> WarmStart {
     let file: SnapshotFile
-    switch SnapshotFile.load(path, maximum: maximumSize.bytes) {
+    switch SnapshotFile.load(path, maximum: maximumSize.bytes, types: Self.snapshotTypes) {
     case .missing: return .noSnapshot
     case .useless(let reason): return .ignored(reason)
     case .file(let found): file = found
@@ -84,9 +90,24 @@ extension LocalCache where Key: Codable, Value: Codable {
       let left = entry.seconds.map { $0 - elapsed }
       if let left, !(left > 0) { continue }
       let lifetime = left.map { Duration.milliseconds(Int64(min(max($0, 0.001), 1e12) * 1000)) }
-      if set(entry.value, for: entry.key, lifetime: lifetime) { restored += 1 }
+      guard set(entry.value, for: entry.key, lifetime: lifetime) else { continue }
+      restored += 1
+      if entry.isProlonged, lifetime != nil { letUsesProlong(entry.key) }
     }
     return .restored(restored)
+  }
+
+  /// For an entry that ends some time after its last use, and was stored with what was left of that. Where entries end after writing too, their time of
+  /// writing is not known any more, and the end stays where it is.
+  private func letUsesProlong(_ key: Key) {
+    guard configuration.expiry.afterAccess != nil, configuration.expiry.afterWrite == nil else { return }
+    let hash = hash(key)
+    locked(shard(for: hash)) { shard in
+      let id = shard.pointee.find(key, hash: Self.high(hash))
+      if id != 0, shard.pointee.lifetimes[id].pointee != CacheTime.never {
+        shard.pointee.lifetimes[id].pointee &= ~ShardExpiry.fixedBit
+      }
+    }
   }
 
   private func entries(ofShard index: Int) -> [Entry] {
@@ -102,7 +123,8 @@ extension LocalCache where Key: Codable, Value: Codable {
         entries.append(
           Entry(
             key: record.key, value: record.value,
-            seconds: left.map { time.duration(ticks: $0).secondsAsDouble }))
+            seconds: left.map { time.duration(ticks: $0).secondsAsDouble },
+            isProlonged: shard.pointee.expiry.afterAccess != 0 && deadline & ShardExpiry.fixedBit == 0))
       }
       return entries
     }

@@ -13,9 +13,10 @@
 
 /// The file of a snapshot: a line that names the format, a line of numbers, and a line of JSON for each entry.
 ///
-/// The numbers are a checksum of all that follows it, the time of writing in seconds since 1970, and the number of entries.
+/// The numbers are a checksum of all that follows it, the time of writing in seconds since 1970, and the number of entries; behind them stand the types of
+/// keys and values, because JSON of one type is often good JSON of another.
 struct SnapshotFile {
-  static let heading = "LocalCache snapshot 2"
+  static let heading = "LocalCache snapshot 3"
   /// Beside the entries.
   static let overhead = 4096
 
@@ -29,12 +30,12 @@ struct SnapshotFile {
     case useless(String)
   }
 
-  static func contents(lines: Data, count: Int, written: Int64) -> Data {
-    let body = Data("\(written) \(count)\n".utf8) + lines
+  static func contents(lines: Data, count: Int, written: Int64, types: String) -> Data {
+    let body = Data("\(written) \(count) \(types)\n".utf8) + lines
     return Data("\(heading)\n\(checksum(body)) ".utf8) + body
   }
 
-  static func load(_ path: String, maximum: Int) -> Reading {
+  static func load(_ path: String, maximum: Int, types: String) -> Reading {
     let most = max(0, min(maximum, .max / 2)) + overhead
     let file: Data
     switch bytes(path, most: most) {
@@ -53,9 +54,13 @@ struct SnapshotFile {
       return .useless("\(path) is damaged: its checksum does not fit")
     }
     var lines = halves[1].split(separator: newline)
-    let numbers = lines.isEmpty ? [] : String(decoding: lines.removeFirst(), as: UTF8.self).split(separator: " ")
-    guard numbers.count == 2, let written = Int64(numbers[0]), Int(numbers[1]) == lines.count else {
+    let numbers =
+      lines.isEmpty ? [] : String(decoding: lines.removeFirst(), as: UTF8.self).split(separator: " ", maxSplits: 2)
+    guard numbers.count == 3, let written = Int64(numbers[0]), Int(numbers[1]) == lines.count else {
       return .useless("\(path) is damaged: its numbers do not fit")
+    }
+    guard numbers[2] == types else {
+      return .useless("\(path) holds other types of keys or values: \(numbers[2]) in place of \(types)")
     }
     return .file(SnapshotFile(written: written, lines: lines.map { Data($0) }))
   }

@@ -53,6 +53,11 @@ public struct CacheStatistics: Sendable {
   }
   /// Values that were stored, or refused.
   var writes: UInt64 { insertions &+ replaced &+ refused }
+  /// Of the entries that left for good, those that had not to make room, 0 to 1: they would have left a cache of any size.
+  var endedShare: Double {
+    let ended = expired &+ removed
+    return ended == 0 ? 0 : Double(ended) / Double(ended &+ evicted)
+  }
   /// Mean time of a load.
   public var meanLoadTime: Duration { loads == 0 ? .zero : loadTime / Int(clamping: loads) }
 }

@@ -76,7 +76,7 @@ extension LocalCache {
     let sample = observer.sample()
     return VerdictModel(
       statistics: statistics,
-      curve: configuration.isObserved ? curve(of: sample, hitRatio: statistics.hitRatio) : nil,
+      curve: configuration.isObserved ? curve(of: sample, statistics) : nil,
       loadTime: loadTime, growthOfKeys: sample.growthOfKeys, equalValues: equalValues.share, expires: expires
     ).verdict()
   }

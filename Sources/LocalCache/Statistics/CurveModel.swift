@@ -8,7 +8,7 @@
 struct CurveModel {
   private enum Step {
     /// A look-up; a value that was not found is stored afterwards, or not.
-    case look(stores: Bool, isReal: Bool)
+    case look(stores: Bool)
     case store
   }
 
@@ -17,21 +17,25 @@ struct CurveModel {
   private var reuses: [Int] = []
   private var hashes: [UInt32] = []
   private var weights: [UInt64] = []
+  /// The key whose entry ends before a step, in a cache of any size. Empty where none does.
+  private let endings: [Int?]
   private let firstCounted: Int
   /// Share of the traffic of each class.
   private let shares: [Double]
   /// Hits of each class that are not among the steps.
   private let repeats: [Int]
-  /// Whether what the cache no longer has may be over, not evicted: then no miniature has it either.
-  private let expires: Bool
   private let contents: SampledContents
   /// Look-ups that count.
   let counted: Int
 
-  /// - Parameter expires: whether entries end by themselves.
-  init(_ sample: AccessSample, contents: SampledContents, expires: Bool) {
-    self.expires = expires
+  /// - Parameter endedShare: of what left the cache, how much no cache would have kept, because it ended by its lifetime or was removed by the program; the
+  ///   rest was evicted. What became of an entry is not noted, so that many of those that were missed are taken to have ended, spread over the sample, half-way
+  ///   from one access to the next.
+  init(_ sample: AccessSample, contents: SampledContents, endedShare: Double) {
     self.contents = contents
+    let ended = UInt32(min(max(endedShare, 0), 1) * Double(UInt32.max))
+    var endings = [Int?](repeating: nil, count: ended > 0 ? sample.records.count : 0)
+    var last: [Int] = []
     var numbers: [UInt32: Int] = [:]
     for record in sample.records {
       let number = numbers[record.key] ?? numbers.count
@@ -39,17 +43,26 @@ struct CurveModel {
         numbers[record.key] = number
         hashes.append(record.key &* 0x9E37_79B1)
         weights.append(0)
+        last.append(-1)
       }
       if record.weight > 0 { weights[number] = record.weight }
+      let position = keys.count
+      if record.kind == .loaded || record.kind == .miss, last[number] >= 0,
+        UInt32(truncatingIfNeeded: position) &* 0x9E37_79B1 < ended
+      {
+        let first = (last[number] + position + 1) / 2
+        if let free = (first...position).first(where: { endings[$0] == nil }) { endings[free] = number }
+      }
+      last[number] = position
       keys.append(number)
       reuses.append(Int(record.reuse))
       switch record.kind {
-      case .hit: steps.append(.look(stores: true, isReal: true))
-      case .loaded: steps.append(.look(stores: true, isReal: false))
-      case .miss: steps.append(.look(stores: false, isReal: false))
+      case .hit, .loaded: steps.append(.look(stores: true))
+      case .miss: steps.append(.look(stores: false))
       case .stored: steps.append(.store)
       }
     }
+    self.endings = endings
     let known = weights.filter { $0 > 0 }
     let mean = known.isEmpty ? 1 : known.reduce(0, +) / UInt64(known.count)
     for index in weights.indices where weights[index] == 0 { weights[index] = max(mean, 1) }
@@ -65,6 +78,8 @@ struct CurveModel {
       shares = own
     }
   }
+
+  private func ending(at position: Int) -> Int? { endings.isEmpty ? nil : endings[position] }
 
   /// Misses of the cache as it is, of all look-ups.
   var presentMissRatio: Double { shares[Int(ReuseClass.miss)] }
@@ -168,11 +183,11 @@ struct CurveModel {
       owners[Int(id)] = key
     }
     for (position, key) in keys.enumerated() {
+      if let ended = ending(at: position), ids[ended] != 0 { drop(ids[ended]) }
       switch steps[position] {
       case .store:
         if ids[key] == 0 { insert(key) } else { policy.touch(ids[key]) }
-      case .look(let stores, let isReal):
-        if expires, !isReal, ids[key] != 0 { drop(ids[key]) }
+      case .look(let stores):
         let isHit = ids[key] != 0
         if position >= firstCounted { score.count(reuses[position], isHit: isHit) }
         if isHit {
@@ -214,6 +229,11 @@ struct CurveModel {
     var scores = sizes.map { _ in Score(looks: repeats) }
     for (position, key) in keys.enumerated() {
       var distance = Double.infinity
+      if let ended = ending(at: position), last[ended] >= 0 {
+        add(last[ended], 0 &- weights[ended])
+        total &-= weights[ended]
+        last[ended] = -1
+      }
       if last[key] >= 0 {
         distance = Double(total &- sum(below: last[key]))
         add(last[key], 0 &- weights[key])

@@ -61,14 +61,14 @@ extension MissRatioCurve {
 
   /// - Parameters:
   ///   - unit: what one unit of the policy is in units of the limit.
-  ///   - hitRatio: what the cache hit since it was made; stands in while there are too few probes.
-  init(sample: AccessSample, contents: SampledContents, unit: UInt64, expires: Bool, hitRatio: Double) {
-    let model = CurveModel(sample, contents: contents, expires: expires)
+  ///   - statistics: what the cache hit since it was made stands in while there are too few probes.
+  init(sample: AccessSample, contents: SampledContents, unit: UInt64, statistics: CacheStatistics) {
+    let model = CurveModel(sample, contents: contents, endedShare: statistics.endedShare)
     let lru = model.lruMissRatios(at: Self.shares)
     let policy = model.missRatios(at: Self.shares)
     let modelled = Self.shares.firstIndex(of: 1).map { policy[$0] } ?? 1
     knowsPresent = sample.probes >= Self.fewestProbes
-    let actual = knowsPresent ? model.presentMissRatio : 1 - hitRatio
+    let actual = knowsPresent ? model.presentMissRatio : 1 - statistics.hitRatio
     points = Self.shares.indices.map { index in
       let misses = Self.corrected(policy[index], at: Self.shares[index], modelled: modelled, actual: actual)
       return Point(
@@ -87,16 +87,19 @@ extension MissRatioCurve {
   /// knows in the cache; a miniature of a tenth learns in a tenth of the time, so it lacks a tenth as much.
   private static func corrected(_ misses: Double, at share: Double, modelled: Double, actual: Double) -> Double {
     guard share > 1 else { return misses + (actual - modelled) * share }
-    return modelled > 0 ? misses * actual / modelled : misses
+    // Where hardly anything is missed in the model, two such numbers say nothing of each other; and no larger size misses more.
+    return min(misses * actual / max(modelled, fewMisses), actual)
   }
+
+  private static let fewMisses = 0.01
 }
 
 extension LocalCache {
   /// What the cache would hit at other sizes. Takes 20 to 250 milliseconds, and each shard's lock for a look at its entries; nothing is worked out
   /// before somebody asks.
-  public var missRatioCurve: MissRatioCurve { curve(of: observer.sample(), hitRatio: statistics.hitRatio) }
+  public var missRatioCurve: MissRatioCurve { curve(of: observer.sample(), statistics) }
 
-  func curve(of sample: AccessSample, hitRatio: Double) -> MissRatioCurve {
+  func curve(of sample: AccessSample, _ statistics: CacheStatistics) -> MissRatioCurve {
     var weights: [UInt64] = []
     var all: UInt64 = 0
     for index in 0...shardMask {
@@ -106,7 +109,6 @@ extension LocalCache {
       }
     }
     let contents = SampledContents(weights: weights, all: all, limit: bound.maximum, nominalRate: sample.rate)
-    return MissRatioCurve(
-      sample: sample, contents: contents, unit: bound.unit, expires: expires, hitRatio: hitRatio)
+    return MissRatioCurve(sample: sample, contents: contents, unit: bound.unit, statistics: statistics)
   }
 }

@@ -42,7 +42,7 @@ struct VerdictText {
     switch advice {
     case .tooEarly: []
     case .keep: keep
-    case .shrink: sizes(findings.smaller)
+    case .shrink: sizes(findings.smaller) + shortLives
     case .enlarge:
       findings.fault == .refuses
         ? [
@@ -67,10 +67,12 @@ struct VerdictText {
         ? "holds \(grouped(UInt64(max(statistics.weight, 0))))" : "takes \(size(statistics.weight))"
       reasons.append("It \(used) of at most \(limit), and nothing had to go.")
     }
-    if statistics.expired > statistics.evicted, statistics.repeatRatio >= statistics.hitRatio + 0.1 {
-      reasons.append(lifetimes)
-    }
-    return reasons + unknown
+    return reasons + shortLives + unknown
+  }
+
+  /// Where a longer lifetime would help though the cache pays.
+  private var shortLives: [String] {
+    statistics.expired > statistics.evicted && statistics.repeatRatio >= statistics.hitRatio + 0.1 ? [lifetimes] : []
   }
 
   private var remove: String {

@@ -11,12 +11,12 @@
 /// In place of `Synchronization.Mutex`, whose waiting happens in a library that the thread sanitizer does not see into: every wait would be
 /// reported as a race. A waiter of this one also sleeps instead of spinning.
 @usableFromInline
-final class Guarded<Value>: @unchecked Sendable {
+package final class Guarded<Value>: @unchecked Sendable {
   private let lock: UnsafeMutablePointer<pthread_mutex_t>
   /// Memory of its own: a value of no size would have the address of the lock's pointer, and each access to it would look like one to that.
   private let value: UnsafeMutablePointer<Value>
 
-  init(_ value: sending Value) {
+  package init(_ value: sending Value) {
     self.value = .allocate(capacity: 1)
     self.value.initialize(to: value)
     lock = .allocate(capacity: 1)
@@ -31,7 +31,7 @@ final class Guarded<Value>: @unchecked Sendable {
     value.deallocate()
   }
 
-  func withLock<Result, Failure: Error>(_ body: (inout Value) throws(Failure) -> Result)
+  package func withLock<Result, Failure: Error>(_ body: (inout Value) throws(Failure) -> Result)
     throws(Failure) -> Result
   {
     pthread_mutex_lock(lock)

@@ -88,7 +88,8 @@ struct ShardLock: ~Copyable {
       _ = openState.compareExchange(expected: OpenState.fenced, desired: OpenState.unfenced, ordering: .relaxed)
     }
     _ = cell.pointee.owner.exchange(tag, ordering: .sequentiallyConsistent)
-    if openState.load(ordering: .acquiring) != OpenState.closed { return cell }
+    // Sequentially consistent like the exchange, or a processor that orders less than x86-64 might look before others can see the mark.
+    if openState.load(ordering: .sequentiallyConsistent) != OpenState.closed { return cell }
     cell.pointee.leave()
     return nil
   }

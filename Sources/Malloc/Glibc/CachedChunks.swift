@@ -29,49 +29,14 @@ struct CachedChunks: Sendable {
     var budget = Int(clamping: space.anonymous.reduce(UInt64(0)) { $0 &+ ($1.upperBound - $1.lowerBound) } / 32) + 1
     for thread in caches.caches where thread.isEnding {
       for entry in thread.entries where entry != 0 {
-        let list = lists.follow(
-          FreeLists.Head(first: entry, links: .users), encoding: result.encoding, limit: max(budget, 0))
-        budget -= list.chunks.count
-        result.tcacheChunks += list.chunks.count
-        result.addresses += list.chunks
+        let head = FreeLists.Head(first: entry, links: .users)
+        result.tcacheChunks += result.add(head, lists, limit: max(budget, 0), budget: &budget).chunks.count
       }
     }
-    for thread in caches.caches where !thread.isEnding {
-      let limit = thread.counts.max().map(Int.init) ?? 0
-      var counted = 0
-      var listed = 0
-      var isBroken = false
-      for (index, entry) in thread.entries.enumerated() {
-        let expected = thread.format == .counts ? Int(thread.counts[index]) : max(limit - Int(thread.counts[index]), 0)
-        counted += expected
-        guard entry != 0 else { continue }
-        // One more than counted: the thread may stand between the two stores.
-        let bound = min(thread.format == .counts ? expected + 1 : max(limit, expected) + 1, budget)
-        let list = lists.follow(FreeLists.Head(first: entry, links: .users), encoding: result.encoding, limit: bound)
-        budget -= list.chunks.count
-        listed += list.chunks.count
-        if !list.isComplete { isBroken = true }
-        result.addresses += list.chunks
-      }
-      result.tcacheChunks += listed
-      if counted == listed && !isBroken {
-        result.counted &+= UInt64(counted)
-        result.listed &+= UInt64(listed)
-      } else if thread.isBusy && !isBroken && abs(counted - listed) <= 1 {
-        result.remarks.append("thread \(thread.tid) stood inside malloc: its cache counts \(counted), holds \(listed)")
-      } else {
-        result.counted &+= UInt64(counted)
-        result.listed &+= UInt64(listed)
-        result.remarks.append(
-          "thread \(thread.tid): a list of its cache is inconsistent (counts \(counted), holds \(listed)); "
-            + "some freed blocks may count as live")
-      }
-    }
+    for thread in caches.caches where !thread.isEnding { result.add(thread, lists, budget: &budget) }
     for head in heads {
-      let list = lists.follow(head.head, encoding: result.encoding, limit: max(budget, 0))
-      budget -= list.chunks.count
+      let list = result.add(head.head, lists, limit: max(budget, 0), budget: &budget)
       result.fastbinChunks += list.chunks.count
-      result.addresses += list.chunks
       if !list.isComplete {
         result.remarks.append(
           "arena 0x\(hex(head.arena)): a fastbin could not be followed to its end; some freed blocks may count as live")
@@ -89,6 +54,46 @@ struct CachedChunks: Sendable {
       result.remarks.append("a thread stood inside malloc: it was merging \(detached.count) chunks of a fastbin")
     }
     return result
+  }
+
+  /// Adds what hangs on one list.
+  private mutating func add(
+    _ head: FreeLists.Head, _ lists: FreeLists, limit: Int, budget: inout Int
+  ) -> FreeLists.List {
+    let list = lists.follow(head, encoding: encoding, limit: limit)
+    budget -= list.chunks.count
+    addresses += list.chunks
+    return list
+  }
+
+  /// Adds the lists of one thread, and holds its counters against them.
+  private mutating func add(_ thread: ThreadCaches.Cache, _ lists: FreeLists, budget: inout Int) {
+    let limit = thread.counts.max().map(Int.init) ?? 0
+    var counted = 0
+    var listed = 0
+    var isBroken = false
+    for (index, entry) in thread.entries.enumerated() {
+      let expected = thread.format == .counts ? Int(thread.counts[index]) : max(limit - Int(thread.counts[index]), 0)
+      counted += expected
+      guard entry != 0 else { continue }
+      // One more than counted: the thread may stand between the two stores.
+      let bound = min(thread.format == .counts ? expected + 1 : max(limit, expected) + 1, budget)
+      let list = add(FreeLists.Head(first: entry, links: .users), lists, limit: bound, budget: &budget)
+      listed += list.chunks.count
+      if !list.isComplete { isBroken = true }
+    }
+    tcacheChunks += listed
+    if counted != listed && thread.isBusy && !isBroken && abs(counted - listed) <= 1 {
+      remarks.append("thread \(thread.tid) stood inside malloc: its cache counts \(counted), holds \(listed)")
+      return
+    }
+    self.counted &+= UInt64(counted)
+    self.listed &+= UInt64(listed)
+    if counted != listed || isBroken {
+      remarks.append(
+        "thread \(thread.tid): a list of its cache is inconsistent (counts \(counted), holds \(listed)); "
+          + "some freed blocks may count as live")
+    }
   }
 
   private static func fastbinHeads(

@@ -63,11 +63,8 @@ enum HoldersPipeline {
     let answer = try answer(try target.request(verb: verb), progress: progress, question)
     progress.finish()
     try page?.write { try HTMLReport().render(answer) }
-    if output.json {
-      do { Terminal.output(try JSONReport.render(answer)) } catch { throw CLIError.fault("\(error)") }
-      return
-    }
-    let options = HoldersText.Options(
+    if output.json { return try Terminal.output(json: answer) }
+    let options = TextOptions(
       limit: output.limit, verbose: output.verbose, quiet: output.quiet, showAddresses: output.showAddresses)
     Terminal.output(HoldersText(style: terminal.style(output.color), options: options).render(answer))
   }

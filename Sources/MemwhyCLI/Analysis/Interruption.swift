@@ -12,7 +12,7 @@ final class Interruption: Sendable {
   private let forwarding = Mutex<(@Sendable (Int32, _ isFromTerminal: Bool) -> Void)?>(nil)
   private static let signals = [SIGINT, SIGTERM, SIGHUP]
   /// `si_code` of a signal that the kernel made: the terminal's, which every process in the foreground gets by itself.
-  private static let fromKernel: Int32 = 0x80
+  static let fromKernel: Int32 = 0x80
 
   /// Call first in `main`, before other threads are there: they inherit the blocked signals.
   func install() {

@@ -87,45 +87,55 @@ struct Pipeline: Analyzer {
     var facts = HeapFacts(
       analysis, time: time, books: books, threads: source.image.threads.count,
       pause: source.image.freeze?.measuredPause)
-    var unheld: [String] = []
+    var remarks: [String] = []
     var held: HolderReport?
     if depth != .report {
-      do {
-        let graph = try HeapHolders(analysis: analysis, image: source.image, symbols: symbols) {
-          progress.update("finding holders", $0)
-        }
-        try facts.add(graph)
-        held = try graph.holders(cut: request.findsHolders ? 0.001 : 0.005)
-        if depth == .waste {
-          do { try facts.addWaste(graph) } catch {
-            unheld = ["equal copies and unused room were not looked for: \(source.reason(error))"]
-          }
-        }
-      } catch {
-        // Names are read from the copy; where that does not work, types still say what grew.
-        unheld = ["who holds what could not be found: \(source.reason(error))"]
-      }
+      held = hold(analysis, source, symbols, request, depth, progress, &facts, &remarks)
       wasGivenUp = source.wasGivenUp
     }
     clock.finish("heap and graph")
-    var remarks: [String] = []
+    var letGo: [String] = []
     if request.triesTrim {
       progress.update("trying a trim in the copy")
       let trim = source.tryTrim(symbols, isGlibc: !analysis.heap.walk.arenas.isEmpty)
       facts.books?.trimmed = trim.bytes
-      remarks.append(trim.remark)
+      letGo.append(trim.remark)
     }
-    remarks += source.release()
+    letGo += source.release()
     clock.finish("release")
     var report = ReportModel(
       tool: ReportModel.Tool(version: Version.current), verb: request.verb, image: source.image, analysis: analysis,
-      corePath: source.corePath, remarks: source.image.remarks + remarks + unheld, phases: clock.phases)
+      corePath: source.corePath, remarks: source.image.remarks + letGo + remarks, phases: clock.phases)
     report.time = time
     report.holders = held.map { ReportModel.Tree($0) }
     report.localCaches = held?.localCaches
     report.heap.trimmedBytes = facts.books?.trimmed
     if request.findsHolders { report.profile = allocations?.tree() }
     return (report, facts)
+  }
+
+  /// Adds to `facts` who holds what. Names are read from the copy; where that does not work, types still say what grew.
+  ///
+  /// - Returns: the tree for the report; nil where it could not be had, and `remarks` say why.
+  private func hold(
+    _ analysis: HeapAnalysis, _ source: ImageSource, _ symbols: ImageSymbols, _ request: AnalysisRequest,
+    _ depth: Depth, _ progress: Progress, _ facts: inout HeapFacts, _ remarks: inout [String]
+  ) -> HolderReport? {
+    var held: HolderReport?
+    do {
+      let graph = try HeapHolders(analysis: analysis, image: source.image, symbols: symbols) {
+        progress.update("finding holders", $0)
+      }
+      try facts.add(graph)
+      held = try graph.holders(cut: request.findsHolders ? 0.001 : 0.005)
+      guard depth == .waste else { return held }
+      do { try facts.addWaste(graph) } catch {
+        remarks.append("equal copies and unused room were not looked for: \(source.reason(error))")
+      }
+    } catch {
+      remarks.append("who holds what could not be found: \(source.reason(error))")
+    }
+    return held
   }
 }
 

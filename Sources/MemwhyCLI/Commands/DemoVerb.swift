@@ -71,13 +71,13 @@ struct DemoVerb: ParsableCommand {
         if isJSON { Terminal.error("== \(line)\n") } else { Terminal.output("== \(line)\n") }
       },
       render: { report in
-        isJSON ? "" : TextReport(style: style, options: TextReport.Options(limit: 6)).render(report)
+        isJSON ? "" : TextReport(style: style, options: TextOptions(limit: 6)).render(report)
       })
     try run.prepare(build: !noBuild)
     var result = try fault.map { fault throws(CLIError) in try run.fault(fault) } ?? run.story()
     result.seconds = Double((ContinuousClock.now - start).components.seconds)
     if json {
-      do { Terminal.output(try JSONReport.render(result)) } catch { throw CLIError.fault("\(error)") }
+      try Terminal.output(json: result)
     } else {
       Terminal.output(DemoText.lines(result, style: style).joined(separator: "\n") + "\n")
     }

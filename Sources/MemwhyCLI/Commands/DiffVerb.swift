@@ -39,11 +39,8 @@ struct DiffVerb: ParsableCommand {
     let diff: SnapshotDiff
     do { diff = try SnapshotDiff(snapshots, anyProgram: anyProgram) } catch { throw CLIError.noInput("\(error)") }
     try page.write { try HTMLReport().render(diff, tool: ReportModel.Tool(version: Version.current)) }
-    if output.json {
-      do { Terminal.output(try JSONReport.render(diff)) } catch { throw CLIError.fault("\(error)") }
-      return
-    }
-    let options = HoldersText.Options(
+    if output.json { return try Terminal.output(json: diff) }
+    let options = TextOptions(
       limit: output.limit, verbose: output.verbose, quiet: output.quiet, showAddresses: false)
     Terminal.output(DiffText(style: Terminal.current().style(output.color), options: options).render(diff))
   }

@@ -27,14 +27,11 @@ struct DoctorVerb: ParsableCommand {
 
   func run() throws {
     let report = try Doctor(machine: .live()).examine(pid: pid)
-    let terminal = Terminal.current()
-    let text: String
     if json {
-      do { text = try JSONReport.render(report) } catch { throw CLIError.fault("\(error)") }
+      try Terminal.output(json: report)
     } else {
-      text = DoctorText(style: terminal.style(color)).render(report)
+      Terminal.output(DoctorText(style: Terminal.current().style(color)).render(report))
     }
-    Terminal.output(text)
     if report.worst == .fail { throw ExitCode(ExitStatus.notPermitted) }
   }
 }

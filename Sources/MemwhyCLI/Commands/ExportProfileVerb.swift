@@ -1,20 +1,6 @@
 import ArgumentParser
 import Profile
 
-/// `memwhy export`: who holds what of a process, or a profile, for other tools.
-struct Export: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "export",
-    abstract: "Write who holds what, or a profile, in a format of another tool.",
-    discussion: """
-      `memwhy export -o FILE PID` writes who holds what (the same as `memwhy export holders`), `memwhy export profile` turns a profile into another format.
-
-      Example: memwhy export -o shop.heapsnapshot 4711
-      Example: memwhy export profile -o heap.speedscope.json heap.pb.gz
-      """,
-    subcommands: [ExportVerb.self, ExportProfileVerb.self], defaultSubcommand: ExportVerb.self)
-}
-
 struct ExportProfileVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "profile",
@@ -46,6 +32,6 @@ struct ExportProfileVerb: ParsableCommand {
       (session.remarks, try format.render(session, filters.profileOptions))
     }
     if !source.quiet { for remark in remarks { Terminal.error("memwhy: \(remark)\n") } }
-    try ProfileRun.write(bytes, to: output, quiet: source.quiet)
+    try OutputFile.write(bytes, to: output, quiet: source.quiet)
   }
 }

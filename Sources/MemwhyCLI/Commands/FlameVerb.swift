@@ -43,6 +43,6 @@ struct FlameVerb: ParsableCommand {
     }
     if !source.quiet { for remark in tree.remarks { Terminal.error("memwhy: \(remark)\n") } }
     let name = title ?? source.files.map { String($0.split(separator: "/").last ?? "") }.joined(separator: " + ")
-    try ProfileRun.write(FlamePage.render(tree, title: name), to: output, quiet: source.quiet)
+    try OutputFile.write(FlamePage.render(tree, title: name), to: output, quiet: source.quiet)
   }
 }

@@ -41,7 +41,7 @@ struct PostmortemVerb: ParsableCommand {
     let sampled = try SampledTable(file)
     let names = StackNames(sampled, root: root, debugDirectories: debugDir)
     let report = PostmortemReport(sampled, names: names, limit: limit)
-    let terminal = Terminal.current()
-    Terminal.output(json ? try report.json() : report.text(style: terminal.style(color)))
+    if json { return try Terminal.output(json: report) }
+    Terminal.output(report.text(style: Terminal.current().style(color)))
   }
 }

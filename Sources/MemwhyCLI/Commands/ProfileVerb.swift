@@ -52,7 +52,7 @@ struct ProfileVerb: ParsableCommand {
 
   func validate() throws {
     if limit < 1 { throw ValidationError("--limit must be at least 1") }
-    if let setInterval, setInterval.bytes < 1 || setInterval.bytes > 1 << 40 {
+    if let setInterval, !SamplerSettings.intervals.contains(setInterval) {
       throw ValidationError("--set-interval must be from 1 B to 1 TiB")
     }
   }
@@ -68,9 +68,9 @@ struct ProfileVerb: ParsableCommand {
     }
     let (profile, remarks) = sampled.profile(lines: !noLines, root: root, debugDirectories: debugDir)
     let path = output ?? "memwhy.\(sampled.programName).\(sampled.table.header.pid).pb.gz"
-    do {
-      try Data(try PprofEncoder.gzip(profile)).write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch { throw CLIError.noInput("cannot write \(path): \(error.localizedDescription); choose another -o") }
+    let bytes: [UInt8]
+    do throws(ProfileError) { bytes = try PprofEncoder.gzip(profile) } catch { throw CLIError(error) }
+    try OutputFile.write(bytes, to: path)
     guard !quiet else { return }
     for remark in remarks + SamplerRemarks.remarks(sampled.table) { Terminal.error("memwhy: \(remark)\n") }
     Terminal.error("memwhy: wrote \(path); next: memwhy top \(path)\n")

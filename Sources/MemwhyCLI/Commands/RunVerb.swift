@@ -19,7 +19,7 @@ struct RunVerb: ParsableCommand {
   @Option(
     help: ArgumentHelp("Average number of bytes between two samples; 1 takes every allocation.", valueName: "size"),
     transform: ByteOption.parse)
-  var interval: ByteCount = .kib(512)
+  var interval = SamplerSettings.defaultInterval
 
   @Option(
     help: ArgumentHelp(
@@ -28,7 +28,7 @@ struct RunVerb: ParsableCommand {
   var table: String?
 
   @Option(help: ArgumentHelp("Size of the table, 1MiB to 1GiB.", valueName: "size"), transform: ByteOption.parse)
-  var tableSize: ByteCount = .mib(16)
+  var tableSize = SamplerSettings.defaultTableSize
 
   @Option(
     help: ArgumentHelp(
@@ -51,8 +51,10 @@ struct RunVerb: ParsableCommand {
 
   func validate() throws {
     if command.isEmpty { throw ValidationError("give the command after --, for instance `memwhy run -- ./shop`") }
-    if interval.bytes < 1 || interval.bytes > 1 << 40 { throw ValidationError("--interval must be from 1 B to 1 TiB") }
-    if tableSize < .mib(1) || tableSize > .mib(1024) { throw ValidationError("--table-size must be from 1MiB to 1GiB") }
+    if !SamplerSettings.intervals.contains(interval) { throw ValidationError("--interval must be from 1 B to 1 TiB") }
+    if !SamplerSettings.tableSizes.contains(tableSize) {
+      throw ValidationError("--table-size must be from 1MiB to 1GiB")
+    }
   }
 
   func run() throws {

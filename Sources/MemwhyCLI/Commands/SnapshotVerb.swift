@@ -41,9 +41,8 @@ struct SnapshotVerb: ParsableCommand {
     }
     progress.finish()
     guard let snapshot else { return }
-    do { try OutputFile.write(snapshot.encoded(), to: output) } catch let error as SnapshotError {
-      throw CLIError.fault("\(error)")
-    }
-    if !quiet { Terminal.error("memwhy: wrote \(output)\n") }
+    let bytes: [UInt8]
+    do throws(SnapshotError) { bytes = try snapshot.encoded() } catch { throw CLIError.fault("\(error)") }
+    try OutputFile.write(bytes, to: output, quiet: quiet)
   }
 }

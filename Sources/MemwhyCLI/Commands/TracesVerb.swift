@@ -25,24 +25,3 @@ struct TracesVerb: ParsableCommand {
     }
   }
 }
-
-struct RawVerb: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "raw",
-    abstract: "Samples, locations and mappings of a profile as text.",
-    discussion: """
-      Filters apply; addresses, lines and inlined functions are all shown.
-
-      Example: memwhy raw --symbolize none heap.pb.gz
-      """)
-
-  @OptionGroup var source: ProfileSourceOptions
-  @OptionGroup var filters: ProfileFilterOptions
-
-  func run() throws {
-    try ProfileRun.run(source) { session throws(ProfileError) in
-      let report = try RawReport(session, filters.profileOptions)
-      return (report.remarks, report.text())
-    }
-  }
-}

@@ -19,29 +19,8 @@ struct TreeVerb: ParsableCommand {
   func run() throws { try TreeText.run(nil, source, table, filters, paths) }
 }
 
-struct PeekVerb: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "peek",
-    abstract: "One function of a profile between its callers and what it calls.",
-    discussion: """
-      Nothing is left out, however small.
-
-      Example: memwhy peek 'Store\\.load' heap.pb.gz
-      """)
-
-  @Argument(help: ArgumentHelp("Functions whose name matches this.", valueName: "function"))
-  var function: String
-
-  @OptionGroup var source: ProfileSourceOptions
-  @OptionGroup var table: ProfileTableOptions
-  @OptionGroup var filters: ProfileFilterOptions
-  @OptionGroup var paths: ProfilePathOptions
-
-  func run() throws { try TreeText.run(function, source, table, filters, paths) }
-}
-
 /// What `tree` and `peek` share.
-private enum TreeText {
+enum TreeText {
   static func run(
     _ pattern: String?, _ source: ProfileSourceOptions, _ table: ProfileTableOptions, _ filters: ProfileFilterOptions,
     _ paths: ProfilePathOptions

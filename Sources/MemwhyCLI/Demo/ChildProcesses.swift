@@ -1,4 +1,5 @@
 import Glibc
+import ProcessImage
 import Synchronization
 
 /// The programs that a command has started and the folder that it works in: both go with it, whatever happens.
@@ -119,7 +120,7 @@ final class ChildProcesses: Sendable {
     let code = posix_spawnp(&pid, path, &actions, &attributes, &words, environ)
     guard code == 0 else {
       close(pipes[1])
-      return .failure(.noInput("cannot start \(path): \(String(cString: strerror(code)))"))
+      return .failure(.noInput("cannot start \(path): \(systemMessage(code))"))
     }
     return .success(Child(pid: pid, name: name, input: pipes[1]))
   }

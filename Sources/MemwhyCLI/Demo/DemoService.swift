@@ -35,12 +35,8 @@ struct DemoService {
 
   /// Seconds of processor time that it has had.
   var processorSeconds: Double {
-    // Fields 14 and 15 of stat: ticks in user and in kernel mode, counted after the name's closing parenthesis.
-    let text = Files.text("/proc/\(pid)/stat")
-    guard let name = text.lastIndex(of: ")") else { return 0 }
-    let words = text[text.index(after: name)...].split(separator: " ")
-    guard words.count > 12, let user = Double(words[11]), let kernel = Double(words[12]) else { return 0 }
-    return (user + kernel) / Double(max(sysconf(Int32(_SC_CLK_TCK)), 1))
+    guard let stat = try? Procfs.stat(of: pid) else { return 0 }
+    return Double(stat.processorTicks) / Clocks.ticksPerSecond
   }
 
   /// Waits until its cache stays as it is: what its consumer had still to do when the last request was answered is done.

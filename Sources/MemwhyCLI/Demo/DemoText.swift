@@ -21,9 +21,6 @@ enum DemoText {
   }
 
   private static func row(_ day: DemoResult.Day) -> String {
-    func padded(_ text: String, _ width: Int) -> String {
-      String(repeating: " ", count: max(0, width - text.count)) + text
-    }
     let title =
       switch day.variant {
       case "struct": "values copied into every entry"
@@ -31,7 +28,8 @@ enum DemoText {
       default: "no cache, computed each time"
       }
     return "  " + title + String(repeating: " ", count: max(0, 32 - title.count))
-      + padded("\(ByteCount(day.liveBytes))", 10) + " live  " + padded(Count(day.entries).of("entry", "entries"), 14)
-      + "  " + padded("\(Int(day.processorPerRequest * 1e6)) us", 7) + " of processor a request"
+      + Column.right("\(ByteCount(day.liveBytes))", 10) + " live  "
+      + Column.right(Count(day.entries).of("entry", "entries"), 14)
+      + "  " + Column.right("\(Int(day.processorPerRequest * 1e6)) us", 7) + " of processor a request"
   }
 }

@@ -40,8 +40,7 @@ struct MachineFacts: Sendable, Hashable {
   var yamaScope: Int
   var architecture: String
 
-  /// `CAP_SYS_PTRACE`.
-  var mayTraceAnyone: Bool { effectiveCapabilities & (1 << 19) != 0 }
+  var mayTraceAnyone: Bool { effectiveCapabilities & Permission.ptraceCapability != 0 }
 
   /// Major and minor version.
   var kernelVersion: (major: Int, minor: Int)? {

@@ -6,7 +6,7 @@ extension MachineFacts {
   static func live() -> MachineFacts {
     var names = utsname()
     uname(&names)
-    let status = TextFile.text("/proc/self/status").map { ProcessStatus(parsing: Array($0.utf8)) }
+    let status = try? Procfs.status(of: getpid())
     return MachineFacts(
       kernelRelease: text(of: &names.release), userID: geteuid(),
       effectiveCapabilities: status?.effectiveCapabilities ?? 0, yamaScope: Permission.yamaScope,

@@ -1,4 +1,5 @@
 import CLinux
+import Malloc
 import Measurement
 import ProcessImage
 import Reports
@@ -42,17 +43,15 @@ enum ProgramChecks {
   }
 
   static func allocator(_ paths: Set<String>, isStatic: Bool) -> Check {
-    let replacements = ["jemalloc", "tcmalloc", "mimalloc", "snmalloc"]
-    for path in paths {
-      let name = path.split(separator: "/").last.map(String.init) ?? path
-      if let other = replacements.first(where: { name.contains($0) }) {
-        return Check(
-          "allocator", .warn, "\(other) (\(name)): types and sizes of what is reachable, leaks cannot be judged",
-          advice: "run the service without it once, where a leak is suspected")
-      }
-    }
     if paths.contains(where: { $0.contains("/ld-musl-") }) {
       return Check("allocator", .warn, "musl: types and sizes of what is reachable, leaks cannot be judged")
+    }
+    for path in paths.sorted() {
+      let name = path.split(separator: "/").last.map(String.init) ?? path
+      guard let other = KnownAllocators.name(ofModule: name) else { continue }
+      return Check(
+        "allocator", .warn, "\(other) (\(name)): types and sizes of what is reachable, leaks cannot be judged",
+        advice: "run the service without it once, where a leak is suspected")
     }
     if paths.contains(where: { $0.hasSuffix("/libc.so.6") || $0.contains("/libc-2.") }) {
       return Check("allocator", .ok, "glibc: every block is found, leaks can be judged")

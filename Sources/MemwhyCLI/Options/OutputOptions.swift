@@ -31,7 +31,7 @@ struct OutputOptions: ParsableArguments {
     if json {
       do { return try JSONReport.render(report) } catch { throw CLIError.fault("\(error)") }
     }
-    let options = TextReport.Options(limit: limit, verbose: verbose, quiet: quiet, showAddresses: showAddresses)
+    let options = TextOptions(limit: limit, verbose: verbose, quiet: quiet, showAddresses: showAddresses)
     return TextReport(style: terminal.style(color), options: options).render(report)
   }
 }

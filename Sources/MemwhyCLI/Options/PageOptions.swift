@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import ProcessImage
 
 /// The report as a web page, beside what goes to stdout.
 struct PageOptions: ParsableArguments {
@@ -36,6 +37,6 @@ struct PageOptions: ParsableArguments {
   }
 
   private static func failure(_ path: String, _ code: Int32) -> CLIError {
-    .noInput("cannot write \(path): \(String(cString: strerror(code))); choose another --html")
+    .noInput("cannot write \(path): \(systemMessage(code)); choose another --html")
   }
 }

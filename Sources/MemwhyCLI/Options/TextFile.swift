@@ -1,10 +1,11 @@
 import Glibc
+import ProcessImage
 
-/// Small text files: suppressions, `/proc`, cgroups.
+/// A small text file of the user: it may be a pipe of the shell.
 enum TextFile {
   struct Failure: Error, Sendable {
     var code: Int32
-    var message: String { String(cString: strerror(code)) }
+    var message: String { systemMessage(code) }
   }
 
   /// The whole file as text; invalid UTF-8 is repaired. At most `limit` bytes are read, more fails with `EFBIG`.
@@ -26,7 +27,4 @@ enum TextFile {
     }
     return .success(String(decoding: bytes, as: UTF8.self))
   }
-
-  /// The file as text, or nil where it cannot be read.
-  static func text(_ path: String) -> String? { try? read(path).get() }
 }

@@ -1,5 +1,5 @@
-import Foundation
 import Profile
+import Reports
 
 /// What the verbs over profiles share: read, tell what should be known, print.
 enum ProfileRun {
@@ -23,24 +23,14 @@ enum ProfileRun {
     do throws(ProfileError) { return try body(session) } catch { throw CLIError(error) }
   }
 
-  static func write(_ bytes: [UInt8], to path: String, quiet: Bool) throws(CLIError) {
-    do { try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
-      throw .noInput("cannot write \(path): \(error.localizedDescription); choose another -o")
-    }
-    if !quiet { Terminal.error("memwhy: wrote \(path)\n") }
-  }
-
   /// A report as JSON; `rows` go by the report's own name.
   static func json<Rows: Encodable>(
     _ verb: String, _ name: String, _ rows: Rows, total: Int64, _ type: Profile.ValueType, _ remarks: [String]
   ) -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let answer = Answer(
       verb: verb, sampleType: type.type, unit: type.unit, total: total, remarks: remarks, name: name, rows: rows)
     // Numbers, texts and arrays of these cannot fail to be encoded; shares are finite.
-    let data = (try? encoder.encode(answer)) ?? Data()
-    return String(decoding: data, as: UTF8.self) + "\n"
+    return (try? JSONReport.render(answer)) ?? ""
   }
 
   private struct Answer<Rows: Encodable>: Encodable {

@@ -120,12 +120,6 @@ extension PostmortemReport {
     ]
     return names[signal] ?? "signal \(signal)"
   }
-
-  func json() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
-  }
 }
 
 extension PostmortemReport.Sum {

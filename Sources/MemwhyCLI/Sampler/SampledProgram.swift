@@ -44,7 +44,7 @@ struct SampledProgram {
   private static func check(_ path: String) throws(CLIError) {
     var status = stat()
     guard stat(path, &status) == 0 else {
-      throw .noInput("cannot look at \(path): \(String(cString: strerror(errno)))")
+      throw .noInput("cannot look at \(path): \(systemMessage(errno))")
     }
     let changesUser = status.st_mode & S_ISUID != 0 && status.st_uid != geteuid()
     let changesGroup = status.st_mode & S_ISGID != 0 && status.st_gid != getegid()

@@ -63,7 +63,7 @@ struct SampledRun {
   private func start() throws(CLIError) -> pid_t {
     // A number that the program does not expect to be its own; it closes it as soon as the table is mapped.
     let inherited = fcntl(table.descriptor, F_DUPFD_CLOEXEC, 200)
-    guard inherited >= 0 else { throw .fault("cannot hand the table on: \(String(cString: strerror(errno)))") }
+    guard inherited >= 0 else { throw .fault("cannot hand the table on: \(systemMessage(errno))") }
     defer { close(inherited) }
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -87,7 +87,7 @@ struct SampledRun {
         posix_spawn(&pid, settings.path, &actions, &attributes, arguments, environment)
       }
     }
-    guard code == 0 else { throw .noInput("cannot start \(settings.path): \(String(cString: strerror(code)))") }
+    guard code == 0 else { throw .noInput("cannot start \(settings.path): \(systemMessage(code))") }
     return pid
   }
 
@@ -148,7 +148,7 @@ struct SampledRun {
       var time = timespec(tv_sec: Int(wait / 1_000_000_000), tv_nsec: Int(wait % 1_000_000_000))
       var info = siginfo_t()
       let signal = sigtimedwait(&waited, &info, &time)
-      if signal > 0, signal != SIGCHLD, info.si_code != 0x80 { kill(pid, signal) }
+      if signal > 0, signal != SIGCHLD, info.si_code != Interruption.fromKernel { kill(pid, signal) }
     }
   }
 

@@ -43,6 +43,11 @@ struct Terminal: Sendable {
   @discardableResult
   static func output(_ text: String) -> Bool { write(text, to: STDOUT_FILENO) }
 
+  /// Writes a report as JSON to stdout.
+  static func output(json report: some Encodable) throws(CLIError) {
+    do throws(ReportsError) { output(try JSONReport.render(report)) } catch { throw .fault("\(error)") }
+  }
+
   @discardableResult
   static func error(_ text: String) -> Bool { write(text, to: STDERR_FILENO) }
 

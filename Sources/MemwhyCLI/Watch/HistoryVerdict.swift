@@ -40,7 +40,7 @@ struct HistoryVerdict: Encodable {
   }
 
   func text(_ style: TextStyle) -> String {
-    let text = GrowthText(style: style, options: TextReport.Options())
+    let text = GrowthText(style: style, options: TextOptions())
     return (text.answer(growth) + text.lines(growth)).joined(separator: "\n") + "\n"
   }
 }

@@ -58,7 +58,7 @@ struct WatchPrinter {
       (count(.descriptors), 7), (count(.tcpEstablished), 7), (load, 11),
     ]
     return Self.clock(sample.time)
-      + cells.map { text, width in String(repeating: " ", count: max(width - text.count, 1)) + text }.joined() + "\n"
+      + cells.map(Column.right).joined() + "\n"
   }
 
   private static func json(_ tick: Recorder.Tick) -> String {

@@ -5,7 +5,7 @@ import ProcessImage
 enum ClientPorts {
   /// By the process's descriptors and `/proc/PID/net/tcp` and `tcp6` (proc(5)). O(descriptors + connections).
   ///
-  /// - Throws: `CLIError.targetGone`, `.notPermitted`.
+  /// - Throws: `CLIError.noInput`, `.notPermitted`.
   static func of(_ pid: Int32, server: UInt16) throws(CLIError) -> Set<UInt16> {
     let folder = "/proc/\(pid)/fd"
     guard Files.exists("/proc/\(pid)") else {

@@ -1,4 +1,5 @@
 import Glibc
+import ProcessImage
 import Reports
 import Synchronization
 import Timeline
@@ -60,7 +61,7 @@ struct WireSession {
 
   private func finish(_ report: WireReport) throws {
     if isJSON {
-      do { Terminal.output(try JSONReport.render(report)) } catch { throw CLIError.fault("\(error)") }
+      try Terminal.output(json: report)
     } else {
       Terminal.output(text(report))
     }

@@ -42,7 +42,7 @@ enum AttemptOutcome<Success> {
         tracer.end()
         retries += 1
         if retries >= options.attempts { throw error }
-        MonotonicTime.sleep(nanoseconds: options.retryDelay)
+        Clocks.sleep(options.retryDelay)
       case .failed(let error)?:
         tracer.end()
         throw error

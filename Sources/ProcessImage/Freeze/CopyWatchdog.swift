@@ -64,7 +64,7 @@ final class CopyWatchdog: @unchecked Sendable {
       if files[0].revents != 0 { return }
       if ready > 0 && files[1].revents != 0 { return give(up: .targetEnded) }
       guard let tightest = limits.tightest(enough: reserve) else { continue }
-      let now = MonotonicTime.now
+      let now = Clocks.monotonic
       var spent: UInt64 = 0
       if let last, last.room > tightest.room, now > last.time {
         let rate = Double(last.room - tightest.room) / Double(now - last.time)

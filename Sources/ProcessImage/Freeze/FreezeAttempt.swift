@@ -36,7 +36,7 @@ struct FreezeAttempt {
       _ = try group.seizeAll(interrupt: false)
       hook(.seized)
       guardian?.arm(milliseconds: Int32(clamping: guardianLimit / 1_000_000))
-      let start = MonotonicTime.now
+      let start = Clocks.monotonic
       try group.stopAll(until: start &+ options.stopBudget) { hook(.interrupted) }
       hook(.stopped)
       group.readRegisters()
@@ -77,13 +77,13 @@ struct FreezeAttempt {
     do throws(Injection.Failure) {
       let injection = Injection(gadgets: gadgets, memory: memory, hook: options.phaseHook ?? { _ in })
       child = try injection.copy(
-        &thread, deadline: MonotonicTime.now &+ cloneLimit,
+        &thread, deadline: Clocks.monotonic &+ cloneLimit,
         onCopy: { child in
           isMarked = ToolProcess.markFirstToDie("\(child)")
           hook(.marked)
           isAlive = group.detachAll(except: index)
           hook(.othersReleased)
-        }, afterRelease: { end = MonotonicTime.now })
+        }, afterRelease: { end = Clocks.monotonic })
     } catch {
       group.update(index, thread)
       return failure(error)
@@ -99,7 +99,7 @@ struct FreezeAttempt {
     -> AttemptOutcome<Copy>
   {
     var tracee = Tracee(tid: child)
-    guard tracee.wait(until: MonotonicTime.now &+ Self.childStopLimit) == .stopped, isAlive,
+    guard tracee.wait(until: Clocks.monotonic &+ Self.childStopLimit) == .stopped, isAlive,
       clinux_set_options(child, UInt32(clinux_option_exitkill)) >= 0
     else {
       kill(child, SIGKILL)

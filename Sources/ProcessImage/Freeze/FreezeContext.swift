@@ -48,7 +48,7 @@ struct FreezeContext {
     let zombies = Reaper.zombies(of: target.pid).prefix(Self.sweepCount)
     guard !zombies.isEmpty, let tracer = TracerThread() else { return [] }
     let reaper = reaper
-    let deadline = MonotonicTime.now &+ Self.sweepLimit
+    let deadline = Clocks.monotonic &+ Self.sweepLimit
     let reaped = tracer.run { zombies.count { reaper.reap($0, deadline: deadline) } } ?? 0
     tracer.end()
     return ["\(reaped) of \(zombies.count) ended copies of earlier runs were removed from the process"]

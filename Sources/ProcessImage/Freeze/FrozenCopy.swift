@@ -60,11 +60,11 @@ final class FrozenCopy: Sendable {
     if pidfd < 0 || clinux_pidfd_kill(pidfd) < 0 { kill(child, SIGKILL) }
     let (child, reaper) = (child, reaper)
     let hasEnded = tracer.run {
-      MonotonicTime.poll(for: Self.exitLimit, interval: 200_000) { clinux_consume_exit(child) != 0 }
+      Clocks.poll(for: Self.exitLimit, interval: 200_000) { clinux_consume_exit(child) != 0 }
     }
     if hasEnded != true { remarks.append("the copy \(child) of process \(target) takes long to exit; it was killed") }
     reaper.hook(.killed)
-    let isReaped = tracer.run { reaper.reap(child, deadline: MonotonicTime.now &+ Self.reapLimit) }
+    let isReaped = tracer.run { reaper.reap(child, deadline: Clocks.monotonic &+ Self.reapLimit) }
     // Detaches whatever might still be attached.
     tracer.end()
     if isReaped != true {

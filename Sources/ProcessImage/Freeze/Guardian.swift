@@ -37,9 +37,9 @@ final class Guardian: @unchecked Sendable {
   deinit {
     close(command)
     // It ends as soon as it sees the closed socket.
-    if !MonotonicTime.poll(for: 200_000_000, until: { clinux_consume_exit(process) != 0 }) {
+    if !Clocks.poll(for: 200_000_000, until: { clinux_consume_exit(process) != 0 }) {
       kill(process, SIGKILL)
-      _ = MonotonicTime.poll(for: 200_000_000, until: { clinux_consume_exit(process) != 0 })
+      _ = Clocks.poll(for: 200_000_000, until: { clinux_consume_exit(process) != 0 })
     }
   }
 }

@@ -113,12 +113,12 @@ struct Injection {
   private func awaitClone(
     _ thread: inout Tracee, image: InjectionImage, mask: UInt64, deadline: UInt64
   ) throws(Failure) -> Int32 {
-    var patience = min(deadline, MonotonicTime.now &+ Self.patience)
+    var patience = min(deadline, Clocks.monotonic &+ Self.patience)
     while true {
       switch thread.wait(until: patience) {
       case .ended: throw .gone
       case .timedOut:
-        if MonotonicTime.now >= deadline { throw .timedOut }
+        if Clocks.monotonic >= deadline { throw .timedOut }
         // Harmless during a long clone: the clone's event is reported first.
         _ = clinux_interrupt(thread.tid)
         patience = deadline
@@ -155,7 +155,7 @@ struct Injection {
       let signal = event == 0 ? thread.status & 0x7f : 0
       try check(clinux_continue(thread.tid, signal), "PTRACE_CONT")
       thread.state = .interrupted
-      patience = min(deadline, MonotonicTime.now &+ Self.patience)
+      patience = min(deadline, Clocks.monotonic &+ Self.patience)
     }
   }
 
@@ -168,7 +168,7 @@ struct Injection {
       return
     }
     thread.state = .interrupted
-    guard thread.wait(until: max(deadline, MonotonicTime.now &+ 100_000_000)) == .stopped else { return }
+    guard thread.wait(until: max(deadline, Clocks.monotonic &+ 100_000_000)) == .stopped else { return }
     var registers = clinux_registers()
     if clinux_get_registers(thread.tid, &registers) >= 0, registers.rip == gadgets.systemCall &+ 2 {
       putBack(thread, mask: mask)
@@ -201,7 +201,7 @@ struct Injection {
   /// For a sleeping thread: there is no event behind `wait4`, so it runs to the call's entry and exit. A stop left over by a dying tool is
   /// no valid signal number and so does nothing.
   private func finishSleepersWait(_ thread: inout Tracee, mask: UInt64) throws(Failure) {
-    let deadline = MonotonicTime.now &+ 500_000_000
+    let deadline = Clocks.monotonic &+ 500_000_000
     var callStops = 0
     while callStops < 2 {
       try check(clinux_run_to_syscall(thread.tid), "PTRACE_SYSCALL")

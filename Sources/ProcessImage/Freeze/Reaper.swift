@@ -32,19 +32,19 @@ struct Reaper: Sendable {
   func reap(_ zombie: Int32, deadline: UInt64) -> Bool {
     guard let number = try? Procfs.status(of: zombie).namespacePIDs.last else { return isGone(zombie) }
     var round = 0
-    let start = MonotonicTime.now
+    let start = Clocks.monotonic
     // A thousand threads that all sleep are not asked one by one until the time is over.
     let patience = start &+ (deadline > start ? (deadline - start) / 4 : 0)
     // Threads that were asked to stop and had not by the time they were given up.
     var late: [Tracee] = []
-    while MonotonicTime.now < deadline {
+    while Clocks.monotonic < deadline {
       guard let threads = try? Procfs.threads(of: pid), !threads.isEmpty else { return isGone(zombie) }
-      for tid in threads where MonotonicTime.now < deadline {
+      for tid in threads where Clocks.monotonic < deadline {
         // Sleepers are used last: they have to be restored by hand.
         letGo(&late)
-        let isChoosy = round == 0 && MonotonicTime.now < patience
+        let isChoosy = round == 0 && Clocks.monotonic < patience
         if useThread(tid, worstRank: isChoosy ? 2 : 3, child: number, late: &late),
-          MonotonicTime.poll(for: Self.goneLimit, until: { isGone(zombie) })
+          Clocks.poll(for: Self.goneLimit, until: { isGone(zombie) })
         {
           return true
         }
@@ -52,7 +52,7 @@ struct Reaper: Sendable {
       }
       round += 1
       letGo(&late)
-      MonotonicTime.sleep(nanoseconds: 5_000_000)
+      Clocks.sleep(5_000_000)
     }
     return isGone(zombie)
   }
@@ -84,7 +84,7 @@ struct Reaper: Sendable {
     guard clinux_interrupt(tid) >= 0 else { return false }
     thread.state = .interrupted
     hook(.reapInterrupted)
-    switch thread.wait(until: MonotonicTime.now &+ Self.stopLimit) {
+    switch thread.wait(until: Clocks.monotonic &+ Self.stopLimit) {
     case .stopped: break
     case .ended: return false
     case .timedOut:

@@ -91,7 +91,7 @@ struct StopAttempt {
       hook(.seized)
       let limit = options.stopBudget &+ predictedPause &* 4 &+ 500_000_000
       guardian?.arm(milliseconds: Int32(clamping: limit / 1_000_000))
-      let start = MonotonicTime.now
+      let start = Clocks.monotonic
       try group.stopAll(until: start &+ options.stopBudget) { hook(.interrupted) }
       hook(.stopped)
       group.readRegisters()
@@ -119,7 +119,7 @@ struct StopAttempt {
     hook(.copied)
     let threads = group.threads.filter { $0.state == .stopped }.map(FreezeAttempt.threadState)
     let isAlive = group.detachAll()
-    let pause = MonotonicTime.now &- start
+    let pause = Clocks.monotonic &- start
     hook(.released)
     guard isAlive else { return .failed(.targetGone(pid: pid, during: "its memory was being copied")) }
     // It grew past the room that was set aside; the next attempt measures again.

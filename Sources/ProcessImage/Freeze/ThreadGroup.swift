@@ -43,7 +43,7 @@ final class ThreadGroup {
       }
       if try seizeAll(interrupt: true) == 0 { break }
       // A program that creates threads faster than they can be stopped: the budget ends this, too.
-      if MonotonicTime.now >= deadline, let last = threads.last { throw .didNotStop(tid: last.tid) }
+      if Clocks.monotonic >= deadline, let last = threads.last { throw .didNotStop(tid: last.tid) }
     }
     if !threads.contains(where: { $0.state == .stopped }) { throw .gone }
   }
@@ -81,7 +81,7 @@ final class ThreadGroup {
   /// still on their way to their stop get there while the others run on, and are let go one by one.
   func giveUp(_ guardian: Guardian?) {
     guardian?.arm(milliseconds: Self.lateArmMilliseconds)
-    let deadline = MonotonicTime.now &+ Self.lateLimit
+    let deadline = Clocks.monotonic &+ Self.lateLimit
     repeat {
       var isAnyLate = false
       for index in threads.indices {
@@ -93,8 +93,8 @@ final class ThreadGroup {
         if threads[index].state == .interrupted { isAnyLate = true }
       }
       if !isAnyLate { return }
-      MonotonicTime.sleep(nanoseconds: 50_000)
-    } while MonotonicTime.now < deadline
+      Clocks.sleep(50_000)
+    } while Clocks.monotonic < deadline
   }
 
   func update(_ index: Int, _ tracee: Tracee) { threads[index] = tracee }

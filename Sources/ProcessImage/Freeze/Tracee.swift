@@ -51,9 +51,9 @@ struct Tracee {
         self.status = status
         return .stopped
       }
-      if MonotonicTime.now >= deadline { return .timedOut }
+      if Clocks.monotonic >= deadline { return .timedOut }
       looks += 1
-      if looks > 50 { MonotonicTime.sleep(nanoseconds: 20_000) } else { sched_yield() }
+      if looks > 50 { Clocks.sleep(20_000) } else { sched_yield() }
     }
   }
 

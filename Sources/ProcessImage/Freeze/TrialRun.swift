@@ -117,10 +117,10 @@ extension FrozenProcess {
   public func tryTrim(function: UInt64) throws(TrimTrialFailure) -> TrimTrial {
     do throws(TrialRun.Failure) {
       let before = try residentBytes()
-      let start = MonotonicTime.now
+      let start = Clocks.monotonic
       let run = TrialRun(child: copyPid, deadline: start &+ Self.trimLimit)
       _ = try trial { () throws(TrialRun.Failure) in try run.call(function, 0) }
-      let duration = MonotonicTime.now &- start
+      let duration = Clocks.monotonic &- start
       let after = try residentBytes()
       return TrimTrial(bytes: before &- min(after, before), duration: duration)
     } catch { throw TrimTrialFailure(failure: error) }

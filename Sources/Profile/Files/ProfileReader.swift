@@ -1,4 +1,5 @@
 import Glibc
+import ProcessImage
 import Symbols
 
 /// Reads profile files of all formats that are known.
@@ -59,7 +60,7 @@ public struct ProfileReader: Sendable {
 
   private func content(_ path: String, _ name: String) throws(ProfileError) -> [UInt8] {
     let file = path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { throw .unreadable(path: name, reason: String(cString: strerror(errno))) }
+    guard file >= 0 else { throw .unreadable(path: name, reason: systemMessage(errno)) }
     defer { close(file) }
     var status = stat()
     var result: [UInt8] = []
@@ -71,7 +72,7 @@ public struct ProfileReader: Sendable {
       let count = Glibc.read(file, &chunk, chunk.count)
       if count < 0 {
         if errno == EINTR { continue }
-        throw .unreadable(path: name, reason: String(cString: strerror(errno)))
+        throw .unreadable(path: name, reason: systemMessage(errno))
       }
       if count == 0 { return result }
       result.append(contentsOf: chunk[..<count])

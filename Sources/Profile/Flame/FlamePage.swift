@@ -65,18 +65,5 @@ public enum FlamePage {
     return out.bytes
   }
 
-  static func escaped(_ text: String) -> String {
-    var result = ""
-    for character in text {
-      switch character {
-      case "&": result += "&amp;"
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "\"": result += "&quot;"
-      case "'": result += "&#39;"
-      default: result.append(character)
-      }
-    }
-    return SafeText.line(result)
-  }
+  private static func escaped(_ text: String) -> String { SafeText.line(SafeText.html(text)) }
 }

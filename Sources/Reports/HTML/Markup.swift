@@ -1,3 +1,5 @@
+import Measurement
+
 /// HTML that is safe by construction: text that is put in is escaped; only other markup goes in as it is.
 ///
 /// `"<b>\(typeName)</b>"` is markup in which the type's name, which came from somebody's process, cannot open a tag, close an attribute or
@@ -32,32 +34,7 @@ public struct Markup: Sendable, Hashable, ExpressibleByStringInterpolation {
     public mutating func appendInterpolation(_ markup: Markup) { text += markup.text }
     public mutating func appendInterpolation(_ markup: [Markup]) { for part in markup { text += part.text } }
     public mutating func appendInterpolation(_ value: some CustomStringConvertible) {
-      text += Self.escape(value.description)
-    }
-
-    private static func escape(_ text: String) -> String {
-      let text = TextStyle.printable(text)
-      guard text.utf8.contains(where: isSpecial) else { return text }
-      var result = ""
-      result.reserveCapacity(text.utf8.count + 16)
-      for scalar in text.unicodeScalars {
-        switch scalar {
-        case "&": result += "&amp;"
-        case "<": result += "&lt;"
-        case ">": result += "&gt;"
-        case "\"": result += "&quot;"
-        case "'": result += "&#39;"
-        default: result.unicodeScalars.append(scalar)
-        }
-      }
-      return result
-    }
-
-    private static func isSpecial(_ byte: UInt8) -> Bool {
-      switch byte {
-      case UInt8(ascii: "&"), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "\""), UInt8(ascii: "'"): true
-      default: false
-      }
+      text += SafeText.html(TextStyle.printable(value.description))
     }
   }
 }

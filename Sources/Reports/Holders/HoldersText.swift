@@ -3,25 +3,10 @@ import Measurement
 
 /// Answers about holders as text.
 public struct HoldersText: Sendable {
-  public struct Options: Sendable, Hashable {
-    /// Rows of a list.
-    public var limit: Int
-    public var verbose: Bool
-    public var quiet: Bool
-    public var showAddresses: Bool
-
-    public init(limit: Int = 20, verbose: Bool = false, quiet: Bool = false, showAddresses: Bool = false) {
-      self.limit = limit
-      self.verbose = verbose
-      self.quiet = quiet
-      self.showAddresses = showAddresses
-    }
-  }
-
   let style: TextStyle
-  let options: Options
+  let options: TextOptions
 
-  public init(style: TextStyle, options: Options) {
+  public init(style: TextStyle, options: TextOptions) {
     self.style = style
     self.options = options
   }

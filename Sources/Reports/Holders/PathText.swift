@@ -4,7 +4,7 @@ import Measurement
 /// Paths from roots, one line a shape.
 struct PathText {
   let style: TextStyle
-  let options: HoldersText.Options
+  let options: TextOptions
 
   func lines(_ report: PathReport) -> [String] {
     var head = "\(report.subject): \(Count(report.objects).of("object")), \(ByteCount(report.bytes))"

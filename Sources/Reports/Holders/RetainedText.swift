@@ -4,7 +4,7 @@ import Measurement
 /// The tree of holders. A holder of which one child holds nearly everything is one line with it.
 struct RetainedText {
   let style: TextStyle
-  let options: HoldersText.Options
+  let options: TextOptions
 
   /// A child with at least this share of its parent's bytes goes on its parent's line.
   private static let foldShare = 0.95

@@ -4,7 +4,7 @@ import Measurement
 /// Live tasks by what they do, and streams that nobody empties.
 struct TaskText {
   let style: TextStyle
-  let options: HoldersText.Options
+  let options: TextOptions
 
   func lines(_ report: TaskReport) -> [String] {
     guard report.tasks > 0 || !report.streams.isEmpty else { return ["No Swift task is alive."] }

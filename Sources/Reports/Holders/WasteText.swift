@@ -4,7 +4,7 @@ import Measurement
 /// Equal copies and unused room.
 struct WasteText {
   let style: TextStyle
-  let options: HoldersText.Options
+  let options: TextOptions
 
   func lines(_ report: WasteReport) -> [String] {
     let total = report.reachableBytes

@@ -3,7 +3,7 @@ import Measurement
 /// Which types fill the heap.
 struct CensusText {
   var style: TextStyle
-  var options: TextReport.Options
+  var options: TextOptions
 
   func lines(_ report: ReportModel) -> [String] {
     guard !report.census.isEmpty else { return [] }

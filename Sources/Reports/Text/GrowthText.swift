@@ -5,9 +5,9 @@ import Timeline
 /// The verdict over time for a terminal: the answer, the books, the causes with their evidence, the forecast.
 public struct GrowthText {
   let style: TextStyle
-  let options: TextReport.Options
+  let options: TextOptions
 
-  public init(style: TextStyle, options: TextReport.Options) {
+  public init(style: TextStyle, options: TextOptions) {
     self.style = style
     self.options = options
   }

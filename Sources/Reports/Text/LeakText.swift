@@ -3,7 +3,7 @@ import Measurement
 /// The leak groups: what, how often, how much, and the references that prove it.
 struct LeakText {
   var style: TextStyle
-  var options: TextReport.Options
+  var options: TextOptions
 
   func lines(_ leaks: ReportModel.Leaks) -> [String] {
     guard leaks.isJudged, !leaks.groups.isEmpty || leaks.suppressed.groups > 0 else { return [] }

@@ -3,7 +3,6 @@ import Measurement
 /// Who was looked at, what it cost them, and how far the heap can be trusted: a line each.
 struct TargetText {
   var style: TextStyle
-  var options: TextReport.Options
 
   func lines(_ report: ReportModel) -> [String] {
     var lines = [target(report)]

@@ -2,27 +2,10 @@ import Measurement
 
 /// The report for a person at three in the morning: the answer, the evidence, what to do next.
 public struct TextReport: Sendable {
-  public struct Options: Sendable, Hashable {
-    /// Rows a table may have.
-    public var limit: Int
-    /// All self-checks, arenas, phases and notes.
-    public var verbose: Bool
-    /// The answer and nothing else.
-    public var quiet: Bool
-    public var showAddresses: Bool
-
-    public init(limit: Int = 20, verbose: Bool = false, quiet: Bool = false, showAddresses: Bool = false) {
-      self.limit = max(limit, 1)
-      self.verbose = verbose
-      self.quiet = quiet
-      self.showAddresses = showAddresses
-    }
-  }
-
   public var style: TextStyle
-  public var options: Options
+  public var options: TextOptions
 
-  public init(style: TextStyle = TextStyle(), options: Options = Options()) {
+  public init(style: TextStyle = TextStyle(), options: TextOptions = TextOptions()) {
     self.style = style
     self.options = options
   }
@@ -34,7 +17,7 @@ public struct TextReport: Sendable {
         lines += GrowthText(style: style, options: options).lines(growth)
         lines += ["", style.paint("NOW", .heading)] + answer(report)
       }
-      lines += [""] + TargetText(style: style, options: options).lines(report)
+      lines += [""] + TargetText(style: style).lines(report)
       if report.verb != "heap" {
         lines += LeakText(style: style, options: options).lines(report.leaks)
       }
@@ -44,7 +27,7 @@ public struct TextReport: Sendable {
       lines += LocalCacheText(style: style, limit: options.limit, showsAddresses: options.showAddresses).lines(
         report.localCaches ?? [])
       lines += section("WHAT TO DO NEXT", numbered(report.nextSteps))
-      if options.verbose { lines += VerboseText(style: style, options: options).lines(report) }
+      if options.verbose { lines += VerboseText(style: style).lines(report) }
       lines += section(
         "REMARKS", report.remarks.flatMap { style.wrap(TextStyle.printable($0), first: "  - ", rest: "    ") })
     }

@@ -3,7 +3,6 @@ import Measurement
 /// What `-v` adds: every self-check, the arenas, the freeze's notes, what each phase took, rules that matched nothing.
 struct VerboseText {
   var style: TextStyle
-  var options: TextReport.Options
 
   func lines(_ report: ReportModel) -> [String] {
     section("SELF-CHECKS", report.heap.checks.isEmpty ? [] : checks(report.heap.checks))

@@ -1,5 +1,6 @@
 import GRDB
 import Glibc
+import ProcessImage
 
 /// Samples, runs and events in one SQLite file: safe against a kill at any moment, readable while it is written.
 ///
@@ -123,7 +124,7 @@ public final class History: Sendable {
     }
     guard rename(path, target) == 0 else {
       throw .cannotOpen(
-        path: path, reason: "it is damaged and cannot be moved aside: \(String(cString: strerror(errno)))")
+        path: path, reason: "it is damaged and cannot be moved aside: \(systemMessage(errno))")
     }
     // The log belongs to the moved file and would be played into the new one.
     for ending in ["-wal", "-shm"] { rename(path + ending, target + ending) }

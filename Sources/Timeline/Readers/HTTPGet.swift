@@ -1,4 +1,5 @@
 import Glibc
+import ProcessImage
 
 /// One GET over plain TCP with a deadline for all of it. A metrics page needs no more, and no HTTP library links statically.
 public enum HTTPGet {
@@ -39,8 +40,9 @@ public enum HTTPGet {
 
   private static func text(of answer: [UInt8], failure: (String) -> TimelineError) throws(TimelineError) -> String {
     let text = String(decoding: answer, as: UTF8.self)
-    // One "\r\n" is one character in Swift.
-    guard let end = text.range(of: "\r\n\r\n") ?? text.range(of: "\n\n") else { throw failure("it is no HTTP answer") }
+    guard let end = text.firstRange(of: "\r\n\r\n") ?? text.firstRange(of: "\n\n") else {
+      throw failure("it is no HTTP answer")
+    }
     let head = text[..<end.lowerBound]
     let words = head.split(whereSeparator: \.isNewline).first?.split(separator: " ") ?? []
     guard words.count >= 2, words[0].hasPrefix("HTTP/"), let status = Int(words[1]) else {
@@ -89,25 +91,5 @@ public enum HTTPGet {
       if count < 0 && errno == EINTR { continue }
       return count > 0
     }
-  }
-}
-
-extension String {
-  /// Where `part` begins and ends first; by unicode scalars, without Foundation.
-  fileprivate func range(of part: String) -> Range<Index>? {
-    let scalars = unicodeScalars
-    let wanted = Array(part.unicodeScalars)
-    var index = scalars.startIndex
-    while index < scalars.endIndex {
-      var position = index
-      var matched = 0
-      while matched < wanted.count, position < scalars.endIndex, scalars[position] == wanted[matched] {
-        matched += 1
-        position = scalars.index(after: position)
-      }
-      if matched == wanted.count { return index..<position }
-      index = scalars.index(after: index)
-    }
-    return nil
   }
 }

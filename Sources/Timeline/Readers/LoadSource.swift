@@ -1,4 +1,5 @@
 import Glibc
+import ProcessImage
 import Synchronization
 
 /// A Prometheus metric of the service, read over HTTP: what memory is set against.

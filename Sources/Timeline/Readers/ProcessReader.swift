@@ -27,13 +27,11 @@ public struct ProcessReader: Sendable {
 
   /// - Returns: nil once the process has ended, another one with its pid included.
   public mutating func read(into sample: inout Sample, now: UInt64 = Clocks.monotonic) -> Bool {
-    guard let bytes = try? contents(of: "/proc/\(pid)/stat", limit: 1 << 16), let stat = StatNumbers(parsing: bytes),
-      stat.startTicks == startTicks, !stat.hasEnded
-    else { return false }
-    sample[.threads] = stat.threads
-    sample[.cpu] = stat.ticks / Clocks.ticksPerSecond
-    sample[.minorFaults] = stat.minorFaults
-    sample[.majorFaults] = stat.majorFaults
+    guard let stat = try? Procfs.stat(of: pid), stat.startTime == startTicks, !stat.hasEnded else { return false }
+    sample[.threads] = Double(stat.threads)
+    sample[.cpu] = Double(stat.processorTicks) / Clocks.ticksPerSecond
+    sample[.minorFaults] = Double(stat.minorFaults)
+    sample[.majorFaults] = Double(stat.majorFaults)
     if let status = try? Procfs.status(of: pid) {
       func bytes(_ key: String) -> Double? {
         status.fields[key].flatMap { Double($0.split(separator: " ").first ?? "") }.map { $0 * 1024 }
@@ -69,31 +67,6 @@ public struct ProcessReader: Sendable {
     connectionPrice.run(now: now) { census.readConnections(of: pid) }
     self.census = census
     census.write(into: &sample)
-  }
-}
-
-/// The numbers of `/proc/PID/stat` that a timeline needs (proc_pid_stat(5)).
-struct StatNumbers: Sendable, Hashable {
-  var hasEnded: Bool
-  var minorFaults, majorFaults, ticks, threads: Double
-  var startTicks: UInt64
-
-  init?(parsing bytes: [UInt8]) {
-    guard let close = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
-    let words = bytes[(close + 1)...].split { $0 == 32 || $0 == 10 }
-    func number(_ field: Int) -> Double? {
-      words.indices.contains(field - 3) ? Double(String(decoding: words[field - 3], as: UTF8.self)) : nil
-    }
-    guard let state = words.first?.first, let minor = number(10), let major = number(12), let user = number(14),
-      let system = number(15), let threads = number(20), words.count > 19,
-      let start = UInt64(String(decoding: words[19], as: UTF8.self))
-    else { return nil }
-    hasEnded = state == UInt8(ascii: "Z") || state == UInt8(ascii: "X")
-    minorFaults = minor
-    majorFaults = major
-    ticks = user + system
-    self.threads = threads
-    startTicks = start
   }
 }
 

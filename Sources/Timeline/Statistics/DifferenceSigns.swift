@@ -29,7 +29,7 @@ public struct DifferenceSigns: Sendable, Hashable {
     var sum = 0.0
     for count in k...max(k, n) where count <= n {
       let choose = lgamma(Double(n) + 1) - lgamma(Double(count) + 1) - lgamma(Double(n - count) + 1)
-      sum += Exponential.exp(choose - Double(n) * M_LN2)
+      sum += exp(choose - Double(n) * M_LN2)
     }
     return min(sum, 1)
   }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Does a series rise? Mann's rank test against trend, with the variance corrected for autocorrelation.
 ///
 /// H. B. Mann, "Nonparametric tests against trend", Econometrica 13 (1945); M. G. Kendall, "Rank Correlation Methods" (1975); K. H. Hamed
@@ -138,7 +140,7 @@ public enum Normal {
       0.17087277,
     ]
     let polynomial = coefficients.reversed().reduce(0) { $0 * t + $1 }
-    let tail = t * Exponential.exp(-x * x + polynomial) / 2
+    let tail = t * exp(-x * x + polynomial) / 2
     return x >= 0 ? tail : 1 - tail
   }
 }

@@ -1,5 +1,3 @@
-import Glibc
-
 /// How fast a series rises: the median of the slopes of all pairs, which a third of wild values cannot move.
 ///
 /// P. K. Sen, "Estimates of the regression coefficient based on Kendall's tau", Journal of the American Statistical Association 63
@@ -52,9 +50,4 @@ public struct TheilSen: Sendable, Hashable {
     let index = Int(position)
     return sorted[index] + (sorted[index + 1] - sorted[index]) * (position - Double(index))
   }
-}
-
-/// The C library's exponential, in one place.
-enum Exponential {
-  static func exp(_ x: Double) -> Double { Glibc.exp(x) }
 }

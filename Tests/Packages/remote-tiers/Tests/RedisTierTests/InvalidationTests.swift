@@ -81,6 +81,28 @@ struct InvalidationTests {
     #expect(await eventually { await second.get(1) == "newer" })
   }
 
+  /// A server that runs a script refuses everything for a while, the wish for messages too.
+  @Test func messagesThatWereRefusedAreAskedForAgain() async throws {
+    let server = try await RedisServer(["--lua-time-limit", "50"])
+    let tier = RedisTier(RedisConfiguration(port: server.port))
+    let first = Words(name: "first", limit: .entries(10), remote: tier)
+    #expect(await eventually { first.statistics.isInvalidated })
+    let port = server.port
+    Thread.detachNewThread {
+      let script = "\"local t = redis.call('TIME')[1] while redis.call('TIME')[1] - t < 2 do end\""
+      _ = (try? RawClient(port: port))?.ask("EVAL \(script) 0")
+    }
+    #expect(try await eventually { try server.ask("PING").hasPrefix("-BUSY") })
+    let second = Words(name: "second", limit: .entries(10), remote: tier)
+    try await Task.sleep(for: .milliseconds(200))
+    #expect(!second.statistics.isInvalidated)
+    #expect(
+      await eventually {
+        _ = await second.set("value", for: 1)
+        return second.statistics.isInvalidated && first.statistics.isInvalidated
+      })
+  }
+
   @Test func cachesOfOneTierHaveTheirOwnMessages() async throws {
     let server = try await RedisServer()
     let redis = RedisTier(RedisConfiguration(port: server.port))

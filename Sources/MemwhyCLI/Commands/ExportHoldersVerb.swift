@@ -3,7 +3,7 @@ import Foundation
 import HeapGraph
 import Reports
 
-struct ExportVerb: ParsableCommand {
+struct ExportHoldersVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "holders",
     abstract: "Write who holds what in a format of another tool, chosen by the file's name.",
@@ -44,7 +44,6 @@ struct ExportVerb: ParsableCommand {
       bytes = format.render(try holders.holders(cut: minShare / 100))
     }
     progress.finish()
-    try OutputFile.write(bytes, to: output)
-    if !quiet { Terminal.error("memwhy: wrote \(output)\n") }
+    try OutputFile.write(bytes, to: output, quiet: quiet)
   }
 }

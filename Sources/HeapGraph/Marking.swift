@@ -1,0 +1,92 @@
+import Malloc
+import ProcessImage
+import SwiftMetadata
+
+/// What the roots of an image reach in its heap, with what it took to find out: who holds what is asked of it later.
+struct Marking {
+  let resolver: ReferenceResolver
+  let plans: ScanPlans
+  /// Words outside the heap that refer to a block.
+  let roots: [Root]
+  let threadLocals: ThreadLocalStorage
+  /// Blocks that are in use without a reference: the allocator's caches for threads, and what threads have in their hands.
+  let allocatorBlocks: [Int]
+  /// Continuations that libdispatch keeps for reuse.
+  let spareBlocks: [Int]
+  /// Blocks that are reached.
+  let marked: Bitmap
+  let referenceCount: UInt64
+  /// What could not be read, in sentences.
+  let remarks: [String]
+
+  /// Finds the roots and follows them. Blocks that only their place tells get their types first.
+  ///
+  /// - Parameter progress: called with the phase and the share of it that is done, 0...1.
+  init(
+    _ image: ProcessImage, _ heap: TypedHeap, context: HeapAnalysis.Context, workerCount: Int,
+    progress: ((HeapAnalysis.Phase, Double) -> Void)?
+  ) throws(MemoryError) {
+    let walk = heap.walk
+    func blocks(_ addresses: [UInt64]) -> [Int] {
+      addresses.map { walk.blocks.index(startingAt: $0) }.filter { $0 >= 0 }
+    }
+    Self.retype(blocks(context.byteBuffers), as: "stdio buffer", heap)
+    try LocalCacheReader.type(heap, memory: image.memory)
+    resolver = ReferenceResolver(heap: heap)
+    progress?(.roots, 0)
+    var finder = RootFinder(image: image, heap: heap, resolver: resolver, idle: context.idleWorkers)
+    try finder.find()
+    threadLocals = ThreadLocalStorage(image)
+    let threadBlocks = try finder.find(threadLocals)
+    var roots = finder.roots
+    spareBlocks = try DispatchCaches(
+      threads: image.threads, roots: roots, heap: heap, window: MemoryWindow(image.memory)
+    ).blocks
+    Self.retype(spareBlocks, as: "spare dispatch continuation", heap)
+    Self.retype(threadBlocks, as: "thread-local variables", heap)
+    plans = ScanPlans(heap.types)
+    var marker = Marker(
+      heap: heap, resolver: resolver, plans: plans, memory: image.memory, workerCount: workerCount,
+      taskWords: context.taskWords)
+    // The allocator's thread caches are in use as long as their thread lives.
+    let inUse = blocks(walk.internalBlocks) + blocks(walk.blocksInFlight)
+    // Memory that no allocator is known to own is the allocator's too: its own notes on what it handed out keep nothing that is held by
+    // something else as well.
+    let unclaimed = walk.isExact ? [] : roots.filter { $0.kind == .anonymous }
+    if !walk.isExact { roots.removeAll { $0.kind == .anonymous } }
+    let total = Double(max(1, walk.blocks.count))
+    try marker.mark(from: roots.lazy.map { Int($0.block) } + spareBlocks + inUse) {
+      progress?(.marking, Double($0) / total)
+    }
+    if !unclaimed.isEmpty {
+      let others = unclaimed.filter { !marker.marked.contains(Int($0.block)) }
+      try marker.mark(from: others.lazy.map { Int($0.block) })
+      roots += others
+    }
+    try marker.mark(slabsInFlight: finder.slabsInFlight)
+    self.roots = roots
+    allocatorBlocks = inUse + finder.slabsInFlight
+    marked = marker.marked
+    referenceCount = marker.referenceCount
+    var remarks: [String] = []
+    if finder.unreadableBytes > 0 {
+      remarks.append("\(finder.unreadableBytes) bytes that may hold roots could not be read")
+    }
+    if marker.unreadableBlocks > 0 {
+      remarks.append("\(marker.unreadableBlocks) blocks could not be read whole")
+    }
+    self.remarks = remarks
+  }
+
+  /// Gives blocks a type that no metadata describes, whose bytes are never references.
+  private static func retype(_ blocks: [Int], as name: String, _ heap: TypedHeap) {
+    guard !blocks.isEmpty else { return }
+    let type = heap.addType(ObjectType(kind: .native, name: name, layout: .none))
+    for block in blocks { heap.retype(block, type) }
+  }
+
+  /// Blocks that are not reached, ascending. O(blocks).
+  func unreachable(in heap: TypedHeap) -> [UInt32] {
+    (0..<heap.blocks.count).lazy.filter { !marked.contains($0) }.map { UInt32($0) }
+  }
+}
