@@ -78,10 +78,12 @@ final class SyntheticHeap: ObjectTypeDecoder {
   }
 
   /// The analysis with what questions about holders need, and its image.
-  func keepingReferences(isExact: Bool = true) throws -> (HeapAnalysis, ProcessImage) {
+  func keepingReferences(
+    isExact: Bool = true, context: HeapAnalysis.Context = HeapAnalysis.Context()
+  ) throws -> (HeapAnalysis, ProcessImage) {
     let (image, walk) = imageAndWalk(isExact: isExact)
     let analysis = try HeapAnalysis(
-      image: image, walk: walk, decoder: self, context: HeapAnalysis.Context(), options: .init(keepsReferences: true))
+      image: image, walk: walk, decoder: self, context: context, options: .init(keepsReferences: true))
     return (analysis, image)
   }
 

@@ -1,5 +1,6 @@
 import Malloc
 import ProcessImage
+import Symbols
 import Testing
 
 @testable import HeapGraph
@@ -71,6 +72,25 @@ extension LeakTests {
       address: address, identifier: 1, resumeFunction: 0, resumeContext: 0, isEnqueued: false, isRunning: false,
       isComplete: isComplete, isCancelled: false, isUnstarted: false, dependency: task.map { .task($0) } ?? .none,
       returnAddresses: [], firstSlab: 0)
+  }
+
+  /// The thread that waits for timers holds a part of their table, so that a sleeper's job has another root than its neighbours.
+  @Test(arguments: [true, false]) func aJobOnATimerIsATimerWhereverTheTableIsHeld(hasTimer: Bool) throws {
+    let heap = SyntheticHeap()
+    let task = heap.type(.task, "Task", .task(schedulerLinks: []))
+    let source = heap.type(.native, hasTimer ? "dispatch_source_type_after" : "Queue", .conservative)
+    let job = heap.block([task, Self.live, 0, 0, 0])
+    let continuation = heap.block([0, 0, job])
+    heap.threads = [
+      ThreadState(
+        tid: 7, stackPointer: 0x1000, threadPointer: 0x2000, registers: [heap.block([source, continuation])])
+    ]
+    var unstarted = info(job)
+    unstarted.isUnstarted = true
+    unstarted.isEnqueued = true
+    let (analysis, image) = try heap.keepingReferences(context: .init(taskInfo: { [unstarted] _ in unstarted }))
+    let report = try HeapHolders(analysis: analysis, image: image, symbols: NoSymbols()).tasks()
+    #expect(report.groups.map(\.state) == [hasTimer ? .timer : .unstarted])
   }
 
   /// Its result refers to whoever has its handle: nothing waits, and no continuation was lost.

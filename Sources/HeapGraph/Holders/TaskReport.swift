@@ -162,10 +162,22 @@ extension HeapHolders {
 
   private func state(_ task: TaskFinder.Found) -> TaskGroup.State {
     let state = TaskGroup.State(task.info)
-    guard state == .unstarted, let block = task.block, root(leadingTo: block)?.title == "_dispatch_timers_heap" else {
-      return state
+    guard state == .unstarted, let block = task.block else { return state }
+    return isOnTimer(block) || root(leadingTo: block)?.title == "_dispatch_timers_heap" ? .timer : state
+  }
+
+  /// Steps from a job to the timer that will enqueue it: its continuation, and what that hangs on.
+  private static let timerSteps = 4
+
+  /// A timer of libdispatch keeps it. The table of timers itself need not: the thread that waits for them often holds a part of it.
+  private func isOnTimer(_ block: Int) -> Bool {
+    guard var vertex = tree.vertex(block) else { return false }
+    for _ in 0..<Self.timerSteps where vertex > 0 {
+      vertex = Int(tree.dominators.immediate[vertex])
+      let node = tree.node(vertex)
+      if node < graph.blockCount, references.heap.type(node).name.hasPrefix("dispatch_source_type") { return true }
     }
-    return .timer
+    return false
   }
 
   /// What hangs on a task, its own memory opened up.
