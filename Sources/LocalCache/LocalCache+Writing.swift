@@ -99,6 +99,7 @@ extension LocalCache {
       shard.pointee.remove(id, isOver ? .expired : .explicit, &removals)
     }
     shard.pointee.lock.unlock()
+    observer.removed(hash)
     if removals.first != nil { report(removals) }
     if loader.isFlying { loader.detach(key) }
     return value

@@ -8,13 +8,13 @@ import Testing
     for weight in [0, 1, 77, 1 << 20 - 1, 1 << 28 - 1] as [UInt64] {
       let note = AccessNote(key: 0xDEAD_BEEF, kind: .stored, reuse: 63, weight: weight)
       #expect(note.key == 0xDEAD_BEEF && note.kind == .stored && note.reuse == 63)
-      #expect(note.weight <= weight && weight - note.weight <= weight >> 19)
+      #expect(note.weight <= weight && weight - note.weight <= weight >> 18)
       let packed = PackedWeight(weight).value
       #expect(packed <= weight && weight - packed <= weight >> 10)
     }
     #expect(AccessNote(probe: 5, age: 7).age == 7 && AccessNote(probe: 5).age == nil)
     #expect(
-      AccessNote(key: 1, kind: .hit, weight: .max).weight >= PolicyNode.maximumWeight - PolicyNode.maximumWeight >> 19)
+      AccessNote(key: 1, kind: .hit, weight: .max).weight >= PolicyNode.maximumWeight - PolicyNode.maximumWeight >> 18)
   }
 
   @Test func buffersGiveTheirNotesInOrder() {

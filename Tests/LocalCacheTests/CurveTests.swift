@@ -140,7 +140,7 @@ import Testing
     #expect(abs(curve.hitRatio(at: limit) - present) < 0.03)
     for size in [limit / 2, limit * 2] {
       let truth = replay(size).hitRatio
-      #expect(abs(curve.hitRatio(at: size) - truth) < 0.13, "\(curve.hitRatio(at: size)), in truth \(truth) at \(size)")
+      #expect(abs(curve.hitRatio(at: size) - truth) < 0.05, "\(curve.hitRatio(at: size)), in truth \(truth) at \(size)")
     }
   }
 

@@ -11,6 +11,15 @@ struct AccessLog {
     case loaded = 2
     /// Stored without a look-up before.
     case stored = 3
+    /// Removed by the program. In a tag, a store of class 1, which stores do not have.
+    case removed = 7
+
+    var isLook: Bool { self != .stored && self != .removed }
+
+    init(tag: UInt8) {
+      self = Kind(rawValue: tag & 3) ?? .hit
+      if tag == Kind.removed.rawValue { self = .removed }
+    }
   }
 
   static let parts = 8
@@ -65,6 +74,7 @@ struct AccessLog {
         write(note, .hit)
       }
     case .miss: write(note, .miss)
+    case .removed: write(note, .removed)
     case .stored:
       if let place = lastMiss(of: note.key) {
         tags[place] = Kind.loaded.rawValue
@@ -234,7 +244,7 @@ struct AccessLog {
       guard keys[place] < plan.threshold else { continue }
       sample.records.append(
         .init(
-          key: keys[place], kind: Kind(rawValue: tags[place] & 3) ?? .hit, reuse: tags[place] >> 2,
+          key: keys[place], kind: Kind(tag: tags[place]), reuse: tags[place] >> 2,
           weight: weights.isEmpty ? 1 : weights[place].value))
     }
     return sample

@@ -13,9 +13,11 @@ struct AccessNote: Sendable, Equatable {
     case stored = 2
     /// One access of many, of any key.
     case probe = 3
+    /// The program removed a sampled key, whether it had an entry or not.
+    case removed = 4
   }
 
-  /// 32 bits of key, or of age for probes; 2 of kind, 6 of class, 24 of weight.
+  /// 32 bits of key, or of age for probes; 3 of kind, 6 of class, 23 of weight.
   let word: UInt64
 
   init(word: UInt64) { self.word = word }
@@ -23,10 +25,10 @@ struct AccessNote: Sendable, Equatable {
   /// - Parameters:
   ///   - key: bits of the hash.
   ///   - reuse: class of the time since the access before; see `ReuseClass`.
-  ///   - weight: in units of the policy, up to 2^28; above 2^20 the lowest bits are lost.
+  ///   - weight: in units of the policy, up to 2^28; above 2^19 the lowest bits are lost.
   @inline(__always)
   init(key: UInt32, kind: Kind, reuse: UInt8 = ReuseClass.miss, weight: UInt64 = 0) {
-    word = UInt64(key) | kind.rawValue << 32 | UInt64(reuse & 63) << 34 | Self.packed(weight) << 40
+    word = UInt64(key) | kind.rawValue << 32 | UInt64(reuse & 63) << 35 | Self.packed(weight) << 41
   }
 
   /// - Parameter age: ticks since the entry was written, where somebody looked.
@@ -39,15 +41,15 @@ struct AccessNote: Sendable, Equatable {
 
   var key: UInt32 { UInt32(truncatingIfNeeded: word) }
   var age: UInt32? { key == Self.unknownAge ? nil : key }
-  var kind: Kind { Kind(rawValue: word >> 32 & 3) ?? .hit }
-  var reuse: UInt8 { UInt8(truncatingIfNeeded: word >> 34 & 63) }
-  var weight: UInt64 { (word >> 44) << (word >> 40 & 15) }
+  var kind: Kind { Kind(rawValue: word >> 32 & 7) ?? .hit }
+  var reuse: UInt8 { UInt8(truncatingIfNeeded: word >> 35 & 63) }
+  var weight: UInt64 { (word >> 45) << (word >> 41 & 15) }
 
-  /// 20 bits above 4 that say how far they are shifted.
+  /// 19 bits above 4 that say how far they are shifted.
   @inline(__always)
   private static func packed(_ weight: UInt64) -> UInt64 {
     let bounded = min(weight, PolicyNode.maximumWeight)
-    let shift = UInt64(max(0, UInt64.bitWidth - bounded.leadingZeroBitCount - 20))
+    let shift = UInt64(max(0, UInt64.bitWidth - bounded.leadingZeroBitCount - 19))
     return (bounded >> shift) << 4 | shift
   }
 }

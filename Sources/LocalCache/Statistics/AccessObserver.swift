@@ -91,6 +91,13 @@ final class AccessObserver: @unchecked Sendable {
     note(AccessNote(key: Self.key(hash), kind: .stored, weight: weight), isFree: true)
   }
 
+  /// The program removed a key. To be called without locks of the cache.
+  @usableFromInline
+  func removed(_ hash: UInt64) {
+    guard isOn, observes(hash) else { return }
+    note(AccessNote(key: Self.key(hash), kind: .removed), isFree: true)
+  }
+
   private static func key(_ hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: hash &>> 32) }
 
   // MARK: The log

@@ -14,6 +14,8 @@ public struct CacheStatistics: Sendable {
   public var replaced: UInt64 = 0
   /// Entries removed by `remove` and `removeAll`.
   public var removed: UInt64 = 0
+  /// Of these, those removed by `removeAll`.
+  var emptied: UInt64 = 0
   /// Values that were not taken in because they are larger than the cache, or pinned entries left no room.
   public var refused: UInt64 = 0
 
@@ -53,9 +55,10 @@ public struct CacheStatistics: Sendable {
   }
   /// Values that were stored, or refused.
   var writes: UInt64 { insertions &+ replaced &+ refused }
-  /// Of the entries that left for good, those that had not to make room, 0 to 1: they would have left a cache of any size.
+  /// Of the entries that ended or had to make room, those that ended, 0 to 1: they would have left a cache of any size. Without those that the program removed
+  /// by their keys, which are noted.
   var endedShare: Double {
-    let ended = expired &+ removed
+    let ended = expired &+ emptied
     return ended == 0 ? 0 : Double(ended) / Double(ended &+ evicted)
   }
   /// Mean time of a load.
@@ -100,6 +103,7 @@ extension LocalCache {
         result.evicted += counters.evicted
         result.replaced += counters.replaced
         result.removed += counters.explicit
+        result.emptied += counters.emptied
         result.refused += counters.refused
         result.entries += shard.pointee.policy.count
         result.weight += Int(clamping: shard.pointee.policy.weight * bound.unit)

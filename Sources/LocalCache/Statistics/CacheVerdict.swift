@@ -86,7 +86,7 @@ extension AccessSample {
   /// Distinct keys grow with this power of the number of requests (Heaps' law), from now on to eight times as many. The power falls with each doubling
   /// where keys run out, so it is taken from the last two doublings of the sample, and goes on as it went.
   var growthOfKeys: Double {
-    let keys = records.filter { $0.kind != .stored }.map(\.key)
+    let keys = records.filter(\.kind.isLook).map(\.key)
     guard keys.count >= 100 else { return 1 }
     let counts = [4, 2, 1].map { Double(Set(keys.prefix(keys.count / $0)).count) }
     let powers = [counts[1] / counts[0], counts[2] / counts[1]].map { min($0.logarithm / 2.0.logarithm, 1) }

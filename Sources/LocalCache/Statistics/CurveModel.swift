@@ -10,6 +10,7 @@ struct CurveModel {
     /// A look-up; a value that was not found is stored afterwards, or not.
     case look(stores: Bool)
     case store
+    case remove
   }
 
   private var keys: [Int] = []
@@ -28,9 +29,9 @@ struct CurveModel {
   /// Look-ups that count.
   let counted: Int
 
-  /// - Parameter endedShare: of what left the cache, how much no cache would have kept, because it ended by its lifetime or was removed by the program; the
-  ///   rest was evicted. What became of an entry is not noted, so that many of those that were missed are taken to have ended, spread over the sample, half-way
-  ///   from one access to the next.
+  /// - Parameter endedShare: of what left the cache, how much no cache would have kept, because it ended by its lifetime or with all others; the rest was
+  ///   evicted. Which of both became of an entry is not noted, so that many of those that were missed are taken to have ended, spread over the sample,
+  ///   half-way from one access to the next.
   init(_ sample: AccessSample, contents: SampledContents, endedShare: Double) {
     self.contents = contents
     let ended = UInt32(min(max(endedShare, 0), 1) * Double(UInt32.max))
@@ -53,13 +54,14 @@ struct CurveModel {
         let first = (last[number] + position + 1) / 2
         if let free = (first...position).first(where: { endings[$0] == nil }) { endings[free] = number }
       }
-      last[number] = position
+      last[number] = record.kind == .removed ? -1 : position
       keys.append(number)
       reuses.append(Int(record.reuse))
       switch record.kind {
       case .hit, .loaded: steps.append(.look(stores: true))
       case .miss: steps.append(.look(stores: false))
       case .stored: steps.append(.store)
+      case .removed: steps.append(.remove)
       }
     }
     self.endings = endings
@@ -68,7 +70,7 @@ struct CurveModel {
     for index in weights.indices where weights[index] == 0 { weights[index] = max(mean, 1) }
     firstCounted = sample.firstCounted
     repeats = sample.repeats
-    let looks = sample.records[firstCounted...].filter { $0.kind != .stored }
+    let looks = sample.records[firstCounted...].filter(\.kind.isLook)
     counted = looks.count
     if sample.requests > 0 {
       shares = sample.traffic.map { $0 / sample.requests }
@@ -187,6 +189,8 @@ struct CurveModel {
       switch steps[position] {
       case .store:
         if ids[key] == 0 { insert(key) } else { policy.touch(ids[key]) }
+      case .remove:
+        if ids[key] != 0 { drop(ids[key]) }
       case .look(let stores):
         let isHit = ids[key] != 0
         if position >= firstCounted { score.count(reuses[position], isHit: isHit) }
@@ -227,13 +231,19 @@ struct CurveModel {
     var last = [Int](repeating: -1, count: hashes.count)
     var total: UInt64 = 0
     var scores = sizes.map { _ in Score(looks: repeats) }
+    func drop(_ key: Int) {
+      guard last[key] >= 0 else { return }
+      add(last[key], 0 &- weights[key])
+      total &-= weights[key]
+      last[key] = -1
+    }
     for (position, key) in keys.enumerated() {
-      var distance = Double.infinity
-      if let ended = ending(at: position), last[ended] >= 0 {
-        add(last[ended], 0 &- weights[ended])
-        total &-= weights[ended]
-        last[ended] = -1
+      if let ended = ending(at: position) { drop(ended) }
+      if case .remove = steps[position] {
+        drop(key)
+        continue
       }
+      var distance = Double.infinity
       if last[key] >= 0 {
         distance = Double(total &- sum(below: last[key]))
         add(last[key], 0 &- weights[key])

@@ -216,7 +216,10 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   /// Removes the entries with identifiers in a range.
   mutating func removeAll(in ids: Range<UInt32>, _ cause: RemovalCause, _ removals: inout Removals<Key, Value>) {
-    for id in ids where id < policy.pool.highWater && policy.pool[id].pointee.isInUse { remove(id, cause, &removals) }
+    for id in ids where id < policy.pool.highWater && policy.pool[id].pointee.isInUse {
+      remove(id, cause, &removals)
+      counters.emptied &+= 1
+    }
   }
 
   /// Removes about `limit` entries that are over, the latest of them only if asked for. Returns whether there may be more. Where entries have no
@@ -246,6 +249,8 @@ struct ShardCounters {
   @usableFromInline var evicted: UInt64 = 0
   @usableFromInline var replaced: UInt64 = 0
   @usableFromInline var explicit: UInt64 = 0
+  /// Of these, those that were removed with all others.
+  @usableFromInline var emptied: UInt64 = 0
   @usableFromInline var refused: UInt64 = 0
 
   @inlinable @inline(__always)
