@@ -111,29 +111,12 @@ final class BreakingProxy: Sendable {
         return first
       }
       var left = isFirst == true ? offset ?? .max : .max
-      guard let upstream = try? Loopback.connect(port) else { return }
-      Thread.detachNewThread {
-        while true {
-          let bytes = FakeServer.read(client)
-          guard !bytes.isEmpty, FakeServer.write(upstream, bytes) else { break }
-        }
-        shutdown(upstream, Int32(SHUT_RDWR))
+      FakeServer.forward(client, to: port) { bytes in
+        let part = Array(bytes.prefix(left))
+        left -= part.count
+        let isSent = inPieces ? part.allSatisfy { FakeServer.write(client, [$0]) } : FakeServer.write(client, part)
+        return isSent && left > 0
       }
-      while left > 0 {
-        var poll = pollfd(fd: upstream, events: Int16(POLLIN), revents: 0)
-        Glibc.poll(&poll, 1, 60_000)
-        let bytes = FakeServer.read(upstream).prefix(left)
-        guard !bytes.isEmpty else { break }
-        left -= bytes.count
-        if inPieces {
-          for byte in bytes where !FakeServer.write(client, [byte]) { break }
-        } else if !FakeServer.write(client, Array(bytes)) {
-          break
-        }
-      }
-      shutdown(client, Int32(SHUT_RDWR))
-      shutdown(upstream, Int32(SHUT_RDWR))
-      close(upstream)
     }
     server.withLock { $0 = made }
   }

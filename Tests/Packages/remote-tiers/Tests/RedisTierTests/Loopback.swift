@@ -106,6 +106,29 @@ final class FakeServer: Sendable {
   }
 }
 
+extension FakeServer {
+  /// Sends on what a client says to a server, and gives each part of the answers to a closure, until that returns false or one of both ends.
+  static func forward(_ client: Int32, to port: Int, answer: ([UInt8]) -> Bool) {
+    guard let upstream = try? Loopback.connect(port) else { return }
+    Thread.detachNewThread {
+      while true {
+        let bytes = read(client)
+        guard !bytes.isEmpty, write(upstream, bytes) else { break }
+      }
+      shutdown(upstream, Int32(SHUT_RDWR))
+    }
+    while true {
+      var poll = pollfd(fd: upstream, events: Int16(POLLIN), revents: 0)
+      Glibc.poll(&poll, 1, 60_000)
+      let bytes = read(upstream)
+      guard !bytes.isEmpty, answer(bytes) else { break }
+    }
+    shutdown(client, Int32(SHUT_RDWR))
+    shutdown(upstream, Int32(SHUT_RDWR))
+    close(upstream)
+  }
+}
+
 /// A proxy that lets answers wait.
 final class SlowProxy: Sendable {
   let delay = Mutex(Duration.zero)
@@ -115,25 +138,11 @@ final class SlowProxy: Sendable {
 
   init(to port: Int) throws {
     let made = try FakeServer { [weak self] client in
-      guard let upstream = try? Loopback.connect(port) else { return }
-      Thread.detachNewThread {
-        while true {
-          let bytes = FakeServer.read(client)
-          guard !bytes.isEmpty, FakeServer.write(upstream, bytes) else { break }
-        }
-        shutdown(upstream, Int32(SHUT_RDWR))
-      }
-      while true {
-        var poll = pollfd(fd: upstream, events: Int16(POLLIN), revents: 0)
-        Glibc.poll(&poll, 1, 60_000)
-        let bytes = FakeServer.read(upstream)
-        guard !bytes.isEmpty else { break }
+      FakeServer.forward(client, to: port) { bytes in
         let delay = self?.delay.withLock { $0 } ?? .zero
         if delay > .zero { Thread.sleep(forTimeInterval: delay / .seconds(1)) }
-        guard FakeServer.write(client, bytes) else { break }
+        return FakeServer.write(client, bytes)
       }
-      shutdown(client, Int32(SHUT_RDWR))
-      close(upstream)
     }
     server.withLock { $0 = made }
   }
