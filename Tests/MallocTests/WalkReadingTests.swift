@@ -1,11 +1,10 @@
-import Foundation
 import ProcessImage
 import Testing
 
 @testable import Malloc
 
-/// How the walk reads: what it costs the target and the tool. Rates are printed, bounds are loose enough for debug builds.
-@Suite(.serialized) struct WalkSpeedTests {
+/// How the walk reads, because each read costs: how often, and how much.
+@Suite struct WalkReadingTests {
   /// Counts what is read.
   private final class CountingMemory: MemoryReader, @unchecked Sendable {
     let base: ByteMemory
@@ -47,13 +46,10 @@ import Testing
   @Test func smallBlocksAreReadInLargePieces() {
     let count = 400_000
     let (memory, end) = chain(count: count, size: 48)
-    let start = ContinuousClock.now
     let (blocks, outcome) = walk(memory, end: end)
-    let time = ContinuousClock.now - start
     #expect(outcome.end == .complete && blocks.count == count)
     #expect(blocks.head(count - 1) == UInt64(count - 1))
     #expect(memory.reads < 60 && memory.bytes < count * 48 + (1 << 21))
-    print("48-byte chunks: \(count) blocks in \(time), \(memory.reads) reads")
   }
 
   @Test func largeBlocksAreNotReadAtAll() {
@@ -62,28 +58,5 @@ import Testing
     let (blocks, outcome) = walk(memory, end: end)
     #expect(outcome.end == .complete && blocks.count == count)
     #expect(memory.bytes < count * 300, "\(memory.bytes) bytes read of \(count * 27_008)")
-    print("27 KB chunks: \(memory.reads) reads, \(memory.bytes) bytes")
-  }
-
-  /// Set MEMWHY_SPEED=1 in a release build for the real figures.
-  @Test(.enabled(if: ProcessInfo.processInfo.environment["MEMWHY_SPEED"] != nil))
-  func rates() throws {
-    for (count, size) in [(20_000_000, UInt64(48)), (5_000_000, 256), (40_000, 27_008)] {
-      let (memory, end) = chain(count: count, size: size)
-      let clock = ContinuousClock()
-      var blocks: BlockTable?
-      let time = clock.measure { blocks = walk(memory, end: end).blocks }
-      print("in memory, \(size)-byte chunks: \(Double(count) / seconds(time) / 1e6) M blocks/s")
-      guard let blocks else { continue }
-      var random = SeededRandom(seed: 1)
-      var found = 0
-      let probes = (0..<4_000_000).map { _ in Self.start + random.next() % (end - Self.start) }
-      let lookups = clock.measure { for probe in probes where blocks.index(containing: probe) >= 0 { found += 1 } }
-      print("  look-ups: \(4 / seconds(lookups)) M/s, \(found) hits")
-    }
-  }
-
-  private func seconds(_ duration: Duration) -> Double {
-    Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18
   }
 }
