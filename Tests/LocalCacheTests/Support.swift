@@ -42,6 +42,16 @@ final class Locked<Value: Sendable>: Sendable {
   var current: Value { with { $0 } }
 }
 
+extension Locked where Value == Bool {
+  /// What it says; false from then on.
+  func take() -> Bool {
+    with { value in
+      defer { value = false }
+      return value
+    }
+  }
+}
+
 /// Runs something that blocks in a thread of its own: Swift's threads are few, and other tests wait for them.
 func offThePool<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
   try await withCheckedThrowingContinuation { continuation in

@@ -60,12 +60,7 @@ final class HeldTier: RemoteTier {
     let isFirst = Locked(true)
     tier.after.with {
       $0 = { call, _ in
-        guard call == "get",
-          isFirst.with({ first in
-            defer { first = false }
-            return first
-          })
-        else { return }
+        guard call == "get", isFirst.take() else { return }
         await reading.pass(0)
       }
     }
@@ -92,12 +87,7 @@ final class HeldTier: RemoteTier {
     let isFirst = Locked(true)
     tier.before.with {
       $0 = { call, _ in
-        guard call == "set",
-          isFirst.with({ first in
-            defer { first = false }
-            return first
-          })
-        else { return }
+        guard call == "set", isFirst.take() else { return }
         await gate.pass(0)
       }
     }

@@ -127,8 +127,10 @@ final class AccessObserver: @unchecked Sendable {
   private func pass(isFree: Bool, _ body: (inout AccessLog) -> Void) {
     let isTurnDue = log.withLock { log in
       body(&log)
-      if !log.isTurnDue(canCount: isFree) { restIfDue(&log) }
-      return log.isTurnDue(canCount: isFree)
+      let isTurnDue = log.isTurnDue(canCount: isFree)
+      // A turn may find that more is to be noted.
+      if !isTurnDue { restIfDue(&log) }
+      return isTurnDue
     }
     guard isTurnDue else { return }
     if isFree, let entries = entryCount.withLock({ $0?() ?? nil }) { entryEstimate.store(entries, ordering: .relaxed) }
