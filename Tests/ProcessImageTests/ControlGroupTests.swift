@@ -3,14 +3,27 @@ import Testing
 @testable import ProcessImage
 
 struct ControlGroupTests {
+  /// A sandbox without `/sys/fs/cgroup`: limits that cannot be read are said.
+  @Test func groupsWithoutAMountAreHidden() {
+    let unified = ControlGroupMembership(isUnified: true, path: "/")
+    let memory = ControlGroupMembership(isUnified: false, path: "/a", controllers: ["memory"])
+    #expect(MemoryLimits([unified], mounts: []).isPartlyHidden)
+    #expect(MemoryLimits([unified, memory], mounts: []).isPartlyHidden)
+    #expect(!MemoryLimits([], mounts: []).isPartlyHidden)
+    // Where version 1 counts the memory, version 2 need not be mounted.
+    let old = ControlGroupMount(folder: "/proc/self", root: "/a", isUnified: false, controllers: ["memory"])
+    #expect(!MemoryLimits([unified, memory], mounts: [old]).isPartlyHidden)
+  }
+
   @Test func bothVersionsAreRead() {
     let groups = ControlGroupMembership.parse(Array("4:cpu,memory:/a:b\n3:pids:/c\n0::/d e\nnonsense\n1:x\n".utf8))
     #expect(
       groups == [
-        ControlGroupMembership(isUnified: false, path: "/a:b", accountsForMemory: true),
-        ControlGroupMembership(isUnified: false, path: "/c", accountsForMemory: false),
-        ControlGroupMembership(isUnified: true, path: "/d e", accountsForMemory: true),
+        ControlGroupMembership(isUnified: false, path: "/a:b", controllers: ["cpu", "memory"]),
+        ControlGroupMembership(isUnified: false, path: "/c", controllers: ["pids"]),
+        ControlGroupMembership(isUnified: true, path: "/d e"),
       ])
+    #expect(groups.map(\.accountsForMemory) == [true, false, true])
   }
 
   @Test func mountsOfOtherKindsAreLeftOut() {
@@ -22,15 +35,16 @@ struct ControlGroupTests {
         31 25 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
         32 25 0:28 / /sys/fs/cgroup/pids rw -
         """.utf8))
-    let unified = ControlGroupMount(folder: "/sys/fs/cgroup", root: "/box", isUnified: true, hasMemory: false)
-    let memory = ControlGroupMount(folder: "/sys/fs/cgroup/memory", root: "/", isUnified: false, hasMemory: true)
+    let unified = ControlGroupMount(folder: "/sys/fs/cgroup", root: "/box", isUnified: true)
+    let memory = ControlGroupMount(
+      folder: "/sys/fs/cgroup/memory", root: "/", isUnified: false, controllers: ["rw", "memory"])
     #expect(mounts == [unified, memory])
-    #expect(unified.shows(ControlGroupMembership(isUnified: true, path: "/", accountsForMemory: true)))
-    #expect(!memory.shows(ControlGroupMembership(isUnified: true, path: "/", accountsForMemory: true)))
+    #expect(unified.shows(ControlGroupMembership(isUnified: true, path: "/")))
+    #expect(!memory.shows(ControlGroupMembership(isUnified: true, path: "/")))
   }
 
   @Test func groupsOutsideOfTheMountAreHidden() {
-    let mount = ControlGroupMount(folder: "/proc", root: "/box", isUnified: true, hasMemory: false)
+    let mount = ControlGroupMount(folder: "/proc", root: "/box", isUnified: true)
     var isHidden = false
     #expect(mount.folders(for: "/box/self", isHidden: &isHidden) == ["/proc/self", "/proc"])
     #expect(!isHidden)
