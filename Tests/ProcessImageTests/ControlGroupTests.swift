@@ -1,8 +1,53 @@
+import Foundation
 import Testing
 
 @testable import ProcessImage
 
 struct ControlGroupTests {
+  /// Folders as the kernel's, with these files.
+  private func tree<T>(_ files: [String: String], _ body: (String) throws -> T) throws -> T {
+    let root = NSTemporaryDirectory() + "memwhy-groups-\(UInt64.random(in: 0 ... .max))"
+    defer { try? FileManager.default.removeItem(atPath: root) }
+    for (name, text) in files {
+      let folder = (root + "/" + name as NSString).deletingLastPathComponent
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      try text.write(toFile: root + "/" + name, atomically: true, encoding: .utf8)
+    }
+    return try body(root)
+  }
+
+  @Test func aFrozenAncestorIsNamed() throws {
+    let files = [
+      "pod/cgroup.freeze": "1\n", "pod/a/cgroup.freeze": "0\n", "pod/a/cgroup.events": "populated 1\nfrozen 1\n",
+      "free/cgroup.freeze": "0\n", "free/cgroup.events": "populated 1\nfrozen 0\n",
+    ]
+    try tree(files) { root in
+      let mounts = [ControlGroupMount(folder: root, root: "/", isUnified: true)]
+      let frozen = FrozenGroup([ControlGroupMembership(isUnified: true, path: "/pod/a")], mounts: mounts)
+      #expect(frozen?.folder == root + "/pod" && frozen?.canStop == true)
+      #expect(FrozenGroup([ControlGroupMembership(isUnified: true, path: "/free")], mounts: mounts) == nil)
+    }
+  }
+
+  @Test func theFreezerOfVersionOneHasItsOwnHierarchy() throws {
+    let files = ["a/freezer.state": "FROZEN\n", "a/freezer.self_freezing": "1\n", "b/freezer.state": "THAWED\n"]
+    try tree(files) { root in
+      let mounts = [
+        ControlGroupMount(folder: "/nowhere", root: "/", isUnified: false, controllers: ["rw", "memory"]),
+        ControlGroupMount(folder: root, root: "/", isUnified: false, controllers: ["rw", "freezer"]),
+      ]
+      func group(_ path: String) -> FrozenGroup? {
+        FrozenGroup(
+          [
+            ControlGroupMembership(isUnified: false, path: "/a", controllers: ["memory"]),
+            ControlGroupMembership(isUnified: false, path: path, controllers: ["freezer"]),
+          ], mounts: mounts)
+      }
+      #expect(group("/a")?.folder == root + "/a" && group("/a")?.canStop == false)
+      #expect(group("/b") == nil)
+    }
+  }
+
   /// A sandbox without `/sys/fs/cgroup`: limits that cannot be read are said.
   @Test func groupsWithoutAMountAreHidden() {
     let unified = ControlGroupMembership(isUnified: true, path: "/")

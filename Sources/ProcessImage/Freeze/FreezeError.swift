@@ -10,6 +10,8 @@ public enum FreezeError: Error, Sendable, Hashable, CustomStringConvertible {
   case isSelf(pid: Int32)
   /// Stopped by SIGSTOP or a terminal: no thread can run the injected call.
   case jobStopped(pid: Int32)
+  /// Its control group is frozen: no thread can run the injected call, and in version 1 none can be stopped.
+  case frozenGroup(pid: Int32, group: String, canStop: Bool)
   case tracedByAnother(pid: Int32, tracer: Int32)
   /// A memory control group, or the host, has too little room. Sizes in bytes.
   case noHeadroom(pid: Int32, group: String, needed: UInt64, available: UInt64)
@@ -40,6 +42,9 @@ public enum FreezeError: Error, Sendable, Hashable, CustomStringConvertible {
       "freezing a process works on x86-64 only; use --freeze none or a core file"
     case .jobStopped(let pid):
       "process \(pid) is stopped by a signal; continue it with kill -CONT \(pid), or use --freeze stop"
+    case .frozenGroup(let pid, let group, let canStop):
+      "process \(pid) is held still because its control group \(group) is frozen (docker pause, systemctl freeze); thaw that "
+        + "first, or use \(canStop ? "--freeze stop" : "--freeze none")"
     case .tracedByAnother(let pid, let tracer):
       "process \(pid) is already traced by process \(tracer) (a debugger, strace or another memwhy); end that first, or use "
         + "--freeze none"
