@@ -22,6 +22,12 @@ public struct Sample: Sendable, Hashable {
     set { values[metric.rawValue] = newValue.map { $0.isFinite ? $0 : .nan } ?? .nan }
   }
 
+  /// Bytes that the control group cannot give back without ending somebody; nil where it does not say.
+  public var groupCharged: Double? {
+    guard let anonymous = self[.groupAnonymous] else { return nil }
+    return anonymous + (self[.groupShared] ?? 0) + (self[.groupKernel] ?? 0) + (self[.groupSocket] ?? 0)
+  }
+
   public static func == (left: Sample, right: Sample) -> Bool {
     left.time == right.time && left.step == right.step
       && zip(left.values, right.values).allSatisfy { $0 == $1 || ($0.isNaN && $1.isNaN) }
