@@ -78,6 +78,7 @@ struct memwhy_header {
   struct memwhy_area task_names;
   uint64_t task_names_used;
   uint64_t lost_task_names;  // samples of named tasks whose name found no room
+  uint64_t group_kills;      // written by `memwhy run`: processes of the control group ended for lack of memory + 1, 0 unknown
 };
 
 enum memwhy_flag {

@@ -133,12 +133,17 @@ struct SampledRun {
   private mutating func accompany(_ pid: pid_t, _ waited: inout sigset_t) -> Int32 {
     var reader = try? ProcessReader(pid: pid, share: 0)
     let group = ControlGroupReader(of: pid)
+    var kills = GroupKills()
+    if let group { _ = kills.look(at: group) }
     let begin = Clocks.monotonic
     var due = begin
     while true {
       var status: Int32 = 0
       let ended = waitpid(pid, &status, WNOHANG)
-      if ended == pid || (ended < 0 && errno == ECHILD) { return status }
+      if ended == pid || (ended < 0 && errno == ECHILD) {
+        if let group { writer.setGroupKills(kills.look(at: group)?.count ?? 0) }
+        return status
+      }
       let now = Clocks.monotonic
       if now >= due {
         takePoint(pid, &reader, group)

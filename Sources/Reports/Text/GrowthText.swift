@@ -27,6 +27,7 @@ public struct GrowthText {
     lines += curves(growth)
     lines += style.wrap(trend(growth), first: "  ", rest: "  ")
     if let forecast = growth.forecast { lines += style.wrap(self.forecast(forecast), first: "  ", rest: "  ") }
+    lines += kills(growth)
     if let causes = growth.forecastByCause { lines += self.forecast(causes) }
     lines += findings(growth)
     lines += account(growth)
@@ -88,6 +89,14 @@ public struct GrowthText {
       return
         "The limit of \(limit) is reached in about \(span(forecast.likely ?? 0)), between \(span(forecast.earliest ?? 0)) \(late) (90 %)."
     }
+  }
+
+  /// What the limit has cost already.
+  private func kills(_ growth: GrowthReport) -> [String] {
+    let kills = growth.events.filter { $0.kind == .outOfMemory }
+    guard let last = kills.last else { return [] }
+    let text = "Out of memory, \(Count(kills.count).of("time")), the last time: \(TextStyle.printable(last.detail))."
+    return style.wrap(text, first: "  ", rest: "  ")
   }
 
   /// What putting one cause right would win.

@@ -172,6 +172,14 @@ public struct ControlGroupReader: Sendable, Hashable {
     return sample.groupCharged
   }
 
+  /// Processes that the kernel has ended for lack of memory, by folder: of the group and of its ancestors, innermost first.
+  ///
+  /// In version 2 an ancestor counts those of the groups below it, and is still there when a container's own group has been removed.
+  func kills() -> [(folder: String, count: Double)] {
+    let folders = version == .two ? [folder] + ancestors.filter { $0 != folder } : [folder]
+    return folders.compactMap { folder in killed(in: folder).map { (folder, $0) } }
+  }
+
   private func killed(in folder: String) -> Double? {
     let file = version == .two ? "memory.events" : "memory.oom_control"
     return (try? contents(of: "\(folder)/\(file)", limit: 4096)).flatMap { KeyedNumbers($0)["oom_kill"] }
