@@ -52,6 +52,29 @@ struct RecorderTests {
     }
   }
 
+  /// The shell that starts a service again is alone in the group for a while.
+  @Test func aGroupIsFollowedToItsService() throws {
+    let shell = try RunningProgram(TestProgram.path("sleeper.c", .c([])), ["100000"])
+    defer { shell.stop() }
+    let files = [
+      "c/memory.max": "max\n", "c/memory.current": "999000\n", "c/memory.stat": "anon 900000\n",
+      "c/cgroup.procs": "\(shell.pid)\n",
+    ]
+    try ReaderTests.withTree(files) { folder in
+      var recorder = Recorder(.group(folder + "/c"))
+      #expect(recorder.tick(Self.now(0)).run?.pid == shell.pid)
+      #expect(recorder.tick(Self.now(3)).run?.pid == shell.pid)
+      let service = try RunningProgram(
+        TestProgram.path("sequence.c", .c(["-O1", "-pthread"])), ["64", "1", "quiet"])
+      defer { service.stop() }
+      try "\(shell.pid)\n\(service.pid)\n".write(toFile: folder + "/c/cgroup.procs", atomically: true, encoding: .utf8)
+      let tick = recorder.tick(Self.now(6))
+      #expect(tick.run?.pid == service.pid && tick.events.map(\.kind) == [.restarted], "\(tick.events)")
+      #expect(tick.sample?[.rss] ?? 0 > 33_554_432)
+      #expect(recorder.tick(Self.now(9)).events.isEmpty)
+    }
+  }
+
   @Test func aRestartGoesOnUnderANewProcess() throws {
     let path = try TestProgram.path("sleeper.c", .c([]))
     let first = try RunningProgram(path, ["100000", "memwhy-restart-test"])

@@ -47,6 +47,9 @@ public struct Recorder: Sendable {
   private var last: Now?
   private var kills = GroupKills()
   private var loadFailed = false
+  /// When to ask next whether another process of the group is the one to look at, in nanoseconds.
+  private var nextComparison: UInt64 = 0
+  private static let comparisonInterval: UInt64 = 2_000_000_000
   private static let bootID =
     ((try? contents(of: "/proc/sys/kernel/random/boot_id", limit: 64)) ?? [])
     .split(separator: 10).first.map { String(decoding: $0, as: UTF8.self) } ?? ""
@@ -84,6 +87,14 @@ public struct Recorder: Sendable {
       if let group, let event = kills.event(in: group, at: time) { tick.events.append(event) }
       reader = nil
       run = nil
+    }
+    if let pid, now.monotonic >= nextComparison {
+      nextComparison = now.monotonic &+ Self.comparisonInterval
+      if finder.hasLarger(than: pid) {
+        reader = nil
+        run = nil
+        sample = Sample(time: time, step: sample.step)
+      }
     }
     if reader == nil {
       guard attach(time, &tick), reader?.read(into: &sample, now: now.monotonic) == true else {
@@ -168,4 +179,5 @@ private final class TargetFinderBox: @unchecked Sendable {
   var watched: Watched { finder.watched }
   init(_ finder: TargetFinder) { self.finder = finder }
   func find() -> Int32? { finder.find() }
+  func hasLarger(than pid: Int32) -> Bool { finder.hasLarger(than: pid) }
 }
