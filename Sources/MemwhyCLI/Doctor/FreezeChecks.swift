@@ -40,5 +40,11 @@ enum FreezeChecks {
     if let refusal = outlook.refusal { return Check("freeze", .fail, "refused: \(refusal)") }
     guard let note = outlook.notes.first else { return Check("freeze", .ok, pause) }
     return Check("freeze", .warn, "\(pause); \(note)")
+  /// What memwhy itself allocates, where that is charged to the process's limit.
+  private static func shared(_ target: Procfs.Target) -> [Check] {
+    guard let refusal = SharedLimitWatch(target: target.pid, onShortage: { _ in })?.refusal else { return [] }
+    return [Check("own memory", .fail, refusal)]
+  }
+
   }
 }
