@@ -62,7 +62,7 @@ struct StopAttempt {
 
   /// Room for what is expected, with a tenth to spare for growth until the stop.
   ///
-  /// - Throws: `copyLimit`, `noHeadroom` of the tool's own group.
+  /// - Throws: `copyLimit`, `noHeadroom` of the tool's own group, `noOwnMemory`.
   func prepare() throws(FreezeError) -> PageStore {
     let expected = try Self.present(target, wanted: wanted).pages.byteCount
     if expected > options.copyLimit { throw .copyLimit(pid: pid, needed: expected, limit: options.copyLimit) }
@@ -73,7 +73,7 @@ struct StopAttempt {
     }
     let limit = min(options.copyLimit, needed)
     guard let store = PageStore(limit: limit, expected: expected, live: memory) else {
-      throw .systemCall(pid: pid, name: "mmap", errno: ENOMEM)
+      throw .noOwnMemory(pid: pid, needed: limit)
     }
     return store
   }
