@@ -195,4 +195,21 @@ struct BadInputTests {
       ["leaks", "--fail-on", "possible", "--suppressions", suppressions.path, "\(program.pid)"])
     #expect(accepted.status == 0, "\(accepted.errors)\(accepted.output)")
   }
+
+  /// As `sudo -u app memwhy leaks PID` from a folder of root's.
+  @Test(.enabled(if: geteuid() == 0 && Command.exists("setpriv"), "becoming another user needs root and setpriv"))
+  func aFolderThatMayNotBeEnteredHasNoSuppressions() throws {
+    let folder = TemporaryPath("closed")
+    try FileManager.default.createDirectory(atPath: folder.path, withIntermediateDirectories: true)
+    chmod(folder.path, 0o700)
+    let script = "cd '\(folder.path)' && exec setpriv --reuid=65534 --regid=65534 --clear-groups \"$@\""
+    let program = try MemwhyBinary.path()
+    let words = ["-c", script, "sh", program, "leaks", "2147483647"]
+    let result = try Command.run("/bin/sh", words, environment: ["NO_COLOR": "1"], timeout: 30)
+    guard result.status != 126 && result.status != 127 else {
+      print("skipped: another user may not start \(program)")
+      return
+    }
+    #expect(result.status == 66 && result.errors.contains("no process 2147483647"), "\(result.errors)")
+  }
 }
