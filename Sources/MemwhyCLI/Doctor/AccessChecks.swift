@@ -20,6 +20,14 @@ enum AccessChecks {
   /// The rules of man 2 ptrace, "Ptrace access mode checking", as far as /proc shows them.
   static func permission(_ status: ProcessStatus, machine: MachineFacts, maps: ProcessImageError?) -> Check {
     if let maps { return Check("permission", .fail, "\(maps)") }
+    if machine.isTracingFiltered {
+      return Check("permission", .fail, "a seccomp filter forbids ptrace to memwhy", advice: "use --freeze none")
+    }
+    if machine.yamaScope >= 3 {
+      return Check(
+        "permission", .fail, "kernel.yama.ptrace_scope is \(machine.yamaScope): nobody may attach until the next boot",
+        advice: "use --freeze none, or take a core file and use --core")
+    }
     if machine.mayTraceAnyone { return Check("permission", .ok, "memwhy has CAP_SYS_PTRACE") }
     if let other = status.userIDs.prefix(3).first(where: { $0 != machine.userID }) {
       return Check(
