@@ -165,9 +165,10 @@ import Testing
     group.limitMemory(96 << 20)
     group.write(
       group.isUnified ? "memory.swap.max" : "memory.memsw.limit_in_bytes", group.isUnified ? "0" : "\(96 << 20)")
-    // Keeps the last 300 MiB of an endless file.
+    // Some 640 MiB.
+    let program = try TestProgram.path("manyblocks.c", .c(["-O1"]))
     let (path, words) = group.command(
-      BinaryTests.memwhy, ["run", "-q", "--table", table, "--", "/usr/bin/tail", "-c", "300M", "/dev/zero"])
+      BinaryTests.memwhy, ["run", "-q", "--table", table, "--", program, "20000000"])
     let result = try Command.run(path, words, environment: ["MEMWHY_SAMPLER_LIBRARY": try SamplerLibrary.path()])
     #expect(result.status == 128 + SIGKILL, "\(result.errors)")
     #expect(group.outOfMemoryKills == 1)

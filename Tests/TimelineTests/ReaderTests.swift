@@ -91,7 +91,7 @@ struct ReaderTests {
     ]
     try Self.withTree(files) { folder in
       let group = try ControlGroupReader(folder: folder + "/pod/a")
-      #expect(group.limit == 300_000_000 - 134_000_000)
+      #expect(group.limit == 166_000_000)
       try "150000000\n".write(toFile: folder + "/pod/a/memory.max", atomically: true, encoding: .utf8)
       #expect(group.limit == 150_000_000)
       try "120000000\n".write(toFile: folder + "/pod/a/memory.high", atomically: true, encoding: .utf8)
