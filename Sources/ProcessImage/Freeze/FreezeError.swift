@@ -28,6 +28,8 @@ public enum FreezeError: Error, Sendable, Hashable, CustomStringConvertible {
   case targetGone(pid: Int32, during: String)
   /// `--freeze stop` would have to copy more than its limit. Sizes in bytes.
   case copyLimit(pid: Int32, needed: UInt64, limit: UInt64)
+  /// `--freeze stop` copies into memwhy, whose own memory control group, or the host, has too little room. Sizes in bytes.
+  case noOwnRoom(pid: Int32, group: String, needed: UInt64, available: UInt64)
   /// `--freeze stop` may not set that much memory aside, for instance with strict overcommit. Sizes in bytes.
   case noOwnMemory(pid: Int32, needed: UInt64)
   case systemCall(pid: Int32, name: String, errno: Int32)
@@ -77,6 +79,9 @@ public enum FreezeError: Error, Sendable, Hashable, CustomStringConvertible {
     case .copyLimit(let pid, let needed, let limit):
       "process \(pid) has \(ByteCount(needed)) of private memory to copy and the limit is \(ByteCount(limit)); raise "
         + "the limit, or use --freeze cow or --freeze none"
+    case .noOwnRoom(let pid, let group, let needed, let available):
+      "memwhy needs \(ByteCount(needed)) for what it copies from process \(pid), and \(group), in which memwhy runs, has "
+        + "\(ByteCount(available)) of room; raise the limit, start memwhy outside of it, or use --freeze none"
     case .noOwnMemory(let pid, let needed):
       "memwhy may not set \(ByteCount(needed)) aside for what it copies from process \(pid) (vm.overcommit_memory=2, or a limit on "
         + "its address space); use --freeze none or a core file"

@@ -33,7 +33,7 @@ public final class SharedLimitWatch: @unchecked Sendable {
     let needed = Self.base &+ Self.reserve
     guard let (group, room) = tightest(enough: needed), room < needed else { return nil }
     return
-      "memwhy needs at least \(ByteCount(needed)) of room itself and shares \(group.name) with the process, which has \(ByteCount(room)); "
+      "a look takes at least \(ByteCount(needed)) of room, and memwhy shares \(group.name) with the process, which has \(ByteCount(room)); "
       + Self.advice
   }
 
@@ -73,7 +73,7 @@ public final class SharedLimitWatch: @unchecked Sendable {
         last = (now, room)
         if room < Self.reserve &+ min(spent, Self.reserve &* 4) {
           onShortage(
-            "memwhy shares \(group.name) with the process and came within \(ByteCount(room)) of its limit; it ended itself to keep the process alive: "
+            "the look was given up: memwhy shares \(group.name) with the process and came within \(ByteCount(room)) of its limit; "
               + Self.advice)
           return
         }
