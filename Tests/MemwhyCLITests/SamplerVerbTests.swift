@@ -176,6 +176,11 @@ import Testing
     #expect(text.output.contains("killed by SIGKILL"), "\(text.output)\(text.errors)")
     let line = text.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
     #expect(line.contains("For lack of memory the kernel killed 1 process of its control group."), "\(text.output)")
+    // None was taken while it was being ended.
+    let json = try memwhy(["postmortem", table, "--json"])
+    let object = try #require(try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
+    let points = try #require(object["points"] as? [[String: Any]])
+    #expect(!points.isEmpty && points.allSatisfy { $0["rss"] != nil }, "\(points.last ?? [:])")
   }
 
   /// Nothing can be written anywhere: the program runs all the same, and the command says where its table was.

@@ -159,7 +159,8 @@ struct SampledRun {
 
   private mutating func takePoint(_ pid: pid_t, _ reader: inout ProcessReader?, _ group: ControlGroupReader?) {
     var sample = Sample(time: 0)
-    _ = reader?.read(into: &sample)
+    // It is being ended, and its group empties.
+    if reader?.read(into: &sample) == false { return }
     if let group { _ = group.read(into: &sample) }
     func bytes(_ metric: Metric) -> UInt64? { sample[metric].map { UInt64(max($0, 0)) } }
     writer.append(

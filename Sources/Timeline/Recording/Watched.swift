@@ -73,7 +73,7 @@ struct TargetFinder: Sendable {
   private func largest(_ pids: [Int32]) -> Int32? {
     pids.compactMap { pid -> (Int32, UInt64)? in
       guard let stat = try? Procfs.stat(of: pid), !stat.hasEnded, !stat.isKernelThread,
-        let status = try? Procfs.status(of: pid)
+        let status = try? Procfs.status(of: pid), status.residentBytes > 0
       else { return nil }
       return (pid, status.residentBytes)
     }.max { $0.1 < $1.1 }?.0
