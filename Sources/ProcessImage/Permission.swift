@@ -31,6 +31,17 @@ public enum Permission {
     return isInitial && own.seccompMode == 0 && own.effectiveCapabilities & adminCapability != 0
   }
 
+  /// This user made the user namespace that a process is in, as a container without root does: its processes may be traced whatever user and
+  /// capabilities they have inside (cap_capable in security/commoncap.c of Linux 6.x, user_namespaces(7)).
+  public static func ownsNamespace(of pid: Int32) -> Bool {
+    guard let theirs = linkTarget("/proc/\(pid)/ns/user"), theirs != linkTarget("/proc/self/ns/user"),
+      let file = try? Descriptor(reading: "/proc/\(pid)/ns/user")
+    else { return false }
+    // NS_GET_OWNER_UID (include/uapi/linux/nsfs.h); fails where the namespace is not below this one.
+    var owner = uid_t.max
+    return ioctl(file.number, 0xb704, &owner) == 0 && owner == geteuid()
+  }
+
   /// A seccomp filter forbids ptrace to this process: asked by attaching to a process that cannot exist.
   public static var isTracingFiltered: Bool {
     let result = clinux_seize(.max)

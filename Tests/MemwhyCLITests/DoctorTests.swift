@@ -35,6 +35,9 @@ struct DoctorTests {
     #expect(verdict(other, capable) == .ok)
     #expect(verdict(strong, Self.machine) == .fail)
     #expect(verdict(own, with { $0.yamaScope = 1 }) == .fail)
+    // A container without root: its first process is root inside, and whoever made its user namespace may trace it.
+    #expect(
+      AccessChecks.permission(strong, machine: Self.machine, maps: nil, ownsNamespace: true).status == .ok)
     #expect(
       verdict(
         own,
