@@ -127,7 +127,7 @@ public enum MemwhyServiceError: Error, Hashable, Sendable, CustomStringConvertib
     case .anotherAllocator:
       "cannot sample: this program's malloc is another allocator's; link MemwhyService before it, or leave that one out"
     case .silent: "nothing is sampled yet: call MemwhyService.start() when the service starts"
-    case .damaged(let what): "the sampler's table cannot be read: \(what); the next start of the service makes a new one"
+    case .damaged(let what): "the sampler's table cannot be read: \(what); a new one is made when the service starts"
     }
   }
 }
