@@ -119,6 +119,16 @@ import Testing
     #expect(await second.get(1) == "old")
     #expect(await first.set("new", for: 1))
     #expect(await second.get(1) == "new")
+  /// What the cache looks up for itself is no hit: the verdict is about what its users ask for.
+  @Test func aRefreshIsNoLookUp() async {
+    let cache = words(MemoryTier(store))
+    #expect(await cache.set("old", for: 1))
+    cache.refresh(1) { _ in "new" }
+    #expect(await eventually { cache.statistics.writes == 2 })
+    #expect(cache.local.statistics.requests == 0)
+    #expect(await cache.get(1) == "new" && cache.local.statistics.hits == 1)
+  }
+
     #expect(second.statistics.invalidations == 2 && first.statistics.invalidations == 0)
     await first.remove(1)
     #expect(await second.get(1) == nil)

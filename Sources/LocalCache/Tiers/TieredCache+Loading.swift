@@ -1,7 +1,7 @@
 extension TieredCache {
   /// What is not in the local tier: from the remote one, else loaded.
   func fetch(_ key: Key, _ load: @Sendable (Key) async throws -> Value?) async throws -> TieredEntry<Value> {
-    let stamp = stamps.stamp(of: key.hashValue)
+    let stamp = stamps.stamp()
     switch await lookUp(key, stamp) {
     case .found(let entry): return entry
     case .unavailable: return try await loadAlone(key, load, stamp)
@@ -44,8 +44,8 @@ extension TieredCache {
 
   /// A refresh: what another process has refreshed meanwhile, else loaded, unless another does that now.
   func refetch(_ key: Key, _ load: @Sendable (Key) async throws -> Value?) async throws -> TieredEntry<Value> {
-    let stamp = stamps.stamp(of: key.hashValue)
-    let old = local.get(key)
+    let stamp = stamps.stamp()
+    let old = local.present([key])[key]
     let present = await lookUp(key, stamp)
     if case .found(let entry) = present, entry.deadline > old?.deadline ?? .max { return entry }
     if case .unavailable = present { return try await loadAlone(key, load, stamp) }
@@ -119,8 +119,7 @@ extension TieredCache {
     inBackground { [self] in
       await order.run(key) { [self] in
         // Changes that were missed, or come yet, have ended the lease; those that the remote tier has not heard of are known here.
-        let changes = stamps.stamp(of: key.hashValue).changes
-        guard changes == entry.stamp.changes, !unbelieved.contains(key) else {
+        guard stamps.isUnchanged(key.hashValue, since: entry.stamp), !unbelieved.contains(key) else {
           counters.count(\.outdatedLoads)
           return await release()
         }

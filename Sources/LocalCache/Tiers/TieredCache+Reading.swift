@@ -21,7 +21,7 @@ extension TieredCache {
   /// The value of a key, if one of the tiers has it. Nil also where it is known that there is none.
   public func get(_ key: Key) async -> Value? {
     if let entry = local.get(key) { return entry.value }
-    let stamp = stamps.stamp(of: key.hashValue)
+    let stamp = stamps.stamp()
     guard case .found(let entry) = await lookUp(key, stamp) else { return nil }
     keep(entry, key)
     return entry.value
@@ -120,9 +120,9 @@ extension TieredCache {
   func keep(_ entry: TieredEntry<Value>, _ key: Key) {
     if entry.value == nil, configuration.negativeLifetime <= .zero { return }
     // What is newer is not to be replaced, not even for a moment.
-    guard stamps.stamp(of: key.hashValue) == entry.stamp else { return }
+    guard stamps.isSurelyUnchanged(key.hashValue, since: entry.stamp) else { return }
     local.set(entry, for: key)
     // After storing too, because a change between the look before and the storing would be lost.
-    if stamps.stamp(of: key.hashValue) != entry.stamp { local.remove(key) }
+    if !stamps.isSurelyUnchanged(key.hashValue, since: entry.stamp) { local.remove(key) }
   }
 }

@@ -63,6 +63,6 @@ public struct TieredEntry<Value: Sendable>: Sendable {
   let deadline: Int64
   /// Time that its load took.
   let loadMicroseconds: UInt32
-  /// The stamp of its key when it was read.
+  /// Taken before it was read.
   let stamp: InvalidationStamps.Stamp
 }
