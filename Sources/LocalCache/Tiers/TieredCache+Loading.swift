@@ -8,9 +8,10 @@ extension TieredCache {
     case .absent: break
     }
     let token = Self.newToken()
-    let deadline = ContinuousClock.now + configuration.stampede.longestWait.reckonable
+    let longestWait = configuration.stampede.longestWait.reckonable
+    // Known once it waits: what the tier took to answer before is no waiting for another process.
+    var deadline: ContinuousClock.Instant?
     var pause = Duration.milliseconds(5)
-    var hasWaited = false
     while true {
       switch await takeLease(key, token) {
       case .answered(.taken(let contents)):
@@ -27,9 +28,13 @@ extension TieredCache {
         return try await loadAlone(key, load, stamp)
       case .answered(.held): break
       }
-      guard ContinuousClock.now < deadline else { break }
-      if !hasWaited { counters.count(\.waits) }
-      hasWaited = true
+      if let deadline {
+        guard ContinuousClock.now < deadline else { break }
+      } else {
+        guard longestWait > .zero else { break }
+        counters.count(\.waits)
+        deadline = .now + longestWait
+      }
       try await Task.sleep(for: pause * Double.random(in: 0.75...1.25))
       pause = min(pause * 2, .milliseconds(100))
       switch await lookUp(key, stamp) {
@@ -38,7 +43,7 @@ extension TieredCache {
       case .absent: break
       }
     }
-    if hasWaited { counters.count(\.waitsInVain) }
+    if deadline != nil { counters.count(\.waitsInVain) }
     return try await loadAlone(key, load, stamp)
   }
 
