@@ -147,8 +147,7 @@ extension TieredCache {
     -> TieredEntry<Value>
   {
     let lifetime = lifetime ?? (value == nil ? configuration.negativeLifetime : configuration.lifetime)
-    let milliseconds = Int64(clamping: lifetime.nanoseconds / 1_000_000)
-    let (deadline, overflow) = configuration.wallClock().addingReportingOverflow(milliseconds)
+    let (deadline, overflow) = configuration.wallClock().addingReportingOverflow(lifetime.wholeMilliseconds)
     return TieredEntry(
       value: value, deadline: overflow ? .max : deadline,
       loadMicroseconds: UInt32(clamping: loadTime.nanoseconds / 1000), stamp: stamp)

@@ -101,7 +101,8 @@ extension TieredCache {
     case .garbage: reason(\.garbage)
     case .otherVersion: reason(\.otherVersions)
     case .value(let envelope):
-      guard envelope.deadline > configuration.wallClock() else { return nil }
+      let now = configuration.wallClock()
+      guard envelope.deadline > now else { return nil }
       var value: Value?
       if let payload = envelope.payload {
         value = try? configuration.values.decode(payload)
@@ -110,8 +111,12 @@ extension TieredCache {
           return nil
         }
       }
+      // Who wrote it may have a clock that is hours ahead.
+      let longest = max(configuration.lifetime, configuration.negativeLifetime).wholeMilliseconds
+      let (bound, overflow) = now.addingReportingOverflow(longest)
       return TieredEntry(
-        value: value, deadline: envelope.deadline, loadMicroseconds: envelope.loadMicroseconds, stamp: stamp)
+        value: value, deadline: min(envelope.deadline, overflow ? .max : bound),
+        loadMicroseconds: envelope.loadMicroseconds, stamp: stamp)
     }
     return nil
   }
