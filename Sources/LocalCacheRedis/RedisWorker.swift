@@ -177,13 +177,10 @@
       while let reply = try socket?.nextReply() { try handOut(reply) }
       guard let descriptor = socket?.descriptor, let isUnsent = socket?.hasUnsentBytes else { return }
       let events = isUnsent ? POLLIN | POLLOUT : POLLIN
-      var entries = [
-        pollfd(fd: descriptor, events: Int16(events), revents: 0),
-        pollfd(fd: mailbox.signal.readable, events: Int16(POLLIN), revents: 0),
-      ]
       let canStart = !queue.isEmpty && !isReserved && inFlight.count < Self.window
-      let wait = canStart ? 0 : Instant.now.duration(to: nextDeadline()).pollMilliseconds
-      guard poll(&entries, 2, wait) > 0 else { return }
+      let signal = mailbox.signal.poll(for: canStart ? .zero : Instant.now.duration(to: nextDeadline()))
+      var entries = [pollfd(fd: descriptor, events: Int16(events), revents: 0), signal.entry]
+      guard poll(&entries, 2, canStart ? 0 : signal.milliseconds) > 0 else { return }
       if entries[1].revents != 0 { mailbox.signal.clear() }
       guard entries[0].revents & ~Int16(POLLOUT) != 0 else { return }
       try socket?.receive()
@@ -227,9 +224,8 @@
     }
 
     private func waitForSignal(until deadline: Instant?) {
-      var entry = pollfd(fd: mailbox.signal.readable, events: Int16(POLLIN), revents: 0)
-      let wait = deadline.map { Instant.now.duration(to: $0) } ?? .seconds(60)
-      if poll(&entry, 1, wait.pollMilliseconds) > 0 { mailbox.signal.clear() }
+      var (entry, wait) = mailbox.signal.poll(for: deadline.map { Instant.now.duration(to: $0) } ?? .seconds(60))
+      if poll(&entry, 1, wait) > 0 { mailbox.signal.clear() }
     }
   }
 
