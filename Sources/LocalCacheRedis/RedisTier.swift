@@ -65,7 +65,10 @@
 
     public func delete(_ names: [String]) async throws {
       guard !names.isEmpty else { return }
-      try await write([["DEL"].words + names.map(Self.lease) + names.words])
+      let removal = ["DEL"].words + names.map(Self.lease) + names.words
+      let replies = try await writer.run([removal] + names.map(tracking.announcement))
+      // A server that lets nobody publish has removed them all the same.
+      if case .error(let reason)? = replies.first { throw RemoteTierError.refused(reason) }
     }
 
     public func takeLease(of name: String, token: String, lifetime: Duration) async throws -> RemoteLease {
