@@ -27,12 +27,20 @@ extension TieredCache {
     return found
   }
 
-  /// Stores several values in both tiers. Returns how many the remote tier has.
+  /// Writes of one call that are on their way at the same time: enough to fill a connection, and few enough to leave room for what others ask.
+  private static var parallelWrites: Int { 256 }
+
+  /// Stores several values in both tiers, for the configured time. Returns how many the remote tier has; see `set(_:for:lifetime:)`.
   @discardableResult
   public func set(_ values: [Key: Value]) async -> Int {
     await withTaskGroup(of: Bool.self) { group in
-      for (key, value) in values { group.addTask { await self.set(value, for: key) } }
-      return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+      var (running, stored) = (0, 0)
+      for (key, value) in values {
+        if running >= Self.parallelWrites, await group.next() == true { stored += 1 }
+        running += 1
+        group.addTask { await self.set(value, for: key) }
+      }
+      return await group.reduce(stored) { $0 + ($1 ? 1 : 0) }
     }
   }
 
