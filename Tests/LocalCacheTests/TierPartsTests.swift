@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import LocalCache
@@ -115,7 +116,6 @@ import Testing
   }
 }
 
-@Suite struct TierNameTests {
 @Suite struct InvalidationStampsTests {
   /// A load that takes long, of a key that others write all the time: no number of changes looks like none.
   @Test(arguments: [1, 1 << 8, 1 << 16, 3 << 16])
@@ -145,6 +145,20 @@ import Testing
     for key in [1, 2] { #expect(!stamps.isUnchanged(key, since: stamp)) }
   }
 }
+
+@Suite struct TierNameTests {
+  private struct UserID: RawRepresentable, Hashable, Sendable { let rawValue: Int }
+
+  @Test func keysOfManyTypesHaveNames() {
+    let user = RemoteKeyCoding<UserID>.rawValue
+    #expect(user.encode(UserID(rawValue: -7)) == "-7" && user.decode("-7") == UserID(rawValue: -7))
+    #expect(user.decode("seven") == nil)
+    let id = UUID()
+    let unique = RemoteKeyCoding<UUID>.uuidString
+    #expect(unique.decode(unique.encode(id)) == id && unique.decode("probe") == nil)
+    let settings = TieredConfiguration<UserID, [String]>(keys: .rawValue, values: .json())
+    #expect(settings.keys.encode(UserID(rawValue: 1)) == "1")
+  }
 
   @Test func noPrefixBeginsWithAnother() {
     let prefixes = ["a", "a:b", "a%3Ab", "", "a:", "b", "~lease"].map { TieredCache<Int, Int>.prefix($0) }
