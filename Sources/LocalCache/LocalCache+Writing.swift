@@ -191,7 +191,7 @@ extension LocalCache {
     let shard = shard(for: hash)
     var removals = Removals<Key, Value>()
     shard.pointee.lock.lock()
-    if let stamp, !beginWrite(shard, hash, stamp) { return false }
+    if loader.isFlying, !beginWrite(shard, hash, stamp) { return false }
     let id = shard.pointee.find(key, hash: Self.high(hash))
     if id != 0 {
       shard.pointee.remove(id, .refused, &removals)
@@ -203,3 +203,4 @@ extension LocalCache {
     return false
   }
 }
+    if loader.isFlying, stamp == nil { loader.detach(key) }
