@@ -122,6 +122,21 @@ import Testing
     #expect(alone.advice == .keep && often.advice == .remove)
   }
 
+  /// A few entries that the program removed, or that ended, are no reason.
+  @Test func whatHappensToAFewEntriesIsNoReason() {
+    var statistics = statistics(hits: 100, misses: 9900, written: 9900)
+    statistics.distinctKeys = 5000
+    statistics.removed = 1
+    let removed = VerdictModel(statistics: statistics, loadTime: .microseconds(1), growthOfKeys: 1, expires: true)
+    expect(removed.verdict(), .remove, "That is too little.")
+    (statistics.removed, statistics.expired) = (0, 1)
+    let expired = VerdictModel(statistics: statistics, loadTime: .microseconds(1), growthOfKeys: 1, expires: true)
+    expect(expired.verdict(), .remove, "That is too little.")
+    statistics.expired = 9000
+    let all = VerdictModel(statistics: statistics, loadTime: .microseconds(1), growthOfKeys: 1, expires: true)
+    expect(all.verdict(), .lengthenLifetime, "9,000 entries ended by their lifetime")
+  }
+
   private func statistics(hits: UInt64, misses: UInt64, written: UInt64) -> CacheStatistics {
     var statistics = CacheStatistics()
     (statistics.hits, statistics.misses) = (hits, misses)
