@@ -188,7 +188,8 @@ struct ShardLock: ~Copyable {
     if rounds < 96 {
       sched_yield()
     } else {
-      usleep(rounds < 128 ? 20 : 200)
+      // The longer it has taken, the longer it may take: a reader that was stopped, say, for seconds.
+      usleep(rounds < 128 ? 20 : rounds < 1024 ? 200 : 2000)
     }
   }
 
