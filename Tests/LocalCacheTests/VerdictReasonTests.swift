@@ -20,6 +20,14 @@ import Testing
     for word in words { #expect("\(verdict)".contains(word), "\(verdict)") }
   }
 
+  @Test func aFewLookUpsAreTooEarly() {
+    let cache = Cache(name: "early", limit: .entries(1000))
+    _ = cache.get(1)
+    expect(cache.verdict, .tooEarly, "only 1 look-up so far")
+    _ = cache.get(1)
+    expect(cache.verdict, .tooEarly, "only 2 look-ups so far")
+  }
+
   @Test func whatIsOnlyWrittenIsToBeRemoved() {
     let cache = Cache(name: "written", limit: .entries(1000))
     for key in 0..<30_000 { cache.set(key, for: key) }
