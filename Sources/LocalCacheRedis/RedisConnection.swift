@@ -21,6 +21,8 @@
       var isKept: @Sendable () -> Bool = { false }
       /// Commands of its start.
       var greeting: [[[UInt8]]] = []
+      /// Further ones, which a server may refuse.
+      var wishes: [[[UInt8]]] = []
       /// Their replies; throws where the connection is of no use.
       var greeted: @Sendable ([RedisReply]) throws(RemoteTierError) -> Void = { _ in }
       /// Takes messages, where the connection is one that is sent to.

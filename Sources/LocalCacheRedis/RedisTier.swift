@@ -34,6 +34,7 @@
       var listening = RedisConnection.Role()
       listening.isKept = { tracking.isWanted }
       listening.greeting = RedisTracking.greeting
+      listening.wishes = RedisTracking.wishes
       listening.greeted = { replies throws(RemoteTierError) in try tracking.listenerGreeted(replies) }
       listening.received = { tracking.received($0) }
       listening.closed = { tracking.listenerClosed() }

@@ -65,8 +65,9 @@
 
     static let channel = "__redis__:invalidate"
     static let ownChannel = "local-cache:removed"
-    /// Only the last of them can be followed by messages at once.
-    static let greeting = [["CLIENT", "ID"].words, ["SUBSCRIBE", channel].words, ["SUBSCRIBE", ownChannel].words]
+    static let greeting = [["CLIENT", "ID"].words, ["SUBSCRIBE", channel].words]
+    /// Behind the rest of the greeting, because messages may come at once. Access lists may know of the other channel only.
+    static let wishes = [["SUBSCRIBE", ownChannel].words]
 
     /// What this object publishes begins with it, so that it does not heed what it says itself.
     private let origin = String(UInt64.random(in: .min ... .max), radix: 36)

@@ -86,6 +86,7 @@
         commands.insert((["AUTH", configuration.user, password].compactMap { $0 }).words, at: 0)
       }
       let extra = commands.count - role.greeting.count
+      commands += role.wishes
       for command in commands { try socket?.append(command) }
       var replies: [RedisReply] = []
       while replies.count < commands.count {
@@ -94,6 +95,7 @@
         try socket?.receive()
         while replies.count < commands.count, let reply = try socket?.nextReply() { replies.append(reply) }
       }
+      replies.removeLast(role.wishes.count)
       for case .error(let reason) in replies { throw .unavailable(reason) }
       try role.greeted(Array(replies.dropFirst(extra)))
       pauses = 0

@@ -103,6 +103,23 @@ struct InvalidationTests {
       })
   }
 
+  /// An access list that knows of the server's own messages only.
+  @Test func messagesComeWhereTheOtherChannelIsForbidden() async throws {
+    let server = try await RedisServer()
+    let acl = "ACL SETUSER limited on >secret ~* +@all resetchannels &__redis__:invalidate"
+    #expect(try server.ask(acl) == "+OK")
+    var configuration = RedisConfiguration(port: server.port)
+    (configuration.user, configuration.password) = ("limited", "secret")
+    let caches = (0..<2).map { _ in
+      Words(name: "limited", limit: .entries(10), remote: RedisTier(configuration))
+    }
+    for cache in caches { #expect(await eventually { cache.statistics.isInvalidated }) }
+    #expect(await eventually { await caches[0].set("old", for: 1) })
+    #expect(await eventually { await caches[1].get(1) == "old" })
+    #expect(await eventually { await caches[0].remove(1) })
+    #expect(await eventually { await caches[1].get(1) == nil })
+  }
+
   @Test func cachesOfOneTierHaveTheirOwnMessages() async throws {
     let server = try await RedisServer()
     let redis = RedisTier(RedisConfiguration(port: server.port))
