@@ -36,6 +36,14 @@ import Testing
     #expect(cache.get(1) == "later")
   }
 
+  /// A value that is not taken in makes the one that is loaded out of date all the same.
+  @Test func aValueThatWasRefusedIsNotReplacedByAnOlderOne() async throws {
+    let cache = LocalCache<Int, String>(name: "overtaken", limit: .entries(100))
+    let loaded = try await gated(cache) { #expect(!cache.set("newer", for: 1, lifetime: .seconds(1))) }
+    #expect(loaded == "loaded")
+    #expect(cache.get(1) == nil)
+  }
+
   @Test func writesOfOtherKeysDoNotMatter() async throws {
     let cache = LocalCache<Int, String>(name: "overtaken", limit: .entries(100))
     #expect(try await gated(cache) { for other in 2..<500 { cache.set("other", for: other) } } == "loaded")

@@ -45,6 +45,37 @@ import Testing
     #expect(cache.statistics.hits == UInt64(threads * 500))
   }
 
+  /// A reader that was stopped in its section, by a signal or a debugger: those who wait for it sleep nearly all of the time.
+  @Test(arguments: [40, 100_000])
+  func whoWaitsForAReaderThatIsStoppedSleeps(reads: Int) {
+    @Sendable func seconds(_ clock: clockid_t) -> Double {
+      var time = timespec()
+      clock_gettime(clock, &time)
+      return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+    let cache = LocalCache<Int, Int>(name: "stopped", limit: .entries(100))
+    cache.set(1, for: 1)
+    for _ in 0..<reads { _ = cache.get(1) }
+    let isIn = Locked(false)
+    let shares = Locked<[Double]>([])
+    inThreads(9) { number in
+      guard number > 0 else {
+        _ = cache.withValue(for: 1) { _ in
+          isIn.with { $0 = true }
+          usleep(2_000_000)
+        }
+        return
+      }
+      while !isIn.current { usleep(100) }
+      let begin = (cpu: seconds(CLOCK_THREAD_CPUTIME_ID), all: seconds(CLOCK_MONOTONIC))
+      cache.set(number, for: 1)
+      let took = seconds(CLOCK_MONOTONIC) - begin.all
+      shares.with { $0.append((seconds(CLOCK_THREAD_CPUTIME_ID) - begin.cpu) / took) }
+    }
+    // In steps of 0.2 ms it would be some hundredths.
+    #expect(shares.current.reduce(0, +) / 8 < 0.01, "\(shares.current)")
+  }
+
   /// Long reading opens a shard wide; a write that comes then finds no reader inside, and no reader finds half a value.
   @Test func writesAmongReadersThatMakeNoBarrier() {
     struct Pair: Sendable {
