@@ -174,7 +174,6 @@ extension LocalCache {
     _ pinned: Bool?, _ stamp: UInt32?
   ) -> Bool {
     let shard = shard(for: hash)
-    balanceShares()
     if weight <= min(bound.maximum, PolicyNode.maximumWeight), borrow(weight, for: key, hash) {
       var removals = Removals<Key, Value>()
       shard.pointee.lock.lock()

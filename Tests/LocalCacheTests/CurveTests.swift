@@ -119,7 +119,7 @@ import Testing
     }
     let curve = cache.missRatioCurve
     #expect(abs(curve.hitRatio(at: 2000) - 0.5) < 0.03, "\(curve.hitRatio(at: 2000))")
-    #expect(curve.hitRatio(at: 5000) > 0.95, "\(curve.hitRatio(at: 5000))")
+    #expect(curve.hitRatio(at: 5000) > 0.9, "\(curve.hitRatio(at: 5000))")
   }
 
   /// What the program removes is a miss in a cache of any size, and what was evicted is not.

@@ -47,16 +47,17 @@ extension LocalCache {
     let index = Int(truncatingIfNeeded: hash) & shardMask
     var all = Removals<Key, Value>()
     let isEnough = bound.transfers.withLock { _ in
-      let states = shareStates()
-      var have = states[index].maximum
-      // Pinned entries of the shard stay beside the new one, but for the one that it replaces.
+      // Pinned entries stay beside the new one, but for the one that it replaces.
       let replaced = locked(shard(at: index)) { shard in
         let id = shard.pointee.find(key, hash: Self.high(hash))
         return id != 0 && shard.pointee.policy.isPinned(id) ? shard.pointee.policy.weight(of: id) : 0
       }
-      let need = weight + states[index].pinned - min(replaced, states[index].pinned)
-      let most = states.reduce(states[index].pinned) { $0 + $1.maximum - min($1.maximum, $1.pinned) }
-      guard most >= need else { return false }
+      let pinned = shareStates().map(\.pinned)
+      let need = weight + pinned[index] - min(replaced, pinned[index])
+      let others = pinned.reduce(0, +) - pinned[index]
+      guard need <= bound.available, others <= bound.available - need else { return false }
+      divide(bound.available, before: bound.available, &all)
+      var have = locked(shard(at: index)) { $0.pointee.policy.maximum }
       var other = (index + 1) & shardMask
       while have < need, other != index {
         let given = locked(shard(at: other)) { source in
