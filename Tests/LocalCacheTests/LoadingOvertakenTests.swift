@@ -11,10 +11,10 @@ import Testing
     let goOn = Locked(false)
     async let loaded = cache.value(for: 1) { _ in
       began.with { $0 = true }
-      while !goOn.current { try await Task.sleep(for: .milliseconds(1)) }
+      await until { goOn.current }
       return "loaded"
     }
-    while !began.current { try await Task.sleep(for: .milliseconds(1)) }
+    await until { began.current }
     try await write()
     goOn.with { $0 = true }
     return try await loaded

@@ -98,7 +98,7 @@ import Testing
     }
     let first = Task { try await cache.value(for: 3, load: load) }
     let second = Task { try await cache.value(for: 3, load: load) }
-    while !begun.current { await Task.yield() }
+    await until { begun.current }
     first.cancel()
     await #expect(throws: CancellationError.self) { try await first.value }
     #expect(try await second.value == 3)
@@ -118,7 +118,7 @@ import Testing
         return 1
       }
     }
-    while !begun.current { await Task.yield() }
+    await until { begun.current }
     only.cancel()
     await #expect(throws: CancellationError.self) { try await only.value }
     for _ in 0..<500 where !cancelled.current { try await Task.sleep(for: .milliseconds(10)) }

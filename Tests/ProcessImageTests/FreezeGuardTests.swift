@@ -89,6 +89,29 @@ import Testing
     #expect(refusal(target.pid) == nil)
   }
 
+  /// `docker pause`: what it is held by is named, and nothing is put into the process that would run later.
+  @Test func frozenGroupIsRefused() throws {
+    guard let group = TestGroup(controller: "freezer") else { return }
+    defer { group.remove() }
+    let target = try SequenceProgram(mebibytes: 8, command: group.command)
+    defer { target.program.stop() }
+    let (file, on, off) =
+      group.isUnified ? ("cgroup.freeze", "1", "0") : ("freezer.state", "FROZEN", "THAWED")
+    defer { group.write(file, off) }
+    group.write(file, on)
+    #expect(eventually(within: 10) { FrozenGroup(of: target.pid) != nil })
+    let expected = FreezeError.frozenGroup(pid: target.pid, group: group.path, canStop: group.isUnified)
+    #expect(refusal(target.pid) == expected)
+    if group.isUnified {
+      #expect(try target.isConsistent(ProcessImage.stopped(pid: target.pid).memory))
+    } else {
+      #expect(throws: expected) { try StoppedProcess.stop(target.pid) }
+    }
+    group.write(file, off)
+    #expect(eventually(within: 10) { refusal(target.pid) == nil })
+    #expect(children(of: target.pid).isEmpty)
+  }
+
   @Test func ownProcessIsRefused() {
     #expect(refusal(getpid()) == .isSelf(pid: getpid()))
   }

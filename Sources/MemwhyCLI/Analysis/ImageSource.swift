@@ -15,7 +15,7 @@ struct ImageSource {
     switch request.target {
     case .core(let path, let root): return try openCore(path, root: root)
     case .process(let pid):
-      ToolProcess.becomeFirstToDie()
+      try SharedLimit.watch(pid)
       return switch request.freeze {
       case .none: try openRunning(pid)
       case .cow: try freeze(pid, request, progress)
