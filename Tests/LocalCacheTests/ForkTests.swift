@@ -57,6 +57,11 @@ private func inChild(_ body: () -> Void) -> Int32 {
   guard let symbol = dlsym(nil, "fork") else { return -1 }
   let child = unsafeBitCast(symbol, to: (@convention(c) () -> pid_t).self)()
   if child == 0 {
+    // Threads of Swift's pool let no signals through.
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGALRM)
+    sigprocmask(SIG_UNBLOCK, &signals, nil)
     alarm(10)
     body()
     _exit(0)
