@@ -36,7 +36,7 @@ struct BadInputTests {
     try expectError(["leaks", "2"], status: 66, mentions: ["kthreadd", "kernel"])
   }
 
-  @Test func zombie() throws {
+  @Test func aProcessThatHasEndedIsRefused() throws {
     let program = try RunningProgram("/bin/sh", ["-c", "sleep 0 & echo CHILD $!; exec sleep 60"], ready: "CHILD")
     defer { program.stop() }
     let child = try #require(program.output.split(separator: " ").last.flatMap { Int32($0.dropLast()) })
@@ -169,7 +169,7 @@ struct BadInputTests {
   }
 
   /// The tool on itself would stop itself: it must refuse or answer, never hang.
-  @Test func itself() throws {
+  @Test func memwhyRefusesToLookAtItself() throws {
     let result = try Command.run(
       "/bin/sh", ["-c", "exec \"$0\" leaks $$", MemwhyBinary.path()], timeout: 60)
     #expect([64, 66, 77].contains(result.status), "\(result.status) \(result.errors)\(result.output)")

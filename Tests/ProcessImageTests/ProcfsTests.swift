@@ -104,7 +104,7 @@ import Testing
     #expect(throws: ProcessImageError.kernelThread(pid: 2, name: stat.name)) { try ProcessImage.running(pid: 2) }
   }
 
-  @Test func zombie() throws {
+  @Test func aZombieIsAnError() throws {
     var child: pid_t = 0
     var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("true"), nil]
     defer { free(arguments[0]) }
@@ -137,7 +137,7 @@ import Testing
 
   private final class TIDBox: @unchecked Sendable { var value: Int32 = 0 }
 
-  @Test func denials() {
+  @Test func aDenialNamesItsReason() {
     func status(_ text: String) -> ProcessStatus { ProcessStatus(parsing: Array(text.utf8)) }
     let mine = status("Uid:\t1000\t1000\t1000\t1000\nCapEff:\t0000000000000000\n")
     let root = status("Uid:\t0\t0\t0\t0\nCapEff:\t0000000000080002\n")

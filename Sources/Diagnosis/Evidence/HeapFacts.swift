@@ -214,7 +214,7 @@ extension HeapFacts {
     var rows = groups.prefix(mostRows).map { group in
       Leak(
         kind: group.kind.rawValue, title: group.title, waitsIn: group.waitsIn.first,
-        confidence: Confidence(group.confidence), instances: UInt64(group.instances), blocks: UInt64(group.blocks),
+        confidence: group.confidence, instances: UInt64(group.instances), blocks: UInt64(group.blocks),
         bytes: group.bytes)
     }
     var rest: [String: Leak] = [:]
@@ -226,21 +226,10 @@ extension HeapFacts {
       row.instances += UInt64(group.instances)
       row.blocks += UInt64(group.blocks)
       row.bytes += group.bytes
-      row.confidence = min(row.confidence, Confidence(group.confidence))
+      row.confidence = min(row.confidence, group.confidence)
       rest[group.kind.rawValue] = row
     }
     rows += rest.values.sorted { $0.kind < $1.kind }
     return rows
-  }
-}
-
-extension Confidence {
-  init(_ confidence: LeakGroup.Confidence) {
-    self =
-      switch confidence {
-      case .possible: .possible
-      case .likely: .likely
-      case .certain: .certain
-      }
   }
 }

@@ -73,20 +73,12 @@ struct SampledRun {
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
-    var none = sigset_t()
-    var reset = sigset_t()
-    sigemptyset(&none)
-    sigemptyset(&reset)
-    sigaddset(&reset, SIGPIPE)  // this command ignores it
-    posix_spawnattr_setsigmask(&attributes, &none)
-    posix_spawnattr_setsigdefault(&attributes, &reset)
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+    SpawnAttributes.resetSignals(&attributes)
+    var arguments = settings.command.map { strdup($0) } + [nil]
+    var environment = environment(table: inherited).map { strdup($0) } + [nil]
+    defer { for text in arguments + environment { free(text) } }
     var pid: pid_t = 0
-    let code = Self.withStrings(settings.command) { arguments in
-      Self.withStrings(environment(table: inherited)) { environment in
-        posix_spawn(&pid, settings.path, &actions, &attributes, arguments, environment)
-      }
-    }
+    let code = posix_spawn(&pid, settings.path, &actions, &attributes, &arguments, &environment)
     guard code == 0 else { throw .noInput("cannot start \(settings.path): \(systemMessage(code))") }
     return pid
   }
@@ -112,17 +104,6 @@ struct SampledRun {
     if settings.follow, let path = table.path { result.append("MEMWHY_SAMPLER_FOLLOW=\(path)") }
     if let seed = settings.seed { result.append("MEMWHY_SAMPLER_SEED=\(seed)") }
     return result
-  }
-
-  private static func withStrings<R>(
-    _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> R
-  ) -> R {
-    var pointers = strings.map { strdup($0) } + [nil]
-    defer { for pointer in pointers { free(pointer) } }
-    return pointers.withUnsafeMutableBufferPointer { buffer in
-      // Never nil: there is at least the end mark.
-      body(buffer.baseAddress ?? UnsafeMutablePointer(bitPattern: 8).unsafelyUnwrapped)
-    }
   }
 
   // MARK: the time beside it

@@ -51,8 +51,8 @@ public struct GrowthText {
         if name == "cpu" { return max(value, 0).hundredths }
         return Count(saturating: value).description
       }
-      let label = title + String(repeating: " ", count: max(12 - title.count, 1))
-      return "  \(label)\(Sparkline.text(values, width: min(40, style.width - 40)))  \(text(first)) -> \(text(last))"
+      return
+        "  \(title.leftAligned(12))\(Sparkline.text(values, width: min(40, style.width - 40)))  \(text(first)) -> \(text(last))"
     }
   }
 
