@@ -33,7 +33,7 @@ enum AccessChecks {
     if machine.yamaScope >= 3 {
       return Check(
         "permission", .fail, "kernel.yama.ptrace_scope is \(machine.yamaScope): nobody may attach until the next boot",
-        advice: "use --freeze none, or take a core file and use --core")
+        advice: "take a core file and use --core")
     }
     let other = status.userIDs.prefix(3).first { $0 != machine.userID }
     if machine.mayTraceAnyone {
