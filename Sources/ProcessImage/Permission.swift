@@ -6,6 +6,9 @@ public enum Permission {
   /// `CAP_SYS_PTRACE` (include/uapi/linux/capability.h).
   public static let ptraceCapability: UInt64 = 1 << 19
 
+  /// `CAP_DAC_OVERRIDE` (include/uapi/linux/capability.h).
+  public static let overrideCapability: UInt64 = 1 << 1
+
   /// `kernel.yama.ptrace_scope`; 0 where the kernel has no Yama.
   public static var yamaScope: Int {
     guard let bytes = try? contents(of: "/proc/sys/kernel/yama/ptrace_scope", limit: 64),
@@ -58,8 +61,12 @@ public enum Permission {
   static func denial(own: ProcessStatus?, other: ProcessStatus?, user: UInt32, yamaScope: Int) -> Denial {
     if yamaScope >= 3 { return .yama(scope: yamaScope) }
     let ownCapabilities = own?.effectiveCapabilities ?? 0
-    if ownCapabilities & ptraceCapability != 0 { return .securityModule }
-    if let stranger = other?.userIDs.prefix(3).first(where: { $0 != user }) { return .otherUser(uid: stranger) }
+    let stranger = other?.userIDs.prefix(3).first { $0 != user }
+    if ownCapabilities & ptraceCapability != 0 {
+      guard let stranger, ownCapabilities & overrideCapability == 0 else { return .securityModule }
+      return .otherUsersFiles(uid: stranger)
+    }
+    if let stranger { return .otherUser(uid: stranger) }
     if let theirs = other?.permittedCapabilities, theirs & ~ownCapabilities != 0 { return .moreCapabilities }
     if yamaScope > 0 { return .yama(scope: yamaScope) }
     return .notDumpable

@@ -30,6 +30,8 @@ public enum Denial: Hashable, Sendable {
   case moreCapabilities
   /// It has made itself unreadable: `PR_SET_DUMPABLE 0`, or an executable with file capabilities or without read permission.
   case notDumpable
+  /// This process has `CAP_SYS_PTRACE`, but the files in `/proc` belong to another user.
+  case otherUsersFiles(uid: UInt32)
   /// This process has `CAP_SYS_PTRACE` already: SELinux, AppArmor, seccomp or another user namespace refused.
   case securityModule
 
@@ -45,6 +47,8 @@ public enum Denial: Hashable, Sendable {
       "it holds capabilities that memwhy lacks; run memwhy as root, or in a container with `--cap-add SYS_PTRACE`"
     case .notDumpable:
       "it has made itself unreadable for its own user (PR_SET_DUMPABLE 0 or file capabilities); run memwhy with CAP_SYS_PTRACE"
+    case .otherUsersFiles(let uid):
+      "it belongs to the user with id \(uid), whose files in /proc take CAP_DAC_OVERRIDE beside CAP_SYS_PTRACE; run memwhy as root, or with both"
     case .securityModule:
       """
       although memwhy has CAP_SYS_PTRACE: a security module (AppArmor, SELinux), a seccomp filter or another user \

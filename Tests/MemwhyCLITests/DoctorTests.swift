@@ -32,7 +32,10 @@ struct DoctorTests {
     }
     #expect(verdict(own, Self.machine) == .ok)
     #expect(verdict(other, Self.machine) == .fail)
-    #expect(verdict(other, capable) == .ok)
+    #expect(verdict(own, capable) == .ok)
+    // /proc/PID/mem of another user is open to nobody without this.
+    #expect(verdict(other, capable) == .fail)
+    #expect(verdict(other, with { $0.effectiveCapabilities = 1 << 19 | 1 << 1 }) == .ok)
     #expect(verdict(strong, Self.machine) == .fail)
     #expect(verdict(own, with { $0.yamaScope = 1 }) == .fail)
     // A container without root: its first process is root inside, and whoever made its user namespace may trace it.

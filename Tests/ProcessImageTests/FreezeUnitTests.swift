@@ -202,6 +202,16 @@ struct FreezeUnitTests {
     }
   }
 
+  /// What is in swap has to be read back before it can be copied: the guardian would end memwhy where that was not expected.
+  @Test func aStopReadsSwapBack() throws {
+    var target = try Procfs.target(getpid())
+    func prediction(_ swap: String) -> UInt64 {
+      target.status = ProcessStatus(parsing: Array("Threads:\t1\nVmSwap:\t\(swap) kB\n".utf8))
+      return PausePrediction.nanoseconds(target: target, copying: 1 << 20, sharesPages: false)
+    }
+    #expect(prediction("40960") - prediction("0") == 10_240 * 100_000)
+  }
+
   // MARK: - Control groups
 
   @Test func groupsAreFoundThroughTheirMounts() throws {

@@ -140,7 +140,7 @@ import Testing
   @Test func aDenialNamesItsReason() {
     func status(_ text: String) -> ProcessStatus { ProcessStatus(parsing: Array(text.utf8)) }
     let mine = status("Uid:\t1000\t1000\t1000\t1000\nCapEff:\t0000000000000000\n")
-    let root = status("Uid:\t0\t0\t0\t0\nCapEff:\t0000000000080000\n")
+    let root = status("Uid:\t0\t0\t0\t0\nCapEff:\t0000000000080002\n")
     let same = status("Uid:\t1000\t1000\t1000\t1000\nCapPrm:\t0000000000000000\n")
     let able = status("Uid:\t1000\t1000\t1000\t1000\nCapPrm:\t0000000000000400\n")
     let other = status("Uid:\t7\t7\t7\t7\n")
@@ -156,6 +156,9 @@ import Testing
     #expect(Permission.denial(own: mine, other: same, user: 1000, yamaScope: 0) == .notDumpable)
     #expect(Permission.denial(own: mine, other: able, user: 1000, yamaScope: 0) == .moreCapabilities)
     #expect(Permission.denial(own: root, other: other, user: 0, yamaScope: 0) == .securityModule)
+    let tracer = status("Uid:\t1000\t1000\t1000\t1000\nCapEff:\t0000000000080000\n")
+    #expect(Permission.denial(own: tracer, other: other, user: 1000, yamaScope: 1) == .otherUsersFiles(uid: 7))
+    #expect(Permission.denial(own: tracer, other: same, user: 1000, yamaScope: 1) == .securityModule)
     #expect(Permission.denial(own: root, other: other, user: 0, yamaScope: 3) == .yama(scope: 3))
   }
 }

@@ -33,14 +33,22 @@ enum AccessChecks {
     if machine.yamaScope >= 3 {
       return Check(
         "permission", .fail, "kernel.yama.ptrace_scope is \(machine.yamaScope): nobody may attach until the next boot",
-        advice: "use --freeze none, or take a core file and use --core")
+        advice: "take a core file and use --core")
     }
-    if machine.mayTraceAnyone { return Check("permission", .ok, "memwhy has CAP_SYS_PTRACE") }
+    let other = status.userIDs.prefix(3).first { $0 != machine.userID }
+    if machine.mayTraceAnyone {
+      guard let other, machine.effectiveCapabilities & Permission.overrideCapability == 0 else {
+        return Check("permission", .ok, "memwhy has CAP_SYS_PTRACE")
+      }
+      return Check(
+        "permission", .fail, "the process belongs to user \(other), whose files in /proc take CAP_DAC_OVERRIDE as well",
+        advice: "run memwhy as root, or with CAP_SYS_PTRACE and CAP_DAC_OVERRIDE")
+    }
     // Yama asks for the capability in the process's own namespace, too.
     if ownsNamespace {
       return Check("permission", .ok, "user \(machine.userID) made the user namespace that the process is in")
     }
-    if let other = status.userIDs.prefix(3).first(where: { $0 != machine.userID }) {
+    if let other {
       return Check(
         "permission", .fail, "the process belongs to user \(other), memwhy runs as user \(machine.userID)",
         advice: "run memwhy as user \(other) or as root")

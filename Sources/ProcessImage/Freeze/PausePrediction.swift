@@ -8,6 +8,8 @@ enum PausePrediction {
   /// process_vm_readv copies about 5 GiB/s, /proc/PID/mem about 1.5 GiB/s.
   private static let perCopiedKilobyte: UInt64 = 190
   private static let perReadKilobyte: UInt64 = 680
+  /// A read of 4 KiB from a solid state disk.
+  private static let perSwappedPage: UInt64 = 100_000
   /// Below this the difference between page sizes does not matter.
   private static let worthALook: UInt64 = 128 << 20
 
@@ -26,9 +28,11 @@ enum PausePrediction {
     return stop(of: target) &+ small &* perSmallPage &+ huge &* perHugePage
   }
 
-  /// Of a stop during which `bytes` are copied into the tool, through `/proc/PID/mem` where pages may be shared.
+  /// Of a stop during which `bytes` are copied into the tool, through `/proc/PID/mem` where pages may be shared. What is in swap has to be read
+  /// back for that.
   static func nanoseconds(target: Procfs.Target, copying bytes: UInt64, sharesPages: Bool) -> UInt64 {
-    stop(of: target) &+ bytes / 1000 &* (sharesPages ? perReadKilobyte : perCopiedKilobyte)
+    let swapped = target.status.bytes("VmSwap") / PresentPages.pageSize &* perSwappedPage
+    return stop(of: target) &+ swapped &+ bytes / 1000 &* (sharesPages ? perReadKilobyte : perCopiedKilobyte)
   }
 
   private static func stop(of target: Procfs.Target) -> UInt64 {
