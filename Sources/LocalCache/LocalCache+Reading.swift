@@ -49,7 +49,7 @@ extension LocalCache {
   /// The same where it is not known yet whether the shard is open to readers.
   @inlinable @inline(never)
   func getTogether(_ key: Key, _ hash: UInt64) -> Value? {
-    guard let cell = shard(for: hash).pointee.lock.enter() else { return getExclusively(key, hash) }
+    guard let cell = shard(for: hash).pointee.lock.enter() else { return getLocked(key, hash) }
     return get(key, hash, under: cell)
   }
 
@@ -79,9 +79,12 @@ extension LocalCache {
     return value
   }
 
-  /// The same under the shard's lock, while the shard is not open to readers.
   @inlinable @inline(never)
-  func getExclusively(_ key: Key, _ hash: UInt64) -> Value? {
+  func getExclusively(_ key: Key, _ hash: UInt64) -> Value? { getLocked(key, hash) }
+
+  /// The same under the shard's lock, while the shard is not open to readers.
+  @inlinable @inline(__always)
+  func getLocked(_ key: Key, _ hash: UInt64) -> Value? {
     let shard = shard(for: hash)
     let now = expires ? time.now : 0
     shard.pointee.lock.lockToRead()
@@ -178,9 +181,13 @@ extension LocalCache {
   }
 
   /// The same for a hit under the lock.
-  @inlinable
+  @inlinable @inline(__always)
   func observeHit(_ id: UInt32, _ hash: UInt64, _ number: UInt64) {
-    guard observer.observes(hash) || observer.probes(number) else { return }
+    if observer.observes(hash) || observer.probes(number) { observeSampledHit(id, hash, number) }
+  }
+
+  @inlinable @inline(never)
+  func observeSampledHit(_ id: UInt32, _ hash: UInt64, _ number: UInt64) {
     let shard = shard(for: hash)
     observer.hit(
       hash, number: number, weight: shard.pointee.policy.weight(of: id), reuse: shard.pointee.policy.reuse(of: id)
