@@ -14,6 +14,25 @@ public enum Permission {
     return Int(value)
   }
 
+  /// `CAP_SYS_ADMIN` (include/uapi/linux/capability.h).
+  private static let adminCapability: UInt64 = 1 << 21
+  /// The host's own user namespace (`PROC_USER_INIT_INO` of include/linux/proc_ns.h).
+  private static let hostUserNamespace = "user:[4026531837]"
+
+  /// Whether the kernel lets this process read the seccomp filters of others: only one that has `CAP_SYS_ADMIN` on the host and runs under
+  /// none itself may (`seccomp_get_filter` of Linux kernel/seccomp.c).
+  static var mayReadFilters: Bool {
+    guard let own = (try? contents(of: "/proc/self/status", limit: 1 << 16)).map(ProcessStatus.init(parsing:)) else {
+      return false
+    }
+    return mayReadFilters(own: own, userNamespace: linkTarget("/proc/self/ns/user"))
+  }
+
+  static func mayReadFilters(own: ProcessStatus, userNamespace: String?) -> Bool {
+    own.effectiveCapabilities & adminCapability != 0 && own.seccompMode == 0
+      && (userNamespace ?? hostUserNamespace) == hostUserNamespace
+  }
+
   /// The most likely reason for an `EACCES` or `EPERM` on process `pid`.
   public static func denial(pid: Int32) -> Denial {
     let own = (try? contents(of: "/proc/self/status", limit: 1 << 16)).map(ProcessStatus.init(parsing:))

@@ -64,6 +64,17 @@ struct StopAttempt {
   ///
   /// - Throws: `copyLimit`, `noHeadroom` of the tool's own group.
   func prepare() throws(FreezeError) -> PageStore {
+    let (expected, needed) = try requireRoom()
+    let limit = min(options.copyLimit, needed)
+    guard let store = PageStore(limit: limit, expected: expected, live: memory) else {
+      throw .systemCall(pid: pid, name: "mmap", errno: ENOMEM)
+    }
+    return store
+  }
+
+  /// - Returns: bytes to copy now, and with room for growth.
+  @discardableResult
+  func requireRoom() throws(FreezeError) -> (expected: UInt64, needed: UInt64) {
     let expected = try Self.present(target, wanted: wanted).pages.byteCount
     if expected > options.copyLimit { throw .copyLimit(pid: pid, needed: expected, limit: options.copyLimit) }
     let needed = expected &+ expected / 10 &+ Self.reserve
@@ -71,11 +82,7 @@ struct StopAttempt {
       throw .noHeadroom(
         pid: pid, group: "memwhy's own \(tightest.group.name)", needed: needed, available: tightest.room)
     }
-    let limit = min(options.copyLimit, needed)
-    guard let store = PageStore(limit: limit, expected: expected, live: memory) else {
-      throw .systemCall(pid: pid, name: "mmap", errno: ENOMEM)
-    }
-    return store
+    return (expected, needed)
   }
 
   func run(_ store: PageStore) -> AttemptOutcome<Copy> {

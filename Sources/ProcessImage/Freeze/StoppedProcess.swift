@@ -33,6 +33,7 @@ public final class StoppedProcess: Sendable {
       let target = try FrozenProcess.findTarget(pid)
       try FreezeGuards.requireFree(pid: pid, status: target.status)
       let attempt = try StopAttempt(target: target, options: options, wanted: wanted)
+      try attempt.requireRoom()
       options.announce?(attempt.predictedPause)
       let (result, tracer, retries) = try AttemptOutcome<StopAttempt.Copy>.repeated(pid: pid, options: options) {
         () throws(FreezeError) in
