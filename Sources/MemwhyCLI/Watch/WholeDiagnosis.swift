@@ -25,6 +25,7 @@ struct WholeDiagnosis {
     // First of all: what cannot be opened must not cost the process a pause.
     let past = try loadPast()
     let age = Self.age(of: pid)
+    let program = try? Procfs.stat(of: pid)
     let load = options.load.map { LoadSource($0, interval: 1_000_000_000) }
     load?.start()
     defer { load?.stop() }
@@ -33,6 +34,7 @@ struct WholeDiagnosis {
     firstRequest.triesTrim = false
     let first = try pipeline.capture(firstRequest, progress: progress, depth: .holders)
     let watched = watch(load, start: Clocks.monotonic)
+    try requireSameProgram(program)
     var last = first
     var remarks: [String] = []
     do {
@@ -44,6 +46,7 @@ struct WholeDiagnosis {
           : "the process ended while it was watched, so there is no second snapshot: what became more in the heap is not known"
       )
     }
+    try requireSameProgram(program)
     progress.update("deciding")
     let evidence = Evidence(
       lives: past.lives(continuedBy: watched.samples), heaps: past.heaps + [first.facts, last.facts],
@@ -55,6 +58,16 @@ struct WholeDiagnosis {
     // The general advice of a single look gives way to what was found by watching.
     if report.verdict.answer == .noLeak { report.nextSteps = growth.findings.first.map(\.advice) ?? [] }
     return report
+  }
+
+  /// What was seen before and after an exec is of two programs: their difference is no growth.
+  private func requireSameProgram(_ before: ProcessStat?) throws(CLIError) {
+    guard let before, let now = try? Procfs.stat(of: pid), now.id == before.id, now.startTime == before.startTime,
+      !now.hasEnded, !now.isSameProgram(as: before)
+    else { return }
+    throw .targetGone(
+      "process \(pid) (\(before.name)) started another program (\(now.name)) while it was watched; run the command again"
+    )
   }
 
   private func watch(_ load: LoadSource?, start: UInt64) -> (samples: [Sample], events: [TimelineEvent]) {
