@@ -157,6 +157,24 @@ import Testing
       "\(lines.withLock { $0 })")
   }
 
+  /// The compiler's constant array of a literal: its metadata leads anywhere, and a developer can change nothing in it.
+  @Test func constantArraysAreNoHolders() throws {
+    struct Outlined: SymbolSource {
+      func symbol(at address: UInt64) -> Symbol? {
+        Symbol(
+          address: SyntheticHeap.globals, size: 4096, mangledName: "$s8NIOHTTP218nioDefaultSettings_WZTv_",
+          module: "/bin/test", isData: true)
+      }
+      func address(of mangledName: String) -> UInt64? { nil }
+    }
+    let heap = SyntheticHeap()
+    heap.root(heap.block([heap.classType("Leaf", fields: [])]))
+    let (analysis, image) = try heap.keepingReferences()
+    let holders = try HeapHolders(analysis: analysis, image: image, symbols: Outlined())
+    let root = try #require(holders.roots.first { $0.title.hasPrefix("outlined variable") })
+    #expect(root.kind == .runtime && !root.isVariable)
+  }
+
   /// What was taken out of a ring buffer is held no more, and what goes on at its start is.
   @Test func ringBuffers() throws {
     let heap = SyntheticHeap()

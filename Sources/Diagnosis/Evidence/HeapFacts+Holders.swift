@@ -46,9 +46,11 @@ extension HeapFacts {
     return facts
   }
 
-  /// A frame or a register, as `NamedRoot.title` calls them: where work was just then says nothing about who keeps what it works on.
+  /// A frame or a register, as `NamedRoot.title` calls them: where work was just then says nothing about who keeps what it works on. Nor does
+  /// what the kernel hands back with an event.
   static func isFrame(_ title: String) -> Bool {
     title.hasSuffix(" on the main thread") || title.contains(" on thread ") || title.contains("(a register of ")
+      || title.hasSuffix(", kept by the kernel")
   }
 
   /// A type whose name begins with an underscore, as libraries call what they keep to themselves: `Foundation.__DataStorage`,

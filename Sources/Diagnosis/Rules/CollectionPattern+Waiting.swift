@@ -9,6 +9,8 @@ extension CollectionPattern {
     /// Types of what became more, on whatever way.
     var contents: [String] = []
     var roots: [String] = []
+    /// Fields that lead there: the begin of the type's name, and of the field's.
+    var owners: [(type: String, field: String)] = []
     var evidence: String
     var advice: String
     var overturnedBy: String
@@ -29,6 +31,22 @@ extension CollectionPattern {
       advice:
         "make one timer for all that waits, not one a request, and capture only an identifier or a weak reference: `DispatchWorkItem.cancel()` keeps the block until its time, `DispatchSource.cancel()` lets it go",
       overturnedBy: "their time comes: then as many end as begin"),
+    Waiting(
+      subject: "scheduled tasks of an event loop", owners: [("NIOPosix.SelectableEventLoop", "._scheduledTasks")],
+      evidence:
+        "more tasks that an event loop is to run later: each keeps its closure, and what that captures, until its time; a repeated one until it is cancelled",
+      advice:
+        "keep what `scheduleTask` and `scheduleRepeatedTask` return and call `cancel()` when the object that it works for goes, in `handlerRemoved` or `channelInactive` of a handler; capture that object weakly",
+      overturnedBy: "their time comes: then as many end as begin"),
+    Waiting(
+      subject: "subscribers of a subject",
+      owners: [
+        ("OpenCombine.PassthroughSubject", ".downstreams"), ("OpenCombine.CurrentValueSubject", ".downstreams"),
+      ],
+      evidence: "more subscribers: each keeps its sink's closures, and what these capture, until it is cancelled",
+      advice:
+        "keep the `AnyCancellable` of `sink` in the object that it works for and capture that object weakly in the closures: it is cancelled when the object goes; a closure that captures `self` keeps both for ever",
+      overturnedBy: "the subscribers are cancelled later: then their number falls"),
     Waiting(
       subject: "timers of a RunLoop", types: ["Foundation.Timer"], contents: ["Foundation.Timer"],
       evidence: "more timers: a run loop keeps each with its block until it has fired for the last time",
@@ -57,21 +75,33 @@ extension CollectionPattern {
       overturnedBy: "the properties change now and then: then the observers go"),
   ]
 
-  static func waiting(_ place: GrowingPlace) -> CollectionPattern? {
+  static func waiting(_ place: GrowingPlace, _ growth: HeapGrowth? = nil) -> CollectionPattern? {
     // A table of the program's own says more.
     let isOwn = place.after != nil && place.rootKind == .global
     let holder = place.heldBy ?? ""
     let kind = kinds.first { kind in
       if kind.roots.contains(where: { place.path.first?.hasPrefix($0) == true }) { return true }
       if let content = place.content, kind.contents.contains(where: content.hasPrefix), !isOwn { return true }
+      if let owner = place.owner,
+        kind.owners.contains(where: { owner.hasPrefix($0.type) && owner.contains($0.field) })
+      {
+        return true
+      }
       return kind.types.contains { name in
         place.types.contains { $0.hasPrefix(name) } || holder.hasSuffix(" : " + name)
       }
     }
     guard let kind else { return nil }
-    let more = entries(place)
+    // What they hang on is counted where they themselves are not next on the way: segments of a table, say.
+    let known = growth.map { growth in
+      growth.rows.reduce(Int64(0)) { sum, row in
+        kind.contents.contains(where: row.type.hasPrefix) ? sum + row.count : sum
+      }
+    }
+    let isCounted = place.content.map { content in kind.contents.contains(where: content.hasPrefix) } ?? false
+    let more = isCounted || place.after != nil ? entries(place) : max(known ?? 0, entries(place))
     return CollectionPattern(
-      subject: kind.subject,
+      subject: kind.subject, count: isCounted || more == entries(place) ? nil : more,
       evidence: (more > 0 ? "\(Say.count(Double(more))) more \(place.after == nil ? "of them" : "entries"): " : "")
         + kind.evidence,
       advice: kind.advice, overturnedBy: kind.overturnedBy)
