@@ -55,6 +55,8 @@ struct LibraryPatternTests {
     let pattern = CollectionPattern.find(self.place("Feed.kept", entries: 4000, element: element), try growth([]))
     #expect(pattern?.advice.contains("cancel and remove") == true)
     #expect(CollectionPattern.subscriptions(self.place("Feed.kept", entries: 4000, element: "CancellablePage")) == nil)
+    let erased = self.place("Feed.kept", content: (element, 3000), entries: 4000, element: "AnyObject")
+    #expect(CollectionPattern.subscriptions(erased) != nil)
   }
 
   /// Each of them weakly refers to an object that is well and alive: 1.2 KiB an entry are no empty box.
@@ -74,6 +76,15 @@ struct LibraryPatternTests {
     let pattern = try #require(
       CollectionPattern.find(timers, growth([("dispatch_source_type_timer", "native", 2250)])))
     #expect(pattern.count == 2250 && pattern.evidence.hasPrefix("2,250 more of them"), "\(pattern.evidence)")
+  }
+
+  /// The table is the library's, the objects that it works for are the program's.
+  @Test func theProgramsClassBehindThemIsNamed() throws {
+    let place = place("NIOPosix.SelectableEventLoop._scheduledTasks._heap.storage", entries: 4000)
+    let rows = try growth([
+      ("NIOPosix.RepeatedTask", "class", 3000), ("Session", "class", 3000), ("Page", "class", 9),
+    ])
+    #expect(CollectionPattern.find(place, rows)?.evidence.hasSuffix("; with them came 3,000 more Session") == true)
   }
 
   @Test func clientsOfWhichOneIsEnough() throws {

@@ -19,7 +19,7 @@ extension CollectionPattern {
   private static let kinds: [Waiting] = [
     Waiting(
       subject: "observers of a NotificationCenter", types: ["FoundationEssentials.NotificationCenter"],
-      evidence: "more observers: each keeps its closure, and what that captures, until it is removed",
+      evidence: "observers: each keeps its closure, and what that captures, until it is removed",
       advice:
         "keep the token of `addObserver(forName:object:queue:using:)` and give it to `removeObserver` when the observing object goes, in its deinit at the latest; capture that object weakly",
       overturnedBy: "the observers are removed later: then their number falls"),
@@ -34,7 +34,7 @@ extension CollectionPattern {
     Waiting(
       subject: "scheduled tasks of an event loop", owners: [("NIOPosix.SelectableEventLoop", "._scheduledTasks")],
       evidence:
-        "more tasks that an event loop is to run later: each keeps its closure, and what that captures, until its time; a repeated one until it is cancelled",
+        "tasks that an event loop is to run later: each keeps its closure, and what that captures, until its time; a repeated one until it is cancelled",
       advice:
         "keep what `scheduleTask` and `scheduleRepeatedTask` return and call `cancel()` when the object that it works for goes, in `handlerRemoved` or `channelInactive` of a handler; capture that object weakly",
       overturnedBy: "their time comes: then as many end as begin"),
@@ -43,13 +43,13 @@ extension CollectionPattern {
       owners: [
         ("OpenCombine.PassthroughSubject", ".downstreams"), ("OpenCombine.CurrentValueSubject", ".downstreams"),
       ],
-      evidence: "more subscribers: each keeps its sink's closures, and what these capture, until it is cancelled",
+      evidence: "subscribers: each keeps its sink's closures, and what these capture, until it is cancelled",
       advice:
         "keep the `AnyCancellable` of `sink` in the object that it works for and capture that object weakly in the closures: it is cancelled when the object goes; a closure that captures `self` keeps both for ever",
       overturnedBy: "the subscribers are cancelled later: then their number falls"),
     Waiting(
       subject: "timers of a RunLoop", types: ["Foundation.Timer"], contents: ["Foundation.Timer"],
-      evidence: "more timers: a run loop keeps each with its block until it has fired for the last time",
+      evidence: "timers: a run loop keeps each with its block until it has fired for the last time",
       advice: "call `invalidate()` when the object that the timer works for goes; capture that object weakly",
       overturnedBy: "their time comes: then as many end as begin"),
     Waiting(
@@ -74,6 +74,16 @@ extension CollectionPattern {
         "do not begin a new tracking before the last one has ended by a change; capture weakly what the closure works for",
       overturnedBy: "the properties change now and then: then the observers go"),
   ]
+
+  /// What came with as many entries of a library's table: the program's own class that they work for, which the library does not name.
+  static func companions(_ growth: HeapGrowth?, _ more: Int64) -> String {
+    let row = growth?.rows.first { row in
+      // Types of the executable have no module before them; those of the runtime begin with a line.
+      row.kind == "class" && !row.type.prefix { $0 != "<" }.contains(".") && !row.type.hasPrefix("_")
+        && more >= 32 && abs(row.count - more) <= more / 10
+    }
+    return row.map { "; with them came \(Say.count($0.count)) more \($0.type)" } ?? ""
+  }
 
   static func waiting(_ place: GrowingPlace, _ growth: HeapGrowth? = nil) -> CollectionPattern? {
     // A table of the program's own says more.
@@ -103,7 +113,7 @@ extension CollectionPattern {
     return CollectionPattern(
       subject: kind.subject, count: isCounted || more == entries(place) ? nil : more,
       evidence: (more > 0 ? "\(Say.count(Double(more))) more \(place.after == nil ? "of them" : "entries"): " : "")
-        + kind.evidence,
+        + kind.evidence + companions(growth, more),
       advice: kind.advice, overturnedBy: kind.overturnedBy)
   }
 }

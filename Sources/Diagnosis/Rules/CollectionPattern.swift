@@ -12,7 +12,7 @@ struct CollectionPattern {
   var overturnedBy: String
 
   static func find(_ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
-    weakBoxes(place, growth) ?? slices(place) ?? waiting(place, growth) ?? subscriptions(place)
+    weakBoxes(place, growth) ?? slices(place) ?? waiting(place, growth) ?? subscriptions(place, growth)
       ?? clients(place, growth)
   }
 
@@ -39,15 +39,17 @@ struct CollectionPattern {
   private static let endings = ["Cancellable", "Disposable", "Subscription"]
 
   /// Handles of subscriptions in a list that only grows: each keeps what it observes for.
-  static func subscriptions(_ place: GrowingPlace) -> CollectionPattern? {
-    guard let now = place.after, entries(place) > 0, var element = (now.valueType ?? now.keyType)?[...] else {
-      return nil
+  static func subscriptions(_ place: GrowingPlace, _ growth: HeapGrowth? = nil) -> CollectionPattern? {
+    guard let now = place.after, entries(place) > 0 else { return nil }
+    // Arrays of references often bear the type AnyObject: then what is in them tells.
+    let types = [now.valueType ?? now.keyType, place.content].compactMap {
+      $0?.hasSuffix("?") == true ? $0?.dropLast() : $0?[...]
     }
-    if element.hasSuffix("?") { element = element.dropLast() }
-    guard endings.contains(where: element.hasSuffix) else { return nil }
+    guard let element = types.first(where: { type in endings.contains(where: type.hasSuffix) }) else { return nil }
     return CollectionPattern(
       evidence:
-        "its elements are \(element): each keeps its closures, and what these capture, and goes on working until it is cancelled",
+        "its elements are \(element): each keeps its closures, and what these capture, and goes on working until it is cancelled"
+        + companions(growth, entries(place)),
       advice:
         "cancel and remove each when the one for whom it works goes: keep it there, in a request's or a session's own object, not in a list of all",
       overturnedBy: "as many are cancelled as begin: then their number stays")
