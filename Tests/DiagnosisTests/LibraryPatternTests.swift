@@ -155,7 +155,7 @@ struct LibraryPatternTests {
     ])
     #expect(
       found.title
-        == "6,000 more live tasks, most suspended in closure #1 in Chat.talk(_:), there in Clock.sleep(for:tolerance:)",
+        == "6,000 more live tasks, 3,000 of them suspended in closure #1 in Chat.talk(_:), there in Clock.sleep(for:tolerance:)",
       "\(found.title)")
     #expect(found.site == "closure #1 in Chat.talk(_:)")
   }

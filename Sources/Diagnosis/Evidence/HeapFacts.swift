@@ -65,7 +65,7 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     var swiftPart: UInt64 { bytes - nativePart }
 
     /// The same cause in another snapshot.
-    var identity: String { "\(kind)|\(title)|\(waitsIn ?? "")" }
+    public var identity: String { "\(kind)|\(title)|\(waitsIn ?? "")" }
   }
 
   /// What one place in the program keeps: a path from a named root along fields.
@@ -113,6 +113,8 @@ public struct HeapFacts: Codable, Sendable, Hashable {
   public var census: [Row]
   /// nil where leaks could not be judged.
   public var leaks: [Leak]?
+  /// Leaks that a suppressions file accepts: no cause of their own, and no growth of live objects either.
+  public var acceptedLeaks: [Leak]?
   public var books: ResidentBooks?
   /// Places that keep at least a fifth of a percent of what is reachable; nil where that was not looked at.
   public var holders: [Holder]?
@@ -157,7 +159,7 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     var numbers: [UInt64] = [liveBytes, liveBlocks, books?.resident ?? 0, time.magnitude]
     for arena in arenas { numbers += [arena.system, arena.live, arena.free, arena.top] }
     for row in census { numbers += [row.count, row.bytes] }
-    for leak in leaks ?? [] { numbers += [leak.instances, leak.blocks, leak.bytes, leak.nativeBytes ?? 0] }
+    for leak in (leaks ?? []) + (acceptedLeaks ?? []) { numbers += [leak.instances, leak.blocks, leak.bytes, leak.nativeBytes ?? 0] }
     for holder in holders ?? [] {
       numbers += [holder.count, holder.retained]
       if let own = holder.container {
@@ -183,6 +185,13 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     }
     for amount in books?.rows.values.map(\.magnitude) ?? [] { numbers.append(amount) }
     return numbers.count < 1_000_000 && numbers.allSatisfy { $0 < most }
+  }
+
+  /// Takes the leaks that are accepted out of the others.
+  public mutating func accept(_ isAccepted: (Leak) -> Bool) {
+    guard let all = leaks else { return }
+    acceptedLeaks = (acceptedLeaks ?? []) + all.filter(isAccepted)
+    leaks = all.filter { !isAccepted($0) }
   }
 
   public func bytes(where include: (Row) -> Bool) -> UInt64 {

@@ -51,7 +51,7 @@ struct TasksRule: Rule {
     return Finding(
       stuck * 2 > worst.group.tasks ? .lostTasks : .tasks,
       title:
-        "\(Say.count(more)) more live tasks, \(worst.more * 2 >= more ? "most" : "\(Say.count(worst.more)) of them") \(site)",
+        "\(Say.count(more)) more live tasks, \(worst.more * 2 > more ? "most" : "\(Say.count(worst.more)) of them") \(site)",
       site: function,
       confidence: evidence.growthConfidence, growth: bytes,
       holds: groups.reduce(0) { $0 + $1.group.retainedBytes }, evidence: lines,

@@ -13,6 +13,8 @@ struct WholeDiagnosis {
     var load: LoadSource.Address?
     /// A history whose samples and snapshots count too.
     var history: String?
+    /// Leaks that these accept are no causes.
+    var suppressions = Suppressions()
   }
 
   let request: AnalysisRequest
@@ -48,8 +50,14 @@ struct WholeDiagnosis {
     }
     try requireSameProgram(program)
     progress.update("deciding")
+    let accepted = Set(accepted(first) + accepted(last))
+    let heaps = (past.heaps + [first.facts, last.facts]).map { facts in
+      var facts = facts
+      facts.accept { accepted.contains($0.identity) }
+      return facts
+    }
     let evidence = Evidence(
-      lives: past.lives(continuedBy: watched.samples), heaps: past.heaps + [first.facts, last.facts],
+      lives: past.lives(continuedBy: watched.samples), heaps: heaps,
       limit: options.limit.map { Double($0.bytes) }, loadName: options.load?.metric, age: past.isEmpty ? age : nil)
     var report = last.report
     var growth = Weighing.verdict(evidence, events: past.events + watched.events, remarks: past.remarks + remarks)
@@ -58,6 +66,15 @@ struct WholeDiagnosis {
     // The general advice of a single look gives way to what was found by watching.
     if report.verdict.answer == .noLeak { report.nextSteps = growth.findings.first.map(\.advice) ?? [] }
     return report
+  }
+
+  /// Leaks that the suppressions take away, by their identity from one snapshot to the next.
+  private func accepted(_ look: (report: ReportModel, facts: HeapFacts)) -> [String] {
+    look.report.leaks.groups.filter(options.suppressions.accepts).flatMap { group in
+      (look.facts.leaks ?? []).filter { leak in
+        leak.kind == group.kind.rawValue && leak.blocks == group.blocks && leak.bytes == group.bytes
+      }.map(\.identity)
+    }
   }
 
   /// What was seen before and after an exec is of two programs: their difference is no growth.
