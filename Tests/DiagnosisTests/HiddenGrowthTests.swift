@@ -132,7 +132,8 @@ struct HiddenGrowthTests {
         census: [.init(type: "Registry", kind: "class", count: bytes / 100, bytes: bytes)],
         leaks: [
           .init(
-            kind: "cycle", title: "Registry.me -> Registry", confidence: .certain, instances: 9, blocks: 9, bytes: bytes)
+            kind: "cycle", title: "Registry.me -> Registry", confidence: .certain, instances: 9, blocks: 9, bytes: bytes
+          )
         ])
       facts.accept { $0.title.hasPrefix("Registry") }
       return facts

@@ -1,7 +1,7 @@
-import HeapGraph
 import Testing
 
 @testable import Diagnosis
+@testable import HeapGraph
 
 /// What grows in the tables of libraries is told with the change that the library's user can make.
 struct LibraryPatternTests {
@@ -129,6 +129,24 @@ struct LibraryPatternTests {
     let found = try #require(BuffersRule.findings(evidence).first)
     #expect(found.title == "hub.subscribers, 5,000 more streams")
     #expect(found.advice.count == 1 && found.advice[0].contains("finish()"))
+  }
+
+  /// What is published to several streams hangs on none of them alone.
+  @Test func elementsOfSeveralBuffersAreBuffered() throws {
+    func level(_ time: Int64, _ count: UInt64) -> HeapFacts {
+      var facts = HeapFacts(
+        time: time, census: [.init(type: "Event", kind: "class", count: count, bytes: count * 500)])
+      facts.holders = [
+        HeapFacts.Holder(
+          path: ["Event"], type: "Event", count: count, retained: count * 500,
+          owner: "AsyncStream<Event>._Storage.state.pending[…]", heldBy: "hub : Hub")
+      ]
+      return facts
+    }
+    let evidence = Evidence(lives: [RuleFixtures.rising], heaps: [level(0, 100), level(Self.minute, 5100)])
+    let found = try #require(BuffersRule.findings(evidence).first)
+    #expect(found.title.hasPrefix("hub -> AsyncStream<Event>._Storage.state.pending[…]"), "\(found.title)")
+    #expect(CollectionRule.findings(evidence).isEmpty)
   }
 
   private func tasks(_ groups: [(functions: [String], isMain: [Bool], bytes: UInt64)]) throws -> Finding {

@@ -157,6 +157,33 @@ import Testing
       "\(lines.withLock { $0 })")
   }
 
+  /// An event that is published to three streams hangs on none of them: their buffers' field is what they have in common.
+  @Test func elementsOfSeveralContainersHaveTheirField() throws {
+    let heap = SyntheticHeap()
+    let event = heap.classType("Event", fields: [])
+    let element = ValueLayout(
+      typeName: "Event", size: 8, stride: 8, alignment: 8, slots: [ReferenceSlot(offset: 0, strength: .strong)])
+    let array = heap.type(.arrayStorage, "_ContiguousArrayStorage<Event>", .array(elements: 32, element: element))
+    let stream = heap.classType("Stream", fields: ["pending"])
+    let events = (0..<20).map { _ in heap.block([event, 3]) }
+    for _ in 0..<3 { heap.root(heap.block([stream, 3, heap.block([array, 3, 20, 40] + events)])) }
+    // What different fields hold has none in common.
+    let other = heap.classType("Other", fields: ["a", "b", "c"])
+    let leaf = heap.classType("Leaf", fields: [])
+    let leaves = (0..<9).map { _ in heap.block([leaf, 3]) }
+    for index in 0..<3 {
+      let word = { (offset: Int) in leaves[(index * 3 + offset) % 9] }
+      heap.root(heap.block([other, 3, word(0), word(1), word(2)]))
+      heap.root(heap.block([other, 3, word(2), word(0), word(1)]))
+    }
+    let (analysis, image) = try heap.keepingReferences()
+    let report = try HeapHolders(analysis: analysis, image: image, symbols: EachWord()).holders(cut: 0)
+    let shared = report.holders.filter { $0.kind == .shared }
+    #expect(shared.first { $0.name.contains("Event") }?.sharedBy == "Stream.pending[…]", "\(shared)")
+    let mixed = try #require(shared.first { $0.name.contains("Leaf") })
+    #expect(mixed.sharedBy == nil, "\(mixed)")
+  }
+
   /// The compiler's constant array of a literal: its metadata leads anywhere, and a developer can change nothing in it.
   @Test func constantArraysAreNoHolders() throws {
     struct Outlined: SymbolSource {

@@ -92,6 +92,8 @@ extension HeapFacts {
       if let parent, node.field.hasPrefix(".") {
         // The insides of a library's collection say less than the field that has it.
         place.owner = isInside(parent.name) ? owner ?? parent.name + node.field : parent.name + node.field
+      } else if let field = node.sharedBy {
+        place.owner = field
       } else if node.kind == .shared || node.count == 1 && node.kind != .root && node.container != nil,
         let example = node.example,
         let address = UInt64(example.dropFirst(2), radix: 16)

@@ -159,7 +159,9 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     var numbers: [UInt64] = [liveBytes, liveBlocks, books?.resident ?? 0, time.magnitude]
     for arena in arenas { numbers += [arena.system, arena.live, arena.free, arena.top] }
     for row in census { numbers += [row.count, row.bytes] }
-    for leak in (leaks ?? []) + (acceptedLeaks ?? []) { numbers += [leak.instances, leak.blocks, leak.bytes, leak.nativeBytes ?? 0] }
+    for leak in (leaks ?? []) + (acceptedLeaks ?? []) {
+      numbers += [leak.instances, leak.blocks, leak.bytes, leak.nativeBytes ?? 0]
+    }
     for holder in holders ?? [] {
       numbers += [holder.count, holder.retained]
       if let own = holder.container {

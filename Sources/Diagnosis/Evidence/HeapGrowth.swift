@@ -56,7 +56,9 @@ struct HeapGrowth: Sendable {
     /// What leaks of these kinds became more, their blocks with or without a Swift type.
     func leaked(_ part: KeyPath<HeapFacts.Leak, UInt64>, _ include: (HeapFacts.Leak) -> Bool = { _ in true }) -> Int64 {
       func bytes(_ heap: HeapFacts) -> Int64 {
-        ((heap.leaks ?? []) + (heap.acceptedLeaks ?? [])).reduce(0) { include($1) ? $0 + Int64(clamping: $1[keyPath: part]) : $0 }
+        ((heap.leaks ?? []) + (heap.acceptedLeaks ?? [])).reduce(0) {
+          include($1) ? $0 + Int64(clamping: $1[keyPath: part]) : $0
+        }
       }
       return max(bytes(last) - bytes(first), 0)
     }

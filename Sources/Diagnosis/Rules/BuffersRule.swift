@@ -19,6 +19,8 @@ struct BuffersRule: Rule {
     let types = place.types + [place.content ?? ""]
     let own = types.lastIndex { $0.hasPrefix("task") }.map { types[($0 + 1)...] } ?? types[...]
     return own.lazy.compactMap(buffer(named:)).first
+      // Of elements that several buffers have: the buffers' own field, not what they are a parameter of.
+      ?? place.owner.flatMap { owner in buffer(named: String(owner.prefix { $0 != "<" })) }
   }
 
   private static func buffer(named type: String) -> (type: String, name: String)? {
