@@ -168,13 +168,12 @@ import Testing
     let events = (0..<20).map { _ in heap.block([event, 3]) }
     for _ in 0..<3 { heap.root(heap.block([stream, 3, heap.block([array, 3, 20, 40] + events)])) }
     // What different fields hold has none in common.
-    let other = heap.classType("Other", fields: ["a", "b", "c"])
+    let other = heap.classType("Other", fields: ["a", "b", "c", "d"])
     let leaf = heap.classType("Leaf", fields: [])
-    let leaves = (0..<9).map { _ in heap.block([leaf, 3]) }
-    for index in 0..<3 {
-      let word = { (offset: Int) in leaves[(index * 3 + offset) % 9] }
-      heap.root(heap.block([other, 3, word(0), word(1), word(2)]))
-      heap.root(heap.block([other, 3, word(2), word(0), word(1)]))
+    for _ in 0..<3 {
+      let leaves = (0..<4).map { _ in heap.block([leaf, 3]) }
+      heap.root(heap.block([other, 3] + leaves))
+      heap.root(heap.block([other, 3] + leaves[1...] + leaves[..<1]))
     }
     let (analysis, image) = try heap.keepingReferences()
     let report = try HeapHolders(analysis: analysis, image: image, symbols: EachWord()).holders(cut: 0)
