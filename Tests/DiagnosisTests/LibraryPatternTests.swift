@@ -178,6 +178,30 @@ struct LibraryPatternTests {
     #expect(found.site == "closure #1 in Chat.talk(_:)")
   }
 
+  /// Time-outs that are cancelled: their jobs are what is there, in no function, and their timers.
+  @Test func sleepsThatWereCancelledAreToldAsSuch() throws {
+    func heap(_ time: Int64, _ count: Int) -> HeapFacts {
+      var facts = HeapFacts(
+        time: time, census: [.init(type: "Task", kind: "task", count: UInt64(count), bytes: UInt64(count) * 300)])
+      facts.tasks = [
+        TaskGroup(
+          state: .timer, functions: [], locations: [], relation: .own, tasks: count, lost: 0, handleOnly: 0,
+          cancelled: 0, retainedBytes: UInt64(count) * 300, holds: [], example: "")
+      ]
+      return facts
+    }
+    let evidence = Evidence(lives: [RuleFixtures.rising], heaps: [heap(0, 10), heap(Self.minute, 4010)])
+    let found = try #require(TasksRule.findings(evidence).first)
+    #expect(found.title == "4,000 more jobs of Task.sleep" && found.advice[0].contains("time-outs"), "\(found)")
+    var timers = place("", content: ("dispatch_source_type_after", 4000))
+    timers.owner = nil
+    let pattern = try #require(CollectionPattern.waiting(timers, evidence.heapGrowth))
+    #expect(pattern.subject == "timers of Task.sleep" && pattern.evidence.hasPrefix("4,000 more: "))
+    // Timers of others beside a few sleepers are others'.
+    timers.contentGrowth = 90_000
+    #expect(CollectionPattern.waiting(timers, evidence.heapGrowth)?.subject == "timers of libdispatch")
+  }
+
   @Test func tasksThatIterateAreToldToEndTheirStream() throws {
     let found = try tasks([
       (

@@ -75,6 +75,15 @@ extension CollectionPattern {
       overturnedBy: "the properties change now and then: then the observers go"),
   ]
 
+  /// A time-out is mostly written as a task that sleeps, and is cancelled when the work is done first.
+  static let sleeps = (
+    evidence:
+      "each `Task.sleep` has a timer and a job, which stay until its time, also where the sleep was cancelled: 100 time-outs of 30 s a second are 3,000 of them",
+    advice:
+      "make time-outs no longer than they have to be; keep one task that looks at the deadlines of all, and not one sleeping task for each request",
+    overturnedBy: "their time comes: then as many end as begin"
+  )
+
   /// What came with as many entries of a library's table: the program's own class that they work for, which the library does not name.
   static func companions(_ growth: HeapGrowth?, _ more: Int64) -> String {
     let row = growth?.rows.first { row in
@@ -110,6 +119,13 @@ extension CollectionPattern {
     }
     let isCounted = place.content.map { content in kind.contents.contains(where: content.hasPrefix) } ?? false
     let more = isCounted || place.after != nil ? entries(place) : max(known ?? 0, entries(place))
+    let sleepers = growth?.tasks.filter { $0.group.state == .timer }.reduce(Int64(0)) { $0 + $1.more } ?? 0
+    if kind.contents.contains(where: { $0.hasPrefix("dispatch_source_type") }), sleepers > 0, sleepers * 2 >= more {
+      return CollectionPattern(
+        subject: "timers of Task.sleep", count: isCounted || more == entries(place) ? nil : more,
+        evidence: "\(Say.count(more)) more: " + sleeps.evidence, advice: sleeps.advice,
+        overturnedBy: sleeps.overturnedBy)
+    }
     return CollectionPattern(
       subject: kind.subject, count: isCounted || more == entries(place) ? nil : more,
       evidence: (more > 0 ? "\(Say.count(Double(more))) more \(place.after == nil ? "of them" : "entries"): " : "")

@@ -26,6 +26,7 @@ struct TasksRule: Rule {
   ) -> Finding {
     // The runtime's own helpers, such as what wakes a sleeper, have no function.
     let named = groups.filter { !$0.group.functions.isEmpty }
+    if named.isEmpty, worst.group.state == .timer { return sleepers(groups, growth, evidence) }
     let worst = telling(named) ?? worst
     let more = (named.isEmpty ? groups : named).reduce(0) { $0 + $1.more }
     let bytes = groups.reduce(0) { $0 + $1.growth }
@@ -62,6 +63,19 @@ struct TasksRule: Rule {
             ? endOfStream
             : "bound how many run at once (a task group with a limit), give them a deadline, and cancel them when their client goes"
       ], overturnedBy: "the number of live tasks falls back when the load does")
+  }
+
+  /// No more tasks of the program, but jobs of its sleeps.
+  private static func sleepers(_ groups: [HeapGrowth.Tasks], _ growth: HeapGrowth, _ evidence: Evidence) -> Finding {
+    let more = groups.reduce(0) { $0 + $1.more }
+    let bytes = groups.reduce(0) { $0 + $1.growth }
+    return Finding(
+      .tasks, title: "\(Say.count(more)) more jobs of Task.sleep", confidence: evidence.growthConfidence, growth: bytes,
+      holds: groups.reduce(0) { $0 + $1.group.retainedBytes },
+      evidence: [
+        CollectionPattern.sleeps.evidence,
+        "in all +\(Say.bytes(bytes)), \(Say.rate(Double(bytes), hours: growth.hours))",
+      ], advice: [CollectionPattern.sleeps.advice], overturnedBy: CollectionPattern.sleeps.overturnedBy)
   }
 
   /// Of groups that became equally many, as tasks of one request do, the one that is in a function of the program.

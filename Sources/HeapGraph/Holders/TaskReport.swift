@@ -166,7 +166,18 @@ extension HeapHolders {
   private func state(_ task: TaskFinder.Found) -> TaskGroup.State {
     let state = TaskGroup.State(task.info)
     guard state == .unstarted, let block = task.block else { return state }
-    return isOnTimer(block) || root(leadingTo: block)?.title == "_dispatch_timers_heap" ? .timer : state
+    return wakesSleeper(block) || isOnTimer(block) || root(leadingTo: block)?.title == "_dispatch_timers_heap"
+      ? .timer : state
+  }
+
+  /// The job that `Task.sleep` makes captures the token by which sleeper and job know each other (Swift 5.7 and later,
+  /// stdlib/public/Concurrency/TaskSleep.swift). Where it hangs does not matter: stale words lead to many.
+  private func wakesSleeper(_ block: Int) -> Bool {
+    let edges = Int(graph.graph.first[block])..<Int(graph.graph.first[block + 1])
+    return edges.contains { edge in
+      let node = Int(graph.graph.targets[edge])
+      return node < graph.blockCount && references.heap.type(node).name.contains("UnsafeSleepStateToken")
+    }
   }
 
   /// Steps from a job to the timer that will enqueue it: its continuation, and what that hangs on.
