@@ -99,7 +99,7 @@ extension LeakTests {
     let task = heap.type(.task, "Task", .task(schedulerLinks: []))
     let capture = isSleeper ? "Task<Never, Never>.UnsafeSleepStateToken" : "Int"
     let token = heap.block([heap.type(.closureContext, "closure context (\(capture))", .conservative), Self.live, 0])
-    let job = heap.block([task, Self.live, 0, 0, token])
+    let job = heap.block([task, Self.live, token, 0, 0])
     heap.root(job)
     heap.root(heap.block([0, 0, job]))
     var unstarted = info(job)
