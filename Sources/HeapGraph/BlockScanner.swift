@@ -12,7 +12,7 @@ struct BlockScanner {
   let plans: ScanPlans
   /// Which of a task's words mean something: queues' links keep their last value when the task has left the queue.
   let taskWords: @Sendable (_ address: UInt64) -> TaskWords
-  private let window: MemoryWindow
+  let window: MemoryWindow
   /// Side tables are recognised by reading the object they claim to be of: that must not move the main window.
   let sideWindow: MemoryWindow
   /// Words of a task that point into tasks' memory lead to a handful of pages, back and forth: a window would be filled for each anew.
@@ -20,12 +20,16 @@ struct BlockScanner {
   private static let taskPageCount = 64
   /// Blocks, or parts of them, that the image could not deliver.
   private(set) var unreadableBlocks = 0
+  var oddPlaces: OddPlaceScan
+  /// What was found by a search of odd places.
+  var oddReferences: [OddReferences.Reference] = []
 
   init(
     heap: TypedHeap, resolver: ReferenceResolver, plans: ScanPlans, memory: any MemoryReader,
-    taskWords: @escaping @Sendable (UInt64) -> TaskWords
+    taskWords: @escaping @Sendable (UInt64) -> TaskWords, oddPlaces: OddPlaceScan = .none
   ) {
     self.heap = heap
+    self.oddPlaces = oddPlaces
     self.resolver = resolver
     self.plans = plans
     self.taskWords = taskWords
@@ -42,6 +46,14 @@ struct BlockScanner {
   /// Scans blocks in ascending order of index, reading neighbours together.
   mutating func scan(
     count: Int, _ block: (Int) -> Int, into sink: inout some ReferenceSink
+  ) throws(MemoryError) {
+    try visit(count: count, block) { scanner, block throws(MemoryError) in try scanner.scan(block, into: &sink) }
+  }
+
+  /// Calls the closure with blocks in ascending order of index, whose memory has been read with that of their neighbours.
+  @inline(__always)
+  mutating func visit(
+    count: Int, _ block: (Int) -> Int, _ body: (inout BlockScanner, Int) throws(MemoryError) -> Void
   ) throws(MemoryError) {
     var position = 0
     while position < count {
@@ -64,7 +76,7 @@ struct BlockScanner {
         // If the run as a whole cannot be read, each block is tried alone below.
         _ = try window.load(start..<end)
       }
-      for index in position..<next { try scan(block(index), into: &sink) }
+      for index in position..<next { try body(&self, block(index)) }
       position = next
     }
   }
@@ -102,6 +114,7 @@ struct BlockScanner {
         return
       }
       try scanWords(block, address, from: 0, to: size, into: &sink)
+      if plan.isNative { try scanOddPlaces(block, address, size, into: &sink) }
     case .fixed:
       try scanFixed(block, address, size, plan, into: &sink)
       if plan.isActor { try scanJobs(block, address, into: &sink) }

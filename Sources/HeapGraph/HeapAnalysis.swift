@@ -133,7 +133,8 @@ public struct HeapAnalysis: Sendable {
     unreachableBytes = unreachable.reduce(0) { $0 + walk.blocks.size(Int($1)) }
     progress?(.grouping, 0)
     var scanner = BlockScanner(
-      heap: heap, resolver: marking.resolver, plans: marking.plans, memory: image.memory, taskWords: context.taskWords)
+      heap: heap, resolver: marking.resolver, plans: marking.plans, memory: image.memory, taskWords: context.taskWords,
+      oddPlaces: OddPlaces(walk.blocks, marked: marking.marked).map { .search($0) } ?? .none)
     let graph = try UnreachableGraph(nodes: unreachable, scanner: &scanner)
     // Other languages' runtimes hide references in ways that only they know (compressed pointers, handles).
     let isForeign = !heap.types.contains { $0.kind != .native && $0.kind != .sideTable }

@@ -41,17 +41,48 @@ struct Marker {
   ///
   /// - Parameter progress: called after each level with the number of blocks marked so far.
   mutating func mark(from roots: some Sequence<Int>, progress: ((Int) -> Void)? = nil) throws(MemoryError) {
-    let workers = (0..<workerCount).map { _ in
-      Worker(
-        scanner: BlockScanner(
-          heap: heap, resolver: resolver, plans: plans, memory: memory, taskWords: taskWords),
-        sink: MarkSink(marked: marked, found: Bitmap(count: heap.blocks.count)))
-    }
     var level: [UInt32] = []
     for block in roots where marked.insertIfAbsent(block) {
       if !plans.plans[heap.typeIndex(block)].isLeaf { level.append(UInt32(block)) }
     }
     level.sort()
+    try mark(level, makeWorkers(.none), progress: progress)
+  }
+
+  /// Marks what only odd places refer to, those of marked blocks and the given ones, and all that is reached from there. Reads all marked memory
+  /// without a type once more.
+  ///
+  /// - Parameter roots: blocks that odd places outside the heap refer to.
+  /// - Returns: what was found.
+  mutating func mark(fromOddPlaces places: OddPlaces, roots: [Int]) throws(MemoryError) -> OddReferences {
+    var level: [UInt32] = []
+    for block in 0..<heap.blocks.count where marked.contains(block) {
+      let plan = plans.plans[heap.typeIndex(block)]
+      if plan.isNative && plan.kind == .conservative { level.append(UInt32(block)) }
+    }
+    let workers = makeWorkers(.search(places))
+    try read(level, workers) { worker, level, range throws(MemoryError) in try worker.scanOddPlaces(level, range) }
+    level = mergeByList(workers)
+    for block in roots where marked.insertIfAbsent(block) { level.append(UInt32(block)) }
+    level.sort()
+    try mark(level, workers, progress: nil)
+    return OddReferences(workers.flatMap(\.scanner.oddReferences))
+  }
+
+  private func makeWorkers(_ oddPlaces: OddPlaceScan) -> [Worker] {
+    (0..<workerCount).map { _ in
+      Worker(
+        scanner: BlockScanner(
+          heap: heap, resolver: resolver, plans: plans, memory: memory, taskWords: taskWords, oddPlaces: oddPlaces),
+        sink: MarkSink(marked: marked, found: Bitmap(count: heap.blocks.count)))
+    }
+  }
+
+  /// Goes on from blocks that are marked already, sorted.
+  private mutating func mark(
+    _ first: [UInt32], _ workers: [Worker], progress: ((Int) -> Void)?
+  ) throws(MemoryError) {
+    var level = first
     var total = level.count
     var reported = 0
     while !level.isEmpty {
@@ -64,15 +95,15 @@ struct Marker {
         }
         continue
       }
-      try scan(level, workers)
+      try read(level, workers) { worker, level, range throws(MemoryError) in try worker.scan(level, range) }
       let isLarge = workers.reduce(0) { $0 + $1.sink.targets.count } > heap.blocks.count / 64
       level = isLarge ? mergeByBitmap(workers) : mergeByList(workers)
       total += level.count
       progress?(total)
     }
     try markDeinitialised(workers)
-    referenceCount = workers.reduce(0) { $0 + $1.sink.referenceCount }
-    unreadableBlocks = workers.reduce(0) { $0 + $1.scanner.unreadableBlocks }
+    referenceCount = workers.reduce(referenceCount) { $0 + $1.sink.referenceCount }
+    unreadableBlocks = workers.reduce(unreadableBlocks) { $0 + $1.scanner.unreadableBlocks }
   }
 
   /// Levels up to this size come by the million: a chain has one block in each.
@@ -92,11 +123,12 @@ struct Marker {
     if level.count > 1 { level.sort() }
   }
 
-  private func scan(_ level: [UInt32], _ workers: [Worker]) throws(MemoryError) {
-    guard workers.count > 1, level.count > Self.smallLevel else {
-      try workers[0].scan(level, 0..<level.count)
-      return
-    }
+  /// Has the workers read a level, piece by piece.
+  private func read(
+    _ level: [UInt32], _ workers: [Worker],
+    _ piece: @Sendable (Worker, [UInt32], Range<Int>) throws(MemoryError) -> Void
+  ) throws(MemoryError) {
+    guard workers.count > 1, level.count > Self.smallLevel else { return try piece(workers[0], level, 0..<level.count) }
     // Pieces in address order, taken as workers come free.
     let pieceSize = max(Self.smallLevel, level.count / (workers.count * 8))
     let next = Atomic<Int>(0)
@@ -106,7 +138,7 @@ struct Marker {
         let start = next.wrappingAdd(pieceSize, ordering: .relaxed).oldValue
         guard start < level.count else { return }
         do throws(MemoryError) {
-          try workers[index].scan(level, start..<min(level.count, start + pieceSize))
+          try piece(workers[index], level, start..<min(level.count, start + pieceSize))
         } catch {
           failure.withLock { $0 = error }
           return
@@ -202,6 +234,11 @@ private final class Worker: @unchecked Sendable {
   func scan(_ level: [UInt32], _ range: Range<Int>) throws(MemoryError) {
     let start = range.lowerBound
     try scanner.scan(count: range.count, { Int(level[start + $0]) }, into: &sink)
+  }
+
+  func scanOddPlaces(_ level: [UInt32], _ range: Range<Int>) throws(MemoryError) {
+    let start = range.lowerBound
+    try scanner.scanOddPlaces(count: range.count, { Int(level[start + $0]) }, into: &sink)
   }
 }
 

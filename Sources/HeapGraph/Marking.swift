@@ -16,6 +16,7 @@ struct Marking {
   /// Blocks that are reached.
   let marked: Bitmap
   let referenceCount: UInt64
+  let oddReferences: OddReferences
   /// What could not be read, in sentences.
   let remarks: [String]
 
@@ -64,6 +65,13 @@ struct Marking {
       roots += others
     }
     try marker.mark(slabsInFlight: finder.slabsInFlight)
+    if walk.isExact, let places = OddPlaces(walk.blocks, marked: marker.marked) {
+      let known = finder.roots.count
+      oddReferences = try marker.mark(fromOddPlaces: places, roots: finder.find(places))
+      roots += finder.roots[known...]
+    } else {
+      oddReferences = OddReferences()
+    }
     self.roots = roots
     allocatorBlocks = inUse + finder.slabsInFlight
     marked = marker.marked

@@ -107,6 +107,28 @@ struct RootFinder {
     }
   }
 
+  /// Adds what odd places of globals refer to: see `OddPlaces`.
+  ///
+  /// - Returns: the blocks.
+  mutating func find(_ places: OddPlaces) throws(MemoryError) -> [Int] {
+    let known = roots.count
+    for module in image.modules {
+      for range in module.writableRanges {
+        var start = range.lowerBound & ~7
+        while start < range.upperBound {
+          let end = min(range.upperBound, start + UInt64(MemoryWindow.capacity))
+          if try window.load(start..<end) {
+            places.visit(start..<end, in: window) { place, block in
+              roots.append(Root(kind: .global, address: place, block: UInt32(block)))
+            }
+          }
+          start = end == range.upperBound ? end : end - 8
+        }
+      }
+    }
+    return roots[known...].map { Int($0.block) }
+  }
+
   /// Blocks of `malloc` that hold threads' variables: their words are roots of their own name, and lead nowhere else.
   ///
   /// - Returns: the blocks.

@@ -9,6 +9,8 @@ struct ScanPlan: BitwiseCopyable {
   var kind: Kind = .conservative
   /// The block starts with isa and reference counts: word 8 may name a side table.
   var hasRefCounts = false
+  /// C memory: references may lie at odd places of it.
+  var isNative = false
   /// Jobs wait in the object's queue.
   var isActor = false
   /// `fixed`: bytes from the start that slots may lie in. `array`: offset of the first element. `hashTable`: offset of the bitmap.
@@ -98,6 +100,7 @@ struct ScanPlans: Sendable {
       case .class, .task, .closureContext: plan.hasRefCounts = true
       default: break
       }
+      plan.isNative = type.kind == .native
       plan.isActor = type.actor == .standard && plan.kind == .fixed
       plans[index] = plan
     }

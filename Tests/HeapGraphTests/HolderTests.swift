@@ -371,7 +371,7 @@ import Testing
 }
 
 /// All globals are one variable.
-private struct OneGlobal: SymbolSource {
+struct OneGlobal: SymbolSource {
   func symbol(at address: UInt64) -> Symbol? {
     Symbol(
       address: SyntheticHeap.globals, size: 4096, mangledName: "$s4test5cacheAA4LinkCvp", module: "/bin/test",

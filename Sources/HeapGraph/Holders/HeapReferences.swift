@@ -15,6 +15,7 @@ public struct HeapReferences: Sendable {
   let allocatorBlocks: [Int]
   let spareBlocks: [Int]
   let marked: Bitmap
+  private let oddReferences: OddReferences
   let workerCount: Int
   let allocations: AllocationStacks?
   let threadLocals: ThreadLocalStorage
@@ -32,6 +33,7 @@ public struct HeapReferences: Sendable {
     allocatorBlocks = marking.allocatorBlocks
     spareBlocks = marking.spareBlocks
     marked = marking.marked
+    oddReferences = marking.oddReferences
     threadLocals = marking.threadLocals
     workerCount = options.workerCount
     allocations = options.allocations
@@ -39,7 +41,9 @@ public struct HeapReferences: Sendable {
 
   /// A scanner of its own; one a thread.
   func scanner() -> BlockScanner {
-    BlockScanner(heap: heap, resolver: resolver, plans: plans, memory: memory, taskWords: context.taskWords)
+    BlockScanner(
+      heap: heap, resolver: resolver, plans: plans, memory: memory, taskWords: context.taskWords,
+      oddPlaces: .known(oddReferences))
   }
 
   /// Nothing in the block can lead anywhere.

@@ -15,6 +15,14 @@ struct link {
   char payload[24];
 };
 
+// Neighbours without gaps: pointers at odd places.
+struct __attribute__((packed)) record {
+  char kind;
+  struct record *next;
+  uint16_t length;
+  void *payload;
+};
+
 // ---- leaks -------------------------------------------------------------------------------------------------------
 
 __attribute__((noinline)) static void lose_block(int number) {
@@ -43,6 +51,17 @@ __attribute__((noinline)) static void lose_cycle(int number) {
   truth_add(second, TRUTH_LEAKED, "cycle");
 }
 
+__attribute__((noinline)) static void lose_packed(int number) {
+  struct record *last = NULL;
+  for (int index = 0; index < 3 + number % 3; index++) {
+    struct record *record = calloc(1, sizeof *record);
+    *record = (struct record){.kind = 1, .next = last, .payload = calloc(1, 40)};
+    truth_add(record, TRUTH_LEAKED, "packed chain");
+    truth_add(record->payload, TRUTH_LEAKED, "payload of a packed chain");
+    last = record;
+  }
+}
+
 // Larger than the mmap threshold: chunks of their own mapping.
 __attribute__((noinline)) static void lose_large(int number) {
   void *block = malloc((1 << 20) + (size_t)number * 4096);
@@ -54,6 +73,8 @@ __attribute__((noinline)) static void lose_large(int number) {
 
 static struct link *global_list;
 static void **global_table;
+static struct record packed_globals[3];
+static struct record *packed_pool;
 static char *interior;
 static volatile uintptr_t tagged;
 static void *volatile large[4];
@@ -86,6 +107,18 @@ __attribute__((noinline)) static void hold_globals(int count) {
     large[index] = hold((2u << 20) + (size_t)index * 12288, "large block");
     if (posix_memalign(&aligned[index], 4096u << index, (300u << 10) + 1) != 0) abort();
     truth_add(aligned[index], TRUTH_HEALTHY, "large aligned block");
+  }
+}
+
+__attribute__((noinline)) static void hold_packed(int count) {
+  for (int index = 0; index < 3; index++) packed_globals[index].payload = hold(48, "packed global");
+  // Larger than what is read at once.
+  packed_pool = hold((size_t)(count + 100000) * sizeof *packed_pool, "packed pool");
+  for (int index = 0; index < count; index++) {
+    struct record *record = hold(sizeof *record, "packed list");
+    record->next = packed_pool[0].next;
+    packed_pool[0].next = record;
+    packed_pool[index + 99000].payload = hold(56, "block of a packed pool");
   }
 }
 
@@ -134,6 +167,7 @@ int main(int count, char **arguments) {
       lose_block(index);
       lose_chain(index);
       lose_cycle(index);
+      lose_packed(index);
       if (index % 50 == 0) lose_large(index);
       truth_scrub();
     }
@@ -142,6 +176,7 @@ int main(int count, char **arguments) {
     pthread_key_create(&key, NULL);
     pthread_barrier_init(&ready, NULL, 5);
     hold_globals(blocks);
+    hold_packed(blocks);
     hold_in_mapping();
     for (int index = 0; index < 4; index++) {
       pthread_t thread;
