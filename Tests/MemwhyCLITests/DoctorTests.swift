@@ -63,6 +63,9 @@ struct DoctorTests {
   @Test func judgesWhatGuardsTheFreeze() {
     #expect(FreezeChecks.seccomp(status("Seccomp:\t0")).status == .ok)
     #expect(FreezeChecks.seccomp(status("Seccomp:\t1")).status == .fail)
+    #expect(FreezeChecks.seccomp(status("Seccomp:\t2")).status == .ok)
+    let refusal = FreezeError.seccomp(pid: 1, reason: "memwhy may not examine it")
+    #expect(FreezeChecks.seccomp(status("Seccomp:\t2"), refusal).detail == "a filter, and memwhy may not examine it")
     var outlook = FreezeOutlook(predictedPause: 31_000_000, needed: 74 << 20, room: 1 << 30, limit: "the host's memory")
     #expect(FreezeChecks.memory(outlook).status == .ok)
     #expect(FreezeChecks.pause(outlook).detail.contains("31 ms"))

@@ -8,11 +8,14 @@ enum FreezeChecks {
 
   static func all(_ target: Procfs.Target) -> [Check] {
     let outlook = FreezeOutlook(of: target)
-    return [seccomp(target.status), memory(outlook), pause(outlook)]
+    return [seccomp(target.status, outlook.refusal), memory(outlook), pause(outlook)]
   }
 
-  static func seccomp(_ status: ProcessStatus) -> Check {
-    switch status.seccompMode {
+  static func seccomp(_ status: ProcessStatus, _ refusal: FreezeError? = nil) -> Check {
+    if status.seccompMode == 2, case .seccomp(_, let reason) = refusal {
+      return Check("seccomp", .fail, "a filter, and \(reason)", advice: "use --freeze stop or --freeze none")
+    }
+    return switch status.seccompMode {
     case 0: Check("seccomp", .ok, "no filter")
     case 2: Check("seccomp", .ok, "a filter, which is examined before anything is injected")
     default:
