@@ -111,7 +111,8 @@ let package = Package(
     .testTarget(
       name: "MemwhyServiceTests", dependencies: ["SamplerTable", "Profile", "TestSupport", "sampled-service"],
       swiftSettings: strict),
-    .testTarget(name: "TimelineTests", dependencies: ["Timeline", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "TimelineTests", dependencies: ["Timeline", "ProcessImage", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis", "Symbols", "TestSupport"], swiftSettings: strict),
     .executableTarget(
       name: "cache-sizes", dependencies: ["LocalCache"], path: "Tests/CacheSizes", swiftSettings: strict),

@@ -18,6 +18,9 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t ending;
 static bool has_key;
 static uint64_t used[SLOT_LIMIT / WORD_BITS];
+// Numbers of threads that fork has left behind in the parent: nobody has them here, and nobody gets them again.
+static uint64_t lost[SLOT_LIMIT / WORD_BITS];
+uint32_t localcache_generation_of_process = 1;
 static uint32_t high_water;
 static uint32_t cells;
 
@@ -33,7 +36,26 @@ static void release(void *slot) {
   pthread_mutex_unlock(&lock);
 }
 
+static void before_fork(void) { pthread_mutex_lock(&lock); }
+
+static void after_fork(void) { pthread_mutex_unlock(&lock); }
+
+// Only the thread that called fork is here.
+static void after_fork_in_child(void) {
+  for (uint32_t word = 0; word < SLOT_LIMIT / WORD_BITS; word++) lost[word] = used[word];
+  uint32_t own = localcache_slot_of_this_thread;
+  if (own != 0 && own <= SLOT_LIMIT) lost[(own - 1) / WORD_BITS] &= ~(UINT64_C(1) << (own - 1) % WORD_BITS);
+  localcache_generation_of_process++;
+  pthread_mutex_unlock(&lock);
+}
+
+bool localcache_is_lost(uint32_t slot) {
+  if (slot == 0 || slot > SLOT_LIMIT) return false;
+  return lost[(slot - 1) / WORD_BITS] >> (slot - 1) % WORD_BITS & 1;
+}
+
 static void prepare(void) {
+  pthread_atfork(before_fork, after_fork, after_fork_in_child);
   has_key = pthread_key_create(&ending, release) == 0;
   long wanted = CELLS_OF_A_PROCESSOR * sysconf(_SC_NPROCESSORS_ONLN);
   cells = wanted < FEWEST_CELLS ? FEWEST_CELLS : wanted > MOST_CELLS ? MOST_CELLS : (uint32_t)wanted;

@@ -115,8 +115,8 @@ static bool find_in_file(const char *path, struct runtime *runtime) {
 
 /// The module that has `address` in its code; without one, the executable.
 static const struct memwhy_module *module_of(uintptr_t address) {
-  uint64_t used = memwhy_load(&memwhy.header->modules_used);
-  for (uint64_t index = 0; index < used && index < MEMWHY_MODULES; index++) {
+  uint64_t count = memwhy_module_count();
+  for (uint64_t index = 0; index < count; index++) {
     const struct memwhy_module *module = &memwhy.modules[index];
     bool is_wanted = address ? address >= module->text_start && address < module->text_end
                              : module->flags & MEMWHY_MODULE_IS_EXECUTABLE;
@@ -150,15 +150,10 @@ void memwhy_async_prepare(void) {
   memwhy_async.current_task = (void *(*)(void))runtime.current_task;
 }
 
-/// Whether a word can be an async context at all: aligned, in the half of addresses that programs have.
-static bool can_be_context(uintptr_t context) {
-  return context >= 1 << 16 && context < UINT64_C(1) << 47 && !(context & 7);
-}
-
 uint32_t memwhy_async_chain(uintptr_t frame, uintptr_t *functions, uint32_t most) {
   uintptr_t context = ((const uintptr_t *)frame)[-1];
   uint32_t count = 0;
-  while (count < most && can_be_context(context)) {
+  while (count < most && memwhy_can_be_object(context)) {
     const uintptr_t *words = (const uintptr_t *)context;
     uintptr_t parent = words[0], resume = words[1];
     // Only a real context has a function of a known module here.

@@ -41,7 +41,7 @@ static uint64_t in_use(void) {
   return difference > 0 && difference < 0x1p62 ? (uint64_t)difference : 0;
 }
 
-void memwhy_growth_look(const void *block, uint64_t size, uint32_t site, uint16_t thread) {
+void memwhy_growth_look(uint64_t size, uint32_t site, uint16_t thread) {
   static _Atomic uint64_t program_break, most_in_use;
   if (&__curbrk) {
     uint64_t now = (uint64_t)(uintptr_t)__curbrk, old = atomic_load_explicit(&program_break, memory_order_relaxed);
@@ -60,5 +60,4 @@ void memwhy_growth_look(const void *block, uint64_t size, uint32_t site, uint16_
   uint64_t least = mark / MARK_PART > LEAST_STEP * 4 ? mark / MARK_PART : LEAST_STEP * 4;
   uint64_t step = raise(&most_in_use, used, least);
   if (step) record(MEMWHY_GROWTH_LIVE, site, thread, step, used);
-  (void)block;
 }

@@ -48,6 +48,8 @@ extern struct real_allocator memwhy_real;
 void memwhy_find_allocator(void);
 /// Whether `block` was given out while the allocator below was not yet known; it is never freed.
 bool memwhy_is_bootstrap(const void *block);
+/// Copies such a block into one of `size` bytes that takes its place.
+void memwhy_bootstrap_copy(void *to, const void *block, size_t size);
 
 // A thread's state. All of it is plain data: nothing has to happen when a thread ends.
 struct thread_state {
@@ -59,6 +61,9 @@ struct thread_state {
   uint32_t thread_index; // in the table, + 1
 };
 extern THREAD_LOCAL struct thread_state memwhy_thread;
+/// Bytes by which an allocation of `size` brings the countdown on: one more, so that empty blocks count. Sizes of 2^48 bytes and more fail anyway, and are
+/// cut so that they cannot stop the countdown.
+static inline int64_t memwhy_counted(uint64_t size) { return (int64_t)((size << 16) >> 16) + 1; }
 /// Bytes until the next sample; below zero, the allocation at hand has to be looked at.
 extern THREAD_LOCAL int64_t memwhy_countdown;
 
@@ -122,6 +127,12 @@ static inline void memwhy_store(uint64_t *place, uint64_t value) {
   atomic_store_explicit((_Atomic uint64_t *)place, value, memory_order_relaxed);
 }
 
+/// Modules in the table, those that have been unloaded among them. A small table has room for fewer than MEMWHY_MODULES.
+static inline uint64_t memwhy_module_count(void) {
+  uint64_t used = memwhy_load(&memwhy.header->modules_used), room = memwhy.header->modules.count;
+  return used < room ? used : room;
+}
+
 // stack.c: the stack of an allocation.
 struct stack {
   uint32_t depth;
@@ -139,6 +150,11 @@ void memwhy_bounds_prepare(void);
 /// The end of the part of the current stack, from `frame` on, that is certainly mapped.
 uintptr_t memwhy_stack_end(uintptr_t frame);
 int memwhy_thread_id(void);
+
+/// Whether a word can be the address of one of the runtime's objects at all: aligned, in the half of addresses that programs have.
+static inline bool memwhy_can_be_object(uintptr_t address) {
+  return address >= 1 << 16 && address < UINT64_C(1) << 47 && !(address & 7);
+}
 
 // unwinder.c: the slow way, for code without frame pointers.
 void memwhy_unwinder_prepare(bool is_needed);
@@ -213,7 +229,7 @@ void memwhy_blocks_thin(void);
 void memwhy_filter_clear(void);
 
 // growth.c
-void memwhy_growth_look(const void *block, uint64_t size, uint32_t site, uint16_t thread);
+void memwhy_growth_look(uint64_t size, uint32_t site, uint16_t thread);
 
 // sample.c
 extern uint64_t memwhy_seed;

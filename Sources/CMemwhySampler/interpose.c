@@ -4,18 +4,14 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <string.h>
 
 THREAD_LOCAL int64_t memwhy_countdown;
 
-/// Counts an allocation; true where the sampler has to look at it. Sizes of 2^48 bytes and more fail anyway, and are cut so that they
-/// cannot stop the countdown.
-static inline bool is_due(size_t size) {
-  return unlikely((memwhy_countdown -= (int64_t)((size << 16) >> 16) + 1) < 0);
-}
+/// Counts an allocation; true where the sampler has to look at it.
+static inline bool is_due(size_t size) { return unlikely((memwhy_countdown -= memwhy_counted(size)) < 0); }
 
 /// The allocation came to nothing.
-static void uncount(size_t size) { memwhy_countdown += (int64_t)((size << 16) >> 16) + 1; }
+static void uncount(size_t size) { memwhy_countdown += memwhy_counted(size); }
 
 #define SLOW static __attribute__((noinline))
 // Of the slow path, which the fast one jumped to: the return address in this frame is the program's.
@@ -70,9 +66,7 @@ SLOW void *slow_realloc(void *block, size_t size, bool due) {
   uintptr_t frame = FRAME;
   if (memwhy_is_bootstrap(block)) {
     void *copy = memwhy_real.malloc(size);
-    size_t old;
-    memcpy(&old, (unsigned char *)block - 16, sizeof old);
-    if (copy) memcpy(copy, block, old < size ? old : size);
+    if (copy) memwhy_bootstrap_copy(copy, block, size);
     return copy;
   }
   struct memwhy_block content;
@@ -89,11 +83,13 @@ SLOW void *slow_realloc(void *block, size_t size, bool due) {
   return result;
 }
 
-EXPORT void *realloc(void *block, size_t size) {
+static inline void *reallocate(void *block, size_t size) {
   bool due = is_due(size);
   if (due || unlikely(memwhy_may_be_sampled(block))) return slow_realloc(block, size, due);
   return memwhy_real.realloc(block, size);
 }
+
+EXPORT void *realloc(void *block, size_t size) { return reallocate(block, size); }
 
 EXPORT void *reallocarray(void *block, size_t count, size_t size) {
   size_t all;
@@ -101,9 +97,7 @@ EXPORT void *reallocarray(void *block, size_t count, size_t size) {
     errno = ENOMEM;
     return NULL;
   }
-  bool due = is_due(all);
-  if (due || unlikely(memwhy_may_be_sampled(block))) return slow_realloc(block, all, due);
-  return memwhy_real.realloc(block, all);
+  return reallocate(block, all);
 }
 
 SLOW void *slow_memalign(size_t alignment, size_t size) {

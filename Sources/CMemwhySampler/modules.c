@@ -25,6 +25,7 @@ struct scan {
   uint32_t count;
   bool is_first_look;
   uint64_t now;
+  uint64_t lost;  // found no room
   uint64_t seen[MEMWHY_MODULES / 64];
 };
 
@@ -88,9 +89,8 @@ static bool is_libc(const char *path) {
 
 /// The record of this module, if it is already in the table.
 static struct memwhy_module *known(const struct parts *parts, const char *path, struct scan *scan) {
-  uint64_t used = memwhy_load(&memwhy.header->modules_used);
-  if (used > MEMWHY_MODULES) used = MEMWHY_MODULES;
-  for (uint64_t index = 0; index < used; index++) {
+  uint64_t count = memwhy_module_count();
+  for (uint64_t index = 0; index < count; index++) {
     struct memwhy_module *module = &memwhy.modules[index];
     if (module->start != parts->start || module->end != parts->end || module->unloaded) continue;
     if (strncmp(module->path, path, MEMWHY_MODULE_PATH - 1)) continue;
@@ -101,12 +101,12 @@ static struct memwhy_module *known(const struct parts *parts, const char *path, 
   return NULL;
 }
 
-static struct memwhy_module *add(
+static void add(
   const struct parts *parts, uintptr_t bias, const char *path, uint32_t flags, struct scan *scan) {
   uint64_t index = memwhy_load(&memwhy.header->modules_used);
-  if (index >= MEMWHY_MODULES) {
-    memwhy_count(&memwhy.header->lost_modules, 1);
-    return NULL;
+  if (index >= memwhy.header->modules.count) {
+    scan->lost++;
+    return;
   }
   struct memwhy_module *module = &memwhy.modules[index];
   memwhy_store(&module->version, 1);
@@ -128,7 +128,6 @@ static struct memwhy_module *add(
   atomic_store_explicit((_Atomic uint64_t *)&module->version, 2, memory_order_release);
   memwhy_count(&memwhy.header->modules_used, 1);
   scan->seen[index / 64] |= UINT64_C(1) << (index % 64);
-  return module;
 }
 
 static void insert_sorted(struct scan *scan, struct range range) {
@@ -198,8 +197,10 @@ void memwhy_modules_refresh(void) {
     struct scan scan = {.list = lists[next], .now = memwhy_now(), .is_first_look = last.added == 0};
     dl_iterate_phdr(visit, &scan);
     counts[next] = scan.count;
-    uint64_t used = memwhy_load(&memwhy.header->modules_used);
-    for (uint64_t index = 0; index < used && index < MEMWHY_MODULES; index++) {
+    // The same ones are lost again each time.
+    if (scan.lost > memwhy_load(&memwhy.header->lost_modules)) memwhy_store(&memwhy.header->lost_modules, scan.lost);
+    uint64_t count = memwhy_module_count();
+    for (uint64_t index = 0; index < count; index++) {
       struct memwhy_module *module = &memwhy.modules[index];
       bool is_gone = !(scan.seen[index / 64] >> (index % 64) & 1) && !module->unloaded;
       if (is_gone) memwhy_store(&module->unloaded, scan.now);

@@ -72,4 +72,16 @@ static inline uint64_t memwhy_mix(uint64_t value) {
   return value ^ (value >> 31);
 }
 
+/// Takes one number more into the hash of a sequence (Fibonacci hashing, Knuth 6.4, and a shift).
+static inline uint64_t memwhy_hash_step(uint64_t hash, uint64_t value) {
+  hash = (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+  return hash ^ (hash >> 29);
+}
+
+/// The hash of a whole sequence; never 0, which stands for a free place.
+static inline uint64_t memwhy_hash_end(uint64_t hash) {
+  hash = memwhy_mix(hash);
+  return hash ? hash : 1;
+}
+
 #endif

@@ -15,15 +15,23 @@ bool memwhy_is_bootstrap(const void *block) {
   return (const unsigned char *)block >= bootstrap && (const unsigned char *)block < bootstrap + sizeof bootstrap;
 }
 
+/// Before each block lies its size, for realloc.
+#define BEFORE 16
+
+void memwhy_bootstrap_copy(void *to, const void *block, size_t size) {
+  size_t old;
+  memcpy(&old, (const unsigned char *)block - BEFORE, sizeof old);
+  memcpy(to, block, old < size ? old : size);
+}
+
 static void *bootstrap_allocate(size_t size) {
   if (size > sizeof bootstrap) return NULL;
-  // 16 bytes before each block hold its size, for realloc.
-  size_t needed = ((size + 15) & ~(size_t)15) + 16;
+  size_t needed = ((size + 15) & ~(size_t)15) + BEFORE;
   size_t at = atomic_fetch_add(&bootstrap_used, needed);
   if (at + needed > sizeof bootstrap) return NULL;
   memcpy(bootstrap + at, &size, sizeof size);
-  memwhy_filter_mark(bootstrap + at + 16);
-  return bootstrap + at + 16;
+  memwhy_filter_mark(bootstrap + at + BEFORE);
+  return bootstrap + at + BEFORE;
 }
 
 static void *first_malloc(size_t size) {
@@ -43,11 +51,7 @@ static void *first_calloc(size_t count, size_t size) {
 static void *first_realloc(void *block, size_t size) {
   if (atomic_load(&is_looking)) {
     void *result = bootstrap_allocate(size);
-    if (result && block && memwhy_is_bootstrap(block)) {
-      size_t old;
-      memcpy(&old, (unsigned char *)block - 16, sizeof old);
-      memcpy(result, block, old < size ? old : size);
-    }
+    if (result && block && memwhy_is_bootstrap(block)) memwhy_bootstrap_copy(result, block, size);
     return result;
   }
   memwhy_find_allocator();

@@ -46,7 +46,7 @@ static uint64_t take_turn(uint64_t size) {
   if (thread->interval == 0 || (thread->debt > 0 && thread->interval != interval)) {
     // The first allocation of this thread, or of a new interval: it begins to count with this one.
     thread->interval = interval;
-    left = draw(interval) - (int64_t)((size << 16) >> 16) - 1;
+    left = draw(interval) - memwhy_counted(size);
   } else {
     left = memwhy_countdown + thread->debt;
   }
@@ -99,7 +99,7 @@ static void take(void *block, uint64_t size, uint64_t interval, uintptr_t frame)
   } else {
     memwhy_count(&header->lost_blocks, 1);
   }
-  memwhy_growth_look(block, size, content.site, content.thread);
+  memwhy_growth_look(size, content.site, content.thread);
   memwhy_store(&header->last_nanoseconds, now);
 }
 

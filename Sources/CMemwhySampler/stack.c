@@ -101,9 +101,7 @@ void memwhy_stack_take(struct stack *stack, uintptr_t frame) {
   }
   uint64_t hash = (uint64_t)stack->async_from << 8 | (stack->flags & MEMWHY_SITE_FLAG_IN_TASK);
   for (uint32_t index = 0; index < stack->depth; index++) {
-    hash = (hash ^ stack->frames[index]) * UINT64_C(0x9e3779b97f4a7c15);
-    hash ^= hash >> 29;
+    hash = memwhy_hash_step(hash, stack->frames[index]);
   }
-  hash = memwhy_mix(hash);
-  stack->hash = hash ? hash : 1;
+  stack->hash = memwhy_hash_end(hash);
 }

@@ -75,7 +75,7 @@ static enum memwhy_start_result begin(int descriptor, uint64_t size, uint64_t in
     munmap(base, size);
     return MEMWHY_BAD_TABLE;
   }
-  memwhy_table_lay_out(base, size, interval ? interval : UINT64_C(512) << 10);
+  memwhy_table_lay_out(base, size, interval ? interval : MEMWHY_DEFAULT_INTERVAL);
   struct timespec time;
   if (clock_gettime(CLOCK_REALTIME, &time) == 0) {
     memwhy.header->start_realtime = (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
@@ -84,7 +84,8 @@ static enum memwhy_start_result begin(int descriptor, uint64_t size, uint64_t in
   memwhy_bounds_prepare();
   memwhy_modules_refresh();
   bool needs_unwinder = false;
-  for (uint64_t index = 0; index < memwhy.header->modules_used && index < MEMWHY_MODULES; index++) {
+  uint64_t modules = memwhy_module_count();
+  for (uint64_t index = 0; index < modules; index++) {
     uint32_t flags = memwhy.modules[index].flags;
     if (!(flags & MEMWHY_MODULE_NO_FRAME_POINTERS)) continue;
     needs_unwinder |= !(flags & MEMWHY_MODULE_IS_LIBC);
@@ -227,6 +228,7 @@ __attribute__((constructor)) static void preloaded(void) {
   if (descriptor >= 0) result = memwhy_sampler_start(descriptor, size, wishes.interval);
   if (result == MEMWHY_NOT_CALLED && wishes.descriptor >= 0) {
     uint64_t flags = MEMWHY_FLAG_NOT_CALLED;
+    // Where that fails nobody is left to tell; the program's errno begins as 0.
     if (pwrite(wishes.descriptor, &flags, sizeof flags, offsetof(struct memwhy_header, flags)) < 0) errno = 0;
   }
   if (made >= 0) close(made);

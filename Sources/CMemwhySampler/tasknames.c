@@ -33,14 +33,10 @@ void memwhy_task_names_prepare(void) {
 
 static uintptr_t word(uintptr_t address) { return *(const uintptr_t *)address; }
 
-static bool can_be_record(uintptr_t record) {
-  return record >= 1 << 16 && record < UINT64_C(1) << 47 && !(record & 7);
-}
-
 static const char *name_of(uintptr_t task) {
   if (!(*(const uint32_t *)(task + TASK_FLAGS) & FLAG_HAS_NAME)) return NULL;
   uintptr_t record = word(task + TASK_RECORD);
-  for (int steps = 0; steps < LONGEST_CHAIN && can_be_record(record); steps++) {
+  for (int steps = 0; steps < LONGEST_CHAIN && memwhy_can_be_object(record); steps++) {
     if (*(const uint8_t *)record == KIND_OF_NAME) return (const char *)word(record + RECORD_NAME);
     record = word(record + RECORD_PARENT);
   }
@@ -60,11 +56,9 @@ static uint32_t kept_length(const char *name) {
 static uint64_t hash_of(const char *name, uint32_t length) {
   uint64_t hash = length;
   for (uint32_t index = 0; index < length; index++) {
-    hash = (hash ^ (unsigned char)name[index]) * UINT64_C(0x9e3779b97f4a7c15);
-    hash ^= hash >> 29;
+    hash = memwhy_hash_step(hash, (unsigned char)name[index]);
   }
-  hash = memwhy_mix(hash);
-  return hash ? hash : 1;
+  return memwhy_hash_end(hash);
 }
 
 uint16_t memwhy_task_name(const void *task) {

@@ -4,7 +4,6 @@ import Foundation
 struct SimulationSummary {
   /// Points by which it may be below the better of LRU and SIEVE, and below the best that does not know the future.
   private static let (margin, greatestGap) = (0.3, 2.0)
-  private static let ours = "LocalCache"
 
   private var rows: [(trace: String, size: Int, percent: [String: Double])] = []
 
@@ -31,9 +30,9 @@ struct SimulationSummary {
     var far = 0
     var details: [String] = []
     for row in rows {
-      let ours = row.percent[Self.ours] ?? 0
-      let bar = best(row.percent) { $0 == "LRU" || $0 == "SIEVE" }
-      let top = best(row.percent) { $0 != Optimum.name && $0 != Self.ours }
+      let ours = row.percent[Adaptive.name] ?? 0
+      let bar = best(row.percent) { $0 == LRU.name || $0 == Sieve.name }
+      let top = best(row.percent) { $0 != Optimum.name && $0 != Adaptive.name }
       let isBehind = ours < bar - Self.margin
       let isFar = ours < top - Self.greatestGap
       behind += isBehind ? 1 : 0

@@ -32,7 +32,7 @@ struct SimulationTable {
       let cells = zip(names, row).map { name, value in padded(String(format: "%.2f", value), max(9, name.count + 2)) }
       lines.append(padded("\(size)", 9) + cells.joined())
     }
-    if sizes.count > 1, let column = names.firstIndex(of: "LocalCache") {
+    if sizes.count > 1, let column = names.firstIndex(of: Adaptive.name) {
       lines.append("")
       for (size, row) in zip(sizes, percent) {
         lines.append(
@@ -84,7 +84,7 @@ struct SimulationTable {
     for (column, policy) in PolicyRow.all.enumerated() {
       let points = zip(sizes, percent).map { String(format: "%.1f,%.1f", x($0), y($1[column])) }.joined(separator: " ")
       let colour = colours[column % colours.count]
-      let stroke = policy.name == "LocalCache" ? 3 : 1.5
+      let stroke = policy.name == Adaptive.name ? 3 : 1.5
       parts.append("<polyline points=\"\(points)\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"\(stroke)\"/>")
       let place = margin + 18 * Double(column)
       parts.append("<text x=\"\(width - margin - 75)\" y=\"\(place)\" fill=\"\(colour)\">\(policy.name)</text>")

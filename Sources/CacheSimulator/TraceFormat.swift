@@ -94,6 +94,8 @@ enum TraceFormat: String, CaseIterable {
       var current: UInt64?
       var isGood = true
       var isRemark = false
+      /// Nothing has come of the line but spaces.
+      var isLineEmpty: Bool { numbers.isEmpty && current == nil && isGood }
       func endNumber() {
         if let number = current { numbers.append(number) }
         current = nil
@@ -114,9 +116,7 @@ enum TraceFormat: String, CaseIterable {
           current = sum
         case 32, 9, 13: endNumber()
         case 10: endLine()
-        case 35,
-          42 where numbers.isEmpty && current == nil && isGood:
-          isRemark = true
+        case UInt8(ascii: "#") where isLineEmpty, UInt8(ascii: "*") where isLineEmpty: isRemark = true
         default: isGood = false
         }
       }

@@ -1,10 +1,7 @@
-/// How sure a statement is. Ordered.
-public enum Confidence: String, Codable, Sendable, Hashable, CaseIterable, Comparable {
-  case possible, likely, certain
+import HeapGraph
 
-  public static func < (left: Self, right: Self) -> Bool { left.rank < right.rank }
-  var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
-}
+/// How sure a statement is: the scale of leaks.
+public typealias Confidence = LeakGroup.Confidence
 
 /// The causes that memory is put to.
 public enum Cause: String, Codable, Sendable, Hashable, CaseIterable {

@@ -13,11 +13,11 @@ public struct LeakGroup: Sendable, Hashable {
     case native
   }
 
+  /// How sure a statement is. Ordered.
   public enum Confidence: String, Sendable, Hashable, Codable, CaseIterable, Comparable {
     case possible, likely, certain
-    public static func < (left: Self, right: Self) -> Bool {
-      left.rank < right.rank
-    }
+
+    public static func < (left: Self, right: Self) -> Bool { left.rank < right.rank }
     private var rank: Int {
       switch self {
       case .possible: 0

@@ -17,7 +17,11 @@ extension LocalCache {
     public var loading = CacheLoading()
     /// Finds values that are changed behind the cache's back; for debugging.
     public var mutationCheck: MutationCheck?
-    /// The clock of lifetimes. Nil: the system's monotonic clock, in its cheap form.
+    /// The clock of all that depends on age: lifetimes, refreshes and their pauses, failures that are remembered. Nil: the system's monotonic clock, in its
+    /// cheap form.
+    ///
+    /// Time limits of loads and what statistics say of time are the system's. While anything can expire the cache sleeps on this clock in the background, to
+    /// remove what is over: one whose `sleep` returns at once, because it goes on by itself, makes entries end at once.
     public var clock: (any Clock<Duration>)?
     /// Parts under locks of their own, rounded up to a power of two. Nil: as many as the limit and the processors suggest.
     public var shards: Int?

@@ -30,7 +30,7 @@ extension LocalCache {
   }
 
   /// Loads the value of a key again in the background, unless a load is on its way. The value that is there stays until then.
-  public func refresh(_ key: Key, _ load: @escaping @Sendable (Key) async throws -> Value) {
+  public func refresh(_ key: Key, load: @escaping @Sendable (Key) async throws -> Value) {
     loader.refresh([key], refreshing([key]) { _ in [key: try await load(key)] })
   }
 

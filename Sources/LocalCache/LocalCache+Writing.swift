@@ -121,9 +121,19 @@ extension LocalCache {
     if loader.isFlying { loader.detachAll() }
   }
 
-  /// Keeps an entry from being evicted, or lets it go again. Returns whether the key has an entry.
+  /// Keeps an entry from being evicted: it still counts, and still expires. A new value of the key is kept too. Returns whether the key has an entry.
+  ///
+  /// Constant time.
   @discardableResult
-  public func pin(_ key: Key, _ pinned: Bool = true) -> Bool {
+  public func pin(_ key: Key) -> Bool { setPinned(true, key) }
+
+  /// Lets an entry be evicted again. Returns whether the key has an entry.
+  ///
+  /// Constant time.
+  @discardableResult
+  public func unpin(_ key: Key) -> Bool { setPinned(false, key) }
+
+  private func setPinned(_ pinned: Bool, _ key: Key) -> Bool {
     let hash = hash(key)
     let shard = shard(for: hash)
     shard.pointee.lock.lock()
@@ -191,7 +201,7 @@ extension LocalCache {
     let shard = shard(for: hash)
     var removals = Removals<Key, Value>()
     shard.pointee.lock.lock()
-    if let stamp, !beginWrite(shard, hash, stamp) { return false }
+    if loader.isFlying, !beginWrite(shard, hash, stamp) { return false }
     let id = shard.pointee.find(key, hash: Self.high(hash))
     if id != 0 {
       shard.pointee.remove(id, .refused, &removals)
@@ -200,6 +210,7 @@ extension LocalCache {
     }
     shard.pointee.lock.unlock()
     report(removals)
+    if loader.isFlying, stamp == nil { loader.detach(key) }
     return false
   }
 }

@@ -115,6 +115,8 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   }
 
   deinit {
+    // First: readers outside are to find no description of what is gone.
+    block.retire()
     sweeper.stop()
     memoryTask.stop()
     for index in 0...shardMask {

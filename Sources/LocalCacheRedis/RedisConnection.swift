@@ -12,6 +12,8 @@
   /// A connection with a thread of its own, so that no thread of Swift's pool ever waits for a socket. Made anew by itself when it breaks.
   final class RedisConnection: Sendable {
     private let mailbox: RedisMailbox
+    private let work: @Sendable () -> Void
+    private let isRunning = Guarded(false)
 
     /// What sets a connection apart from others.
     struct Role: Sendable {
@@ -19,6 +21,8 @@
       var isKept: @Sendable () -> Bool = { false }
       /// Commands of its start.
       var greeting: [[[UInt8]]] = []
+      /// Further ones, which a server may refuse.
+      var wishes: [[[UInt8]]] = []
       /// Their replies; throws where the connection is of no use.
       var greeted: @Sendable ([RedisReply]) throws(RemoteTierError) -> Void = { _ in }
       /// Takes messages, where the connection is one that is sent to.
@@ -37,21 +41,27 @@
     init(_ configuration: RedisConfiguration, role: Role = Role()) {
       let mailbox = RedisMailbox(maximum: configuration.maximumWaiting)
       self.mailbox = mailbox
-      Self.startThread { RedisWorker(configuration, role, mailbox).run() }
+      work = { RedisWorker(configuration, role, mailbox).run() }
+      startIfMissing()
     }
 
     deinit { mailbox.stop() }
 
     /// Looks anew at what the role wants.
-    func wake() { mailbox.signal.wake() }
+    func wake() {
+      startIfMissing()
+      mailbox.signal.wake()
+    }
 
     /// Replies of commands that are sent together, errors among them.
     func run(_ commands: [[[UInt8]]]) async throws -> [RedisReply] {
+      startIfMissing()
       let promise = RedisPromise<[RedisReply]>()
       return try await promise.value { mailbox.put(.commands(commands, promise)) }
     }
 
     func fill(_ fill: RedisFill) async throws -> Bool {
+      startIfMissing()
       let promise = RedisPromise<Bool>()
       return try await promise.value { mailbox.put(.fill(fill, promise)) }
     }
@@ -61,7 +71,12 @@
       init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
 
-    private static func startThread(_ run: @escaping @Sendable () -> Void) {
+    /// The system may have had no thread to give when the connection was made. Until it has one every call runs into its time limit, which the cache
+    /// survives.
+    private func startIfMissing() { isRunning.withLock { if !$0 { $0 = Self.startThread(work) } } }
+
+    /// Returns whether there is a thread.
+    private static func startThread(_ run: @escaping @Sendable () -> Void) -> Bool {
       let body = Unmanaged.passRetained(Body(run)).toOpaque()
       #if canImport(Darwin)
         var thread: pthread_t?
@@ -70,13 +85,16 @@
         var thread = pthread_t()
         let result = pthread_create(&thread, nil, { RedisConnection.enter($0) }, body)
       #endif
-      // Without a thread every call runs into its time limit, which the cache survives.
-      guard result == 0 else { return Unmanaged<Body>.fromOpaque(body).release() }
+      guard result == 0 else {
+        Unmanaged<Body>.fromOpaque(body).release()
+        return false
+      }
       #if canImport(Darwin)
         if let thread { pthread_detach(thread) }
       #else
         pthread_detach(thread)
       #endif
+      return true
     }
 
     private static func enter(_ body: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {

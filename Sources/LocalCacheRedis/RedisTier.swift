@@ -17,11 +17,14 @@
     private let listener: RedisConnection
     private let tracking: RedisTracking
     private let next = Atomic<Int>(0)
+    /// What cannot be read again is not stored: whoever asked for it would lose the connection, with all that waits there.
+    private let largestValue: Int
 
     /// A tier on this server. Does not wait for it.
     public init(_ configuration: RedisConfiguration) {
       let tracking = RedisTracking()
       self.tracking = tracking
+      largestValue = max(0, configuration.maximumAnswer - 1024)
       readers = (0..<min(max(1, configuration.readConnections), 64)).map { _ in RedisConnection(configuration) }
       var writing = RedisConnection.Role()
       writing.isKept = { tracking.isWanted }
@@ -31,6 +34,7 @@
       var listening = RedisConnection.Role()
       listening.isKept = { tracking.isWanted }
       listening.greeting = RedisTracking.greeting
+      listening.wishes = RedisTracking.wishes
       listening.greeted = { replies throws(RemoteTierError) in try tracking.listenerGreeted(replies) }
       listening.received = { tracking.received($0) }
       listening.closed = { tracking.listenerClosed() }
@@ -59,13 +63,24 @@
 
     public func set(_ entries: [RemoteEntry]) async throws {
       guard !entries.isEmpty else { return }
+      let fitting = entries.filter { $0.bytes.count <= largestValue }
       // Leases first: a fill that comes between would be of an older value.
-      try await write([["DEL"].words + entries.map { Self.lease($0.name) }] + entries.map(Self.command))
+      try await write([["DEL"].words + entries.map { Self.lease($0.name) }] + fitting.map(Self.command))
+      for entry in entries { try checkSize(entry) }
+    }
+
+    private func checkSize(_ entry: RemoteEntry) throws {
+      guard entry.bytes.count > largestValue else { return }
+      throw RemoteTierError.refused(
+        "\(entry.name.prefix(64)) has \(entry.bytes.count) bytes, more than maximumAnswer allows")
     }
 
     public func delete(_ names: [String]) async throws {
       guard !names.isEmpty else { return }
-      try await write([["DEL"].words + names.map(Self.lease) + names.words])
+      let removal = ["DEL"].words + names.map(Self.lease) + names.words
+      let replies = try await writer.run([removal] + names.map(tracking.announcement))
+      // A server that lets nobody publish has removed them all the same.
+      if case .error(let reason)? = replies.first { throw RemoteTierError.refused(reason) }
     }
 
     public func takeLease(of name: String, token: String, lifetime: Duration) async throws -> RemoteLease {
@@ -82,7 +97,8 @@
     }
 
     public func fill(_ entry: RemoteEntry, token: String) async throws -> Bool {
-      try await writer.fill(
+      try checkSize(entry)
+      return try await writer.fill(
         RedisFill(lease: Self.lease(entry.name), token: Array(token.utf8), command: Self.command(entry)))
     }
 

@@ -5,6 +5,9 @@
   /// writes asks for the messages of its prefixes to be sent to that, except about its own writes (`CLIENT TRACKING ON REDIRECT id BCAST PREFIX p NOLOOP`).
   ///
   /// When either of the two breaks, messages are lost; each new start is therefore told as `began`.
+  ///
+  /// The server says nothing where a key is removed that it does not have, and nothing where it has no memory for a new value. Other processes may keep a value
+  /// all the same, which the server could not take. So who removes a key publishes that too, on a channel of our own.
   final class RedisTracking: Sendable {
     private struct Subscriber {
       let prefix: String
@@ -61,7 +64,16 @@
     // MARK: The connection that listens
 
     static let channel = "__redis__:invalidate"
+    static let ownChannel = "local-cache:removed"
     static let greeting = [["CLIENT", "ID"].words, ["SUBSCRIBE", channel].words]
+    /// Behind the rest of the greeting, because messages may come at once. Access lists may know of the other channel only.
+    static let wishes = [["SUBSCRIBE", ownChannel].words]
+
+    /// What this object publishes begins with it, so that it does not heed what it says itself.
+    private let origin = String(UInt64.random(in: .min ... .max), radix: 36)
+
+    /// The command that tells others that a name was removed.
+    func announcement(_ name: String) -> [[UInt8]] { ["PUBLISH", Self.ownChannel, "\(origin) \(name)"].words }
 
     func listenerGreeted(_ replies: [RedisReply]) throws(RemoteTierError) {
       guard case .integer(let number)? = replies.first else {
@@ -84,18 +96,31 @@
 
     /// A message names changed keys, or none when a whole database was emptied.
     func received(_ reply: RedisReply) {
-      guard let parts = reply.elements, parts.count == 3, parts[0].text == "message", parts[1].text == Self.channel
-      else { return }
+      guard let parts = reply.elements, parts.count == 3, parts[0].text == "message" else { return }
+      if parts[1].text == Self.ownChannel { return announced(parts[2].text ?? "") }
+      guard parts[1].text == Self.channel else { return }
       telling.withLock { _ in
         let subscribers = state.withLock { Array($0.subscribers.values) }
         guard let keys = parts[2].elements?.compactMap(\.text) else {
           for subscriber in subscribers { subscriber.handler(.began) }
           return
         }
-        for subscriber in subscribers {
-          let names = keys.filter { $0.utf8.starts(with: subscriber.prefix.utf8) }
-          if !names.isEmpty { subscriber.handler(.changed(names)) }
-        }
+        for subscriber in subscribers { Self.tell(subscriber, keys) }
+      }
+    }
+
+    private static func tell(_ subscriber: Subscriber, _ keys: [String]) {
+      let names = keys.filter { $0.utf8.starts(with: subscriber.prefix.utf8) }
+      if !names.isEmpty { subscriber.handler(.changed(names)) }
+    }
+
+    /// Somebody has removed a name.
+    private func announced(_ text: String) {
+      let parts = text.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
+      guard parts.count == 2, parts[0] != origin else { return }
+      telling.withLock { _ in
+        let subscribers = state.withLock { $0.isOn ? Array($0.subscribers.values) : [] }
+        for subscriber in subscribers { Self.tell(subscriber, [String(parts[1])]) }
       }
     }
 

@@ -86,6 +86,7 @@
         commands.insert((["AUTH", configuration.user, password].compactMap { $0 }).words, at: 0)
       }
       let extra = commands.count - role.greeting.count
+      commands += role.wishes
       for command in commands { try socket?.append(command) }
       var replies: [RedisReply] = []
       while replies.count < commands.count {
@@ -94,6 +95,7 @@
         try socket?.receive()
         while replies.count < commands.count, let reply = try socket?.nextReply() { replies.append(reply) }
       }
+      replies.removeLast(role.wishes.count)
       for case .error(let reason) in replies { throw .unavailable(reason) }
       try role.greeted(Array(replies.dropFirst(extra)))
       pauses = 0
@@ -177,13 +179,10 @@
       while let reply = try socket?.nextReply() { try handOut(reply) }
       guard let descriptor = socket?.descriptor, let isUnsent = socket?.hasUnsentBytes else { return }
       let events = isUnsent ? POLLIN | POLLOUT : POLLIN
-      var entries = [
-        pollfd(fd: descriptor, events: Int16(events), revents: 0),
-        pollfd(fd: mailbox.signal.readable, events: Int16(POLLIN), revents: 0),
-      ]
       let canStart = !queue.isEmpty && !isReserved && inFlight.count < Self.window
-      let wait = canStart ? 0 : Instant.now.duration(to: nextDeadline()).pollMilliseconds
-      guard poll(&entries, 2, wait) > 0 else { return }
+      let signal = mailbox.signal.poll(for: canStart ? .zero : Instant.now.duration(to: nextDeadline()))
+      var entries = [pollfd(fd: descriptor, events: Int16(events), revents: 0), signal.entry]
+      guard poll(&entries, 2, canStart ? 0 : signal.milliseconds) > 0 else { return }
       if entries[1].revents != 0 { mailbox.signal.clear() }
       guard entries[0].revents & ~Int16(POLLOUT) != 0 else { return }
       try socket?.receive()
@@ -227,9 +226,8 @@
     }
 
     private func waitForSignal(until deadline: Instant?) {
-      var entry = pollfd(fd: mailbox.signal.readable, events: Int16(POLLIN), revents: 0)
-      let wait = deadline.map { Instant.now.duration(to: $0) } ?? .seconds(60)
-      if poll(&entry, 1, wait.pollMilliseconds) > 0 { mailbox.signal.clear() }
+      var (entry, wait) = mailbox.signal.poll(for: deadline.map { Instant.now.duration(to: $0) } ?? .seconds(60))
+      if poll(&entry, 1, wait) > 0 { mailbox.signal.clear() }
     }
   }
 

@@ -38,9 +38,7 @@ public enum MemwhyService {
   public static func start(
     interval: ByteCount = defaultInterval, tableSize: ByteCount = SamplerSettings.defaultTableSize, file: String? = nil
   ) throws(MemwhyServiceError) {
-    guard SamplerSettings.intervals.contains(interval) else {
-      throw .badOption("the interval must be from 1 B to 1 TiB")
-    }
+    try check(interval)
     guard SamplerSettings.tableSizes.contains(tableSize) else {
       throw .badOption("the table must be from 1 MiB to 1 GiB")
     }
@@ -60,7 +58,7 @@ public enum MemwhyService {
     switch result {
     case MEMWHY_STARTED, MEMWHY_ALREADY_RUNNING: return
     case MEMWHY_NOT_CALLED: throw .anotherAllocator
-    default: throw .cannotCreate("no memory for a table of \(tableSize): \(systemMessage(code))")
+    default: throw .cannotCreate("no memory for a table of \(tableSize): \(systemMessage(code)); ask for a smaller one")
     }
   }
 
@@ -80,11 +78,15 @@ public enum MemwhyService {
   ///
   /// - Throws: `badOption`; `silent` before the start.
   public static func setInterval(_ interval: ByteCount) throws(MemwhyServiceError) {
+    try check(interval)
+    guard state != .silent else { throw .silent }
+    memwhy_sampler_set_interval(interval.bytes)
+  }
+
+  private static func check(_ interval: ByteCount) throws(MemwhyServiceError) {
     guard SamplerSettings.intervals.contains(interval) else {
       throw .badOption("the interval must be from 1 B to 1 TiB")
     }
-    guard state != .silent else { throw .silent }
-    memwhy_sampler_set_interval(interval.bytes)
   }
 
   /// What was sampled so far, in pprof's model: allocated and in use by stack, with labels for thread, task and lifetime.
@@ -125,7 +127,7 @@ public enum MemwhyServiceError: Error, Hashable, Sendable, CustomStringConvertib
     case .anotherAllocator:
       "cannot sample: this program's malloc is another allocator's; link MemwhyService before it, or leave that one out"
     case .silent: "nothing is sampled yet: call MemwhyService.start() when the service starts"
-    case .damaged(let what): "the sampler's table cannot be read: \(what)"
+    case .damaged(let what): "the sampler's table cannot be read: \(what); a new one is made when the service starts"
     }
   }
 }

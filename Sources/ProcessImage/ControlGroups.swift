@@ -6,8 +6,11 @@ package struct ControlGroupMembership: Sendable, Hashable {
   package var isUnified: Bool
   /// The group's own, from the root of its hierarchy.
   package var path: String
+  /// Of version 1: what this hierarchy controls. Version 2 has one hierarchy for everything and names nothing.
+  package var controllers: [String] = []
+
   /// Version 2 counts memory in every group, version 1 in the hierarchy of that controller.
-  package var accountsForMemory: Bool
+  package var accountsForMemory: Bool { isUnified || controllers.contains("memory") }
 
   /// All of a process; empty where they cannot be read.
   package static func all(of pid: Int32) -> [ControlGroupMembership] {
@@ -21,8 +24,7 @@ package struct ControlGroupMembership: Sendable, Hashable {
       guard parts.count == 3 else { return nil }
       let isUnified = parts[0] == "0" && parts[1].isEmpty
       return ControlGroupMembership(
-        isUnified: isUnified, path: String(parts[2]),
-        accountsForMemory: isUnified || parts[1].split(separator: ",").contains("memory"))
+        isUnified: isUnified, path: String(parts[2]), controllers: parts[1].split(separator: ",").map(String.init))
     }
   }
 }
@@ -33,7 +35,8 @@ package struct ControlGroupMount: Sendable, Hashable {
   /// The part of the hierarchy that the mount shows; `/` for all of it.
   package var root: String
   package var isUnified: Bool
-  package var hasMemory: Bool
+  /// Of version 1: what the hierarchy controls, among its other options.
+  package var controllers: [String] = []
 
   /// Those that this process sees; empty where they cannot be read.
   package static var all: [ControlGroupMount] { (try? contents(of: "/proc/self/mountinfo")).map(parse) ?? [] }
@@ -45,17 +48,21 @@ package struct ControlGroupMount: Sendable, Hashable {
       guard words.count > 5, let dash = words.firstIndex(of: "-"), words.count > dash + 1 else { return nil }
       let type = words[dash + 1]
       guard type == "cgroup" || type == "cgroup2" else { return nil }
-      let options = words.count > dash + 3 ? words[dash + 3].split(separator: ",") : []
+      let options = words.count > dash + 3 ? words[dash + 3].split(separator: ",").map(String.init) : []
       return ControlGroupMount(
         folder: String(words[4]), root: String(words[3]), isUnified: type == "cgroup2",
-        hasMemory: options.contains("memory"))
+        controllers: type == "cgroup2" ? [] : options)
     }
   }
 
-  /// The memory of a process's group is counted in this hierarchy.
-  package func shows(_ membership: ControlGroupMembership) -> Bool {
-    isUnified == membership.isUnified && (isUnified || hasMemory)
+  /// The group is in this hierarchy, which has the controller; version 2 may have all of them.
+  package func shows(_ membership: ControlGroupMembership, controller: String) -> Bool {
+    isUnified
+      ? membership.isUnified : membership.controllers.contains(controller) && controllers.contains(controller)
   }
+
+  /// The memory of a process's group is counted in this hierarchy.
+  package func shows(_ membership: ControlGroupMembership) -> Bool { shows(membership, controller: "memory") }
 
   /// The folders of a group and of all its ancestors that can be seen, innermost first.
   package func folders(for group: String, isHidden: inout Bool) -> [String] {

@@ -15,22 +15,37 @@ public enum Permission {
   }
 
   /// `CAP_SYS_ADMIN` (include/uapi/linux/capability.h).
-  private static let adminCapability: UInt64 = 1 << 21
-  /// The host's own user namespace (`PROC_USER_INIT_INO` of include/linux/proc_ns.h).
-  private static let hostUserNamespace = "user:[4026531837]"
+  public static let adminCapability: UInt64 = 1 << 21
 
-  /// Whether the kernel lets this process read the seccomp filters of others: only one that has `CAP_SYS_ADMIN` on the host and runs under
-  /// none itself may (`seccomp_get_filter` of Linux kernel/seccomp.c).
-  static var mayReadFilters: Bool {
-    guard let own = (try? contents(of: "/proc/self/status", limit: 1 << 16)).map(ProcessStatus.init(parsing:)) else {
-      return false
-    }
-    return mayReadFilters(own: own, userNamespace: linkTarget("/proc/self/ns/user"))
+  /// Whether this process may read the seccomp filters of others (seccomp_get_filter in kernel/seccomp.c of Linux 6.x): `CAP_SYS_ADMIN` on the
+  /// host, not only in a user namespace, and no filter of its own.
+  public static var mayReadFilters: Bool {
+    guard let status = try? Procfs.status(of: getpid()), let map = try? contents(of: "/proc/self/uid_map", limit: 4096)
+    else { return false }
+    return mayReadFilters(status, userMap: map)
   }
 
-  static func mayReadFilters(own: ProcessStatus, userNamespace: String?) -> Bool {
-    own.effectiveCapabilities & adminCapability != 0 && own.seccompMode == 0
-      && (userNamespace ?? hostUserNamespace) == hostUserNamespace
+  static func mayReadFilters(_ own: ProcessStatus, userMap: [UInt8]) -> Bool {
+    let words = String(decoding: userMap, as: UTF8.self).split(whereSeparator: \.isWhitespace)
+    let isInitial = words.elementsEqual(["0", "0", "4294967295"])
+    return isInitial && own.seccompMode == 0 && own.effectiveCapabilities & adminCapability != 0
+  }
+
+  /// This user made the user namespace that a process is in, as a container without root does: its processes may be traced whatever user and
+  /// capabilities they have inside (cap_capable in security/commoncap.c of Linux 6.x, user_namespaces(7)).
+  public static func ownsNamespace(of pid: Int32) -> Bool {
+    guard let theirs = linkTarget("/proc/\(pid)/ns/user"), theirs != linkTarget("/proc/self/ns/user"),
+      let file = try? Descriptor(reading: "/proc/\(pid)/ns/user")
+    else { return false }
+    // NS_GET_OWNER_UID (include/uapi/linux/nsfs.h); fails where the namespace is not below this one.
+    var owner = uid_t.max
+    return ioctl(file.number, 0xb704, &owner) == 0 && owner == geteuid()
+  }
+
+  /// A seccomp filter forbids ptrace to this process: asked by attaching to a process that cannot exist.
+  public static var isTracingFiltered: Bool {
+    let result = clinux_seize(.max)
+    return result == -Int(EPERM) || result == -Int(ENOSYS)
   }
 
   /// The most likely reason for an `EACCES` or `EPERM` on process `pid`.

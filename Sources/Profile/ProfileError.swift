@@ -16,6 +16,7 @@ public enum ProfileError: Error, Hashable, Sendable, CustomStringConvertible {
   case incompatible(what: String)
   case noMatch(pattern: String)
   case badOption(what: String)
+  case cannotCompress(reason: String)
 
   public var description: String {
     switch self {
@@ -35,6 +36,7 @@ public enum ProfileError: Error, Hashable, Sendable, CustomStringConvertible {
     case .incompatible(let what): "these profiles cannot be combined: \(what); give profiles of one kind"
     case .noMatch(let pattern): "nothing matches '\(pattern)'; `memwhy top` shows the names"
     case .badOption(let what): what
+    case .cannotCompress(let reason): "cannot compress the profile: \(reason); a file named .pb is not compressed"
     }
   }
 }

@@ -1,3 +1,4 @@
+import Measurement
 import Profile
 
 /// A table as a profile of pprof's model: addresses and mappings, no names yet.
@@ -139,5 +140,5 @@ public enum ProfileExport {
     return last > header.startNanoseconds ? last - header.startNanoseconds : nil
   }
 
-  private static func whole(_ value: Double) -> Int64 { Int64(min(max(value, 0), 9e18).rounded()) }
+  private static func whole(_ value: Double) -> Int64 { Int64(clamping: value.rounded().saturatedAmount) }
 }

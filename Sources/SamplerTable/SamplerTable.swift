@@ -41,6 +41,8 @@ public struct SamplerTable: Sendable {
     public var flags: Flags
     /// As wait(2) gives it, from `memwhy run`; nil while it runs or where nobody waited.
     public var exitStatus: Int32?
+    /// Processes of its control group that the kernel ended for lack of memory while it ran; nil where unknown.
+    public var groupKills: UInt64?
     /// Places for sites that are taken, and that there are.
     public var sitesUsed, sitesRoom: Int
   }

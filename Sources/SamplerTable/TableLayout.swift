@@ -16,8 +16,8 @@ enum TableLayout {
     static let staleBlocks = 328, moduleChanges = 336, slowStacks = 344, asyncStacks = 352, flags = 360
     static let exitStatus = 368, program = 376
     static let programSize = 256
-    static let taskNames = 632, taskNamesUsed = 648, lostTaskNames = 656
-    static let size = 664
+    static let taskNames = 632, taskNamesUsed = 648, lostTaskNames = 656, groupKills = 664
+    static let size = 672
   }
 
   enum Module {

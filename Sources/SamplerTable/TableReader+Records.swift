@@ -11,6 +11,7 @@ extension TableReader {
       throw .damaged(path: source.path, what: "its state is unknown")
     }
     let status = bytes.word(At.exitStatus)
+    let kills = bytes.word(At.groupKills)
     return SamplerTable.Header(
       state: state, pid: Int32(truncatingIfNeeded: bytes.half(At.pid)),
       program: bytes.text(At.program, At.programSize), interval: bytes.word(At.interval),
@@ -26,6 +27,7 @@ extension TableReader {
       moduleChanges: bytes.word(At.moduleChanges), slowStacks: bytes.word(At.slowStacks),
       asyncStacks: bytes.word(At.asyncStacks), flags: SamplerTable.Flags(rawValue: bytes.word(At.flags)),
       exitStatus: status == 0 ? nil : Int32(truncatingIfNeeded: status &- 1),
+      groupKills: kills == 0 ? nil : kills - 1,
       sitesUsed: Int(clamping: bytes.word(At.sitesUsed)), sitesRoom: areas.sites.count / 8 * 7)
   }
 

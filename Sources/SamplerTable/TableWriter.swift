@@ -74,6 +74,9 @@ public struct TableWriter: Sendable {
     write(TableLayout.Header.exitStatus, UInt64(UInt32(bitPattern: status)) + 1)
   }
 
+  /// Processes of the control group that the kernel has ended for lack of memory since the start.
+  public func setGroupKills(_ count: UInt64) { write(TableLayout.Header.groupKills, count &+ 1) }
+
   /// Bytes between two samples; the process follows at each thread's next sample.
   public func setInterval(_ interval: UInt64) {
     let bounds = SamplerSettings.intervals

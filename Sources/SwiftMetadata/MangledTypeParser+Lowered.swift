@@ -93,8 +93,8 @@ extension MangledTypeParser {
     return true
   }
 
-  private mutating func skipBoundGenerics() -> Bool {
-    while case .conformance? = stack.last { stack.removeLast() }
+  mutating func skipBoundGenerics() -> Bool {
+    while popConformance() != nil {}
     while true {
       while popType() != nil {}
       if popEmptyList() { return true }
@@ -107,11 +107,10 @@ extension MangledTypeParser {
   /// `R`: one requirement; what it says does not matter for layout, only what it takes from the stack.
   mutating func requirement() -> Node? {
     enum Subject { case parameter, member, path, substitution }
-    enum Constraint { case proto, type, layout, marker }
-    let byte = next()
+    enum Constraint { case proto, type, layout, marker, inverse }
     var subject = Subject.parameter
     var constraint = Constraint.proto
-    switch Character(UnicodeScalar(byte)) {
+    switch Character(UnicodeScalar(next())) {
     case "V", "b", "s", "h": constraint = .type
     case "v": constraint = .marker
     case "c", "t": (subject, constraint) = (.member, .type)
@@ -124,17 +123,13 @@ extension MangledTypeParser {
     case "p": subject = .member
     case "P": subject = .path
     case "Q": subject = .substitution
-    case "i", "I", "j", "J":
-      guard index() != nil else { return nil }
-      constraint = .marker
-      subject =
-        byte == UInt8(ascii: "i")
-        ? .parameter
-        : byte == UInt8(ascii: "I")
-          ? .substitution
-          : byte == UInt8(ascii: "j") ? .member : .path
+    case "i": constraint = .inverse
+    case "I": (subject, constraint) = (.substitution, .inverse)
+    case "j": (subject, constraint) = (.member, .inverse)
+    case "J": (subject, constraint) = (.path, .inverse)
     default: position -= 1
     }
+    if constraint == .inverse, index() == nil { return nil }
     switch subject {
     case .parameter: guard genericParameter() != nil else { return nil }
     case .member:
@@ -148,7 +143,7 @@ extension MangledTypeParser {
     switch constraint {
     case .proto: guard popProtocol() != nil else { return nil }
     case .type: guard popType() != nil else { return nil }
-    case .marker: break
+    case .marker, .inverse: break
     case .layout:
       switch Character(UnicodeScalar(next())) {
       case "U", "R", "N", "C", "D", "T", "B", "S": break

@@ -24,6 +24,24 @@ extension MangledTypeParser {
     return true
   }
 
+  /// What ends with its first element, or is empty; in the order of the source.
+  mutating func popList<Element>(_ pop: (inout Self) -> Element?) -> [Element]? {
+    if popEmptyList() { return [] }
+    return popElements(pop)
+  }
+
+  /// The same where there is at least one.
+  private mutating func popElements<Element>(_ pop: (inout Self) -> Element?) -> [Element]? {
+    var elements: [Element] = []
+    var isFirst = false
+    while !isFirst {
+      isFirst = popFirstElement()
+      guard let element = pop(&self) else { return nil }
+      elements.append(element)
+    }
+    return elements.reversed()
+  }
+
   /// Module and outer types of a declaration.
   private mutating func popContext() -> (module: String, path: [String])? {
     switch stack.popLast() {
@@ -67,7 +85,7 @@ extension MangledTypeParser {
   }
 
   mutating func boundGeneric() -> Node? {
-    while case .conformance? = stack.last { stack.removeLast() }
+    while popConformance() != nil {}
     var levels: [[TypeNode]] = []
     while true {
       var level: [TypeNode] = []
@@ -84,32 +102,14 @@ extension MangledTypeParser {
   }
 
   mutating func tuple() -> Node? {
-    var elements: [TypeNode.TupleElement] = []
-    if !popEmptyList() {
-      while true {
-        let isFirst = popFirstElement()
-        if case .variadic? = stack.last { stack.removeLast() }
-        let label = popIdentifier()
-        guard let type = popType() else { return nil }
-        elements.append(.init(label: label, type: type))
-        if isFirst { break }
-      }
-    }
-    return .type(.tuple(elements.reversed()))
+    popList { parser in
+      if case .variadic? = parser.stack.last { parser.stack.removeLast() }
+      let label = parser.popIdentifier()
+      return parser.popType().map { TypeNode.TupleElement(label: label, type: $0) }
+    }.map { .type(.tuple($0)) }
   }
 
-  private mutating func popTypeList() -> [TypeNode]? {
-    var types: [TypeNode] = []
-    if !popEmptyList() {
-      while true {
-        let isFirst = popFirstElement()
-        guard let type = popType() else { return nil }
-        types.append(type)
-        if isFirst { break }
-      }
-    }
-    return types.reversed()
-  }
+  private mutating func popTypeList() -> [TypeNode]? { popList { $0.popType() } }
 
   mutating func function(_ form: TypeNode.FunctionForm) -> Node? {
     var form = form
@@ -185,16 +185,9 @@ extension MangledTypeParser {
   }
 
   mutating func existential(superclass: TypeNode?, isClassBound: Bool) -> Node? {
-    var protocols: [NominalReference] = []
-    if !popEmptyList() {
-      while true {
-        let isFirst = popFirstElement()
-        guard let reference = popProtocol() else { return nil }
-        protocols.append(reference)
-        if isFirst { break }
-      }
+    popList { $0.popProtocol() }.map {
+      .type(.existential(protocols: $0, superclass: superclass, isClassBound: isClassBound))
     }
-    return .type(.existential(protocols: protocols.reversed(), superclass: superclass, isClassBound: isClassBound))
   }
 
   mutating func popProtocol() -> NominalReference? {
@@ -210,21 +203,18 @@ extension MangledTypeParser {
     return .named(kind: .protocol, module: context.module, path: context.path + [name])
   }
 
+  mutating func popConformance() -> Node? {
+    guard case .conformance? = stack.last else { return nil }
+    return stack.popLast()
+  }
+
   /// Conformances only accompany generic arguments; their content does not matter for layout.
   mutating func conformance() -> Node? {
     switch Character(UnicodeScalar(next())) {
     case "P", "p": return popProtocol().map { _ in .conformance }
     case "C":
-      if !popEmptyList() {
-        while true {
-          let isFirst = popFirstElement()
-          guard case .conformance? = stack.popLast() else { return nil }
-          if isFirst { break }
-        }
-      }
-      if case .conformance? = stack.last {
-        stack.removeLast()
-      } else {
+      guard popList({ $0.popConformance() }) != nil else { return nil }
+      if popConformance() == nil {
         guard popContext() != nil, popProtocol() != nil else { return nil }
       }
       return popType().map { _ in .conformance }
@@ -277,27 +267,15 @@ extension MangledTypeParser {
       return .type(.packExpansion(pattern))
     case "P": return popTypeList().map { .type(.pack($0)) }
     case "o":
-      guard index() != nil else { return nil }
-      while true {
-        while popType() != nil {}
-        if popEmptyList() { break }
-        guard popFirstElement() else { return nil }
-      }
+      guard index() != nil, skipBoundGenerics() else { return nil }
       return stack.popLast().flatMap { _ in remember(.unresolved("some")) }
     default: return nil
     }
   }
 
   mutating func member(of base: TypeNode?) -> TypeNode? {
-    var names: [String] = []
-    while true {
-      let isFirst = popFirstElement()
-      guard let name = popAssociatedName() else { return nil }
-      names.append(name)
-      if isFirst { break }
-    }
-    guard var type = base ?? popType() else { return nil }
-    for name in names.reversed() { type = .member(base: type, name: name) }
+    guard let names = popElements({ $0.popAssociatedName() }), var type = base ?? popType() else { return nil }
+    for name in names { type = .member(base: type, name: name) }
     return type
   }
 }

@@ -65,17 +65,7 @@ public final class MetadataDecoder: ObjectTypeDecoder {
     return body()
   }
 
-  /// Name of any type metadata, as a developer writes it; nil where `metadata` is none.
-  public func typeName(metadata: UInt64) -> String? { ask { name(ofMetadata: metadata, depth: 0) } }
-
-  /// How values of the type lie in memory; nil where `metadata` is none.
-  public func valueLayout(metadata: UInt64) -> ValueLayout? {
-    ask {
-      guard let layout = layout(ofMetadata: metadata, depth: 0) else { return nil }
-      return valueLayout(layout, name: name(ofMetadata: metadata, depth: 0) ?? "")
-    }
-  }
-
+  /// The part of a layout that other modules see.
   func valueLayout(_ layout: Layout, name: String) -> ValueLayout {
     // Millions of integers in an array are numbers, and not worth reading.
     let slots = layout.slots.filter { $0.strength != .number }

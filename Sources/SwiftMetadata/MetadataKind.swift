@@ -60,7 +60,7 @@ struct ClassMetadata: Sendable {
   init?(at address: UInt64, in memory: TargetMemory) {
     guard address & 7 == 0, memory.word(address) == 0, let superclass = memory.word(address &+ 8),
       let instanceSize = memory.half(address &+ 24), let alignmentMask: UInt16 = memory.load(at: address &+ 28),
-      let descriptor = memory.word(address &+ 40), instanceSize >= 16, instanceSize <= 1 << 24,
+      let descriptor = memory.word(address &+ 40), instanceSize >= 16, instanceSize <= ValueWitnesses.sizeLimit,
       [7, 15, 31, 63].contains(alignmentMask), superclass & 7 == 0
     else { return nil }
     self.address = address

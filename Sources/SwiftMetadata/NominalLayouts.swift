@@ -55,17 +55,13 @@ extension MetadataDecoder {
   ) -> Layout? {
     func text() -> String { name(of: .nominal(reference, arguments: arguments)) ?? standard }
     switch standard {
-    case "String":
+    case "String", "Character":
       return Layout(
         size: 16, alignment: 8, extraInhabitants: Layout.pointerInhabitants,
         slots: [.init(offset: 8, strength: .strong, typeName: "String")])
     case "Array", "ContiguousArray", "Dictionary", "Set", "Task", "CheckedContinuation", "AsyncStream",
       "AsyncThrowingStream":
       return .word(.strong, text())
-    case "Character":
-      return Layout(
-        size: 16, alignment: 8, extraInhabitants: Layout.pointerInhabitants,
-        slots: [.init(offset: 8, strength: .strong, typeName: "String")])
     case "Substring":
       // Two indices, then the string.
       return Layout(

@@ -22,7 +22,9 @@ extension MetadataDecoder {
     } else {
       entry = ask { makeEntry(head: head, address: address, size: size) }
       // A slab's head can only be told with a block at hand, so an unknown head in module data is asked again.
-      if case .unknown = entry, mayBeSlabHead(head) {} else { objects[head] = entry }
+      var isFinal = true
+      if case .unknown = entry { isFinal = !mayBeSlabHead(head) }
+      if isFinal { objects[head] = entry }
     }
     switch entry {
     case .unknown: return nil
@@ -111,9 +113,10 @@ extension MetadataDecoder {
     if let known = errors[metadata] { return known }
     var result: ObjectType?
     if let name = name(ofMetadata: metadata, depth: 0) {
-      let alignment = UInt64(layout(ofMetadata: metadata, depth: 0)?.alignment ?? 8)
-      let offset = (32 &+ alignment &- 1) & ~(alignment &- 1)
-      if case .type(let type, _, _) = boxed(.error, "Error(\(name))", metadata, offset: offset) { result = type }
+      let offset = Layout.round(32, to: layout(ofMetadata: metadata, depth: 0)?.alignment ?? 8)
+      if case .type(let type, _, _) = boxed(.error, "Error(\(name))", metadata, offset: UInt64(offset)) {
+        result = type
+      }
     }
     errors[metadata] = .some(result)
     return result

@@ -54,9 +54,6 @@ public struct TaskInfo: Sendable, Hashable {
   /// Address of the group of a group's child.
   public var group: UInt64 = 0
 
-  /// Not running, not queued, not done: only somebody who still holds its continuation can go on with it.
-  public var isSuspended: Bool { !isEnqueued && !isRunning && !isComplete }
-
   /// It goes on when another task does, or the tasks of a group.
   public var waitsForOthers: Bool {
     switch dependency {

@@ -68,7 +68,8 @@ public enum Metric: Int, CaseIterable, Sendable, Hashable {
     case .tcpOther: row("tcp_other", .gauge, .count, "TCP connections in any other state")
     case .tcpQueued: row("tcp_queued", .gauge, .bytes, "bytes in the queues of TCP connections")
     case .groupUsage: row("group_usage", .gauge, .bytes, "all memory charged to the control group")
-    case .groupLimit: row("group_limit", .gauge, .bytes, "the tightest limit above the process")
+    case .groupLimit:
+      row("group_limit", .gauge, .bytes, "the tightest limit above the process, less what others below it hold")
     case .groupWorkingSet: row("group_working_set", .gauge, .bytes, "usage without inactive file pages")
     case .groupAnonymous: row("group_anonymous", .gauge, .bytes, "anonymous memory of all its processes")
     case .groupFile: row("group_file", .gauge, .bytes, "page cache, shared memory included")

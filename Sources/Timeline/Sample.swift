@@ -22,6 +22,14 @@ public struct Sample: Sendable, Hashable {
     set { values[metric.rawValue] = newValue.map { $0.isFinite ? $0 : .nan } ?? .nan }
   }
 
+  /// Bytes that the control group cannot give back without ending somebody, with what the process has in swap: at the limit growth goes there.
+  /// nil where it does not say.
+  public var groupCharged: Double? {
+    guard let anonymous = self[.groupAnonymous] else { return nil }
+    let kernel = (self[.groupKernel] ?? 0) + (self[.groupSocket] ?? 0)
+    return anonymous + (self[.groupShared] ?? 0) + kernel + (self[.swap] ?? 0)
+  }
+
   public static func == (left: Sample, right: Sample) -> Bool {
     left.time == right.time && left.step == right.step
       && zip(left.values, right.values).allSatisfy { $0 == $1 || ($0.isNaN && $1.isNaN) }

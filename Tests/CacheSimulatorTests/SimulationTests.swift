@@ -65,8 +65,7 @@ import Testing
   }
 
   @Test func theCommand() throws {
-    let directory = NSTemporaryDirectory() + "simulator-\(UInt64.random(in: 0 ... .max))"
-    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    let directory = try makeTemporaryFolder("simulator")
     defer { try? FileManager.default.removeItem(atPath: directory) }
     let trace = directory + "/some.trace"
     try "1\n2\nnonsense\n1\n3\n1\n".write(toFile: trace, atomically: true, encoding: .utf8)

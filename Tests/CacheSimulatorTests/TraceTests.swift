@@ -32,8 +32,8 @@ import Testing
   }
 
   @Test func whatIsDamagedIsLeftOutAndCounted() {
-    let lines = TraceFormat.lirs.parse(Data("1\nx2\n# remark\n* 4\n99999999999999999999999\n-3\n5".utf8))
-    #expect(lines.keys == [1, 5] && lines.damaged == 3)
+    let lines = TraceFormat.lirs.parse(Data("1\nx2\n6 # no remark\n# remark\n* 4\n99999999999999999999999\n-3\n5".utf8))
+    #expect(lines.keys == [1, 5] && lines.damaged == 4)
     let arc = TraceFormat.arc.parse(Data("1 2 0 0\n5\n1 99999999 0 0\n8 1 0 0\n".utf8))
     #expect(arc.keys == [1, 2, 8] && arc.damaged == 2)
     let torn = TraceFormat.corda.parse(words([7] as [UInt64]) + Data([1, 2, 3]))

@@ -55,6 +55,19 @@ struct RuleTests {
     #expect(report.account?.filter { $0.bytes == more }.count == 1, "\(report.account ?? [])")
   }
 
+  /// At its limit a group does not grow any more: the process goes on into swap, and the limit is reached, not out of reach.
+  @Test func growthIntoSwapHasReachedTheLimit() throws {
+    let lives = Self.samples { time, sample in
+      Self.group(&sample, file: 0, kernel: 1 * Self.mib)
+      sample[.groupAnonymous] = 98.5 * Self.mib
+      sample[.groupUsage] = 99.9 * Self.mib
+      sample[.groupLimit] = 100 * Self.mib
+      sample[.swap] = (5 + time * 0.5) * Self.mib
+    }
+    let forecast = try #require(Evidence(lives: [lives]).forecast)
+    #expect(forecast.outcome == .reached, "\(forecast)")
+  }
+
   /// A process that grows by less than a hundredth of what its neighbours hold reaches their common limit all the same.
   @Test func aSmallProcessInALargeGroupReachesTheLimit() {
     let lives = Self.samples { time, sample in

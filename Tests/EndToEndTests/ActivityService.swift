@@ -21,8 +21,7 @@ final class ActivityService {
 
   /// - Parameter group: the control group that it runs in.
   init(variant: String, group: TestGroup? = nil) throws {
-    folder = NSTemporaryDirectory() + "memwhy-activity-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    folder = try makeTemporaryFolder("activity")
     do {
       let database = folder + "/shop.sqlite"
       let seeding = try Command.run(Self.tool("activity-service"), ["seed", "--database", database])

@@ -85,7 +85,7 @@ struct BadInputTests {
     try expectError(["leaks", "2"], status: 66, mentions: ["kthreadd", "kernel"])
   }
 
-  @Test func zombie() throws {
+  @Test func aProcessThatHasEndedIsRefused() throws {
     let program = try RunningProgram("/bin/sh", ["-c", "sleep 0 & echo CHILD $!; exec sleep 60"], ready: "CHILD")
     defer { program.stop() }
     let child = try #require(program.output.split(separator: " ").last.flatMap { Int32($0.dropLast()) })
@@ -218,7 +218,7 @@ struct BadInputTests {
   }
 
   /// The tool on itself would stop itself: it must refuse or answer, never hang.
-  @Test func itself() throws {
+  @Test func memwhyRefusesToLookAtItself() throws {
     let result = try Command.run(
       "/bin/sh", ["-c", "exec \"$0\" leaks $$", MemwhyBinary.path()], timeout: 60)
     #expect([64, 66, 77].contains(result.status), "\(result.status) \(result.errors)\(result.output)")
@@ -243,5 +243,22 @@ struct BadInputTests {
     let accepted = try MemwhyBinary.run(
       ["leaks", "--fail-on", "possible", "--suppressions", suppressions.path, "\(program.pid)"])
     #expect(accepted.status == 0, "\(accepted.errors)\(accepted.output)")
+  }
+
+  /// As `sudo -u app memwhy leaks PID` from a folder of root's.
+  @Test(.enabled(if: geteuid() == 0 && Command.exists("setpriv"), "becoming another user needs root and setpriv"))
+  func aFolderThatMayNotBeEnteredHasNoSuppressions() throws {
+    let folder = TemporaryPath("closed")
+    try FileManager.default.createDirectory(atPath: folder.path, withIntermediateDirectories: true)
+    chmod(folder.path, 0o700)
+    let script = "cd '\(folder.path)' && exec setpriv --reuid=65534 --regid=65534 --clear-groups \"$@\""
+    let program = try MemwhyBinary.path()
+    let words = ["-c", script, "sh", program, "leaks", "2147483647"]
+    let result = try Command.run("/bin/sh", words, environment: ["NO_COLOR": "1"], timeout: 30)
+    guard result.status != 126 && result.status != 127 else {
+      print("skipped: another user may not start \(program)")
+      return
+    }
+    #expect(result.status == 66 && result.errors.contains("no process 2147483647"), "\(result.errors)")
   }
 }

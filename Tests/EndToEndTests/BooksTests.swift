@@ -58,19 +58,10 @@ struct BooksTests {
     try Self.expectClosed(server.pid, "sourcekit-lsp")
   }
 
-  @Test func hummingbird() throws {
-    let example = TestProgram.packageRoot.appendingPathComponent("Examples/leaky-service/.build")
-    guard
-      let build = ["release", "debug"].map({ example.appendingPathComponent($0).path }).first(where: {
-        FileManager.default.isExecutableFile(atPath: $0 + "/leaky-service")
-      })
-    else { return skip("the example is not built (scripts/demo builds it)") }
-    let service = try RunningProgram(
-      build + "/leaky-service", ["--fixed"], ready: "listening on 127.0.0.1:", timeout: 30)
+  @Test(LeakyService.isBuilt) func hummingbird() throws {
+    let service = try LeakyService(["--fixed"])
     defer { service.stop() }
-    let port = try #require(
-      service.output.split(whereSeparator: { $0 == ":" || $0 == "\n" }).compactMap { Int($0) }.first)
-    let load = try RunningProgram(build + "/load", ["\(port)", "10000", "20", "4", "1000"], ready: nil)
+    let load = try service.startLoad("10000", "20", "4", "1000")
     defer { load.stop() }
     sleep(2)
     try Self.expectClosed(service.pid, "a Hummingbird service")

@@ -39,8 +39,7 @@ struct DemoTests {
     _ arguments: [String], ready text: String, after seconds: Double, environment: [String: String] = [:],
     processes: Int = 0
   ) throws {
-    let folder = NSTemporaryDirectory() + "memwhy-demo-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let folder = try makeTemporaryFolder("demo-test")
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let demo = try RunningProgram(
       MemwhyBinary.path(), ["demo", "--source", TestProgram.packageRoot.path] + arguments,

@@ -23,20 +23,10 @@ struct HealthyProgramTests {
   }
 
   /// The example's Hummingbird server with its leak switched off, under real load.
-  @Test func hummingbirdUnderLoad() throws {
-    let example = TestProgram.packageRoot.appendingPathComponent("Examples/leaky-service/.build")
-    let builds = ["release", "debug"].map { example.appendingPathComponent($0).path }
-    guard let build = builds.first(where: { FileManager.default.isExecutableFile(atPath: $0 + "/leaky-service") })
-    else {
-      return skip("the example is not built (scripts/demo builds it)")
-    }
-    let service = try RunningProgram(
-      build + "/leaky-service", ["--fixed"], ready: "listening on 127.0.0.1:", timeout: 30)
+  @Test(LeakyService.isBuilt) func hummingbirdUnderLoad() throws {
+    let service = try LeakyService(["--fixed"])
     defer { service.stop() }
-    let port = try #require(
-      service.output.split(whereSeparator: { $0 == ":" || $0 == "\n" }).compactMap { Int($0) }.first)
-    // 30,000 visits, 1,000 a second.
-    let load = try RunningProgram(build + "/load", ["\(port)", "30000", "20", "4", "1000"], ready: nil)
+    let load = try service.startLoad("30000", "20", "4", "1000")
     defer { load.stop() }
     var symbols: ImageSymbols?
     for round in 0..<4 {

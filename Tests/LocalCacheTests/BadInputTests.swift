@@ -25,16 +25,21 @@ import Testing
   /// The closure of `withValue` must not use its own cache: that ends the process instead of hanging it, whether the shard is open to readers
   /// or not.
   @Test func borrowsThatUseTheirOwnCache() async {
-    await #expect(processExitsWith: .failure) {
+    let closed = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       let cache = LocalCache<Int, Int>(name: "closed", limit: .entries(10))
       cache.set(1, for: 1)
       _ = cache.withValue(for: 1) { _ in cache.set(2, for: 1) }
     }
-    await #expect(processExitsWith: .failure) {
+    let open = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       let cache = LocalCache<Int, Int>(name: "open", limit: .entries(10))
       cache.set(1, for: 1)
       for _ in 0..<10_000 { _ = cache.get(1) }
       _ = cache.withValue(for: 1) { _ in cache.get(1) }
+    }
+    // In optimized programs too.
+    for result in [closed, open] {
+      let words = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+      #expect(words.contains("the closure of withValue uses the same cache"), "\(words)")
     }
   }
 

@@ -78,12 +78,27 @@ import Testing
     }
   }
 
+  /// Numbers of any kind, from a configuration or in the code.
+  @Test func sizesAreSaidInAnyNumber() {
+    let (megabytes, bytes, many): (Int, Int, UInt8) = (3, 3 << 20, 3)
+    let sizes: [ByteSize] = [
+      .mebibytes(3), .mebibytes(3.0), .mebibytes(megabytes), .mebibytes(many), .bytes(bytes), .kibibytes(3 << 10),
+      .gibibytes(3.0 / 1024),
+    ]
+    #expect(sizes.allSatisfy { $0.bytes == bytes })
+    #expect(CacheLimit.bytes(3 << 20) == .bytes(.mebibytes(3)) && CacheLimit.bytes(bytes) == .bytes(.mebibytes(3)))
+    let odd: [ByteSize] = [.gibibytes(Int.max), .gibibytes(UInt64.max), .gibibytes(Double.infinity)]
+    #expect(odd.allSatisfy { $0.bytes == .max })
+    let none: [ByteSize] = [.mebibytes(-1), .mebibytes(Int.min), .kibibytes(-0.5), .kibibytes(Double.nan)]
+    #expect(none.allSatisfy { $0.bytes == 0 })
+  }
+
   @Test func pinnedEntriesStay() {
     let cache = LocalCache<Int, Int>(name: "pinned", limit: .entries(10))
     for key in 0..<5 { cache.set(key, for: key, pinned: true) }
     for key in 100..<1000 { cache.set(key, for: key) }
     for key in 0..<5 { #expect(cache.get(key) == key) }
-    #expect(cache.pin(0, false))
+    #expect(cache.unpin(0))
     for key in 5000..<5006 { #expect(cache.set(key, for: key, pinned: true)) }
     #expect(cache.get(0) == nil)
     #expect(cache.count == 10)

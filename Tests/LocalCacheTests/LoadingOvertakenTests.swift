@@ -11,10 +11,10 @@ import Testing
     let goOn = Locked(false)
     async let loaded = cache.value(for: 1) { _ in
       began.with { $0 = true }
-      while !goOn.current { try await Task.sleep(for: .milliseconds(1)) }
+      await until { goOn.current }
       return "loaded"
     }
-    while !began.current { try await Task.sleep(for: .milliseconds(1)) }
+    await until { began.current }
     try await write()
     goOn.with { $0 = true }
     return try await loaded
@@ -34,6 +34,14 @@ import Testing
     #expect(cache.get(1) == nil)
     #expect(try await cache.value(for: 1) { _ in "later" } == "later")
     #expect(cache.get(1) == "later")
+  }
+
+  /// A value that is not taken in makes the one that is loaded out of date all the same.
+  @Test func aValueThatWasRefusedIsNotReplacedByAnOlderOne() async throws {
+    let cache = LocalCache<Int, String>(name: "overtaken", limit: .entries(100))
+    let loaded = try await gated(cache) { #expect(!cache.set("newer", for: 1, lifetime: .seconds(1))) }
+    #expect(loaded == "loaded")
+    #expect(cache.get(1) == nil)
   }
 
   @Test func writesOfOtherKeysDoNotMatter() async throws {

@@ -60,6 +60,34 @@ import Testing
     #expect(loads.current == 1)
   }
 
+  /// By the clock of the cache, so that a test need not wait; one that goes back ends it.
+  @Test func failuresAreRememberedByTheClockOfTheCache() async throws {
+    let clock = ManualClock()
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.clock = clock
+    configuration.expiry.afterWrite = .seconds(100 * 365 * 86_400)
+    configuration.loading.failureLifetime = .seconds(1)
+    let cache = LocalCache<Int, Int>(name: "failures", limit: .entries(100), configuration: configuration)
+    let loads = Locked(0)
+    func loadsInVain() async -> Int {
+      await #expect(throws: Broken.self) {
+        _ = try await cache.value(for: 1) { _ in
+          loads.with { $0 += 1 }
+          throw Broken()
+        }
+      }
+      return loads.current
+    }
+    clock.advance(by: .seconds(10))
+    #expect(await loadsInVain() == 1)
+    clock.advance(by: .milliseconds(999))
+    #expect(await loadsInVain() == 1)
+    clock.advance(by: .milliseconds(1))
+    #expect(await loadsInVain() == 2)
+    clock.advance(by: .milliseconds(-1))
+    #expect(await loadsInVain() == 3)
+  }
+
   @Test func cancellingOneWaiterLeavesTheOthers() async throws {
     let cache = loadingCache()
     let begun = Locked(false)
@@ -70,7 +98,7 @@ import Testing
     }
     let first = Task { try await cache.value(for: 3, load: load) }
     let second = Task { try await cache.value(for: 3, load: load) }
-    while !begun.current { await Task.yield() }
+    await until { begun.current }
     first.cancel()
     await #expect(throws: CancellationError.self) { try await first.value }
     #expect(try await second.value == 3)
@@ -90,7 +118,7 @@ import Testing
         return 1
       }
     }
-    while !begun.current { await Task.yield() }
+    await until { begun.current }
     only.cancel()
     await #expect(throws: CancellationError.self) { try await only.value }
     for _ in 0..<500 where !cancelled.current { try await Task.sleep(for: .milliseconds(10)) }

@@ -5,20 +5,6 @@ import Testing
 @Suite struct OutsideTests {
   typealias Field = CacheBlock.Field
 
-  /// Reads the blocks as a reader outside would: by addresses and offsets alone.
-  private func blocks() -> [(name: String, address: UnsafeRawPointer)] {
-    var found: [(String, UnsafeRawPointer)] = []
-    var next = localCacheAnchor.first
-    while let block = UnsafeRawPointer(bitPattern: next), found.count < 10_000 {
-      guard block.load(as: UInt64.self) == CacheBlock.magic else { break }
-      let length = Int(block.load(fromByteOffset: Field.nameLength, as: UInt32.self))
-      let name = UnsafeRawBufferPointer(start: block + Field.name, count: length)
-      found.append((String(decoding: name, as: UTF8.self), block))
-      next = block.load(fromByteOffset: Field.next, as: UInt.self)
-    }
-    return found
-  }
-
   @Test func everyCacheIsFoundWithItsCounters() throws {
     #expect(withUnsafeBytes(of: localCacheAnchor.magic) { String(decoding: $0, as: UTF8.self) } == "LCANCHOR")
     #expect(withUnsafeBytes(of: CacheBlock.magic) { String(decoding: $0, as: UTF8.self) } == "LCACHE01")
@@ -49,6 +35,26 @@ import Testing
     #expect(sum(Field.entriesOffset, UInt32.self) == 5000)
     #expect(address.load(fromByteOffset: Field.entries, as: UInt64.self) == 5000)
     #expect(address.load(fromByteOffset: Field.hitRatio, as: Double.self) == 0.625)
+  }
+
+  /// A reader outside that stops the process while a cache is let go finds it whole or not at all.
+  @Test func aCacheThatGoesIsNotDescribedAnyMore() throws {
+    final class Value: Sendable {
+      let ends: @Sendable () -> Void
+      init(ends: @escaping @Sendable () -> Void) { self.ends = ends }
+      deinit { ends() }
+    }
+    let magic = Locked<[UInt64]>([])
+    var cache: LocalCache<Int, Value>? = LocalCache(name: "going", limit: .entries(10))
+    let block = try #require(cache?.block.address)
+    let look: @Sendable () -> Void = {
+      guard let block = UnsafeRawPointer(bitPattern: block) else { return }
+      magic.with { $0.append(block.load(as: UInt64.self)) }
+    }
+    look()
+    cache?.set(Value(ends: look), for: 1)
+    cache = nil
+    #expect(magic.current == [CacheBlock.magic, 0])
   }
 
   @Test func longNamesAreCutAtACharacter() throws {

@@ -16,7 +16,7 @@ import Testing
     let begun = Locked(0)
     @Sendable func load(_ key: Int, then other: LocalCache<Int, Int>, _ otherKey: Int) async throws -> Int {
       begun.with { $0 += 1 }
-      while begun.current < 2 { try await Task.sleep(for: .milliseconds(1)) }
+      await until { begun.current >= 2 }
       guard batches else { return try await other.value(for: otherKey) { _ in -1 } }
       return try await other.values(for: [otherKey, 50]) { keys in
         Dictionary(uniqueKeysWithValues: keys.map { ($0, -1) })

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -224,13 +225,30 @@ import Testing
       var numbers = Array(0..<1000)
       let storage = Storage()
     }
+    // A type that cannot be copied, which the runtime does not name.
+    final class Counting: @unchecked Sendable {
+      private let lock = Mutex(0)
+      let label = [Int](repeating: 1, count: 100)
+      var numbers = Array(0..<1000)
+      let storage = Storage()
+    }
+    final class Generic<Element>: @unchecked Sendable {
+      private let lock = Mutex<[Element]>([])
+      let label = [Int](repeating: 1, count: 100)
+      var numbers: [Element]
+      let storage = Storage()
+      init(_ numbers: [Element]) { self.numbers = numbers }
+    }
     func bytes<Value>(_ value: Value) -> Int {
       var walk = HeapWalkState(elementsMeasured: .max)
       HeapMeasurement.add(value, to: &walk)
       return walk.bytes
     }
     #expect(bytes(Storage()) > 8000, "what nobody guards is storage of values")
-    for counted in [bytes(Busy()), bytes(Locking()), bytes(Inheriting()), bytes([1: (Busy(), "a")])] {
+    for counted in [
+      bytes(Busy()), bytes(Locking()), bytes(Inheriting()), bytes([1: (Busy(), "a")]), bytes(Counting()),
+      bytes(Generic(Array(0..<1000))),
+    ] {
       #expect(counted > 800 && counted < 2000)
     }
     #expect(GuardedFields.isGuard("Mutex<Int>") && GuardedFields.isGuard("UnsafePointer<pthread_mutex_t>"))

@@ -17,7 +17,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [MemoryTier.Fault.gone, .slow(.seconds(600)), .silent, .garbage, .full])
+  @Test(arguments: [MemoryTier.Fault.gone, .slow(.seconds(600)), .silent, .garbage, .full, .overloaded])
   func readsGoOn(_ fault: MemoryTier.Fault) async throws {
     let tier = MemoryTier(store)
     tier.fault.with { $0 = fault }
@@ -38,8 +38,20 @@ import Testing
     case .full:
       #expect(cache.statistics.refusedCalls >= 200 && cache.statistics.isRemoteUsed)
       #expect(store.contents.isEmpty)
+    case .overloaded:
+      #expect(cache.statistics.failedCalls >= 200 && cache.statistics.isRemoteUsed, "it serves those that do wait")
     case .none: break
     }
+  }
+
+  /// A tier lets some thousand calls wait; a dictionary may be larger.
+  @Test func manyValuesAreStoredSomeAtATime() async {
+    let tier = MemoryTier(store)
+    tier.fault.with { $0 = .slow(.milliseconds(1)) }
+    let cache = words(tier) { $0.timeLimit = .seconds(60) }
+    #expect(await cache.set(Dictionary(uniqueKeysWithValues: (0..<5000).map { ($0, "\($0)") })) == 5000)
+    #expect(store.contents.count == 5000 && cache.local.count == 5000)
+    #expect((2...256).contains(tier.setting.current.most))
   }
 
   /// Once it is known that the tier does not answer, no read pays for finding it again.

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import LocalCache
@@ -115,7 +116,50 @@ import Testing
   }
 }
 
+@Suite struct InvalidationStampsTests {
+  /// A load that takes long, of a key that others write all the time: no number of changes looks like none.
+  @Test(arguments: [1, 1 << 8, 1 << 16, 3 << 16])
+  func noNumberOfChangesIsTakenForNone(count: Int) {
+    let stamps = InvalidationStamps(places: 1)
+    let stamp = stamps.stamp()
+    #expect(stamps.isSurelyUnchanged(7, since: stamp))
+    for _ in 0..<count { stamps.changed(7) }
+    #expect(!stamps.isUnchanged(7, since: stamp) && !stamps.isSurelyUnchanged(7, since: stamp))
+    #expect(stamps.isSurelyUnchanged(7, since: stamps.stamp()))
+    let later = stamps.stamp()
+    for _ in 0..<count { stamps.mayHaveMissed() }
+    #expect(stamps.isUnchanged(7, since: later) && !stamps.isSurelyUnchanged(7, since: later))
+  }
+
+  /// Changes before a stamp stay before it, wherever the halves of their numbers stand.
+  @Test(arguments: [0, 1, 1 << 31, 1 << 32 - 2, 1 << 32, 5 << 32 - 1] as [UInt64])
+  func halvesOfNumbersAreCompletedRightly(count: UInt64) {
+    let stamps = InvalidationStamps(places: 4, count: count)
+    stamps.changed(0)
+    stamps.changed(1)
+    stamps.mayHaveMissed()
+    let stamp = stamps.stamp()
+    stamps.changed(2)
+    stamps.changed(1)
+    for key in [0, 3] { #expect(stamps.isSurelyUnchanged(key, since: stamp)) }
+    for key in [1, 2] { #expect(!stamps.isUnchanged(key, since: stamp)) }
+  }
+}
+
 @Suite struct TierNameTests {
+  private struct UserID: RawRepresentable, Hashable, Sendable { let rawValue: Int }
+
+  @Test func keysOfManyTypesHaveNames() {
+    let user = RemoteKeyCoding<UserID>.rawValue
+    #expect(user.encode(UserID(rawValue: -7)) == "-7" && user.decode("-7") == UserID(rawValue: -7))
+    #expect(user.decode("seven") == nil)
+    let id = UUID()
+    let unique = RemoteKeyCoding<UUID>.uuidString
+    #expect(unique.decode(unique.encode(id)) == id && unique.decode("probe") == nil)
+    let settings = TieredConfiguration<UserID, [String]>(keys: .rawValue, values: .json())
+    #expect(settings.keys.encode(UserID(rawValue: 1)) == "1")
+  }
+
   @Test func noPrefixBeginsWithAnother() {
     let prefixes = ["a", "a:b", "a%3Ab", "", "a:", "b", "~lease"].map { TieredCache<Int, Int>.prefix($0) }
     for (index, left) in prefixes.enumerated() {

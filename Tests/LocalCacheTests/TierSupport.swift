@@ -31,6 +31,8 @@ final class MemoryTier: RemoteTier {
     /// Refuses what needs memory.
     case full
     case gone
+    /// More calls at once than it lets wait.
+    case overloaded
     case garbage
   }
 
@@ -38,6 +40,8 @@ final class MemoryTier: RemoteTier {
   let process: Int
   let fault = Locked(Fault.none)
   let calls = Locked(0)
+  /// Calls of `set` on their way, and the most that ever were.
+  let setting = Locked((now: 0, most: 0))
   /// Happens between a look-up and the lease.
   let beforeLease = Locked<@Sendable () -> Void>({})
   private let stuck = Locked<[CheckedContinuation<Void, Never>]>([])
@@ -67,6 +71,7 @@ final class MemoryTier: RemoteTier {
       throw RemoteTierError.unavailable("too late")
     case .full: if needsMemory { throw RemoteTierError.refused("OOM") }
     case .gone: throw RemoteTierError.unavailable("connection refused")
+    case .overloaded: throw RemoteTierError.overloaded(waiting: 1)
     }
   }
 
@@ -77,6 +82,8 @@ final class MemoryTier: RemoteTier {
   }
 
   func set(_ entries: [RemoteEntry]) async throws {
+    setting.with { $0 = ($0.now + 1, max($0.most, $0.now + 1)) }
+    defer { setting.with { $0.now -= 1 } }
     try await suffer(needsMemory: true)
     store.state.with { state in
       for entry in entries {

@@ -21,6 +21,29 @@ import Testing
     #expect(second.statistics.remoteHits == 1 && second.local.statistics.hits == 1)
   }
 
+  /// Clocks that are hours apart: what one stores is over for the other, or would be kept by it for hours.
+  @Test func clocksOfProcessesThatDisagree() async throws {
+    let clock = ManualClock()
+    let caches = [0, 3].map { (hours: Int64) in
+      words(MemoryTier(store, process: Int(hours))) { configuration in
+        configuration.lifetime = .seconds(600)
+        configuration.stampede.eagerness = 0
+        configuration.local.clock = clock
+        configuration.wallClock = { (hours + 1000) * 3_600_000 + Int64(clock.now.offset / .milliseconds(1)) }
+      }
+    }
+    #expect(await caches[0].set("behind", for: 1))
+    #expect(try await caches[1].value(for: 1) { _ in "ahead" } == "ahead")
+    #expect(await eventually { caches[1].statistics.writes == 1 })
+    #expect(await caches[0].get(1) == "ahead" && caches[0].statistics.remoteHits == 1)
+    clock.advance(by: .seconds(599))
+    #expect(await caches[0].get(1) == "ahead" && caches[0].statistics.remoteHits == 1)
+    // The server, which counts by a clock of its own, may have it no more by then.
+    clock.advance(by: .seconds(2))
+    store.state.with { $0.contents = [:] }
+    #expect(await caches[0].get(1) == nil)
+  }
+
   @Test func thatThereIsNoValueIsRememberedForItsTime() async throws {
     let time = Locked(Int64(1_000_000))
     let tiers = (1...2).map { MemoryTier(store, process: $0) }
@@ -81,16 +104,29 @@ import Testing
     #expect(await eventually { store.state.current.leases.isEmpty })
   }
 
-  @Test func aLeaseThatIsNeverGivenBackHoldsNobodyForLong() async throws {
+  /// However late the tier answers, and whatever time this process gets.
+  @Test(arguments: [Duration.zero, .nanoseconds(1), .milliseconds(100)])
+  func aLeaseThatIsNeverGivenBackHoldsNobodyForLong(longestWait: Duration) async throws {
     let tier = MemoryTier(store)
     store.state.with { $0.leases["words:1"] = "somebody who died" }
     let cache = words(tier) {
-      $0.timeLimit = .seconds(60)
-      $0.stampede.longestWait = .milliseconds(500)
+      $0.timeLimit = .seconds(600)
+      $0.stampede.longestWait = longestWait
     }
     #expect(try await cache.value(for: 1) { "\($0)" } == "1")
-    #expect(cache.statistics.waitsInVain == 1)
+    let waits: UInt64 = longestWait > .zero ? 1 : 0
+    #expect(cache.statistics.waits == waits && cache.statistics.waitsInVain == waits)
     #expect(store.contents.isEmpty, "the one with the lease is to write")
+  }
+
+  /// What the cache looks up for itself is no hit: the verdict is about what its users ask for.
+  @Test func aRefreshIsNoLookUp() async {
+    let cache = words(MemoryTier(store))
+    #expect(await cache.set("old", for: 1))
+    cache.refresh(1) { _ in "new" }
+    #expect(await eventually { cache.statistics.writes == 2 })
+    #expect(cache.local.statistics.requests == 0)
+    #expect(await cache.get(1) == "new" && cache.local.statistics.hits == 1)
   }
 
   @Test func aFailedLoadGivesTheLeaseBack() async throws {

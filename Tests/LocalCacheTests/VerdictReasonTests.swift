@@ -20,6 +20,14 @@ import Testing
     for word in words { #expect("\(verdict)".contains(word), "\(verdict)") }
   }
 
+  @Test func aFewLookUpsAreTooEarly() {
+    let cache = Cache(name: "early", limit: .entries(1000))
+    _ = cache.get(1)
+    expect(cache.verdict, .tooEarly, "only 1 look-up so far")
+    _ = cache.get(1)
+    expect(cache.verdict, .tooEarly, "only 2 look-ups so far")
+  }
+
   @Test func whatIsOnlyWrittenIsToBeRemoved() {
     let cache = Cache(name: "written", limit: .entries(1000))
     for key in 0..<30_000 { cache.set(key, for: key) }
@@ -120,6 +128,21 @@ import Testing
     ).verdict()
     #expect((alone.neededHitRatio ?? 1) < 0.2 && (often.neededHitRatio ?? 0) > 0.9, "\(alone) \(often)")
     #expect(alone.advice == .keep && often.advice == .remove)
+  }
+
+  /// A few entries that the program removed, or that ended, are no reason.
+  @Test func whatHappensToAFewEntriesIsNoReason() {
+    var statistics = statistics(hits: 100, misses: 9900, written: 9900)
+    statistics.distinctKeys = 5000
+    statistics.removed = 1
+    let removed = VerdictModel(statistics: statistics, loadTime: .microseconds(1), growthOfKeys: 1, expires: true)
+    expect(removed.verdict(), .remove, "That is too little.")
+    (statistics.removed, statistics.expired) = (0, 1)
+    let expired = VerdictModel(statistics: statistics, loadTime: .microseconds(1), growthOfKeys: 1, expires: true)
+    expect(expired.verdict(), .remove, "That is too little.")
+    statistics.expired = 9000
+    let all = VerdictModel(statistics: statistics, loadTime: .microseconds(1), growthOfKeys: 1, expires: true)
+    expect(all.verdict(), .lengthenLifetime, "9,000 entries ended by their lifetime")
   }
 
   private func statistics(hits: UInt64, misses: UInt64, written: UInt64) -> CacheStatistics {

@@ -21,7 +21,7 @@ struct ShareTests {
     #expect(Share(part, of: whole).description == text)
   }
 
-  @Test func clamps() {
+  @Test func sharesStayBetweenNothingAndAll() {
     #expect(Share(fraction: .nan).fraction == 0)
     #expect(Share(fraction: .infinity).fraction == 1)
   }

@@ -7,7 +7,8 @@ import Testing
 
 struct DoctorTests {
   static let machine = MachineFacts(
-    kernelRelease: "6.8.0-45-generic", userID: 1000, effectiveCapabilities: 0, yamaScope: 0, architecture: "x86_64")
+    kernelRelease: "6.8.0-45-generic", userID: 1000, effectiveCapabilities: 0, yamaScope: 0, architecture: "x86_64",
+    mayReadFilters: false, isTracingFiltered: false)
 
   private func status(_ lines: String...) -> ProcessStatus {
     ProcessStatus(parsing: Array(lines.joined(separator: "\n").utf8))
@@ -34,6 +35,19 @@ struct DoctorTests {
     #expect(verdict(other, capable) == .ok)
     #expect(verdict(strong, Self.machine) == .fail)
     #expect(verdict(own, with { $0.yamaScope = 1 }) == .fail)
+    // A container without root: its first process is root inside, and whoever made its user namespace may trace it.
+    #expect(
+      AccessChecks.permission(strong, machine: Self.machine, maps: nil, ownsNamespace: true).status == .ok)
+    #expect(
+      verdict(
+        own,
+        with {
+          $0.yamaScope = 3
+          $0.effectiveCapabilities = 1 << 19
+        }) == .fail)
+    #expect(verdict(own, with { $0.isTracingFiltered = true }) == .fail)
+    #expect(
+      MachineChecks.all(with { $0.isTracingFiltered = true }).contains { $0.name == "tracing" && $0.status == .fail })
     #expect(verdict(own, capable, maps: .notPermitted(pid: 1, attempted: "x", reason: .securityModule)) == .fail)
     #expect(AccessChecks.tracer(status("TracerPid:\t77")).status == .fail)
     #expect(AccessChecks.tracer(status("TracerPid:\t0")).status == .ok)
@@ -57,15 +71,18 @@ struct DoctorTests {
         $0.yamaScope = scope
         $0.effectiveCapabilities = 1 << 19
       })
-    #expect(try #require(root.first { $0.name == "tracing" }).status == .ok)
+    // At 3 not even root may (yama_ptrace_access_check in security/yama/yama_lsm.c of Linux 6.1).
+    #expect(try #require(root.first { $0.name == "tracing" }).status == (scope == 3 ? .fail : .ok))
   }
 
   @Test func judgesWhatGuardsTheFreeze() {
-    #expect(FreezeChecks.seccomp(status("Seccomp:\t0")).status == .ok)
-    #expect(FreezeChecks.seccomp(status("Seccomp:\t1")).status == .fail)
-    #expect(FreezeChecks.seccomp(status("Seccomp:\t2")).status == .ok)
-    let refusal = FreezeError.seccomp(pid: 1, reason: "memwhy may not examine it")
-    #expect(FreezeChecks.seccomp(status("Seccomp:\t2"), refusal).detail == "a filter, and memwhy may not examine it")
+    let host = with { $0.mayReadFilters = true }
+    #expect(FreezeChecks.seccomp(status("Seccomp:\t0"), machine: Self.machine).status == .ok)
+    #expect(FreezeChecks.seccomp(status("Seccomp:\t1"), machine: host).status == .fail)
+    #expect(FreezeChecks.seccomp(status("Seccomp:\t2"), machine: host).status == .ok)
+    // In a container under the same filter.
+    let unread = FreezeChecks.seccomp(status("Seccomp:\t2"), machine: Self.machine)
+    #expect(unread.status == .fail && unread.advice?.contains("--freeze stop") == true)
     var outlook = FreezeOutlook(predictedPause: 31_000_000, needed: 74 << 20, room: 1 << 30, limit: "the host's memory")
     #expect(FreezeChecks.memory(outlook).status == .ok)
     #expect(FreezeChecks.pause(outlook).detail.contains("31 ms"))

@@ -27,7 +27,8 @@ import Testing
         allocated: held * 3, samples: UInt64(index * 90))
     }
     return PostmortemReport(
-      program: "/srv/shop/shop", pid: 4711, ending: "killed by SIGKILL", seconds: 3_725, interval: 524_288,
+      program: "/srv/shop/shop", pid: 4711, ending: "killed by SIGKILL", groupKills: 1, seconds: 3_725,
+      interval: 524_288,
       samples: 3_510,
       inUse: Sum(bytes: 477e6, margin: 21e6, count: 18_400),
       allocated: Sum(bytes: 1.431e9, margin: 40e6, count: 91_000),
@@ -52,7 +53,8 @@ import Testing
 
   private static var exited: PostmortemReport {
     PostmortemReport(
-      program: "/usr/bin/tool", pid: 12, ending: "exited with 0", seconds: 0.75, interval: 1, samples: 40,
+      program: "/usr/bin/tool", pid: 12, ending: "exited with 0", groupKills: 0, seconds: 0.75, interval: 1,
+      samples: 40,
       inUse: Sum(bytes: 0, margin: 0, count: 0), allocated: Sum(bytes: 52_000, margin: 0, count: 40), holders: [],
       churn: [row(0, freed: 52_000, "temporary", mean: 2e6, ["main"])], growths: [], points: [], remarks: [])
   }

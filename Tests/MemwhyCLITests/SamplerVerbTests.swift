@@ -154,6 +154,35 @@ import Testing
     #expect(churn.status == 0)
   }
 
+  /// SIGKILL alone may come from anybody: the kernel's own count says why.
+  @Test func aKillForLackOfMemoryIsSaid() throws {
+    guard let group = TestGroup(controller: "memory") else { return }
+    defer {
+      group.endAll()
+      group.remove()
+      unlink(table)
+    }
+    group.limitMemory(96 << 20)
+    group.write(
+      group.isUnified ? "memory.swap.max" : "memory.memsw.limit_in_bytes", group.isUnified ? "0" : "\(96 << 20)")
+    // Some 640 MiB.
+    let program = try TestProgram.path("manyblocks.c", .c(["-O1"]))
+    let (path, words) = group.command(
+      BinaryTests.memwhy, ["run", "-q", "--table", table, "--", program, "20000000"])
+    let result = try Command.run(path, words, environment: ["MEMWHY_SAMPLER_LIBRARY": try SamplerLibrary.path()])
+    #expect(result.status == 128 + SIGKILL, "\(result.errors)")
+    #expect(group.outOfMemoryKills == 1)
+    let text = try memwhy(["postmortem", table])
+    #expect(text.output.contains("killed by SIGKILL"), "\(text.output)\(text.errors)")
+    let line = text.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    #expect(line.contains("For lack of memory the kernel killed 1 process of its control group."), "\(text.output)")
+    // None was taken while it was being ended.
+    let json = try memwhy(["postmortem", table, "--json"])
+    let object = try #require(try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
+    let points = try #require(object["points"] as? [[String: Any]])
+    #expect(!points.isEmpty && points.allSatisfy { $0["rss"] != nil }, "\(points.last ?? [:])")
+  }
+
   /// Nothing can be written anywhere: the program runs all the same, and the command says where its table was.
   @Test(.enabled(if: geteuid() == 0, "a mount namespace needs root"))
   func fullAndReadOnlyFoldersDoNotStopTheProgram() throws {

@@ -121,8 +121,7 @@ import Testing
 
   /// `memwhy run` of a program that links the sampler, and does not start it: the preloaded one sees its allocations.
   @Test func aProgramWithALinkedSamplerCanBePreloaded() throws {
-    let folder = NSTemporaryDirectory() + "memwhy-service-\(getpid())-\(UInt64.random(in: 0 ... .max))"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let folder = try makeTemporaryFolder("service")
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let program = try RunningProgram(
       TestProgram.built("sampled-service"), [folder],

@@ -55,8 +55,7 @@ import Testing
 
   /// A library that was replaced by an update: the file that is mapped is read, not the new one.
   @Test func replacedLibrary() throws {
-    let folder = NSTemporaryDirectory() + "memwhy-library-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let folder = try makeTemporaryFolder("library")
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let library = folder + "/libc.so.6"
     let maps = try Procfs.mappings(of: getpid())

@@ -115,7 +115,7 @@ import Testing
     #expect(try image.memory.load(UInt64.self, at: core.facts.value("exported_data")) == 0x1122_3344_5566_7788)
   }
 
-  @Test func cutOff() throws {
+  @Test func aCoreThatIsCutOffSaysSo() throws {
     guard let core = try kernelCore(try Linking.pie.program()) else { return }
     let whole = try Data(contentsOf: URL(fileURLWithPath: core.path))
     let path = folder + "/cut"

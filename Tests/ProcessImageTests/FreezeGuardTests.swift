@@ -99,16 +99,6 @@ import Testing
     #expect(!isAnnounced)
   }
 
-  @Test func filtersAreReadOnTheHostOnly() {
-    let own = ProcessStatus(parsing: Array("CapEff:\t0000000000200000\nSeccomp:\t0\n".utf8))
-    #expect(Permission.mayReadFilters(own: own, userNamespace: "user:[4026531837]"))
-    #expect(!Permission.mayReadFilters(own: own, userNamespace: "user:[4026532000]"))
-    let filtered = ProcessStatus(parsing: Array("CapEff:\t0000000000200000\nSeccomp:\t2\n".utf8))
-    #expect(!Permission.mayReadFilters(own: filtered, userNamespace: "user:[4026531837]"))
-    let plain = ProcessStatus(parsing: Array("CapEff:\t0000000000000000\nSeccomp:\t0\n".utf8))
-    #expect(!Permission.mayReadFilters(own: plain, userNamespace: "user:[4026531837]"))
-  }
-
   @Test func tracedProcessNamesItsTracer() throws {
     let target = try SequenceProgram(mebibytes: 8)
     let tracer = try VictimTool(target.pid, ["--stop-at", "seized"])
@@ -141,6 +131,29 @@ import Testing
     #expect(try Procfs.stat(of: target.pid).state == "T")
     kill(target.pid, SIGCONT)
     #expect(refusal(target.pid) == nil)
+  }
+
+  /// `docker pause`: what it is held by is named, and nothing is put into the process that would run later.
+  @Test func frozenGroupIsRefused() throws {
+    guard let group = TestGroup(controller: "freezer") else { return }
+    defer { group.remove() }
+    let target = try SequenceProgram(mebibytes: 8, command: group.command)
+    defer { target.program.stop() }
+    let (file, on, off) =
+      group.isUnified ? ("cgroup.freeze", "1", "0") : ("freezer.state", "FROZEN", "THAWED")
+    defer { group.write(file, off) }
+    group.write(file, on)
+    #expect(eventually(within: 10) { FrozenGroup(of: target.pid) != nil })
+    let expected = FreezeError.frozenGroup(pid: target.pid, group: group.path, canStop: group.isUnified)
+    #expect(refusal(target.pid) == expected)
+    if group.isUnified {
+      #expect(try target.isConsistent(ProcessImage.stopped(pid: target.pid).memory))
+    } else {
+      #expect(throws: expected) { try StoppedProcess.stop(target.pid) }
+    }
+    group.write(file, off)
+    #expect(eventually(within: 10) { refusal(target.pid) == nil })
+    #expect(children(of: target.pid).isEmpty)
   }
 
   @Test func ownProcessIsRefused() {

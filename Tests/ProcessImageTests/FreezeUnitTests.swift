@@ -232,8 +232,8 @@ struct FreezeUnitTests {
     let mounts = ControlGroupMount.parse(Array(text.utf8))
     #expect(mounts.map(\.folder) == ["/sys/fs/cgroup/memory", "/sys/fs/cgroup/unified", "/mnt/memory"])
     #expect(mounts.map(\.isUnified) == [false, true, false])
-    #expect(mounts.map(\.hasMemory) == [true, false, true])
-    let mount = ControlGroupMount(folder: "/proc/self", root: "/", isUnified: true, hasMemory: true)
+    #expect(mounts.map { $0.controllers.contains("memory") } == [true, false, true])
+    let mount = ControlGroupMount(folder: "/proc/self", root: "/", isUnified: true)
     var isHidden = false
     // Real folders, so that they can be looked at: innermost first, up to the mount.
     #expect(mount.folders(for: "/task/\(getpid())", isHidden: &isHidden).first == "/proc/self/task/\(getpid())")
@@ -241,7 +241,7 @@ struct FreezeUnitTests {
     #expect(!isHidden)
     #expect(mount.folders(for: "/../outside", isHidden: &isHidden) == ["/proc/self"])
     #expect(isHidden)
-    let part = ControlGroupMount(folder: "/proc/self", root: "/docker/abc", isUnified: false, hasMemory: true)
+    let part = ControlGroupMount(folder: "/proc/self", root: "/docker/abc", isUnified: false)
     isHidden = false
     #expect(part.folders(for: "/docker/abc/task", isHidden: &isHidden) == ["/proc/self/task", "/proc/self"])
     #expect(!isHidden)

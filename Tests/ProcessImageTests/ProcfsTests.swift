@@ -104,7 +104,7 @@ import Testing
     #expect(throws: ProcessImageError.kernelThread(pid: 2, name: stat.name)) { try ProcessImage.running(pid: 2) }
   }
 
-  @Test func zombie() throws {
+  @Test func aZombieIsAnError() throws {
     var child: pid_t = 0
     var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("true"), nil]
     defer { free(arguments[0]) }
@@ -137,13 +137,20 @@ import Testing
 
   private final class TIDBox: @unchecked Sendable { var value: Int32 = 0 }
 
-  @Test func denials() {
+  @Test func aDenialNamesItsReason() {
     func status(_ text: String) -> ProcessStatus { ProcessStatus(parsing: Array(text.utf8)) }
     let mine = status("Uid:\t1000\t1000\t1000\t1000\nCapEff:\t0000000000000000\n")
     let root = status("Uid:\t0\t0\t0\t0\nCapEff:\t0000000000080000\n")
     let same = status("Uid:\t1000\t1000\t1000\t1000\nCapPrm:\t0000000000000000\n")
     let able = status("Uid:\t1000\t1000\t1000\t1000\nCapPrm:\t0000000000000400\n")
     let other = status("Uid:\t7\t7\t7\t7\n")
+    let admin = ProcessStatus(parsing: Array("Seccomp:\t0\nCapEff:\t200000\n".utf8))
+    let filtered = ProcessStatus(parsing: Array("Seccomp:\t2\nCapEff:\t200000\n".utf8))
+    let whole = Array("         0          0 4294967295\n".utf8)
+    #expect(Permission.mayReadFilters(admin, userMap: whole))
+    #expect(!Permission.mayReadFilters(admin, userMap: Array("         0       1000          1\n".utf8)))
+    #expect(!Permission.mayReadFilters(filtered, userMap: whole))
+    #expect(!Permission.mayReadFilters(mine, userMap: whole))
     #expect(Permission.denial(own: mine, other: other, user: 1000, yamaScope: 0) == .otherUser(uid: 7))
     #expect(Permission.denial(own: mine, other: same, user: 1000, yamaScope: 1) == .yama(scope: 1))
     #expect(Permission.denial(own: mine, other: same, user: 1000, yamaScope: 0) == .notDumpable)

@@ -43,8 +43,7 @@ import Testing
   }
 
   @Test func deletedExecutableAndFlatMapping() throws {
-    let folder = NSTemporaryDirectory() + "memwhy-image-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let folder = try makeTemporaryFolder("image")
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let path = folder + "/deleted program"
     try FileManager.default.copyItem(atPath: Linking.pie.program(), toPath: path)

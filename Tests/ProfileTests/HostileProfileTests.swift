@@ -14,7 +14,7 @@ import Testing
     return out.bytes
   }
 
-  private static func inner(_ numbers: [(UInt64, UInt64)]) -> WireWriter {
+  private static func inner(_ numbers: [(UInt32, UInt64)]) -> WireWriter {
     var out = WireWriter()
     for (field, value) in numbers { out.add(field, nonzero: value) }
     return out
@@ -202,7 +202,7 @@ import Testing
   }
 
   /// Damage of all formats: an error or a profile, and every report of what is read works.
-  @Test func fuzz() throws {
+  @Test func damageGivesAnErrorOrAProfile() throws {
     let folder = PprofCommand.folder
     var seeds: [[UInt8]] = [PprofEncoder.encode(PprofTests.small())]
     for name in ["heap1.pb.gz", "cpu.pb.gz", "gperftools.heap", "jemalloc.heap", "heaptrack.txt"] {

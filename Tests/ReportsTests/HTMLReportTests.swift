@@ -47,7 +47,7 @@ struct HTMLReportTests {
   }
 
   /// FIPS 180-4's own examples, and a length on each side of a block's padding.
-  @Test func digest() {
+  @Test func theDigestIsTheStandards() {
     func hex(_ text: String) -> String {
       SHA256.hash(Array(text.utf8)).map { String(format: "%02x", $0) }.joined()
     }

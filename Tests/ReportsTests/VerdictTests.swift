@@ -53,4 +53,15 @@ struct VerdictTests {
     #expect(steps.contains { $0.contains("Inventory.fetch(id:)") })
     #expect(steps.contains { $0.contains("leak:Session.onClose") })
   }
+
+  @Test func whatTheLimitHasCostIsSaid() throws {
+    var growth = try #require(PageFixtures.growing.growth)
+    func text() -> String {
+      GrowthText(style: TextStyle(width: 1000), options: TextOptions()).lines(growth).joined(separator: "\n")
+    }
+    #expect(!text().contains("Out of memory"))
+    let detail = "for lack of memory the kernel killed 1 process of its control group"
+    for time in [1, 2] { growth.events.append(.init(time: Int64(time), kind: .outOfMemory, detail: detail)) }
+    #expect(text().contains("  Out of memory, 2 times, the last time: \(detail)."))
+  }
 }

@@ -35,6 +35,7 @@ import Testing
       "header.slow_stacks": H.slowStacks, "header.async_stacks": H.asyncStacks, "header.flags": H.flags,
       "header.exit_status": H.exitStatus, "header.program": H.program, "header.task_names": H.taskNames,
       "header.task_names_used": H.taskNamesUsed, "header.lost_task_names": H.lostTaskNames,
+      "header.group_kills": H.groupKills,
       "task_name.hash": TableLayout.TaskName.hash, "task_name.state": TableLayout.TaskName.state,
       "task_name.length": TableLayout.TaskName.length, "task_name.name": TableLayout.TaskName.name,
       "module.start": M.start, "module.end": M.end, "module.bias": M.bias, "module.text_start": M.textStart,

@@ -26,6 +26,25 @@ import Testing
     }
   }
 
+  /// A small table has room for 128: what more are loaded must not be written over what lies behind them.
+  @Test func modulesBeyondTheRoomOfASmallTableAreCountedOnly() throws {
+    let flags = ["-O1", "-fno-omit-frame-pointer", "-ldl"]
+    let program = try TestProgram.path("sampler/modules.c", .c(flags))
+    let library = try TestProgram.path("sampler/modules.c", .c(flags + ["-shared", "-fPIC", "-DLIBRARY"]))
+    let folder = try makeTemporaryFolder("modules")
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let copies = (0..<160).map { "\(folder)/\($0).so" }
+    for copy in copies { try FileManager.default.copyItem(atPath: library, toPath: copy) }
+    let run = try SamplerRun(tableSize: 1 << 20)
+    #expect(try run.run(program, copies).status == 0)
+    let table = try run.read()
+    #expect(table.modules.count == 128 && table.damage.isEmpty)
+    // The program, the C library and their like beside the copies; each once, however often the list is read.
+    #expect((32...48).contains(table.header.lostModules), "\(table.header.lostModules)")
+    // Right behind the modules; the first stands for those that find no room.
+    #expect(table.threads.map(\.id) == [0, table.header.pid])
+  }
+
   @Test func aKilledProcessLeavesItsProfile() throws {
     let run = try SamplerRun(interval: 4096)
     let program = try RunningProgram(try KnownProgram.path(), ["hold", "20"], environment: run.environment)

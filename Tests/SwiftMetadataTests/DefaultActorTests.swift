@@ -60,7 +60,7 @@ import Testing
   }
 
   /// One list: those not sorted in yet bear a mark, the newest first; then the others in order.
-  @Test func swift5() {
+  @Test func jobsOfSwift5ComeInTheirOrder() {
     var words = Words(state: 1)
     words[40] = words.link([5, 4, 3, 0, 1, 2], mark: 3)
     for offset in stride(from: UInt64(48), to: 112, by: 8) { words[offset] = 0xdead_beef }

@@ -93,8 +93,8 @@ import Testing
             #expect(slots.allSatisfy { $0.offset >= 0 && $0.offset + 8 <= size })
           }
         }
-        _ = decoder.typeName(metadata: block.head)
-        _ = decoder.valueLayout(metadata: block.head)
+        _ = decoder.ask { decoder.name(ofMetadata: block.head, depth: 0) }
+        _ = decoder.ask { decoder.layout(ofMetadata: block.head, depth: 0) }
         _ = decoder.taskInfo(at: block.address)
       }
     }

@@ -33,7 +33,7 @@ import Testing
       let head: UInt64 = try zoo.image.memory.load(at: address)
       let metadata = try #require(ClassMetadata(at: head, in: zoo.decoder.memory))
       #expect(metadata.instanceSize == Int(line[2]), "\(line)")
-      let name = try #require(zoo.decoder.typeName(metadata: head))
+      let name = try #require(zoo.decoder.ask { zoo.decoder.name(ofMetadata: head, depth: 0) })
       // Spellings differ where there are generic arguments or private contexts.
       if !line[3].contains("<"), !line[3].contains("$") { #expect("typezoo." + name == line[3]) }
       // It lists the fields that the class itself declares.

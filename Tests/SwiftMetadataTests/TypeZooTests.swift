@@ -123,3 +123,8 @@ import Testing
     #expect(inner != nil && outer != nil && inner! < outer!, "\(names)")
   }
 }
+
+extension TaskInfo {
+  /// Only who resumes it can go on with it.
+  fileprivate var isSuspended: Bool { !isEnqueued && !isRunning && !isComplete }
+}

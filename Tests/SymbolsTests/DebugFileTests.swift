@@ -49,7 +49,7 @@ import Testing
     #expect(try hiddenFunction(binary, debugDirectories: []) == (false, .exportedOnly))
   }
 
-  @Test func byPath() throws {
+  @Test func aDebugFileIsFoundByItsProgramsPath() throws {
     let path = folder + "/debug" + folder + "/bin/app.debug"
     guard let binary = try split(buildID: true, link: false, debugFile: path) else { return }
     #expect(try hiddenFunction(binary, debugDirectories: [folder + "/debug"]) == (true, .debugFile(path: path)))

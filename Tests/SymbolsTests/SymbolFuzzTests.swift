@@ -64,7 +64,7 @@ import Testing
     #expect(time < .seconds(10))
   }
 
-  @Test func names() throws {
+  @Test func damagedNamesAreDemangledOrLeftAlone() throws {
     let mangled = [
       "$s3app7SessionC5start4name_SiSS_SitYaFSiyYacfU_TQ1_", "$s8heapdemo5cacheSDySiAA5EntryCGvp",
       "$s3app7SessionC6secret33_576E2A9FA7403AD924F25993BBF684ECLL1xyx_tSQRzlF",

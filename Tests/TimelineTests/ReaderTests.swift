@@ -2,6 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import ProcessImage
 @testable import Timeline
 
 struct ReaderTests {
@@ -77,6 +78,54 @@ struct ReaderTests {
       #expect(sample[.groupKernel] == 400_000 && sample[.groupSocket] == 100_000 && sample[.groupShared] == 7000)
       #expect(sample[.groupPressure] == 2.5 && sample[.groupStalls] == 1)
       #expect(sample[.groupLimitHits] == 12 && sample[.groupKills] == 2 && sample[.groupProcesses] == 3)
+    }
+  }
+
+  /// The parent's limit is shared: what the sibling holds, and cannot give back, is not there for this group.
+  @Test func aLimitAboveIsSharedWithTheOthersBelowIt() throws {
+    let files = [
+      "pod/memory.max": "300000000\n", "pod/memory.high": "max\n",
+      "pod/memory.stat": "anon 230000000\nfile 50000000\nkernel 3000000\nsock 0\nshmem 2000000\n",
+      "pod/a/memory.max": "400000000\n", "pod/a/memory.high": "max\n", "pod/a/memory.current": "120000000\n",
+      "pod/a/memory.stat": "anon 100000000\nfile 20000000\nkernel 1000000\nsock 0\nshmem 0\n",
+    ]
+    try Self.withTree(files) { folder in
+      let group = try ControlGroupReader(folder: folder + "/pod/a")
+      #expect(group.limit == 166_000_000)
+      try "150000000\n".write(toFile: folder + "/pod/a/memory.max", atomically: true, encoding: .utf8)
+      #expect(group.limit == 150_000_000)
+      try "120000000\n".write(toFile: folder + "/pod/a/memory.high", atomically: true, encoding: .utf8)
+      #expect(group.limit == 120_000_000)
+    }
+  }
+
+  /// From one container the group of another cannot be seen: memwhy's own is no substitute.
+  @Test func anothersGroupIsNotTakenForTheProcesss() throws {
+    let files = ["memory.max": "max\n", "memory.current": "1000\n", "memory.stat": "anon 900\n"]
+    try Self.withTree(files) { folder in
+      func reader(_ path: String, root: String) -> ControlGroupReader? {
+        ControlGroupReader(
+          [ControlGroupMembership(isUnified: true, path: path)],
+          mounts: [ControlGroupMount(folder: folder, root: root, isUnified: true)])
+      }
+      #expect(reader("/", root: "/")?.folder == folder)
+      #expect(reader("/docker/a", root: "/docker/a")?.folder == folder)
+      #expect(reader("/docker/b", root: "/docker/a") == nil)
+      #expect(reader("/../b", root: "/") == nil)
+      #expect(reader("/", root: "/..") == nil)
+    }
+  }
+
+  /// The memory of a group without the controller counts in the nearest ancestor that has it.
+  @Test func aGroupWithoutTheControllerCountsAbove() throws {
+    let files = [
+      "d/memory.max": "200000000\n", "d/memory.current": "110000000\n", "d/memory.stat": "anon 100000000\n",
+      "d/leaf/memory.pressure": "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n", "d/leaf/cgroup.procs": "7\n",
+    ]
+    try Self.withTree(files) { folder in
+      let group = ControlGroupReader(innermostOf: [folder + "/d/leaf", folder + "/d", folder])
+      #expect(group?.folder == folder + "/d" && group?.limit == 200_000_000)
+      #expect(ControlGroupReader(innermostOf: [folder + "/d/leaf", folder]) == nil)
     }
   }
 

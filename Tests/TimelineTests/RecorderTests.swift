@@ -23,6 +23,58 @@ struct RecorderTests {
     #expect(recorder.tick(Self.now(64, wall: -3600, asleep: 600)).sample?[.rss] != nil)
   }
 
+  /// There is no sample after the end, and with a container its group may be gone, too.
+  @Test(arguments: [false, true]) func anEndForLackOfMemoryIsSaid(isGroupRemoved: Bool) throws {
+    let program = try RunningProgram(TestProgram.path("sleeper.c", .c([])), ["100000"])
+    defer { program.stop() }
+    let files = [
+      "pod/memory.max": "max\n", "pod/memory.events": "max 0\noom 3\noom_kill 3\n",
+      "pod/c/memory.max": "1000000\n", "pod/c/memory.current": "999000\n", "pod/c/memory.stat": "anon 900000\n",
+      "pod/c/memory.events": "max 1\noom 0\noom_kill 0\n", "pod/c/cgroup.procs": "\(program.pid)\n",
+    ]
+    try ReaderTests.withTree(files) { folder in
+      var recorder = Recorder(.group(folder + "/pod/c"))
+      #expect(recorder.tick(Self.now(0)).events.map(\.kind) == [.started])
+      #expect(recorder.tick(Self.now(1)).events.isEmpty)
+      program.stop()
+      try "max 9\noom 4\noom_kill 4\n".write(toFile: folder + "/pod/memory.events", atomically: true, encoding: .utf8)
+      if isGroupRemoved {
+        try FileManager.default.removeItem(atPath: folder + "/pod/c")
+      } else {
+        try "max 9\noom 1\noom_kill 1\n".write(
+          toFile: folder + "/pod/c/memory.events", atomically: true, encoding: .utf8)
+      }
+      let events = recorder.tick(Self.now(2)).events
+      #expect(events.map(\.kind) == [.ended, .outOfMemory], "\(events)")
+      let place = isGroupRemoved ? "\(folder)/pod, the group above it" : "its control group"
+      #expect(events.last?.detail == "for lack of memory the kernel killed 1 process of \(place)")
+      #expect(!recorder.tick(Self.now(3)).events.contains { $0.kind == .outOfMemory })
+    }
+  }
+
+  /// The shell that starts a service again is alone in the group for a while.
+  @Test func aGroupIsFollowedToItsService() throws {
+    let shell = try RunningProgram(TestProgram.path("sleeper.c", .c([])), ["100000"])
+    defer { shell.stop() }
+    let files = [
+      "c/memory.max": "max\n", "c/memory.current": "999000\n", "c/memory.stat": "anon 900000\n",
+      "c/cgroup.procs": "\(shell.pid)\n",
+    ]
+    try ReaderTests.withTree(files) { folder in
+      var recorder = Recorder(.group(folder + "/c"))
+      #expect(recorder.tick(Self.now(0)).run?.pid == shell.pid)
+      #expect(recorder.tick(Self.now(3)).run?.pid == shell.pid)
+      let service = try RunningProgram(
+        TestProgram.path("sequence.c", .c(["-O1", "-pthread"])), ["64", "1", "quiet"])
+      defer { service.stop() }
+      try "\(shell.pid)\n\(service.pid)\n".write(toFile: folder + "/c/cgroup.procs", atomically: true, encoding: .utf8)
+      let tick = recorder.tick(Self.now(6))
+      #expect(tick.run?.pid == service.pid && tick.events.map(\.kind) == [.restarted], "\(tick.events)")
+      #expect(tick.sample?[.rss] ?? 0 > 33_554_432)
+      #expect(recorder.tick(Self.now(9)).events.isEmpty)
+    }
+  }
+
   @Test func aRestartGoesOnUnderANewProcess() throws {
     let path = try TestProgram.path("sleeper.c", .c([]))
     let first = try RunningProgram(path, ["100000", "memwhy-restart-test"])

@@ -88,7 +88,7 @@ struct GatekeeperTests {
     #expect(try keeper().refuse(request(HTTPMethod(method)))?.statusCode == .methodNotAllowed)
   }
 
-  @Test func tokens() throws {
+  @Test func tokensMatchAsAWhole() throws {
     #expect(throws: WebError.shortToken(length: 3)) { try AccessToken("abc") }
     #expect(throws: WebError.badToken) { try AccessToken("0123456789abcdef; Path=/") }
     let token = try AccessToken(Self.secret)

@@ -129,7 +129,7 @@ struct ServerTests {
   }
 
   /// Random bytes where numbers and names are expected: an answer each, never the end of the server.
-  @Test func fuzz() async throws {
+  @Test func anyBytesGetAnAnswer() async throws {
     let history = try RecordedHistory()
     defer { history.remove() }
     _ = try history.record(seconds: 3)

@@ -52,7 +52,7 @@ import Testing
     #expect(rounds >= 200 && finished > 0)
   }
 
-  @Test func noise() {
+  @Test func randomBytesStopNothing() {
     var generator = SeededGenerator(seed: 11)
     for _ in 0..<2_000 {
       let bytes = (0..<Int.random(in: 0..<200, using: &generator)).map { _ in

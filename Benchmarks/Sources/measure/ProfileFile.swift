@@ -74,17 +74,7 @@ struct ProfileFile {
     let locations = functions * 3
     var children: [[UInt64]] = Array(repeating: [], count: locations + 1)
     for _ in 0..<samples {
-      var stack: [UInt64] = [1]
-      let depth = Int.random(in: meanDepth / 2...meanDepth * 3 / 2, using: &random)
-      while stack.count < depth {
-        let node = Int(stack[stack.count - 1])
-        if children[node].count < 2 || Int.random(in: 0..<25, using: &random) == 0 {
-          children[node].append(UInt64.random(in: 2...UInt64(locations), using: &random))
-        }
-        // Few ways are hot.
-        let place = Double.random(in: 0..<1, using: &random)
-        stack.append(children[node][Int(Double(children[node].count) * place * place)])
-      }
+      let stack = drawStack(&children)
       let size = sizes[Int.random(in: sizes.indices, using: &random)]
       let live = UInt64.random(in: 0..<40, using: &random)
       let made = live + UInt64.random(in: 0..<4000, using: &random)
@@ -123,5 +113,21 @@ struct ProfileFile {
     for text in strings { out.add(6, Array(text.utf8)) }
     out.add(12, 512 * 1024)
     return out.bytes
+  }
+
+  /// Locations from the outermost on, along calls that `children` has or gets.
+  private mutating func drawStack(_ children: inout [[UInt64]]) -> [UInt64] {
+    var stack: [UInt64] = [1]
+    let depth = Int.random(in: meanDepth / 2...meanDepth * 3 / 2, using: &random)
+    while stack.count < depth {
+      let node = Int(stack[stack.count - 1])
+      if children[node].count < 2 || Int.random(in: 0..<25, using: &random) == 0 {
+        children[node].append(UInt64.random(in: 2...UInt64(children.count - 1), using: &random))
+      }
+      // Few ways are hot.
+      let place = Double.random(in: 0..<1, using: &random)
+      stack.append(children[node][Int(Double(children[node].count) * place * place)])
+    }
+    return stack
   }
 }

@@ -49,6 +49,16 @@ static inline uint32_t localcache_draw(void) {
 /// One more than the largest number that was ever given.
 uint32_t localcache_thread_slots(void);
 
+extern uint32_t localcache_generation_of_process;
+
+/// 1, and in the child of a fork one more than in the parent.
+static inline uint32_t localcache_generation(void) {
+  return __atomic_load_n(&localcache_generation_of_process, __ATOMIC_RELAXED);
+}
+
+/// Whether this number is of a thread that a fork has left behind in the parent process.
+bool localcache_is_lost(uint32_t slot);
+
 /// Whether `localcache_barrier` can be one of all threads of the process.
 bool localcache_barrier_reaches_all(void);
 

@@ -12,6 +12,7 @@
 #define MEMWHY_TABLE_DEFAULT_SIZE (UINT64_C(16) << 20)
 #define MEMWHY_TABLE_LEAST_SIZE (UINT64_C(1) << 20)
 #define MEMWHY_TABLE_LARGEST_SIZE (UINT64_C(1) << 30)
+#define MEMWHY_DEFAULT_INTERVAL (UINT64_C(512) << 10)
 
 #define MEMWHY_MODULES 512u
 #define MEMWHY_MODULE_PATH 408u
@@ -78,6 +79,7 @@ struct memwhy_header {
   struct memwhy_area task_names;
   uint64_t task_names_used;
   uint64_t lost_task_names;  // samples of named tasks whose name found no room
+  uint64_t group_kills;      // written by `memwhy run`: processes of the control group ended for lack of memory + 1, 0 unknown
 };
 
 enum memwhy_flag {

@@ -130,12 +130,12 @@ public struct Evidence: Sendable {
   /// cache of mapped files for a danger.
   public var forecast: Forecast? {
     guard let limit else { return nil }
-    guard limitIsOfGroup, let sample = lives.last?.last(where: { Self.charged($0) != nil }),
-      let now = Self.charged(sample)
+    guard limitIsOfGroup, let sample = lives.last?.last(where: { $0.groupCharged != nil }),
+      let now = sample.groupCharged
     else { return Self.forecast(decisive, limit: limit) }
     if withoutLoad == nil {
       let series = lives.map { life in
-        Series(life.compactMap { sample in Self.charged(sample).map { (Double(sample.time) / 1000, $0) } })
+        Series(life.compactMap { sample in sample.groupCharged.map { (Double(sample.time) / 1000, $0) } })
       }
       // What counts as growth of the process counts in its group, however much the others there hold.
       let level = decisive.pattern == .growing ? Self.level(sample).1 : now
@@ -149,12 +149,6 @@ public struct Evidence: Sendable {
   private static func forecast(_ test: GrowthTest, limit: Double, besides: Double = 0) -> Forecast? {
     let forecast = Forecast(test, limit: limit, besides: besides)
     return test.epochs == 0 && forecast.outcome == .never ? nil : forecast
-  }
-
-  /// Bytes that a group cannot give back without ending somebody; nil where it does not say.
-  private static func charged(_ sample: Sample) -> Double? {
-    guard let anonymous = sample[.groupAnonymous] else { return nil }
-    return anonymous + (sample[.groupShared] ?? 0) + (sample[.groupKernel] ?? 0) + (sample[.groupSocket] ?? 0)
   }
 
   /// How sure growth is at most, by what the window allows.

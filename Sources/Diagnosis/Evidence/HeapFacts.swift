@@ -232,7 +232,7 @@ extension HeapFacts {
     var rows = groups.prefix(mostRows).map { group in
       Leak(
         kind: group.kind.rawValue, title: group.title, waitsIn: group.waitsIn.first,
-        confidence: Confidence(group.confidence), instances: UInt64(group.instances), blocks: UInt64(group.blocks),
+        confidence: group.confidence, instances: UInt64(group.instances), blocks: UInt64(group.blocks),
         bytes: group.bytes, nativeBytes: nativeBytes(group))
     }
     var rest: [String: Leak] = [:]
@@ -246,7 +246,7 @@ extension HeapFacts {
       row.blocks += UInt64(group.blocks)
       row.bytes += group.bytes
       row.nativeBytes = (row.nativeBytes ?? 0) + nativeBytes(group)
-      row.confidence = min(row.confidence, Confidence(group.confidence))
+      row.confidence = min(row.confidence, group.confidence)
       rest[group.kind.rawValue] = row
     }
     rows += rest.values.sorted { $0.kind < $1.kind }
@@ -256,16 +256,5 @@ extension HeapFacts {
   /// By the kinds of the census.
   private static func nativeBytes(_ group: LeakGroup) -> UInt64 {
     group.contents.reduce(0) { $1.kind == .native ? $0 &+ $1.bytes : $0 }
-  }
-}
-
-extension Confidence {
-  init(_ confidence: LeakGroup.Confidence) {
-    self =
-      switch confidence {
-      case .possible: .possible
-      case .likely: .likely
-      case .certain: .certain
-      }
   }
 }

@@ -5,22 +5,16 @@ import ProcessImage
 /// Nothing in them is believed: a block that contradicts itself is counted and left out, lists that do not end are given up, and what is read for
 /// all blocks together is bounded. O(blocks x shards).
 struct LocalCacheReader {
-  /// "LCACHE01" and "LCANCHOR" in memory.
-  static let blockMagic: UInt64 = 0x3130_4548_4341_434C
-  static let anchorMagic: UInt64 = 0x524F_4843_4E41_434C
-  /// `LocalCache.localCacheAnchor`.
-  static let anchorSymbol = "$s10LocalCache05localB6AnchorAA0abD0Vvp"
-  private static let blockSize = 320
-  /// With the fields that later versions have appended.
-  private static let wholeSize = 384
+  private typealias Field = LocalCacheLayout.Block
+  private typealias Cell = LocalCacheLayout.Cell
   private static let mostBlocks = 10_000
   /// Of one cache; today's have at most 256.
   private static let mostShards: UInt64 = 4096
   private static let largestShard: UInt64 = 1 << 20
-  /// Of one cache, and what lies where in them.
+  /// Of one cache.
   private static let mostCells: UInt64 = 4096
-  private static let cellStride: UInt64 = 128
-  private static let cellHits = 16, cellMisses = 24
+  /// No counter gets there; a torn one must not overflow a sum.
+  private static let mostCounted: UInt64 = 1 << 50
 
   /// What is known after reading.
   struct Found: Sendable {
@@ -51,7 +45,7 @@ struct LocalCacheReader {
       // The list ends where a block is being torn down; what comes after it is found by its magic number.
       guard let block = try block(next) else { break }
       try add(block, next, &found)
-      next = block.word(16)
+      next = block.word(Field.next)
     }
     for address in candidates where seen.count < Self.mostBlocks && seen.insert(address).inserted {
       if let block = try block(address) { try add(block, address, &found) }
@@ -64,22 +58,28 @@ struct LocalCacheReader {
       found.damaged += 1
       return
     }
-    found.byShards[block.word(128)] = found.caches.count
+    found.byShards[block.word(Field.shards)] = found.caches.count
     found.blocks.append(address)
     found.caches.append(summary)
   }
 
   /// First block of the list; 0 where there is none or this is no anchor.
   private func first(of anchor: UInt64) throws(MemoryError) -> UInt64 {
-    guard let bytes = try bytes(anchor, 24), bytes.word(0) == Self.anchorMagic, bytes.half(8) == 1 else { return 0 }
-    return bytes.word(16)
+    typealias Field = LocalCacheLayout.Anchor
+    guard let bytes = try bytes(anchor, Field.size), bytes.word(Field.magic) == LocalCacheLayout.anchorMagic,
+      bytes.half(Field.version) == 1
+    else { return 0 }
+    return bytes.word(Field.firstBlock)
   }
 
   /// The block's bytes, if it has the magic number.
   private func block(_ address: UInt64) throws(MemoryError) -> [UInt8]? {
-    guard let bytes = try bytes(address, Self.blockSize), bytes.word(0) == Self.blockMagic else { return nil }
-    guard bytes.half(12) >= Self.wholeSize else { return bytes }
-    return try self.bytes(address, Self.wholeSize) ?? bytes
+    guard let bytes = try bytes(address, Field.smallestSize), bytes.word(Field.magic) == LocalCacheLayout.blockMagic
+    else {
+      return nil
+    }
+    guard bytes.half(Field.size) >= Field.wholeSize else { return bytes }
+    return try self.bytes(address, Field.wholeSize) ?? bytes
   }
 
   /// Nil where the image has no such memory.
@@ -91,14 +91,15 @@ struct LocalCacheReader {
   }
 
   private mutating func summary(_ block: [UInt8], _ address: UInt64) throws(MemoryError) -> LocalCacheSummary? {
-    let nameLength = Int(block.half(188))
+    let nameLength = Int(block.half(Field.nameLength))
     // Later versions only append.
-    guard block.half(8) >= 1, block.half(12) >= Self.blockSize, nameLength <= 128,
-      let unit = Self.unit(block.half(32)), let counters = try counters(block)
+    guard block.half(Field.version) >= 1, block.half(Field.size) >= Field.smallestSize,
+      nameLength <= Field.longestName, let unit = Self.unit(block.half(Field.unit)), let counters = try counters(block)
     else { return nil }
     let lookups = counters.hits &+ counters.misses
     return LocalCacheSummary(
-      name: String(decoding: block[192..<192 + nameLength], as: UTF8.self), unit: unit, limit: block.word(40),
+      name: String(decoding: block[Field.name..<Field.name + nameLength], as: UTF8.self), unit: unit,
+      limit: block.word(Field.limit),
       entries: counters.entries, hits: counters.hits, misses: counters.misses, insertions: counters.insertions,
       evictions: counters.evictions, expired: counters.expired,
       hitRatio: lookups == 0 ? nil : Double(counters.hits) / Double(lookups),
@@ -112,26 +113,25 @@ struct LocalCacheReader {
 
   /// Sums over the shards; nil where they do not lie where the block says.
   private mutating func counters(_ block: [UInt8]) throws(MemoryError) -> Counters? {
-    let start = block.word(128)
-    let count = UInt64(block.half(136))
-    let stride = UInt64(block.half(140))
+    let start = block.word(Field.shards)
+    let count = UInt64(block.half(Field.shardCount))
+    let stride = UInt64(block.half(Field.shardStride))
     guard count >= 1, count <= Self.mostShards, count <= shardsLeft, stride >= 8, stride <= Self.largestShard,
       start & 7 == 0, start != 0, !start.addingReportingOverflow(count * stride).overflow
     else { return nil }
-    let places = [144, 148, 152, 156, 160, 164].map { UInt64(block.half($0)) }
+    let places = (Field.counters + [Field.entryCounter]).map { UInt64(block.half($0)) }
     guard places.allSatisfy({ $0 < stride && $0 & 3 == 0 }) else { return nil }
     shardsLeft -= count
     var sums = [UInt64](repeating: 0, count: places.count)
     for shard in 0..<count {
       for (index, place) in places.enumerated() {
-        // The last one is a 32-bit number.
-        let width = index == 5 ? 4 : 8
+        // The number of entries is one of 32 bits.
+        let width = index == places.count - 1 ? 4 : 8
         guard place + UInt64(width) <= stride, let bytes = try bytes(start + shard * stride + place, width) else {
           return nil
         }
         let value = width == 4 ? UInt64(bytes.half(0)) : bytes.word(0)
-        // No counter gets there; a torn one must not overflow the sum.
-        sums[index] &+= min(value, 1 << 50)
+        sums[index] &+= min(value, Self.mostCounted)
       }
     }
     let cells = try cells(of: block)
@@ -143,42 +143,43 @@ struct LocalCacheReader {
   /// Look-ups that readers counted in cells of their own; older caches have none.
   private func cells(of block: [UInt8]) throws(MemoryError) -> (hits: UInt64, misses: UInt64) {
     var (hits, misses): (UInt64, UInt64) = (0, 0)
-    let start = block.word(176)
-    let count = UInt64(block.half(184))
+    let start = block.word(Field.cells)
+    let count = UInt64(block.half(Field.cellCount))
     guard start != 0, start & 7 == 0, count <= Self.mostCells,
-      !start.addingReportingOverflow(count * Self.cellStride).overflow
+      !start.addingReportingOverflow(count * Cell.stride).overflow
     else { return (0, 0) }
     for cell in 0..<count {
-      guard let bytes = try bytes(start + cell * Self.cellStride, 32) else { break }
-      hits &+= min(bytes.word(Self.cellHits), 1 << 50)
-      misses &+= min(bytes.word(Self.cellMisses), 1 << 50)
+      guard let bytes = try bytes(start + cell * Cell.stride, Cell.size) else { break }
+      hits &+= min(bytes.word(Cell.hits), Self.mostCounted)
+      misses &+= min(bytes.word(Cell.misses), Self.mostCounted)
     }
     return (hits, misses)
   }
 
   private func published(_ block: [UInt8]) -> LocalCacheSummary.Published? {
-    let time = block.word(120)
+    let time = block.word(Field.time)
     guard time != 0 else { return nil }
-    let loads = block.word(72)
-    let distinct = block.word(64)
-    let lookups = block.word(168)
-    let hitRatio = Self.ratio(block.word(96))
+    let distinct = block.word(Field.distinctKeys)
+    let lookups = block.word(Field.lookups)
+    let hitRatio = Self.ratio(block.word(Field.hitRatio))
     var repeats: Double?
     if distinct > 0, lookups > 0 {
       // An estimate of distinct keys may say more than look-ups, or less than what is known to repeat.
       repeats = max(hitRatio ?? 0, 1 - min(1, Double(distinct) / Double(lookups)))
     }
     return LocalCacheSummary.Published(
-      weight: block.word(48), entries: block.word(56), distinctKeys: distinct, repeatRatio: repeats, loads: loads,
-      loadNanoseconds: Self.loadNanoseconds(block), advice: Self.advice(block.half(88)),
-      hitRatio: hitRatio, neededHitRatio: Self.ratio(block.word(104)),
-      smallerSize: Self.positive(block.word(112)), largerSize: Self.positive(block.word(320)),
-      recentHitRatio: block.count < Self.wholeSize ? nil : Self.ratio(block.word(328)), time: time)
+      weight: block.word(Field.weight), entries: block.word(Field.entries), distinctKeys: distinct,
+      repeatRatio: repeats, loads: block.word(Field.loads), loadNanoseconds: Self.loadNanoseconds(block),
+      advice: Self.advice(block.half(Field.advice)), hitRatio: hitRatio,
+      neededHitRatio: Self.ratio(block.word(Field.neededHitRatio)),
+      smallerSize: Self.positive(block.word(Field.smallerSize)),
+      largerSize: Self.positive(block.word(Field.largerSize)),
+      recentHitRatio: block.count < Field.wholeSize ? nil : Self.ratio(block.word(Field.recentHitRatio)), time: time)
   }
 
   private static func loadNanoseconds(_ block: [UInt8]) -> UInt64? {
-    let loads = block.word(72)
-    return loads == 0 ? positive(block.word(336)) : block.word(80) / loads
+    let loads = block.word(Field.loads)
+    return loads == 0 ? positive(block.word(Field.loadMean)) : block.word(Field.loadTime) / loads
   }
 
   private static func positive(_ value: UInt64) -> UInt64? { value == 0 ? nil : value }
@@ -205,5 +206,3 @@ struct LocalCacheReader {
     return raw < UInt32(known.count) ? known[Int(raw)] : .unknown
   }
 }
-
-/// Little-endian numbers; 0 beyond the end.

@@ -12,15 +12,14 @@ extension LocalCacheReader {
     _ image: ProcessImage, blocks: BlockTable, symbols: any SymbolSource
   ) throws(MemoryError) -> Found {
     var reader = LocalCacheReader(image.memory)
-    var found = try reader.read(anchor: symbols.address(of: anchorSymbol), candidates: candidates(blocks))
+    var found = try reader.read(
+      anchor: symbols.address(of: LocalCacheLayout.anchorSymbol), candidates: candidates(blocks))
     found.sort()
     return found
   }
 
   private static func candidates(_ blocks: BlockTable) -> [UInt64] {
-    var candidates: [UInt64] = []
-    for index in 0..<blocks.count where blocks.head(index) == blockMagic { candidates.append(blocks.address(index)) }
-    return candidates
+    (0..<blocks.count).filter { blocks.head($0) == LocalCacheLayout.blockMagic }.map { blocks.address($0) }
   }
 
   /// Types the descriptions, before marking: they name shards and each other, and keep neither. As unknown blocks they would lead from the list

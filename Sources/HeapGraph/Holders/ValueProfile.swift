@@ -48,7 +48,6 @@ struct ValueProfile {
   private var differs: [Bool] = []
   private var looked = 0
   private var containers = 0
-  private var entries = 0
   private var buckets = 0
 
   private static let keyLimit = 1 << 16
@@ -65,7 +64,6 @@ struct ValueProfile {
       differs = Array(repeating: false, count: (value.size + 7) / 8)
     }
     looked += 1
-    entries += 1
     buckets = max(buckets, table.shape.buckets)
     if let known = firstSeen[key] {
       repeated.insert(key)
@@ -117,9 +115,9 @@ struct ValueProfile {
     guard let layout, let keyLayout, looked > 0, containers > 0 else { return nil }
     let differing = differs.indices.filter { differs[$0] }
     let differingBytes = differing.reduce(0) { $0 + min(8, layout.size - $1 * 8) }
-    let average = max(1, (entries + containers / 2) / containers)
+    let average = max(1, (looked + containers / 2) / containers)
     let (all, isTooMany) = containers.multipliedReportingOverflow(by: firstSeen.count)
-    let haveAllKeys = !isTooMany && firstSeen.count < Self.keyLimit && entries == all
+    let haveAllKeys = !isTooMany && firstSeen.count < Self.keyLimit && looked == all
     return ValueSummary(
       looked: looked, repeatedKeys: repeated.count, valueBytes: layout.size,
       equalBytes: repeated.isEmpty ? 0 : layout.size - differingBytes,
@@ -128,59 +126,5 @@ struct ValueProfile {
       shapes: StorageShapes(key: keyLayout, value: layout, entries: average).shapes(
         buckets: buckets, isShareable: !repeated.isEmpty, differingBytes: repeated.isEmpty ? nil : differingBytes,
         haveAllKeys: haveAllKeys))
-  }
-}
-
-/// Bytes that the standard library's containers and `malloc` take for a given number of entries, exact.
-///
-/// Storage of `_DictionaryStorage`, `_ContiguousArrayStorage` and class instances as `swift_allocObject` asks for it, rounded as glibc
-/// does: chunk(n) = max(32, (n + 8) rounded up to 16) (glibc malloc/malloc.c, `request2size`).
-struct StorageShapes {
-  let key: ValueLayout
-  let value: ValueLayout
-  let entries: Int
-
-  static func chunk(_ bytes: Int) -> UInt64 { UInt64(max(32, (bytes + 8 + 15) & ~15)) }
-
-  /// Buckets for `entries`: the smallest power of two that is at most three quarters full.
-  static func buckets(for entries: Int) -> Int {
-    var buckets = 2
-    while entries * 4 > buckets * 3 { buckets *= 2 }
-    return buckets
-  }
-
-  func dictionary(buckets: Int, valueStride: Int, valueAlignment: Int) -> UInt64 {
-    let stored = ValueLayout(
-      typeName: "", size: valueStride, stride: valueStride, alignment: valueAlignment, slots: [])
-    return Self.chunk(HashTableShape(bitmap: 64, key: key, value: stored, buckets: buckets).size)
-  }
-
-  /// - Parameters:
-  ///   - differingBytes: of a value; nil where that is not known.
-  ///   - haveAllKeys: every container has the same keys; else a container has to say which of them it has.
-  func shapes(
-    buckets: Int, isShareable: Bool, differingBytes: Int?, haveAllKeys: Bool
-  ) -> [ValueSummary.Shape] {
-    let needed = Self.buckets(for: entries)
-    let pairAlignment = max(key.alignment, value.alignment, 1)
-    let pairSize = (key.size + value.alignment - 1) / max(1, value.alignment) * max(1, value.alignment) + value.size
-    let pair = (pairSize + pairAlignment - 1) / pairAlignment * pairAlignment
-    let references = dictionary(buckets: needed, valueStride: 8, valueAlignment: 8)
-    var shapes = [
-      ValueSummary.Shape(
-        kind: .inline,
-        bytesPerContainer: dictionary(buckets: buckets, valueStride: value.stride, valueAlignment: value.alignment)),
-      ValueSummary.Shape(
-        kind: .boxed, bytesPerContainer: references + UInt64(entries) * Self.chunk(16 + value.size)),
-      ValueSummary.Shape(kind: .exactArray, bytesPerContainer: Self.chunk(32 + entries * pair)),
-    ]
-    if isShareable { shapes.append(ValueSummary.Shape(kind: .shared, bytesPerContainer: references)) }
-    if let differingBytes {
-      let stride = (differingBytes + 7) & ~7 + (haveAllKeys ? 0 : 8)
-      shapes.append(
-        ValueSummary.Shape(
-          kind: .differenceOnly, bytesPerContainer: stride == 0 ? 0 : Self.chunk(32 + entries * stride)))
-    }
-    return shapes
   }
 }

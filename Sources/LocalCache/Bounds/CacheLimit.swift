@@ -30,6 +30,8 @@ public struct CacheLimit: Sendable, Hashable, CustomStringConvertible {
 
   /// At most this much memory.
   public static func bytes(_ size: ByteSize) -> CacheLimit { CacheLimit(.bytes, size.bytes) }
+  /// At most this many bytes of memory.
+  public static func bytes(_ count: Int) -> CacheLimit { CacheLimit(.bytes, count) }
   /// At most this many entries.
   public static func entries(_ count: Int) -> CacheLimit { CacheLimit(.entries, count) }
   /// At most this sum of the weights that `Configuration.weigher` returns; without a weigher every entry weighs 1.
@@ -64,12 +66,24 @@ public struct ByteSize: Sendable, Hashable, Comparable, CustomStringConvertible,
 
   /// Bytes.
   public static func bytes(_ count: Int) -> ByteSize { ByteSize(count) }
-  /// 1,024 bytes each.
-  public static func kibibytes(_ count: Double) -> ByteSize { scaled(count, 1024) }
-  /// 1,048,576 bytes each.
-  public static func mebibytes(_ count: Double) -> ByteSize { scaled(count, 1_048_576) }
-  /// 1,073,741,824 bytes each.
-  public static func gibibytes(_ count: Double) -> ByteSize { scaled(count, 1_073_741_824) }
+  private static func scaled(_ count: some BinaryInteger, _ unit: Int) -> ByteSize {
+    let (bytes, overflow) = Int(clamping: count).multipliedReportingOverflow(by: unit)
+    guard count > 0 else { return ByteSize(0) }
+    return ByteSize(overflow ? .max : bytes)
+  }
+
+  /// 1,024 bytes each; 0 for negative numbers.
+  public static func kibibytes(_ count: some BinaryInteger) -> ByteSize { scaled(count, 1024) }
+  /// 1,024 bytes each, rounded down; 0 for negative numbers.
+  public static func kibibytes(_ count: Double) -> ByteSize { scaled(count, 1024.0) }
+  /// 1,048,576 bytes each; 0 for negative numbers.
+  public static func mebibytes(_ count: some BinaryInteger) -> ByteSize { scaled(count, 1_048_576) }
+  /// 1,048,576 bytes each, rounded down; 0 for negative numbers.
+  public static func mebibytes(_ count: Double) -> ByteSize { scaled(count, 1_048_576.0) }
+  /// 1,073,741,824 bytes each; 0 for negative numbers.
+  public static func gibibytes(_ count: some BinaryInteger) -> ByteSize { scaled(count, 1_073_741_824) }
+  /// 1,073,741,824 bytes each, rounded down; 0 for negative numbers.
+  public static func gibibytes(_ count: Double) -> ByteSize { scaled(count, 1_073_741_824.0) }
 
   public static func < (left: ByteSize, right: ByteSize) -> Bool { left.bytes < right.bytes }
 

@@ -1,9 +1,9 @@
 /// How `value(for:load:)` and its relatives load what is not there.
 public struct CacheLoading: Sendable {
   /// A load, of one key or of a batch, that takes longer fails with `LocalCacheError.loadTimedOut` for all who wait; the task that loads is cancelled. Nil: no
-  /// limit.
+  /// limit. In time of the system, whatever `Configuration.clock` is: how long a load takes no clock of a test can say.
   public var timeout: Duration? = .seconds(60)
-  /// For how long the failure of a key's load is remembered: until then, whoever asks gets the same error at once. Nil: every ask loads again. Failures of
+  /// For how long the failure of a key's load is remembered, by the cache's clock: until then, whoever asks gets the same error at once. Nil: every ask loads again. Failures of
   /// batches are not remembered: they say nothing about any one key.
   public var failureLifetime: Duration?
   /// A value older than this is returned, and loaded again in the background at the same time. Nil: never. Where that fails, the next use after a pause tries

@@ -28,9 +28,15 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     }
   }
 
+  /// A failure that is remembered for a while.
   struct Failure {
     let error: any Error
-    let until: ContinuousClock.Instant
+    /// In time of the cache's clock.
+    let begin: Duration
+    let end: Duration
+
+    /// A clock that went back ends it.
+    func isOn(at now: Duration) -> Bool { begin <= now && now < end }
   }
 
   struct State {
@@ -165,9 +171,10 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
   private func rememberedFailure(_ key: Key) -> (any Error)? {
     guard settings.failureLifetime != nil else { return nil }
+    let now = time.sinceStart
     return state.withLock { state in
       guard let failure = state.failures[key] else { return nil }
-      if failure.until > .now { return failure.error }
+      if failure.isOn(at: now) { return failure.error }
       state.failures.remove(key)
       return nil
     }
@@ -325,7 +332,8 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     guard let lifetime = settings.failureLifetime, flight.keys.count == 1, let key = flight.keys.first,
       !(error is CancellationError)
     else { return }
-    let now = ContinuousClock.now
-    state.failures.insert(Failure(error: error, until: now + lifetime.reckonable), for: key) { $0.until > now }
+    let now = time.sinceStart
+    let failure = Failure(error: error, begin: now, end: now + lifetime.reckonable)
+    state.failures.insert(failure, for: key) { $0.isOn(at: now) }
   }
 }

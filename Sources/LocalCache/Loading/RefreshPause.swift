@@ -23,6 +23,8 @@ struct RefreshPause {
 }
 
 extension CacheTime {
-  /// Time of the cache's clock since the cache was made.
-  var sinceStart: Duration { duration(ticks: now) }
+  /// Time of the cache's clock since the cache was made. Finer than ticks, which are seconds where lifetimes are years.
+  var sinceStart: Duration {
+    .nanoseconds(Int64(clamping: reading?() ?? Self.systemNanoseconds() &- start))
+  }
 }

@@ -64,8 +64,10 @@ final class CacheBlock: @unchecked Sendable {
     }
   }
 
-  deinit {
+  /// Takes the block out of the list, if it is there: what it describes is about to go.
+  func retire() {
     Self.list.withLock { _ in
+      guard memory.load(fromByteOffset: Field.magic, as: UInt64.self) != 0 else { return }
       store(UInt64(0), Field.magic)
       let next = memory.load(fromByteOffset: Field.next, as: UInt.self)
       let previous = memory.load(fromByteOffset: Field.previous, as: UInt.self)
@@ -78,6 +80,10 @@ final class CacheBlock: @unchecked Sendable {
         after.storeBytes(of: previous, toByteOffset: Field.previous, as: UInt.self)
       }
     }
+  }
+
+  deinit {
+    retire()
     memory.deallocate()
   }
 

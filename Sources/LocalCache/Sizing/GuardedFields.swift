@@ -21,7 +21,8 @@ struct GuardedFields {
     }
     guard !isGuarded else { return }
     _forEachField(of: type, options: PlanBuilder.ofClass) { _, _, type, _ in
-      isGuarded = Self.isGuard(_typeName(type, qualified: false))
+      // The runtime says `Void` for types that cannot be copied. Most that stand in classes are a `Mutex`, or an `Atomic`.
+      isGuarded = type == Void.self || Self.isGuard(_typeName(type, qualified: false))
       return !isGuarded
     }
   }

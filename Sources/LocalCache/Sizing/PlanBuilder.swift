@@ -38,6 +38,7 @@ struct PlanBuilder {
   private mutating func steps(_ type: Any.Type, at offset: Int) -> [WalkStep] {
     if let sized = type as? any MemorySized.Type { return [.sized(at: offset, sized)] }
     if let container = type as? any HeapWalkable.Type { return [container.step(at: offset, &self)] }
+    if let container = LibraryContainer(type, &self) { return [.container(at: offset, container)] }
     switch Self.kind(type) {
     case .struct: return fieldSteps(type, at: offset, options: [], skipping: WeakFields.names(ofStruct: type))
     case .tuple: return fieldSteps(type, at: offset, options: [], skipping: [])

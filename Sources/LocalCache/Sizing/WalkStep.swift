@@ -13,6 +13,8 @@ enum WalkStep {
   /// Elements one behind the other.
   case inline(at: Int, InlineElements)
   case payload(at: Int, EnumPayload)
+  /// A container of a library.
+  case container(at: Int, LibraryContainer)
   case existential(at: Int)
   case error(at: Int)
   case closure(at: Int)
@@ -33,6 +35,7 @@ enum WalkStep {
     case .tableStorage(let elements): elements.walkStorage(pointer, &walk)
     case .inline(let offset, let elements): elements.walk(pointer + offset, &walk)
     case .payload(let offset, let payload): payload.walk(pointer + offset, &walk)
+    case .container(let offset, let container): container.walk(pointer + offset, &walk)
     case .existential(let offset): Self.existential(pointer + offset, &walk)
     case .error(let offset): Self.error(pointer + offset, &walk)
     case .closure(let offset): Self.closure(pointer + offset, &walk)

@@ -158,6 +158,8 @@ struct VerdictModel {
     if statistics.refused > stored { return .refuses }
     if stored < statistics.misses / 100 { return .isNotFilled }
     let (expired, removed, evicted) = (statistics.expired, statistics.removed, statistics.evicted)
+    // What happened to a few of the entries does not keep the cache from hitting.
+    guard max(expired, removed) > stored / 10 else { return nil }
     if removed > expired, removed > evicted { return .isEmptied }
     return expires && expired > evicted ? .expires : nil
   }

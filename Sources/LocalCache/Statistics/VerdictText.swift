@@ -19,7 +19,7 @@ struct VerdictText {
   }
 
   private var tooEarly: [String] {
-    let seen = "\(grouped(statistics.requests)) look-ups so far"
+    let seen = "\(grouped(statistics.requests)) look-up\(statistics.requests == 1 ? "" : "s") so far"
     guard findings.larger != nil else { return ["only \(seen); ask again later."] }
     return [traffic, "What a larger one would hit is not known yet; ask again later."]
   }

@@ -19,6 +19,7 @@ import Synchronization
 /// a reader needs a full barrier; where nothing was closed for long, it leaves that to who closes the shard (`OpenState`).
 @usableFromInline
 struct ShardLock: ~Copyable {
+  /// 0, or what `localcache_generation` says in the process of who holds it.
   @usableFromInline let state = Atomic<UInt32>(0)
   @usableFromInline let openState = Atomic<UInt32>(OpenState.closed)
   /// Exclusive reads since the shard was closed, and how many of them open it. The former only under the lock.
@@ -112,7 +113,7 @@ struct ShardLock: ~Copyable {
   /// For reading only: others that read may be inside.
   @inlinable @inline(__always)
   func lockToRead() {
-    if !state.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged {
+    if !state.compareExchange(expected: 0, desired: localcache_generation(), ordering: .acquiring).exchanged {
       lockSlowly()
     }
   }
@@ -161,6 +162,10 @@ struct ShardLock: ~Copyable {
       while cells[index].pointee.owner.load(ordering: .acquiring) == tag {
         rounds += 1
         if rounds < 64 { continue }
+        guard !localcache_is_lost(index) else {
+          cells[index].pointee.owner.store(0, ordering: .relaxed)
+          break
+        }
         checkNotMine(cells[index].pointee.borrower.load(ordering: .relaxed))
         pause(rounds)
       }
@@ -173,13 +178,14 @@ struct ShardLock: ~Copyable {
     while true {
       // Reading first keeps the line shared between the waiters while the holder works.
       if state.load(ordering: .relaxed) == 0,
-        state.weakCompareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged
+        state.weakCompareExchange(expected: 0, desired: localcache_generation(), ordering: .acquiring).exchanged
       {
         return
       }
       rounds += 1
       if rounds < 64 { continue }
       checkNotMine(borrower.load(ordering: .relaxed))
+      checkHolderIsHere()
       pause(rounds)
     }
   }
@@ -188,14 +194,27 @@ struct ShardLock: ~Copyable {
     if rounds < 96 {
       sched_yield()
     } else {
-      usleep(rounds < 128 ? 20 : 200)
+      // The longer it has taken, the longer it may take: a reader that was stopped, say, for seconds.
+      usleep(rounds < 128 ? 20 : rounds < 1024 ? 200 : 2000)
     }
   }
 
+  // Not preconditions: an optimized program would end without the words.
+
   private func checkNotMine(_ borrower: UInt) {
-    precondition(
-      borrower == 0 || borrower != ThisThread.number,
-      "LocalCache: the closure of withValue uses the same cache; take what it needs out of the closure first"
-    )
+    if borrower != 0, borrower == ThisThread.number {
+      fatalError(
+        "LocalCache: the closure of withValue uses the same cache; take what it needs out of the closure first")
+    }
+  }
+
+  /// A thread that was changing the cache when another one called fork does not end that in the child.
+  private func checkHolderIsHere() {
+    let holder = state.load(ordering: .relaxed)
+    if holder != 0, holder < localcache_generation() {
+      fatalError(
+        "LocalCache: the process was forked while another thread changed this cache; use caches in the parent only, or begin the child with posix_spawn"
+      )
+    }
   }
 }

@@ -37,3 +37,8 @@ enum WallClock {
     return Int64(time.tv_sec) &* 1000 &+ Int64(time.tv_nsec) / 1_000_000
   }
 }
+
+extension Duration {
+  /// What such clocks count; 0 for negative durations.
+  var wholeMilliseconds: Int64 { Int64(clamping: nanoseconds / 1_000_000) }
+}

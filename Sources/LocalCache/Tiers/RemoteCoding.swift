@@ -6,7 +6,7 @@
 
 /// How keys become names in a remote tier, and names keys again when a message says that one has changed.
 public struct RemoteKeyCoding<Key: Sendable>: Sendable {
-  /// The name of a key. Different keys need different names.
+  /// The name of a key. Different keys need different names, and equal ones the same.
   public var encode: @Sendable (Key) -> String
   /// The key of a name; nil for names that are none of ours.
   public var decode: @Sendable (String) -> Key?
@@ -19,9 +19,25 @@ public struct RemoteKeyCoding<Key: Sendable>: Sendable {
 }
 
 extension RemoteKeyCoding where Key: LosslessStringConvertible {
-  /// The description of the key: for strings and integers.
+  /// The description of the key: for strings and integers. Strings should come in one normal form: those that are equal for Swift and differ in their bytes have
+  /// names of their own.
   public static var description: RemoteKeyCoding {
     RemoteKeyCoding(encode: { $0.description }, decode: { Key($0) })
+  }
+}
+
+extension RemoteKeyCoding where Key: RawRepresentable, Key.RawValue: LosslessStringConvertible {
+  /// The description of the key's raw value: for identifiers that have types of their own.
+  public static var rawValue: RemoteKeyCoding {
+    RemoteKeyCoding(
+      encode: { $0.rawValue.description }, decode: { Key.RawValue($0).flatMap { Key(rawValue: $0) } })
+  }
+}
+
+extension RemoteKeyCoding where Key == UUID {
+  /// The usual 36 characters.
+  public static var uuidString: RemoteKeyCoding {
+    RemoteKeyCoding(encode: { $0.uuidString }, decode: { UUID(uuidString: $0) })
   }
 }
 

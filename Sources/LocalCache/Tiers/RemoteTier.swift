@@ -28,7 +28,8 @@ public protocol RemoteTier: Sendable {
   /// Gives a lease back without storing anything.
   func releaseLease(of name: String, token: String) async throws
 
-  /// Tells of changes that others make to names with this prefix, until the subscription is cancelled. Nil: the tier cannot.
+  /// Tells of changes that others make to names with this prefix, until the subscription is cancelled. Nil: the tier cannot. Removals of names that it does not
+  /// have are to be told too: somebody may keep a value which it could not take.
   ///
   /// The handler is called from the tier's own thread, one event after the other, and returns at once. What this tier object itself stores and
   /// removes need not be told.

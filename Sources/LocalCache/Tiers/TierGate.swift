@@ -54,6 +54,10 @@ final class TierGate: Sendable {
       breaker.succeeded()
       counters.count(\.refusedCalls)
       return .refused
+    case .failure(RemoteTierError.overloaded):
+      // More at once than can wait. Those that do wait tell how the tier is.
+      counters.count(\.failedCalls)
+      return .unavailable
     case .failure(let error):
       if case RemoteTierError.timedOut = error { counters.count(\.timedOutCalls) }
       counters.count(\.failedCalls)

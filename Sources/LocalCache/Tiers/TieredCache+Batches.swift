@@ -27,23 +27,32 @@ extension TieredCache {
     return found
   }
 
-  /// Stores several values in both tiers. Returns how many the remote tier has.
+  /// Writes of one call that are on their way at the same time: enough to fill a connection, and few enough to leave room for what others ask.
+  private static var parallelWrites: Int { 256 }
+
+  /// Stores several values in both tiers, for the configured time. Returns how many the remote tier has; see `set(_:for:lifetime:)`.
   @discardableResult
   public func set(_ values: [Key: Value]) async -> Int {
     await withTaskGroup(of: Bool.self) { group in
-      for (key, value) in values { group.addTask { await self.set(value, for: key) } }
-      return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+      var (running, stored) = (0, 0)
+      for (key, value) in values {
+        if running >= Self.parallelWrites, await group.next() == true { stored += 1 }
+        running += 1
+        group.addTask { await self.set(value, for: key) }
+      }
+      return await group.reduce(stored) { $0 + ($1 ? 1 : 0) }
     }
   }
 
   private func lookUp(_ keys: [Key]) async -> [Key: TieredEntry<Value>] {
-    let stamped = keys.map { ($0, stamps.stamp(of: $0.hashValue)) }.filter { !unbelieved.contains($0.0) }
-    let names = stamped.map { remoteName($0.0) }
+    let stamp = stamps.stamp()
+    let asked = keys.filter { !unbelieved.contains($0) }
+    let names = asked.map { remoteName($0) }
     guard !names.isEmpty, let contents = await gate.run({ [remote] in try await remote.get(names) }).value else {
       return [:]
     }
     var known: [Key: TieredEntry<Value>] = [:]
-    for ((key, stamp), bytes) in zip(stamped, contents) {
+    for (key, bytes) in zip(asked, contents) {
       guard let bytes else {
         counters.count(\.remoteMisses)
         continue
@@ -58,13 +67,13 @@ extension TieredCache {
   private func load(
     _ batch: [Key], _ load: @Sendable ([Key]) async throws -> [Key: Value]
   ) async throws -> [Key: TieredEntry<Value>] {
-    let stamped = batch.map { ($0, stamps.stamp(of: $0.hashValue)) }
+    let stamp = stamps.stamp()
     counters.count(\.loads, batch.count)
     let begin = ContinuousClock.now
     let values = try await load(batch)
     // What one key of a batch costs to load again is an equal share of it, no more.
     let time = (ContinuousClock.now - begin) / max(1, batch.count)
-    let entries = stamped.map { key, stamp in (key, entry(values[key], stamp, loadTime: time)) }
+    let entries = batch.map { key in (key, entry(values[key], stamp, loadTime: time)) }
     write(entries)
     return Dictionary(entries) { _, new in new }
   }
@@ -82,7 +91,7 @@ extension TieredCache {
   private func send(_ entries: [(Key, TieredEntry<Value>)]) async {
     let wanted = entries.filter { $0.1.value != nil || configuration.negativeLifetime > .zero }
     let current = wanted.filter { key, entry in
-      stamps.stamp(of: key.hashValue) == entry.stamp && !unbelieved.contains(key)
+      stamps.isSurelyUnchanged(key.hashValue, since: entry.stamp) && !unbelieved.contains(key)
     }
     counters.count(\.outdatedLoads, wanted.count - current.count)
     let now = configuration.wallClock()

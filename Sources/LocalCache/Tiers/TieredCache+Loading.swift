@@ -1,16 +1,17 @@
 extension TieredCache {
   /// What is not in the local tier: from the remote one, else loaded.
   func fetch(_ key: Key, _ load: @Sendable (Key) async throws -> Value?) async throws -> TieredEntry<Value> {
-    let stamp = stamps.stamp(of: key.hashValue)
+    let stamp = stamps.stamp()
     switch await lookUp(key, stamp) {
     case .found(let entry): return entry
     case .unavailable: return try await loadAlone(key, load, stamp)
     case .absent: break
     }
     let token = Self.newToken()
-    let deadline = ContinuousClock.now + configuration.stampede.longestWait.reckonable
+    let longestWait = configuration.stampede.longestWait.reckonable
+    // Known once it waits: what the tier took to answer before is no waiting for another process.
+    var deadline: ContinuousClock.Instant?
     var pause = Duration.milliseconds(5)
-    var hasWaited = false
     while true {
       switch await takeLease(key, token) {
       case .answered(.taken(let contents)):
@@ -27,9 +28,13 @@ extension TieredCache {
         return try await loadAlone(key, load, stamp)
       case .answered(.held): break
       }
-      guard ContinuousClock.now < deadline else { break }
-      if !hasWaited { counters.count(\.waits) }
-      hasWaited = true
+      if let deadline {
+        guard ContinuousClock.now < deadline else { break }
+      } else {
+        guard longestWait > .zero else { break }
+        counters.count(\.waits)
+        deadline = .now + longestWait
+      }
       try await Task.sleep(for: pause * Double.random(in: 0.75...1.25))
       pause = min(pause * 2, .milliseconds(100))
       switch await lookUp(key, stamp) {
@@ -38,14 +43,14 @@ extension TieredCache {
       case .absent: break
       }
     }
-    if hasWaited { counters.count(\.waitsInVain) }
+    if deadline != nil { counters.count(\.waitsInVain) }
     return try await loadAlone(key, load, stamp)
   }
 
   /// A refresh: what another process has refreshed meanwhile, else loaded, unless another does that now.
   func refetch(_ key: Key, _ load: @Sendable (Key) async throws -> Value?) async throws -> TieredEntry<Value> {
-    let stamp = stamps.stamp(of: key.hashValue)
-    let old = local.get(key)
+    let stamp = stamps.stamp()
+    let old = local.present([key])[key]
     let present = await lookUp(key, stamp)
     if case .found(let entry) = present, entry.deadline > old?.deadline ?? .max { return entry }
     if case .unavailable = present { return try await loadAlone(key, load, stamp) }
@@ -119,8 +124,7 @@ extension TieredCache {
     inBackground { [self] in
       await order.run(key) { [self] in
         // Changes that were missed, or come yet, have ended the lease; those that the remote tier has not heard of are known here.
-        let changes = stamps.stamp(of: key.hashValue).changes
-        guard changes == entry.stamp.changes, !unbelieved.contains(key) else {
+        guard stamps.isUnchanged(key.hashValue, since: entry.stamp), !unbelieved.contains(key) else {
           counters.count(\.outdatedLoads)
           return await release()
         }
@@ -143,8 +147,7 @@ extension TieredCache {
     -> TieredEntry<Value>
   {
     let lifetime = lifetime ?? (value == nil ? configuration.negativeLifetime : configuration.lifetime)
-    let milliseconds = Int64(clamping: lifetime.nanoseconds / 1_000_000)
-    let (deadline, overflow) = configuration.wallClock().addingReportingOverflow(milliseconds)
+    let (deadline, overflow) = configuration.wallClock().addingReportingOverflow(lifetime.wholeMilliseconds)
     return TieredEntry(
       value: value, deadline: overflow ? .max : deadline,
       loadMicroseconds: UInt32(clamping: loadTime.nanoseconds / 1000), stamp: stamp)

@@ -21,14 +21,14 @@ extension TieredCache {
   /// The value of a key, if one of the tiers has it. Nil also where it is known that there is none.
   public func get(_ key: Key) async -> Value? {
     if let entry = local.get(key) { return entry.value }
-    let stamp = stamps.stamp(of: key.hashValue)
+    let stamp = stamps.stamp()
     guard case .found(let entry) = await lookUp(key, stamp) else { return nil }
     keep(entry, key)
     return entry.value
   }
 
   /// Loads the value of a key again in the background, unless a load is on its way. The value that is there stays until then.
-  public func refresh(_ key: Key, _ load: @escaping @Sendable (Key) async throws -> Value?) {
+  public func refresh(_ key: Key, load: @escaping @Sendable (Key) async throws -> Value?) {
     refresh(key, isPatient: false, load)
   }
 
@@ -101,7 +101,8 @@ extension TieredCache {
     case .garbage: reason(\.garbage)
     case .otherVersion: reason(\.otherVersions)
     case .value(let envelope):
-      guard envelope.deadline > configuration.wallClock() else { return nil }
+      let now = configuration.wallClock()
+      guard envelope.deadline > now else { return nil }
       var value: Value?
       if let payload = envelope.payload {
         value = try? configuration.values.decode(payload)
@@ -110,8 +111,12 @@ extension TieredCache {
           return nil
         }
       }
+      // Who wrote it may have a clock that is hours ahead.
+      let longest = max(configuration.lifetime, configuration.negativeLifetime).wholeMilliseconds
+      let (bound, overflow) = now.addingReportingOverflow(longest)
       return TieredEntry(
-        value: value, deadline: envelope.deadline, loadMicroseconds: envelope.loadMicroseconds, stamp: stamp)
+        value: value, deadline: min(envelope.deadline, overflow ? .max : bound),
+        loadMicroseconds: envelope.loadMicroseconds, stamp: stamp)
     }
     return nil
   }
@@ -120,9 +125,9 @@ extension TieredCache {
   func keep(_ entry: TieredEntry<Value>, _ key: Key) {
     if entry.value == nil, configuration.negativeLifetime <= .zero { return }
     // What is newer is not to be replaced, not even for a moment.
-    guard stamps.stamp(of: key.hashValue) == entry.stamp else { return }
+    guard stamps.isSurelyUnchanged(key.hashValue, since: entry.stamp) else { return }
     local.set(entry, for: key)
     // After storing too, because a change between the look before and the storing would be lost.
-    if stamps.stamp(of: key.hashValue) != entry.stamp { local.remove(key) }
+    if !stamps.isSurelyUnchanged(key.hashValue, since: entry.stamp) { local.remove(key) }
   }
 }

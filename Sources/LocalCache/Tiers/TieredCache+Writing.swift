@@ -10,7 +10,7 @@ extension TieredCache {
       defer { unbelieved.writeEnds(key) }
       // A load that is on its way brings what was true before.
       stamps.changed(key.hashValue)
-      let stored = entry(value, stamps.stamp(of: key.hashValue), loadTime: .zero, lifetime: lifetime)
+      let stored = entry(value, stamps.stamp(), loadTime: .zero, lifetime: lifetime)
       local.set(stored, for: key)
       guard let bytes = envelope(stored)?.bytes else { return await failedWrite(key) }
       let lifetime = Duration.milliseconds(

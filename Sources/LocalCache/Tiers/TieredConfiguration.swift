@@ -8,7 +8,8 @@ public struct TieredConfiguration<Key: Hashable & Sendable, Value: Sendable>: Se
   /// `stampede` says when a value is loaded again. Where that fails the key waits, as with a `refreshAfter` of `lifetime`.
   public var local = LocalCache<Key, TieredEntry<Value>>.Configuration()
 
-  /// How long a value lives, in both tiers, unless `set` says otherwise.
+  /// How long a value lives, in both tiers, unless `set` says otherwise. What is read from the remote tier stays no longer than this in the local one before it
+  /// is read again.
   public var lifetime: Duration = .seconds(600)
   /// How long it is remembered that there is no value. Zero: not at all.
   public var negativeLifetime: Duration = .seconds(30)
@@ -63,6 +64,6 @@ public struct TieredEntry<Value: Sendable>: Sendable {
   let deadline: Int64
   /// Time that its load took.
   let loadMicroseconds: UInt32
-  /// The stamp of its key when it was read.
+  /// Taken before it was read.
   let stamp: InvalidationStamps.Stamp
 }

@@ -88,11 +88,8 @@ struct ChunkWalk {
       if size < Chunk.smallest {
         // A fencepost: 0x10 bytes, or none at the very end of a heap.
         if endsInFence && rest <= Fence.longest { return outcome }
-        if stopsAtFence, let end = Fence.end(of: chunk) {
-          outcome.end = .fence(end)
-          return outcome
-        }
-        outcome.end = .torn(chunk, after: previous)
+        let fence = stopsAtFence ? Fence.end(of: chunk) : nil
+        outcome.end = fence.map { .fence($0) } ?? .torn(chunk, after: previous)
         return outcome
       }
       // A heap whose old top was too small for a fencepost of its own ends in a chunk of 0x20 that nobody ever got.

@@ -16,7 +16,7 @@ struct ImageSource {
     case .core(let path, let root): return try openCore(path, root: root)
     case .process(let pid):
       try OwnMemory.require(for: pid)
-      ToolProcess.becomeFirstToDie()
+      try SharedLimit.watch(pid)
       return switch request.freeze {
       case .none: try openRunning(pid)
       case .cow: try freeze(pid, request, progress)

@@ -65,6 +65,13 @@ final class Interruption: Sendable {
   /// Ends the copy before the command ends in the ordinary way while it is still read.
   func release() { process.withLock { $0 }?.release() }
 
+  /// Ends the command before it costs the process its memory.
+  func abandon(_ reason: String) {
+    process.withLock { $0 }?.release()
+    Terminal.error("\nmemwhy: \(reason)\n")
+    _exit(ExitStatus.notPermitted)
+  }
+
   /// Hands every signal on instead of ending: the command only accompanies another one.
   func forward(_ body: @escaping @Sendable (Int32, _ isFromTerminal: Bool) -> Void) {
     forwarding.withLock { $0 = body }

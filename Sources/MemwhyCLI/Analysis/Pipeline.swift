@@ -69,14 +69,14 @@ struct Pipeline: Analyzer {
     progress.update("reading symbols")
     let symbols = ImageSymbols(source.image, debugDirectories: request.debugDirectories)
     clock.finish("symbols")
+    let options = HeapAnalysis.Options(
+      findsLeaks: request.verb != "heap", keepsReferences: depth != .report,
+      allocations: allocations?.stacks(before: start))
     let analysis: HeapAnalysis
     do {
-      analysis = try HeapInspection.run(
-        source.image, symbols: symbols,
-        options: HeapAnalysis.Options(
-          findsLeaks: request.verb != "heap", keepsReferences: depth != .report,
-          allocations: allocations?.stacks(before: start))
-      ) { phase, share in progress.update(phase.rawValue, share) }
+      analysis = try HeapInspection.run(source.image, symbols: symbols, options: options) { phase, share in
+        progress.update(phase.rawValue, share)
+      }
     } catch {
       wasGivenUp = source.wasGivenUp
       throw source.explain(error)
@@ -94,13 +94,7 @@ struct Pipeline: Analyzer {
       wasGivenUp = source.wasGivenUp
     }
     clock.finish("heap and graph")
-    var letGo: [String] = []
-    if request.triesTrim {
-      progress.update("trying a trim in the copy")
-      let trim = source.tryTrim(symbols, isGlibc: !analysis.heap.walk.arenas.isEmpty)
-      facts.books?.trimmed = trim.bytes
-      letGo.append(trim.remark)
-    }
+    var letGo = request.triesTrim ? [tryTrim(analysis, source, symbols, progress, &facts)] : []
     letGo += source.release()
     clock.finish("release")
     var report = ReportModel(
@@ -112,6 +106,19 @@ struct Pipeline: Analyzer {
     report.heap.trimmedBytes = facts.books?.trimmed
     if request.findsHolders { report.profile = allocations?.tree() }
     return (report, facts)
+  }
+
+  /// Adds to `facts` what `malloc_trim` gives back in the copy.
+  ///
+  /// - Returns: what to say of it.
+  private func tryTrim(
+    _ analysis: HeapAnalysis, _ source: ImageSource, _ symbols: ImageSymbols, _ progress: Progress,
+    _ facts: inout HeapFacts
+  ) -> String {
+    progress.update("trying a trim in the copy")
+    let trim = source.tryTrim(symbols, isGlibc: !analysis.heap.walk.arenas.isEmpty)
+    facts.books?.trimmed = trim.bytes
+    return trim.remark
   }
 
   /// Adds to `facts` who holds what. Names are read from the copy; where that does not work, types still say what grew.

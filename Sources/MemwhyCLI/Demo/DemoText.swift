@@ -27,7 +27,7 @@ enum DemoText {
       case "shared": "references to shared values"
       default: "no cache, computed each time"
       }
-    return "  " + title + String(repeating: " ", count: max(0, 32 - title.count))
+    return Column.left(title, 32)
       + Column.right("\(ByteCount(day.liveBytes))", 10) + " live  "
       + Column.right(Count(day.entries).of("entry", "entries"), 14)
       + "  " + Column.right("\(Int(day.processorPerRequest * 1e6)) us", 7) + " of processor a request"

@@ -16,7 +16,8 @@ struct Doctor {
       let target = try Procfs.target(pid)
       let name = Procfs.name(of: pid)
       let checks =
-        AccessChecks.all(target, machine: machine) + FreezeChecks.all(target) + ProgramChecks.all(target) + general
+        AccessChecks.all(target, machine: machine) + FreezeChecks.all(target, machine: machine)
+        + ProgramChecks.all(target) + general
       return DoctorReport(tool: tool, pid: pid, name: name, checks: checks)
     } catch {
       switch error {
@@ -39,6 +40,10 @@ struct MachineFacts: Sendable, Hashable {
   /// `kernel.yama.ptrace_scope`; 0 where there is no Yama.
   var yamaScope: Int
   var architecture: String
+  /// Seccomp filters of other processes can be examined.
+  var mayReadFilters: Bool
+  /// A seccomp filter of memwhy's own forbids ptrace.
+  var isTracingFiltered: Bool
 
   var mayTraceAnyone: Bool { effectiveCapabilities & Permission.ptraceCapability != 0 }
 

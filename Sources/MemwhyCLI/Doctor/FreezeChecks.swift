@@ -6,18 +6,21 @@ import Reports
 enum FreezeChecks {
   typealias Check = DoctorReport.Check
 
-  static func all(_ target: Procfs.Target) -> [Check] {
+  static func all(_ target: Procfs.Target, machine: MachineFacts) -> [Check] {
     let outlook = FreezeOutlook(of: target)
-    return [seccomp(target.status, outlook.refusal), memory(outlook), pause(outlook)]
+    return [seccomp(target.status, machine: machine), memory(outlook), pause(outlook)] + shared(target)
   }
 
-  static func seccomp(_ status: ProcessStatus, _ refusal: FreezeError? = nil) -> Check {
-    if status.seccompMode == 2, case .seccomp(_, let reason) = refusal {
-      return Check("seccomp", .fail, "a filter, and \(reason)", advice: "use --freeze stop or --freeze none")
-    }
-    return switch status.seccompMode {
+  static func seccomp(_ status: ProcessStatus, machine: MachineFacts) -> Check {
+    switch status.seccompMode {
     case 0: Check("seccomp", .ok, "no filter")
-    case 2: Check("seccomp", .ok, "a filter, which is examined before anything is injected")
+    case 2 where machine.mayReadFilters:
+      Check("seccomp", .ok, "a filter, which is examined before anything is injected")
+    case 2:
+      Check(
+        "seccomp", .fail,
+        "a filter, which memwhy may not examine here: that takes CAP_SYS_ADMIN on the host and no filter of its own",
+        advice: "use --freeze stop, or run memwhy on the host as root")
     default:
       Check(
         "seccomp", .fail, "strict mode: the kernel would kill the process for any further call",
@@ -35,6 +38,12 @@ enum FreezeChecks {
     }
     guard let needed = outlook.needed else { return Check("memory", .ok, room) }
     return Check("memory", .ok, "a copy needs \(ByteCount(needed)) of room; \(room)")
+  }
+
+  /// What memwhy itself allocates, where that is charged to the process's limit.
+  private static func shared(_ target: Procfs.Target) -> [Check] {
+    guard let refusal = SharedLimitWatch(target: target.pid, onShortage: { _ in })?.refusal else { return [] }
+    return [Check("own memory", .fail, refusal)]
   }
 
   /// All guards together.

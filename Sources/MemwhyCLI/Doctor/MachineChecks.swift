@@ -32,7 +32,15 @@ enum MachineChecks {
 
   private static func tracing(_ machine: MachineFacts) -> Check {
     let user = machine.userID == 0 ? "root" : "user \(machine.userID)"
-    if machine.mayTraceAnyone { return Check("tracing", .ok, "\(user) with CAP_SYS_PTRACE may attach to any process") }
+    if machine.isTracingFiltered {
+      return Check(
+        "tracing", .fail, "a seccomp filter forbids ptrace to memwhy",
+        advice:
+          "use --freeze none, or run memwhy on the host, or in a container with `--security-opt seccomp=unconfined`")
+    }
+    if machine.yamaScope < 3, machine.mayTraceAnyone {
+      return Check("tracing", .ok, "\(user) with CAP_SYS_PTRACE may attach to any process")
+    }
     switch machine.yamaScope {
     case 0: return Check("tracing", .ok, "\(user) may attach to processes of the same user")
     case 1:

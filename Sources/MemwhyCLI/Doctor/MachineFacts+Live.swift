@@ -10,7 +10,8 @@ extension MachineFacts {
     return MachineFacts(
       kernelRelease: text(of: &names.release), userID: geteuid(),
       effectiveCapabilities: status?.effectiveCapabilities ?? 0, yamaScope: Permission.yamaScope,
-      architecture: text(of: &names.machine))
+      architecture: text(of: &names.machine), mayReadFilters: Permission.mayReadFilters,
+      isTracingFiltered: Permission.isTracingFiltered)
   }
 
   /// A C string in a fixed array, which Swift sees as a tuple.

@@ -24,12 +24,15 @@ struct FindingOptions: ParsableArguments {
     let text: String
     switch TextFile.read(path) {
     case .success(let content): text = content
-    case .failure(let error) where error.code == ENOENT && suppressions == nil: return Suppressions()
+    case .failure(let error) where suppressions == nil && Self.isAbsent(error.code): return Suppressions()
     case .failure(let error):
       throw CLIError.noInput("\(ReportsError.unreadableSuppressions(path: path, reason: error.message))")
     }
     do { return try Suppressions(parsing: text, path: path) } catch { throw CLIError.usage("\(error)") }
   }
+
+  /// In a folder that this user may not enter (`sudo -u app memwhy …` from root's home) there is no file for them.
+  private static func isAbsent(_ code: Int32) -> Bool { code == ENOENT || code == EACCES && access(".", X_OK) != 0 }
 
   /// 1 where the report has a leak at or above `--fail-on`.
   func exitStatus(for report: ReportModel) -> Int32 {

@@ -116,6 +116,7 @@ extension CLIError {
       switch error {
       case .unreadable, .unknownFormat, .malformed, .tooLarge, .missingTool, .noMatch: .noInput(text)
       case .badPattern, .noSampleType, .incompatible, .badOption: .usage(text)
+      case .cannotCompress: .fault(text)
       }
   }
 }

@@ -10,6 +10,8 @@ struct PostmortemReport: Encodable {
   var pid: Int32
   /// `running`, `exited N`, `killed by SIGNAL`, `unknown`.
   var ending: String
+  /// Processes of its control group that the kernel ended for lack of memory while it ran; absent where unknown.
+  var groupKills: UInt64?
   /// Seconds from the start of the sampler to the last thing known.
   var seconds: Double?
   var interval: UInt64
@@ -63,6 +65,7 @@ extension PostmortemReport {
     program = table.header.program
     pid = table.header.pid
     ending = Self.ending(sampled)
+    groupKills = table.header.groupKills
     let last = max(table.header.lastNanoseconds, table.points.last?.monotonic ?? 0)
     seconds = last > start ? Double(last - start) / 1e9 : nil
     interval = table.header.interval

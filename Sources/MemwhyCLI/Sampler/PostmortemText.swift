@@ -22,9 +22,16 @@ extension PostmortemReport {
     let how = ending == "running" ? "still runs," : ending
     let group = limitShare.map { " \($0)" } ?? ""
     let first = "\(TextStyle.printable(name)) (pid \(pid)) \(how)\(time), with \(size(inUse.bytes)) in use.\(group)"
-    return style.wrap(first) + [
+    return style.wrap(first + killed) + [
       "One sample in \(ByteCount(interval)): \(Count(samples).of("sample")), allocated \(size(allocated.bytes)) in all."
     ]
+  }
+
+  /// What the kernel counted; of which process it does not say.
+  private var killed: String {
+    guard let groupKills, groupKills > 0 else { return "" }
+    let what = Count(groupKills).of("process", "processes")
+    return " For lack of memory the kernel killed \(what) of its control group."
   }
 
   /// How near the last point was to the limit.

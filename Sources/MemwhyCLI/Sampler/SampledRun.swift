@@ -73,20 +73,12 @@ struct SampledRun {
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
-    var none = sigset_t()
-    var reset = sigset_t()
-    sigemptyset(&none)
-    sigemptyset(&reset)
-    sigaddset(&reset, SIGPIPE)  // this command ignores it
-    posix_spawnattr_setsigmask(&attributes, &none)
-    posix_spawnattr_setsigdefault(&attributes, &reset)
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+    SpawnAttributes.resetSignals(&attributes)
+    var arguments = settings.command.map { strdup($0) } + [nil]
+    var environment = environment(table: inherited).map { strdup($0) } + [nil]
+    defer { for text in arguments + environment { free(text) } }
     var pid: pid_t = 0
-    let code = Self.withStrings(settings.command) { arguments in
-      Self.withStrings(environment(table: inherited)) { environment in
-        posix_spawn(&pid, settings.path, &actions, &attributes, arguments, environment)
-      }
-    }
+    let code = posix_spawn(&pid, settings.path, &actions, &attributes, &arguments, &environment)
     guard code == 0 else { throw .noInput("cannot start \(settings.path): \(systemMessage(code))") }
     return pid
   }
@@ -114,17 +106,6 @@ struct SampledRun {
     return result
   }
 
-  private static func withStrings<R>(
-    _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> R
-  ) -> R {
-    var pointers = strings.map { strdup($0) } + [nil]
-    defer { for pointer in pointers { free(pointer) } }
-    return pointers.withUnsafeMutableBufferPointer { buffer in
-      // Never nil: there is at least the end mark.
-      body(buffer.baseAddress ?? UnsafeMutablePointer(bitPattern: 8).unsafelyUnwrapped)
-    }
-  }
-
   // MARK: the time beside it
 
   private static let quickPoints: UInt64 = 20_000_000_000
@@ -133,12 +114,17 @@ struct SampledRun {
   private mutating func accompany(_ pid: pid_t, _ waited: inout sigset_t) -> Int32 {
     var reader = try? ProcessReader(pid: pid, share: 0)
     let group = ControlGroupReader(of: pid)
+    var kills = GroupKills()
+    if let group { _ = kills.look(at: group) }
     let begin = Clocks.monotonic
     var due = begin
     while true {
       var status: Int32 = 0
       let ended = waitpid(pid, &status, WNOHANG)
-      if ended == pid || (ended < 0 && errno == ECHILD) { return status }
+      if ended == pid || (ended < 0 && errno == ECHILD) {
+        if let group { writer.setGroupKills(kills.look(at: group)?.count ?? 0) }
+        return status
+      }
       let now = Clocks.monotonic
       if now >= due {
         takePoint(pid, &reader, group)
@@ -154,7 +140,8 @@ struct SampledRun {
 
   private mutating func takePoint(_ pid: pid_t, _ reader: inout ProcessReader?, _ group: ControlGroupReader?) {
     var sample = Sample(time: 0)
-    _ = reader?.read(into: &sample)
+    // It is being ended, and its group empties.
+    if reader?.read(into: &sample) == false { return }
     if let group { _ = group.read(into: &sample) }
     func bytes(_ metric: Metric) -> UInt64? { sample[metric].map { UInt64(max($0, 0)) } }
     writer.append(

@@ -1,10 +1,10 @@
+import Measurement
+
 /// Text in columns.
 enum Column {
-  static func right(_ text: String, _ width: Int) -> String {
-    String(repeating: " ", count: max(width - text.count, 1)) + text
-  }
+  /// At least one space in front.
+  static func right(_ text: String, _ width: Int) -> String { " " + text.rightAligned(width - 1) }
 
-  static func left(_ text: String, _ width: Int) -> String {
-    "  " + text + String(repeating: " ", count: max(width - text.count, 0))
-  }
+  /// Two spaces in front.
+  static func left(_ text: String, _ width: Int) -> String { "  " + text.leftAligned(width) }
 }

@@ -51,7 +51,7 @@ enum WireText {
         if column == cells.count - 1 {
           text += String(cell.prefix(max(20, style.width - used)))
         } else {
-          text += String(repeating: " ", count: widths[column] - cell.count) + cell + "  "
+          text += cell.rightAligned(widths[column]) + "  "
         }
       }
       return text

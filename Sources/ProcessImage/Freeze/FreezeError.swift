@@ -10,6 +10,8 @@ public enum FreezeError: Error, Sendable, Hashable, CustomStringConvertible {
   case isSelf(pid: Int32)
   /// Stopped by SIGSTOP or a terminal: no thread can run the injected call.
   case jobStopped(pid: Int32)
+  /// Its control group is frozen: no thread can run the injected call, and in version 1 none can be stopped.
+  case frozenGroup(pid: Int32, group: String, canStop: Bool)
   case tracedByAnother(pid: Int32, tracer: Int32)
   /// A memory control group, or the host, has too little room. Sizes in bytes.
   case noHeadroom(pid: Int32, group: String, needed: UInt64, available: UInt64)
@@ -26,6 +28,10 @@ public enum FreezeError: Error, Sendable, Hashable, CustomStringConvertible {
   case targetGone(pid: Int32, during: String)
   /// `--freeze stop` would have to copy more than its limit. Sizes in bytes.
   case copyLimit(pid: Int32, needed: UInt64, limit: UInt64)
+  /// `--freeze stop` copies into memwhy, whose own memory control group, or the host, has too little room. Sizes in bytes.
+  case noOwnRoom(pid: Int32, group: String, needed: UInt64, available: UInt64)
+  /// `--freeze stop` may not set that much memory aside, for instance with strict overcommit. Sizes in bytes.
+  case noOwnMemory(pid: Int32, needed: UInt64)
   case systemCall(pid: Int32, name: String, errno: Int32)
 
   public var description: String {
@@ -40,6 +46,9 @@ public enum FreezeError: Error, Sendable, Hashable, CustomStringConvertible {
       "freezing a process works on x86-64 only; use --freeze none or a core file"
     case .jobStopped(let pid):
       "process \(pid) is stopped by a signal; continue it with kill -CONT \(pid), or use --freeze stop"
+    case .frozenGroup(let pid, let group, let canStop):
+      "process \(pid) is held still because its control group \(group) is frozen (docker pause, systemctl freeze); thaw that "
+        + "first, or use \(canStop ? "--freeze stop" : "--freeze none")"
     case .tracedByAnother(let pid, let tracer):
       "process \(pid) is already traced by process \(tracer) (a debugger, strace or another memwhy); end that first, or use "
         + "--freeze none"
@@ -70,6 +79,12 @@ public enum FreezeError: Error, Sendable, Hashable, CustomStringConvertible {
     case .copyLimit(let pid, let needed, let limit):
       "process \(pid) has \(ByteCount(needed)) of private memory to copy and the limit is \(ByteCount(limit)); raise "
         + "the limit, or use --freeze cow or --freeze none"
+    case .noOwnRoom(let pid, let group, let needed, let available):
+      "memwhy needs \(ByteCount(needed)) for what it copies from process \(pid), and \(group), in which memwhy runs, has "
+        + "\(ByteCount(available)) of room; raise the limit, start memwhy outside of it, or use --freeze none"
+    case .noOwnMemory(let pid, let needed):
+      "memwhy may not set \(ByteCount(needed)) aside for what it copies from process \(pid) (vm.overcommit_memory=2, or a limit on "
+        + "its address space); use --freeze none or a core file"
     case .systemCall(let pid, let name, let code):
       "\(name) failed on process \(pid): \(systemMessage(code)); run memwhy doctor \(pid)"
     }

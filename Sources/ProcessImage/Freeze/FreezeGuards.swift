@@ -26,6 +26,7 @@ struct FreezeGuards: Sendable {
     #else
       try Self.requireFree(pid: target.pid, status: status)
       if status.state == "T" || target.stat.state == "T" { throw .jobStopped(pid: target.pid) }
+      if let group = FrozenGroup(of: target.pid) { throw group.refusal(pid: target.pid) }
       if status.threadFeatures.contains("shstk") { throw .shadowStack(pid: target.pid) }
       if status.seccompMode == 1 {
         throw .seccomp(pid: target.pid, reason: "its strict mode kills it for any new call")

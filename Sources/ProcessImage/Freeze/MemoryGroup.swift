@@ -94,10 +94,17 @@ struct MemoryLimits: Sendable {
   /// The process's groups are not visible from here.
   var isPartlyHidden = false
 
-  init(pid: Int32) {
-    let mounts = ControlGroupMount.all
-    for membership in ControlGroupMembership.all(of: pid) where membership.accountsForMemory {
-      guard let mount = mounts.first(where: { $0.shows(membership) }) else { continue }
+  init(pid: Int32) { self.init(ControlGroupMembership.all(of: pid), mounts: ControlGroupMount.all) }
+
+  init(_ memberships: [ControlGroupMembership], mounts: [ControlGroupMount]) {
+    let counting = memberships.filter(\.accountsForMemory)
+    // Where version 1 has the controller, version 2 counts no memory.
+    let isOld = counting.contains { !$0.isUnified }
+    for membership in counting where membership.isUnified != isOld {
+      guard let mount = mounts.first(where: { $0.shows(membership) }) else {
+        isPartlyHidden = true
+        continue
+      }
       add(mount.folders(for: membership.path, isHidden: &isPartlyHidden), isUnified: membership.isUnified)
     }
     if let host = MemoryGroup(.host, path: "/proc/meminfo") { groups.append(host) }

@@ -62,12 +62,12 @@ struct StopAttempt {
 
   /// Room for what is expected, with a tenth to spare for growth until the stop.
   ///
-  /// - Throws: `copyLimit`, `noHeadroom` of the tool's own group.
+  /// - Throws: `copyLimit`, `noOwnRoom`, `noOwnMemory`.
   func prepare() throws(FreezeError) -> PageStore {
     let (expected, needed) = try requireRoom()
     let limit = min(options.copyLimit, needed)
     guard let store = PageStore(limit: limit, expected: expected, live: memory) else {
-      throw .systemCall(pid: pid, name: "mmap", errno: ENOMEM)
+      throw .noOwnMemory(pid: pid, needed: limit)
     }
     return store
   }
@@ -79,8 +79,7 @@ struct StopAttempt {
     if expected > options.copyLimit { throw .copyLimit(pid: pid, needed: expected, limit: options.copyLimit) }
     let needed = expected &+ expected / 10 &+ Self.reserve
     if let tightest = MemoryLimits(pid: getpid()).tightest(enough: needed &* 2), tightest.room < needed {
-      throw .noHeadroom(
-        pid: pid, group: "memwhy's own \(tightest.group.name)", needed: needed, available: tightest.room)
+      throw .noOwnRoom(pid: pid, group: tightest.group.name, needed: needed, available: tightest.room)
     }
     return (expected, needed)
   }

@@ -32,6 +32,7 @@ public final class StoppedProcess: Sendable {
     #else
       let target = try FrozenProcess.findTarget(pid)
       try FreezeGuards.requireFree(pid: pid, status: target.status)
+      if let group = FrozenGroup(of: pid), !group.canStop { throw group.refusal(pid: pid) }
       let attempt = try StopAttempt(target: target, options: options, wanted: wanted)
       try attempt.requireRoom()
       options.announce?(attempt.predictedPause)

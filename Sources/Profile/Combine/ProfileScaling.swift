@@ -1,25 +1,20 @@
+import Measurement
+
 /// Multiplying values, for differences and for profiles of different length (google/pprof profile/merge.go, profile/profile.go).
 extension Profile {
   /// All values of type `i` times `ratios[i]`, rounded. Samples of which nothing is left go.
   mutating func scale(by ratios: [Double]) {
     guard ratios.contains(where: { $0 != 1 }), ratios.count == sampleTypes.count else { return }
     let old = samples
-    samples = SampleTable(valuesPerSample: sampleTypes.count)
-    samples.reserve(samples: old.count, frames: old.frames.count)
-    for index in 0..<old.count {
+    samples = old.rewritten { index, new in
       var isKept = false
       var values = Array(old.values(index))
       for (type, ratio) in ratios.enumerated() where ratio != 1 {
-        values[type] = Self.rounded(Double(values[type]) * ratio)
+        values[type] = (Double(values[type]) * ratio).rounded().saturated
         isKept = isKept || values[type] != 0
       }
-      if isKept { samples.append(stack: old.stack(index), values: values, labels: old.labels(index)) }
+      if isKept { new.append(stack: old.stack(index), values: values, labels: old.labels(index)) }
     }
-  }
-
-  private static func rounded(_ value: Double) -> Int64 {
-    let whole = value.rounded(.toNearestOrAwayFromZero)
-    return Int64(exactly: whole) ?? (whole.isNaN ? 0 : whole < 0 ? .min : .max)
   }
 
   /// Scales every kind of value so that its sum is that of `base`.
@@ -42,10 +37,8 @@ extension Profile {
   mutating func setLabel(_ key: String, _ text: String) {
     let label = Label(key: strings.intern(key), text: strings.intern(text))
     let old = samples
-    samples = SampleTable(valuesPerSample: sampleTypes.count)
-    samples.reserve(samples: old.count, frames: old.frames.count)
-    for index in 0..<old.count {
-      samples.append(
+    samples = old.rewritten { index, new in
+      new.append(
         stack: old.stack(index), values: old.values(index),
         labels: old.labels(index).filter { $0.key != label.key } + [label])
     }
@@ -64,8 +57,8 @@ extension Profile {
     for index in first.sampleTypes.indices { types.append(try common(profiles.map { $0.sampleTypes[index] })) }
     for index in profiles.indices {
       let old = profiles[index].periodType
-      profiles[index].period = rounded(
-        ValueUnit.scale(profiles[index].period, from: old.unit, to: periodType.unit).value.rounded(.towardZero))
+      let period = ValueUnit.scale(profiles[index].period, from: old.unit, to: periodType.unit).value
+      profiles[index].period = period.rounded(.towardZero).saturated
       profiles[index].periodType.unit = periodType.unit
       profiles[index].scale(
         by: zip(profiles[index].sampleTypes, types).map { ValueUnit.scale(1, from: $0.unit, to: $1.unit).value })

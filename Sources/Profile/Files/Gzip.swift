@@ -15,7 +15,7 @@ enum Gzip {
       deflateInit2_(
         &stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, Int32(gzipWindow), 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
         Int32(MemoryLayout<z_stream>.size)) == Z_OK
-    else { throw .badOption(what: "zlib cannot start: not enough memory") }
+    else { throw .cannotCompress(reason: "zlib cannot start: not enough memory") }
     defer { deflateEnd(&stream) }
     var result: [UInt8] = []
     var input = bytes[...]
@@ -27,7 +27,7 @@ enum Gzip {
       result += output
       if status == Z_STREAM_END { return result }
       guard status == Z_OK || status == Z_BUF_ERROR, !(input.isEmpty && status != Z_OK && output.isEmpty) else {
-        throw .badOption(what: "zlib failed with \(status)")
+        throw .cannotCompress(reason: "zlib failed with \(status)")
       }
     }
   }

@@ -88,19 +88,18 @@ extension Profile {
   /// Replaces every sample's stack; nil takes the sample away.
   mutating func rewriteStacks(_ change: (ArraySlice<UInt32>) -> ArraySlice<UInt32>?) {
     let old = samples
-    samples = SampleTable(valuesPerSample: old.valuesPerSample)
-    for index in 0..<old.count {
-      guard let stack = change(old.stack(index)) else { continue }
-      samples.append(stack: stack, values: old.values(index), labels: old.labels(index))
+    samples = old.rewritten { index, new in
+      guard let stack = change(old.stack(index)) else { return }
+      new.append(stack: stack, values: old.values(index), labels: old.labels(index))
     }
   }
 
   /// Takes away samples.
   mutating func keepSamples(_ isKept: (SampleTable, Int) -> Bool) {
     let old = samples
-    samples = SampleTable(valuesPerSample: old.valuesPerSample)
-    for index in 0..<old.count where isKept(old, index) {
-      samples.append(stack: old.stack(index), values: old.values(index), labels: old.labels(index))
+    samples = old.rewritten { index, new in
+      guard isKept(old, index) else { return }
+      new.append(stack: old.stack(index), values: old.values(index), labels: old.labels(index))
     }
   }
 }

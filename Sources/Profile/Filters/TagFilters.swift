@@ -107,8 +107,7 @@ extension Profile {
   mutating func filterLabels(show: Pattern?, hide: Pattern?) -> (show: Bool, hide: Bool) {
     var (shown, hidden) = (false, false)
     let old = samples
-    samples = SampleTable(valuesPerSample: old.valuesPerSample)
-    for index in 0..<old.count {
+    samples = old.rewritten { index, new in
       let kept = old.labels(index).filter { label in
         let isShown = show?.matches(strings[label.key]) ?? true
         let isHidden = hide?.matches(strings[label.key]) ?? false
@@ -116,7 +115,7 @@ extension Profile {
         hidden = hidden || isHidden
         return isShown && !isHidden
       }
-      samples.append(stack: old.stack(index), values: old.values(index), labels: kept)
+      new.append(stack: old.stack(index), values: old.values(index), labels: kept)
     }
     return (shown, hidden)
   }
@@ -140,7 +139,6 @@ extension Profile {
     var known: [Function: UInt32] = [:]
     var found = (root: false, leaf: false)
     let old = samples
-    samples = SampleTable(valuesPerSample: old.valuesPerSample)
     func frames(_ keys: [String], _ labels: ArraySlice<Label>, _ profile: inout Profile, _ found: inout Bool)
       -> [UInt32]
     {
@@ -161,11 +159,11 @@ extension Profile {
         return known[function] ?? 0
       }
     }
-    for index in 0..<old.count {
+    samples = old.rewritten { index, new in
       let labels = old.labels(index)
       let outer = frames(root, labels, &self, &found.root)
       let inner = frames(leaf, labels, &self, &found.leaf)
-      samples.append(stack: inner + old.stack(index) + outer, values: old.values(index), labels: labels)
+      new.append(stack: inner + old.stack(index) + outer, values: old.values(index), labels: labels)
     }
     return found
   }

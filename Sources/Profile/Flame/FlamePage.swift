@@ -49,9 +49,7 @@ public enum FlamePage {
       used[node.name] = names.count
       names.append(node.name)
     }
-    out.raw(#"{"type":"#)
-    out.string(tree.sampleType.type)
-    out.raw(#","unit":"#)
+    out.raw(#"{"unit":"#)
     out.string(tree.sampleType.unit)
     out.raw(#","isDifference":"#)
     if tree.isDifference { out.raw("true") } else { out.raw("false") }

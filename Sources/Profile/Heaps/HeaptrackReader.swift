@@ -4,7 +4,6 @@
 /// `s` a string, `i` an instruction pointer (module, then function, file and line, once for each inlined frame), `t` a trace (instruction pointer, parent), `a` an
 /// allocation's size and trace, `+` and `-` such an allocation and its end, `X` the command.
 struct HeaptrackReader {
-
   private let path: String
   private var lines: LineReader
   private var version: UInt64 = 0
@@ -70,7 +69,7 @@ struct HeaptrackReader {
         counts[try allocation(&line)].made += 1
       case UInt8(ascii: "-"):
         counts[try allocation(&line)].ended += 1
-      case UInt8(ascii: "A"): break  // Attached: what was there before is not known.
+      // Among them `A`, attached: what was there before is not known.
       default: break
       }
     }

@@ -56,6 +56,14 @@ public struct SampleTable: Sendable {
     finishSample()
   }
 
+  /// A new table out of this one's samples: `write` appends what becomes of each.
+  func rewritten(_ write: (_ index: Int, _ new: inout SampleTable) -> Void) -> SampleTable {
+    var result = SampleTable(valuesPerSample: valuesPerSample)
+    result.reserve(samples: count, frames: frames.count)
+    for index in 0..<count { write(index, &result) }
+    return result
+  }
+
   /// Closes the sample whose frames, values and labels were just appended.
   mutating func finishSample() {
     frameEnds.append(UInt32(truncatingIfNeeded: frames.count))
@@ -77,18 +85,4 @@ public struct SampleTable: Sendable {
   }
 
   func isZero(_ index: Int) -> Bool { values(index).allSatisfy { $0 == 0 } }
-}
-
-extension Int64 {
-  /// The sum, or the nearest number that fits.
-  func addingClamped(_ other: Int64) -> Int64 {
-    let (sum, overflow) = addingReportingOverflow(other)
-    return overflow ? (other < 0 ? .min : .max) : sum
-  }
-
-  /// The absolute value; `.max` for the one number that has none.
-  var clampedMagnitude: Int64 { self == .min ? .max : Swift.abs(self) }
-
-  /// The opposite number; `.max` for the one that has none.
-  var clampedNegation: Int64 { self == .min ? .max : -self }
 }

@@ -132,22 +132,11 @@ struct PatternParser {
     if take("?") {
       if take("P") || next == "<" {
         guard take("<"), let end = scalars[position...].firstIndex(of: ">") else {
-          throw Failure(what: "a group's name")
+          throw Failure(what: "a group's name without < and >")
         }
         position = end + 1
       } else {
-        var turnsOn = true
-        while let scalar = next, scalar != ":", scalar != ")" {
-          switch scalar {
-          case "i": flags.ignoresCase = turnsOn
-          case "s": flags.dotMatchesNewline = turnsOn
-          case "m": flags.isMultiLine = turnsOn
-          case "U": break
-          case "-": turnsOn = false
-          default: throw Failure(what: "an unknown group (?\(scalar)")
-          }
-          position += 1
-        }
+        try readFlags()
         // Flags alone hold to the end of the group around them.
         if take(")") { return .empty }
         guard take(":") else { throw Failure(what: "a ( without a )") }
@@ -157,6 +146,23 @@ struct PatternParser {
     guard take(")") else { throw Failure(what: "a ( without a )") }
     flags = outer
     return inside
+  }
+
+  /// `i`, `-s` and the like, up to the `:` or `)` behind them.
+  private mutating func readFlags() throws(Failure) {
+    var turnsOn = true
+    while let scalar = next, scalar != ":", scalar != ")" {
+      switch scalar {
+      case "i": flags.ignoresCase = turnsOn
+      case "s": flags.dotMatchesNewline = turnsOn
+      case "m": flags.isMultiLine = turnsOn
+      // Which of several matches is preferred makes no difference to whether there is one.
+      case "U": break
+      case "-": turnsOn = false
+      default: throw Failure(what: "an unknown group (?\(scalar)")
+      }
+      position += 1
+    }
   }
 
   private mutating func escape() throws(Failure) -> Node {
@@ -283,9 +289,10 @@ struct PatternParser {
   }
 
   private static let named: [(String, [ClosedRange<UInt32>])] = [
-    ("alpha", [65...90, 97...122]), ("digit", [48...57]), ("alnum", [48...57, 65...90, 97...122]), ("upper", [65...90]),
+    ("alpha", [65...90, 97...122]), ("digit", CharacterSet.digit.ranges), ("alnum", [48...57, 65...90, 97...122]),
+    ("upper", [65...90]),
     ("lower", [97...122]), ("space", [9...13, 32...32]), ("punct", [33...47, 58...64, 91...96, 123...126]),
-    ("xdigit", [48...57, 65...70, 97...102]), ("word", [48...57, 65...90, 95...95, 97...122]),
+    ("xdigit", [48...57, 65...70, 97...102]), ("word", CharacterSet.word.ranges),
   ]
 
   /// `[:alpha:]` inside a class.
@@ -298,61 +305,5 @@ struct PatternParser {
       }
     }
     return nil
-  }
-}
-
-/// Turns the tree into a program (Thompson 1968).
-enum PatternCompiler {
-  /// Repetitions are written out; a program that becomes larger than this is refused.
-  private static let longest = 20_000
-
-  static func compile(_ node: PatternParser.Node) throws(PatternParser.Failure) -> [Pattern.Instruction] {
-    var program: [Pattern.Instruction] = []
-    try emit(node, &program)
-    return program + [.match]
-  }
-
-  private static func emit(_ node: PatternParser.Node, _ program: inout [Pattern.Instruction]) throws(PatternParser
-    .Failure)
-  {
-    guard program.count < longest else { throw PatternParser.Failure(what: "it is too large") }
-    switch node {
-    case .empty: break
-    case .characters(let set): program.append(.characters(set))
-    case .assertion(let assertion): program.append(.assertion(assertion))
-    case .sequence(let parts): for part in parts { try emit(part, &program) }
-    case .alternatives(let all):
-      var jumps: [Int] = []
-      for (index, part) in all.enumerated() {
-        if index == all.count - 1 {
-          try emit(part, &program)
-          break
-        }
-        let split = program.count
-        program.append(.match)
-        try emit(part, &program)
-        jumps.append(program.count)
-        program.append(.match)
-        program[split] = .split(split + 1, program.count)
-      }
-      for jump in jumps { program[jump] = .jump(program.count) }
-    case .repeated(let inner, let from, let to):
-      for _ in 0..<from { try emit(inner, &program) }
-      guard let to else {
-        let split = program.count
-        program.append(.match)
-        try emit(inner, &program)
-        program.append(.jump(split))
-        program[split] = .split(split + 1, program.count)
-        return
-      }
-      var splits: [Int] = []
-      for _ in from..<max(from, to) {
-        splits.append(program.count)
-        program.append(.match)
-        try emit(inner, &program)
-      }
-      for split in splits { program[split] = .split(split + 1, program.count) }
-    }
   }
 }

@@ -1,22 +1,23 @@
 /// Mappings, functions, locations and samples.
 extension PprofDecoder {
   mutating func readMapping(_ field: WireReader.Field) throws(ProfileError) {
+    typealias Field = PprofField.Mapping
     var id: UInt64 = 0
     var mapping = Profile.Mapping(start: 0, limit: 0, file: 0)
     var reader = WireReader(bytes, field)
     while let part = try next(&reader) {
       guard part.kind == .varint else { continue }
       switch part.number {
-      case 1: id = part.value
-      case 2: mapping.start = part.value
-      case 3: mapping.limit = part.value
-      case 4: mapping.fileOffset = part.value
-      case 5: mapping.file = try string(part.value)
-      case 6: mapping.buildID = try string(part.value)
-      case 7: mapping.hasFunctions = part.value != 0
-      case 8: mapping.hasFilenames = part.value != 0
-      case 9: mapping.hasLineNumbers = part.value != 0
-      case 10: mapping.hasInlineFrames = part.value != 0
+      case Field.id: id = part.value
+      case Field.start: mapping.start = part.value
+      case Field.limit: mapping.limit = part.value
+      case Field.fileOffset: mapping.fileOffset = part.value
+      case Field.file: mapping.file = try string(part.value)
+      case Field.buildID: mapping.buildID = try string(part.value)
+      case Field.hasFunctions: mapping.hasFunctions = part.value != 0
+      case Field.hasFilenames: mapping.hasFilenames = part.value != 0
+      case Field.hasLineNumbers: mapping.hasLineNumbers = part.value != 0
+      case Field.hasInlineFrames: mapping.hasInlineFrames = part.value != 0
       default: break
       }
     }
@@ -25,17 +26,18 @@ extension PprofDecoder {
   }
 
   mutating func readFunction(_ field: WireReader.Field) throws(ProfileError) {
+    typealias Field = PprofField.Function
     var id: UInt64 = 0
     var function = Profile.Function(name: 0)
     var reader = WireReader(bytes, field)
     while let part = try next(&reader) {
       guard part.kind == .varint else { continue }
       switch part.number {
-      case 1: id = part.value
-      case 2: function.name = try string(part.value)
-      case 3: function.systemName = try string(part.value)
-      case 4: function.file = try string(part.value)
-      case 5: function.startLine = Int64(bitPattern: part.value)
+      case Field.id: id = part.value
+      case Field.name: function.name = try string(part.value)
+      case Field.systemName: function.systemName = try string(part.value)
+      case Field.file: function.file = try string(part.value)
+      case Field.startLine: function.startLine = Int64(bitPattern: part.value)
       default: break
       }
     }
@@ -44,21 +46,22 @@ extension PprofDecoder {
   }
 
   mutating func readLocation(_ field: WireReader.Field) throws(ProfileError) {
+    typealias Field = PprofField.Location
     var id: UInt64 = 0
     var location = Profile.Location(address: 0, mapping: nil, firstLine: profile.lines.count, lineCount: 0)
     var reader = WireReader(bytes, field)
     while let part = try next(&reader) {
       switch (part.number, part.kind) {
-      case (1, .varint): id = part.value
-      case (2, .varint):
+      case (Field.id, .varint): id = part.value
+      case (Field.mapping, .varint):
         if part.value == 0 { continue }
         guard let index = mappingIDs[part.value] else { throw missing("mapping", part.value, of: "location \(id)") }
         location.mappingIndex = index
-      case (3, .varint): location.address = part.value
-      case (4, .bytes):
+      case (Field.address, .varint): location.address = part.value
+      case (Field.line, .bytes):
         profile.lines.append(try line(part, location: id))
         location.lineCount += 1
-      case (5, .varint): location.isFolded = part.value != 0
+      case (Field.isFolded, .varint): location.isFolded = part.value != 0
       default: break
       }
     }
@@ -67,17 +70,18 @@ extension PprofDecoder {
   }
 
   private func line(_ field: WireReader.Field, location: UInt64) throws(ProfileError) -> Profile.Line {
+    typealias Field = PprofField.Line
     var line = Profile.Line(function: nil)
     var reader = WireReader(bytes, field)
     while let part = try next(&reader) {
       switch (part.number, part.kind) {
-      case (1, .varint):
+      case (Field.function, .varint):
         if part.value == 0 { continue }
         guard let index = functionIDs[part.value] else {
           throw missing("function", part.value, of: "location \(location)")
         }
         line.functionIndex = index
-      case (2, .varint): line.number = Int64(bitPattern: part.value)
+      case (Field.number, .varint): line.number = Int64(bitPattern: part.value)
       default: break
       }
     }
@@ -85,19 +89,20 @@ extension PprofDecoder {
   }
 
   mutating func readSample(_ field: WireReader.Field) throws(ProfileError) {
+    typealias Field = PprofField.Sample
     let firstValue = profile.samples.values.count
     var reader = WireReader(bytes, field)
     while let part = try next(&reader) {
       switch (part.number, part.kind) {
-      case (1, .bytes):
+      case (Field.location, .bytes):
         var packed = WireReader(bytes, part)
         while !packed.isAtEnd { try addFrame(try varint(&packed)) }
-      case (1, .varint): try addFrame(part.value)
-      case (2, .bytes):
+      case (Field.location, .varint): try addFrame(part.value)
+      case (Field.value, .bytes):
         var packed = WireReader(bytes, part)
         while !packed.isAtEnd { profile.samples.values.append(Int64(bitPattern: try varint(&packed))) }
-      case (2, .varint): profile.samples.values.append(Int64(bitPattern: part.value))
-      case (3, .bytes):
+      case (Field.value, .varint): profile.samples.values.append(Int64(bitPattern: part.value))
+      case (Field.label, .bytes):
         if let label = try label(part) { profile.samples.labels.append(label) }
       default: break
       }
@@ -118,15 +123,16 @@ extension PprofDecoder {
 
   /// nil for a label that says nothing: neither a text nor a number.
   private func label(_ field: WireReader.Field) throws(ProfileError) -> Profile.Label? {
+    typealias Field = PprofField.Label
     var label = Profile.Label(key: 0, text: 0)
     var reader = WireReader(bytes, field)
     while let part = try next(&reader) {
       guard part.kind == .varint else { continue }
       switch part.number {
-      case 1: label.key = try string(part.value)
-      case 2: label.text = try string(part.value)
-      case 3: label.number = Int64(bitPattern: part.value)
-      case 4: label.unit = try string(part.value)
+      case Field.key: label.key = try string(part.value)
+      case Field.text: label.text = try string(part.value)
+      case Field.number: label.number = Int64(bitPattern: part.value)
+      case Field.unit: label.unit = try string(part.value)
       default: break
       }
     }

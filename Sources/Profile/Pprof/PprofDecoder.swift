@@ -1,6 +1,7 @@
-/// Reads pprof's messages, unpacked. Field numbers are those of google/pprof proto/profile.proto.
+/// Reads pprof's messages, unpacked.
 ///
-/// Decoded by hand: the samples go straight into flat arrays, and nothing is linked that services would have to link too (docs/profiles.md, "In the code"). Parts may come in any order, so the file is walked three times: names and functions, locations, samples.
+/// Decoded by hand: the samples go straight into flat arrays, and nothing is linked that services would have to link too (docs/profiles.md, "In the
+/// code"). Parts may come in any order, so the file is walked three times: names and functions, locations, samples.
 struct PprofDecoder {
   /// Ids of the file to our indices. Writers number from 1 in order as a rule; that takes no memory.
   struct IDMap {
@@ -21,23 +22,6 @@ struct PprofDecoder {
       if id &- 1 < sequential { return UInt32(truncatingIfNeeded: id &- 1) }
       return others.isEmpty ? nil : others[id]
     }
-  }
-
-  private enum ProfileField {
-    static let sampleType: UInt32 = 1
-    static let sample: UInt32 = 2
-    static let mapping: UInt32 = 3
-    static let location: UInt32 = 4
-    static let function: UInt32 = 5
-    static let string: UInt32 = 6
-    static let dropFrames: UInt32 = 7
-    static let keepFrames: UInt32 = 8
-    static let time: UInt32 = 9
-    static let duration: UInt32 = 10
-    static let periodType: UInt32 = 11
-    static let period: UInt32 = 12
-    static let comment: UInt32 = 13
-    static let defaultSampleType: UInt32 = 14
   }
 
   let bytes: UnsafeBufferPointer<UInt8>
@@ -86,8 +70,8 @@ struct PprofDecoder {
     var reader = WireReader(bytes)
     while let field = try reader.next() {
       switch (field.number, field.kind) {
-      case (ProfileField.string, .bytes): stringIDs.append(profile.strings.intern(reader.text(field)))
-      case (ProfileField.sample, .bytes): sampleCount += 1
+      case (PprofField.Profile.string, .bytes): stringIDs.append(profile.strings.intern(reader.text(field)))
+      case (PprofField.Profile.sample, .bytes): sampleCount += 1
       default: break
       }
     }
@@ -97,18 +81,18 @@ struct PprofDecoder {
     var reader = WireReader(bytes)
     while let field = try next(&reader) {
       switch (field.number, field.kind) {
-      case (ProfileField.sampleType, .bytes): profile.sampleTypes.append(try valueType(field))
-      case (ProfileField.mapping, .bytes): try readMapping(field)
-      case (ProfileField.function, .bytes): try readFunction(field)
-      case (ProfileField.dropFrames, .varint): profile.dropFrames = try text(field.value)
-      case (ProfileField.keepFrames, .varint): profile.keepFrames = try text(field.value)
-      case (ProfileField.time, .varint): profile.timeNanoseconds = Int64(bitPattern: field.value)
-      case (ProfileField.duration, .varint): profile.durationNanoseconds = Int64(bitPattern: field.value)
-      case (ProfileField.periodType, .bytes): profile.periodType = try valueType(field)
-      case (ProfileField.period, .varint): profile.period = Int64(bitPattern: field.value)
-      case (ProfileField.defaultSampleType, .varint): profile.defaultSampleType = try text(field.value)
-      case (ProfileField.comment, .varint): profile.comments.append(try text(field.value))
-      case (ProfileField.comment, .bytes):
+      case (PprofField.Profile.sampleType, .bytes): profile.sampleTypes.append(try valueType(field))
+      case (PprofField.Profile.mapping, .bytes): try readMapping(field)
+      case (PprofField.Profile.function, .bytes): try readFunction(field)
+      case (PprofField.Profile.dropFrames, .varint): profile.dropFrames = try text(field.value)
+      case (PprofField.Profile.keepFrames, .varint): profile.keepFrames = try text(field.value)
+      case (PprofField.Profile.time, .varint): profile.timeNanoseconds = Int64(bitPattern: field.value)
+      case (PprofField.Profile.duration, .varint): profile.durationNanoseconds = Int64(bitPattern: field.value)
+      case (PprofField.Profile.periodType, .bytes): profile.periodType = try valueType(field)
+      case (PprofField.Profile.period, .varint): profile.period = Int64(bitPattern: field.value)
+      case (PprofField.Profile.defaultSampleType, .varint): profile.defaultSampleType = try text(field.value)
+      case (PprofField.Profile.comment, .varint): profile.comments.append(try text(field.value))
+      case (PprofField.Profile.comment, .bytes):
         var packed = WireReader(bytes, field)
         while !packed.isAtEnd { profile.comments.append(try text(try varint(&packed))) }
       default: break
@@ -119,14 +103,14 @@ struct PprofDecoder {
   private mutating func readLocations() throws(ProfileError) {
     var reader = WireReader(bytes)
     while let field = try next(&reader) {
-      if field.number == ProfileField.location, field.kind == .bytes { try readLocation(field) }
+      if field.number == PprofField.Profile.location, field.kind == .bytes { try readLocation(field) }
     }
   }
 
   private mutating func readSamples() throws(ProfileError) {
     var reader = WireReader(bytes)
     while let field = try next(&reader) {
-      if field.number == ProfileField.sample, field.kind == .bytes { try readSample(field) }
+      if field.number == PprofField.Profile.sample, field.kind == .bytes { try readSample(field) }
     }
   }
 
@@ -155,12 +139,13 @@ struct PprofDecoder {
   func text(_ index: UInt64) throws(ProfileError) -> String { profile.strings[try string(index)] }
 
   private func valueType(_ field: WireReader.Field) throws(ProfileError) -> Profile.ValueType {
+    typealias Field = PprofField.ValueType
     var result = Profile.ValueType("", "")
     var reader = WireReader(bytes, field)
     while let part = try next(&reader) {
       switch (part.number, part.kind) {
-      case (1, .varint): result.type = try text(part.value)
-      case (2, .varint): result.unit = try text(part.value)
+      case (Field.type, .varint): result.type = try text(part.value)
+      case (Field.unit, .varint): result.unit = try text(part.value)
       default: break
       }
     }

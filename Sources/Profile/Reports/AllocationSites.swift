@@ -24,31 +24,19 @@ public struct AllocationSites: Sendable {
     isRuntime = profile.functions.map { drop.matches(Profile.withoutParameters(profile.strings[$0.name])) }
   }
 
-  /// `Store.load(id:) (Store.swift:27)`; without a known line the function alone. nil where nothing of the stack has a name.
-  public func site(ofSample index: Int) -> String? {
-    guard index >= 0, index < profile.samples.count else { return nil }
-    return frames(index, withRuntime: false).first ?? frames(index, withRuntime: true).first
-  }
-
-  /// The whole stack without the runtime's part, the innermost frame first.
-  public func stack(ofSample index: Int) -> [String] {
-    guard index >= 0, index < profile.samples.count else { return [] }
-    return frames(index, withRuntime: false)
-  }
-
   /// How mangled names of the standard library and of Foundation begin, also where they are specialised in the program's own module.
   private static let libraries = ["$ss", "$sS", "$s10Foundation", "$s20FoundationEssentials"]
 
   /// Names of what the compiler and the runtime put around a program's functions.
   private static let wrappers = ["reabstraction thunk", "completeTask", "swift::", "partial apply"]
 
-  /// The stack from the program's own innermost function on: `Store.load(id:)`, not `Array.init(repeating:count:)`. All of it where nothing is the
-  /// program's.
+  /// The stack from the program's own innermost function on, the innermost frame first: `Store.load(id:) (Store.swift:27)`, not
+  /// `Array.init(repeating:count:)`; without a known line the function alone. All of it but the runtime's part where nothing is the program's.
   public func ownStack(ofSample index: Int) -> [String] {
     guard index >= 0, index < profile.samples.count else { return [] }
-    let own = frames(index, withRuntime: false, withLibraries: false)
+    let own = frames(index, withLibraries: false)
     var result: [String] = []
-    for frame in own.isEmpty ? frames(index, withRuntime: false) : own
+    for frame in own.isEmpty ? frames(index, withLibraries: true) : own
     where result.isEmpty || !Self.wrappers.contains(where: { frame.hasPrefix($0) }) {
       // One function in the source, two in the binary: the line of the inner one says more.
       let isSameInit = result.last.map {
@@ -65,11 +53,12 @@ public struct AllocationSites: Sendable {
     return frame[..<line.lowerBound]
   }
 
-  private func frames(_ index: Int, withRuntime: Bool, withLibraries: Bool = true) -> [String] {
+  /// Without the runtime's part.
+  private func frames(_ index: Int, withLibraries: Bool) -> [String] {
     var result: [String] = []
     for location in profile.samples.stack(index) {
       for line in profile.lines(of: profile.locations[Int(location)]) {
-        guard let function = line.function, withRuntime || !isRuntime[function] else { continue }
+        guard let function = line.function, !isRuntime[function] else { continue }
         // What calls the program back comes after its own functions.
         if result.isEmpty, !withLibraries, isLibrary[function] { continue }
         result.append(text(profile.functions[function], line.number))

@@ -1,3 +1,5 @@
+import Measurement
+
 /// A profile as one report sees it: one kind of value, filtered, at one granularity.
 struct ProfileView {
   var profile: Profile
@@ -147,7 +149,6 @@ struct ProfileView {
 
   /// The product, cut to a whole number.
   static func scaled(_ value: Int64, _ ratio: Double) -> Int64 {
-    let product = (Double(value) * ratio).rounded(.towardZero)
-    return Int64(exactly: product) ?? (product.isNaN ? 0 : product < 0 ? .min : .max)
+    (Double(value) * ratio).rounded(.towardZero).saturated
   }
 }

@@ -1,5 +1,3 @@
-import Measurement
-
 /// `memwhy raw`: samples, locations and mappings as they stand in the profile.
 public struct RawReport: Sendable {
   private let profile: Profile
@@ -40,7 +38,7 @@ public struct RawReport: Sendable {
         "\(index + 1): \(hex(mapping.start))/\(hex(mapping.limit))/\(hex(mapping.fileOffset)) \(profile.text(mapping.file)) "
           + "\(profile.text(mapping.buildID)) \(bits)")
     }
-    return lines.map(SafeText.line).joined(separator: "\n") + "\n"
+    return ReportText.page(lines)
   }
 
   private func hex(_ value: UInt64) -> String { "0x" + CFormat.hexadecimal(value) }

@@ -1,5 +1,3 @@
-import Measurement
-
 /// `memwhy top`: functions by their own value.
 public struct TopReport: Sendable {
   public struct Row: Sendable, Codable, Hashable {
@@ -54,11 +52,8 @@ public struct TopReport: Sendable {
         case .some: " (partial-inline)"
         case .none: ""
         }
-      lines.append(
-        CFormat.right(graph.format(row.flat), 10) + " \(ValueUnit.percentage(row.flat, of: total)) "
-          + "\(ValueUnit.percentage(sum, of: total)) " + CFormat.right(graph.format(row.cum), 10)
-          + " \(ValueUnit.percentage(row.cum, of: total))  " + SafeText.line(row.name) + suffix)
+      lines.append(graph.columns(flat: row.flat, sum: sum, cum: row.cum) + "  " + row.name + suffix)
     }
-    return lines.map(SafeText.line).joined(separator: "\n") + "\n"
+    return ReportText.page(lines)
   }
 }

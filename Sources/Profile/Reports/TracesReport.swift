@@ -1,5 +1,3 @@
-import Measurement
-
 /// `memwhy traces`: every sample with its whole stack.
 public struct TracesReport: Sendable {
   public struct Trace: Sendable, Codable, Hashable {
@@ -77,6 +75,6 @@ public struct TracesReport: Sendable {
       }
     }
     lines.append(Self.separator)
-    return lines.map(SafeText.line).joined(separator: "\n") + "\n"
+    return ReportText.page(lines)
   }
 }

@@ -1,5 +1,3 @@
-import Measurement
-
 /// `memwhy tree` and `memwhy peek`: every function between its callers and what it calls.
 public struct TreeReport: Sendable {
   public struct Neighbour: Sendable, Codable, Hashable {
@@ -78,13 +76,10 @@ public struct TreeReport: Sendable {
       lines.append(Self.separator)
       lines += entry.callers.map { neighbour($0, entry.cum) }
       sum &+= entry.flat
-      lines.append(
-        CFormat.right(graph.format(entry.flat), 10) + " \(ValueUnit.percentage(entry.flat, of: total)) "
-          + "\(ValueUnit.percentage(sum, of: total)) " + CFormat.right(graph.format(entry.cum), 10)
-          + " \(ValueUnit.percentage(entry.cum, of: total))                | \(entry.name)")
+      lines.append(graph.columns(flat: entry.flat, sum: sum, cum: entry.cum) + "                | \(entry.name)")
       lines += entry.callees.map { neighbour($0, entry.cum) }
     }
     if !graph.graph.shown.isEmpty { lines.append(Self.separator) }
-    return lines.map(SafeText.line).joined(separator: "\n") + "\n"
+    return ReportText.page(lines)
   }
 }

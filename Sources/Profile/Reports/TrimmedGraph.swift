@@ -2,14 +2,14 @@
 struct TrimmedGraph {
   let view: ProfileView
   private(set) var graph: CallGraph
-  /// Names in their final form, by node.
-  private(set) var printable: [Int: String] = [:]
+  /// Names by which reports are ordered, by node; made when two are first compared.
+  private var sortNames: [Int: String] = [:]
   /// Nodes below `--nodefraction`.
   private(set) var droppedNodes = 0
   /// Nodes before `--nodecount`.
   private(set) var nodesBeforeLimit = 0
   private(set) var unit: String
-  private var edgeCutoff: Int64 = 0
+  private let strings: StringTable
 
   /// - Parameters:
   ///   - nodeCount: for reports that show so many unless told otherwise; 0 for no limit.
@@ -37,7 +37,7 @@ struct TrimmedGraph {
     graph = build(nil)
     let total = graph.shown.reduce(Int64(0)) { $0 &+ graph.flat[$1] }
     let nodeCutoff = trim ? ProfileView.scaled(total, options.nodeFraction).clampedMagnitude : 0
-    edgeCutoff = trim ? ProfileView.scaled(total, options.edgeFraction).clampedMagnitude : 0
+    let edgeCutoff = trim ? ProfileView.scaled(total, options.edgeFraction).clampedMagnitude : 0
     if nodeCutoff > 0 {
       let kept = graph.shown.filter { graph.cum[$0].clampedMagnitude >= nodeCutoff }
       if kept.count != graph.shown.count {
@@ -58,8 +58,6 @@ struct TrimmedGraph {
     }
     chooseUnit()
   }
-
-  private let strings: StringTable
 
   private static func set(_ members: [Int], _ nodes: CallGraph.Nodes) -> [Bool] {
     var result = [Bool](repeating: false, count: nodes.keys.count)
@@ -96,9 +94,9 @@ struct TrimmedGraph {
 
   /// The same, kept; reports are ordered by it, so that the order does not depend on the style.
   private mutating func sortName(_ node: Int) -> String {
-    if let known = printable[node] { return known }
+    if let known = sortNames[node] { return known }
     let name = storedName(node)
-    printable[node] = name
+    sortNames[node] = name
     return name
   }
 
@@ -182,6 +180,13 @@ struct TrimmedGraph {
   func format(_ value: Int64) -> String { view.format(value, unit: unit) }
 
   // MARK: Head of a report
+
+  /// A node's line in columns: own value, running sum, cumulated value.
+  func columns(flat: Int64, sum: Int64, cum: Int64) -> String {
+    CFormat.right(format(flat), 10) + " \(ValueUnit.percentage(flat, of: view.total)) "
+      + "\(ValueUnit.percentage(sum, of: view.total)) " + CFormat.right(format(cum), 10)
+      + " \(ValueUnit.percentage(cum, of: view.total))"
+  }
 
   /// Lines above the table: file, type, time, what was left out.
   func head() -> [String] {

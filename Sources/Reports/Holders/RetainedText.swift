@@ -86,7 +86,7 @@ struct RetainedText {
     let indent = String(repeating: "  ", count: depth)
     let bytes = ByteCount(holder.retainedBytes).description
     let share = Share(holder.retainedBytes, of: total).description
-    let head = "  " + Self.pad(bytes, 10) + "  " + Self.pad(share, 7) + "  " + indent
+    let head = "  " + bytes.rightAligned(10) + "  " + share.rightAligned(7) + "  " + indent
     let rest = String(repeating: " ", count: 23 + 2 * depth + 2)
     var lines = style.wrap(TextStyle.printable(text), first: head, rest: rest)
     for step in chain {
@@ -104,9 +104,5 @@ struct RetainedText {
         rest + "and \(Count(last.otherCount).of("smaller or nested block")): \(ByteCount(last.otherBytes))")
     }
     return lines
-  }
-
-  private static func pad(_ text: String, _ width: Int) -> String {
-    String(repeating: " ", count: max(0, width - text.count)) + text
   }
 }

@@ -40,7 +40,7 @@ public struct DiffText: Sendable {
     for row in rows.prefix(options.limit) {
       let amount = Self.signed(row.bytes.first ?? 0, row.bytes.last ?? 0)
       let indent = String(repeating: " ", count: 16)
-      let head = "  " + String(repeating: " ", count: max(0, 12 - amount.count)) + amount + "  "
+      let head = "  " + amount.rightAligned(12) + "  "
       lines += style.wrap(TextStyle.printable(row.path), first: head, rest: indent + "  ")
       if let change = Self.change(row) { lines += style.wrap(change, first: indent, rest: indent + "  ") }
     }

@@ -1,3 +1,5 @@
+import Measurement
+
 /// The doctor's lines: `ok`, `warn` or `fail`, what was found, what to do.
 public struct DoctorText: Sendable {
   public var style: TextStyle
@@ -9,8 +11,8 @@ public struct DoctorText: Sendable {
     let width = report.checks.map(\.name.count).max() ?? 0
     for check in report.checks {
       let status = check.status.rawValue
-      let label = status + String(repeating: " ", count: max(4 - status.count, 0))
-      let name = check.name + String(repeating: " ", count: max(width - check.name.count, 0))
+      let label = status.leftAligned(4)
+      let name = check.name.leftAligned(width)
       let indent = String(repeating: " ", count: 4 + 2 + width + 2)
       var text = style.wrap(TextStyle.printable(check.detail), first: "\(label)  \(name)  ", rest: indent)
       // Painted last, so that escape sequences do not count as width.

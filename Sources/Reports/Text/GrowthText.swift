@@ -27,6 +27,7 @@ public struct GrowthText {
     lines += curves(growth)
     lines += style.wrap(trend(growth), first: "  ", rest: "  ")
     if let forecast = growth.forecast { lines += style.wrap(self.forecast(forecast), first: "  ", rest: "  ") }
+    lines += kills(growth)
     if let causes = growth.forecastByCause { lines += self.forecast(causes) }
     lines += findings(growth)
     lines += account(growth)
@@ -50,8 +51,8 @@ public struct GrowthText {
         if name == "cpu" { return max(value, 0).hundredths }
         return Count(saturating: value).description
       }
-      let label = title + String(repeating: " ", count: max(12 - title.count, 1))
-      return "  \(label)\(Sparkline.text(values, width: min(40, style.width - 40)))  \(text(first)) -> \(text(last))"
+      return
+        "  \(title.leftAligned(12))\(Sparkline.text(values, width: min(40, style.width - 40)))  \(text(first)) -> \(text(last))"
     }
   }
 
@@ -88,6 +89,14 @@ public struct GrowthText {
       return
         "The limit of \(limit) is reached in about \(span(forecast.likely ?? 0)), between \(span(forecast.earliest ?? 0)) \(late) (90 %)."
     }
+  }
+
+  /// What the limit has cost already.
+  private func kills(_ growth: GrowthReport) -> [String] {
+    let kills = growth.events.filter { $0.kind == .outOfMemory }
+    guard let last = kills.last else { return [] }
+    let text = "Out of memory, \(Count(kills.count).of("time")), the last time: \(TextStyle.printable(last.detail))."
+    return style.wrap(text, first: "  ", rest: "  ")
   }
 
   /// What putting one cause right would win.

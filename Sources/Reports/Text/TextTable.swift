@@ -1,3 +1,5 @@
+import Measurement
+
 /// Columns that line up; the last one takes the rest of the width.
 struct TextTable {
   enum Alignment { case left, right }
@@ -24,10 +26,9 @@ struct TextTable {
       for (index, column) in columns.enumerated() {
         let cell = index < cells.count ? cells[index] : ""
         let isLast = index == columns.count - 1
-        let padding = String(repeating: " ", count: max(widths[index] - cell.count, 0))
         switch column.alignment {
-        case .right: text += padding + cell
-        case .left: text += isLast ? TextStyle.shorten(cell, to: room) : cell + padding
+        case .right: text += cell.rightAligned(widths[index])
+        case .left: text += isLast ? TextStyle.shorten(cell, to: room) : cell.leftAligned(widths[index])
         }
         if !isLast { text += "  " }
       }

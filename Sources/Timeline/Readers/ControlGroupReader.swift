@@ -35,17 +35,30 @@ public struct ControlGroupReader: Sendable, Hashable {
   }
 
   /// The group that accounts for a process's memory; nil where none can be seen.
-  public init?(of pid: Int32) {
-    let mounts = ControlGroupMount.all
-    for membership in ControlGroupMembership.all(of: pid) where membership.accountsForMemory {
+  public init?(of pid: Int32) { self.init(ControlGroupMembership.all(of: pid), mounts: ControlGroupMount.all) }
+
+  init?(_ memberships: [ControlGroupMembership], mounts: [ControlGroupMount]) {
+    for membership in memberships where membership.accountsForMemory {
       for mount in mounts where mount.shows(membership) {
         var isHidden = false
         let folders = mount.folders(for: membership.path, isHidden: &isHidden)
-        if let own = folders.first, let reader = try? ControlGroupReader(folder: own, ancestors: folders) {
+        // What can be seen instead, memwhy's own group for instance, would be another's numbers.
+        if !isHidden, let reader = ControlGroupReader(innermostOf: folders) {
           self = reader
           return
         }
       }
+    }
+    return nil
+  }
+
+  /// The first of a group and its ancestors that counts memory: where the controller is not handed down to a group (version 2), its
+  /// processes count in the nearest ancestor that has it.
+  init?(innermostOf folders: [String]) {
+    for (index, folder) in folders.enumerated() {
+      guard let reader = try? ControlGroupReader(folder: folder, ancestors: Array(folders[index...])) else { continue }
+      self = reader
+      return
     }
     return nil
   }
@@ -85,8 +98,10 @@ public struct ControlGroupReader: Sendable, Hashable {
     let text = (try? contents(of: "\(folder)/memory.stat", limit: 1 << 20)) ?? []
     let stat = KeyedNumbers(text)
     switch version {
-    case .two: readTwo(stat, into: &sample)
-    case .one: readOne(stat, into: &sample)
+    case .two:
+      Self.readTwo(stat, into: &sample)
+      readEvents(into: &sample)
+    case .one: readOne(stat, folder, into: &sample)
     }
     if let inactive = sample[.groupInactiveFile] { sample[.groupWorkingSet] = max(usage - inactive, 0) }
     sample[.groupProcesses] = (try? contents(of: "\(folder)/cgroup.procs", limit: 4 << 20)).map { bytes in
@@ -95,7 +110,7 @@ public struct ControlGroupReader: Sendable, Hashable {
     return true
   }
 
-  private func readTwo(_ stat: KeyedNumbers, into sample: inout Sample) {
+  private static func readTwo(_ stat: KeyedNumbers, into sample: inout Sample) {
     sample[.groupAnonymous] = stat["anon"]
     sample[.groupFile] = stat["file"]
     sample[.groupInactiveFile] = stat["inactive_file"]
@@ -104,6 +119,9 @@ public struct ControlGroupReader: Sendable, Hashable {
     let parts = ["kernel_stack", "pagetables", "slab", "percpu", "vmalloc"].compactMap { stat[$0] }
     sample[.groupKernel] = stat["kernel"] ?? (parts.isEmpty ? nil : parts.reduce(0, +))
     sample[.groupSocket] = stat["sock"]
+  }
+
+  private func readEvents(into sample: inout Sample) {
     let events = KeyedNumbers((try? contents(of: "\(folder)/memory.events", limit: 4096)) ?? [])
     sample[.groupLimitHits] = events["max"]
     sample[.groupKills] = events["oom_kill"]
@@ -116,22 +134,55 @@ public struct ControlGroupReader: Sendable, Hashable {
     }
   }
 
-  private func readOne(_ stat: KeyedNumbers, into sample: inout Sample) {
+  private func readOne(_ stat: KeyedNumbers, _ folder: String, into sample: inout Sample) {
     sample[.groupAnonymous] = stat["total_rss"]
     sample[.groupFile] = stat["total_cache"]
     sample[.groupInactiveFile] = stat["total_inactive_file"]
     sample[.groupShared] = stat["total_shmem"]
-    sample[.groupKernel] = number("memory.kmem.usage_in_bytes")
-    sample[.groupSocket] = number("memory.kmem.tcp.usage_in_bytes")
-    sample[.groupLimitHits] = number("memory.failcnt")
-    sample[.groupKills] =
-      KeyedNumbers((try? contents(of: "\(folder)/memory.oom_control", limit: 4096)) ?? [])["oom_kill"]
+    sample[.groupKernel] = number("memory.kmem.usage_in_bytes", in: folder)
+    sample[.groupSocket] = number("memory.kmem.tcp.usage_in_bytes", in: folder)
+    sample[.groupLimitHits] = number("memory.failcnt", in: folder)
+    sample[.groupKills] = killed(in: folder)
   }
 
   /// The tightest limit among the group and its ancestors; nil for none.
+  ///
+  /// Of an ancestor's limit the group has what the others below that ancestor leave: less what they hold and cannot give back. In version 2
+  /// `memory.high` counts, too: above it the kernel slows allocations down until hardly anything moves.
   public var limit: Double? {
-    let file = version == .two ? "memory.max" : "memory.limit_in_bytes"
-    return ancestors.compactMap { number(file, in: $0) }.filter { $0 < Self.unlimited }.min()
+    let files = version == .two ? ["memory.max", "memory.high"] : ["memory.limit_in_bytes"]
+    return ancestors.compactMap { ancestor -> Double? in
+      guard let limit = files.compactMap({ number($0, in: ancestor) }).filter({ $0 < Self.unlimited }).min() else {
+        return nil
+      }
+      guard ancestor != folder, let all = charged(in: ancestor), let own = charged(in: folder) else { return limit }
+      return max(limit - max(all - own, 0), 0)
+    }.min()
+  }
+
+  /// Bytes that a group cannot give back without swap and without ending somebody; nil where it does not say.
+  private func charged(in folder: String) -> Double? {
+    guard let bytes = try? contents(of: "\(folder)/memory.stat", limit: 1 << 20) else { return nil }
+    var sample = Sample(time: 0)
+    let stat = KeyedNumbers(bytes)
+    switch version {
+    case .two: Self.readTwo(stat, into: &sample)
+    case .one: readOne(stat, folder, into: &sample)
+    }
+    return sample.groupCharged
+  }
+
+  /// Processes that the kernel has ended for lack of memory, by folder: of the group and of its ancestors, innermost first.
+  ///
+  /// In version 2 an ancestor counts those of the groups below it, and is still there when a container's own group has been removed.
+  func kills() -> [(folder: String, count: Double)] {
+    let folders = version == .two ? [folder] + ancestors.filter { $0 != folder } : [folder]
+    return folders.compactMap { folder in killed(in: folder).map { (folder, $0) } }
+  }
+
+  private func killed(in folder: String) -> Double? {
+    let file = version == .two ? "memory.events" : "memory.oom_control"
+    return (try? contents(of: "\(folder)/\(file)", limit: 4096)).flatMap { KeyedNumbers($0)["oom_kill"] }
   }
 
   private func number(_ file: String, in folder: String? = nil) -> Double? {

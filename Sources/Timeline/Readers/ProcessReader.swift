@@ -36,7 +36,9 @@ public struct ProcessReader: Sendable {
       func bytes(_ key: String) -> Double? {
         status.fields[key].flatMap { Double($0.split(separator: " ").first ?? "") }.map { $0 * 1024 }
       }
-      sample[.rss] = bytes("VmRSS")
+      // On its way to its end it has given its memory back already: that is no level that it ever stood at.
+      guard let resident = bytes("VmRSS") else { return false }
+      sample[.rss] = resident
       sample[.anonymous] = bytes("RssAnon")
       sample[.file] = bytes("RssFile")
       sample[.shared] = bytes("RssShmem")

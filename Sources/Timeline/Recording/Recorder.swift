@@ -45,8 +45,11 @@ public struct Recorder: Sendable {
   public private(set) var run: Run?
   private var hadRun = false
   private var last: Now?
-  private var lastKills: Double?
+  private var kills = GroupKills()
   private var loadFailed = false
+  /// When to ask next whether another process of the group is the one to look at, in nanoseconds.
+  private var nextComparison: UInt64 = 0
+  private static let comparisonInterval: UInt64 = 2_000_000_000
   private static let bootID =
     ((try? contents(of: "/proc/sys/kernel/random/boot_id", limit: 64)) ?? [])
     .split(separator: 10).first.map { String(decoding: $0, as: UTF8.self) } ?? ""
@@ -80,30 +83,31 @@ public struct Recorder: Sendable {
     if reader != nil, reader?.read(into: &sample, now: now.monotonic) == false {
       tick.events.append(
         TimelineEvent(time: time, kind: .ended, detail: "process \(reader?.pid ?? 0) (\(run?.name ?? "")) ended"))
+      // Now, not with the next sample: there may be none, or one of the restart in another group.
+      if let group, let event = kills.event(in: group, at: time) { tick.events.append(event) }
       reader = nil
       run = nil
+    }
+    if let pid, now.monotonic >= nextComparison {
+      nextComparison = now.monotonic &+ Self.comparisonInterval
+      if finder.hasLarger(than: pid) {
+        reader = nil
+        run = nil
+        sample = Sample(time: time, step: sample.step)
+      }
     }
     if reader == nil {
       guard attach(time, &tick), reader?.read(into: &sample, now: now.monotonic) == true else {
         // A control group may go on without any process that we may look at.
         if case .group(let path) = finder.watched, let group, group.read(into: &sample) {
+          if let event = kills.event(in: group, at: time) { tick.events.append(event) }
           tick.sample = sample
           tick.run = Run(pid: 0, startTicks: 0, boot: Self.bootID, name: path)
         }
         return tick
       }
     }
-    if let group, group.read(into: &sample) {
-      if let kills = sample[.groupKills] {
-        if let lastKills, kills > lastKills {
-          tick.events.append(
-            TimelineEvent(
-              time: time, kind: .outOfMemory,
-              detail: "the kernel killed \(Int(kills - lastKills)) process(es) of the group"))
-        }
-        lastKills = kills
-      }
-    }
+    if let group, group.read(into: &sample), let event = kills.event(in: group, at: time) { tick.events.append(event) }
     addLoad(&sample, time, &tick)
     tick.sample = sample
     tick.run = run
@@ -117,6 +121,8 @@ public struct Recorder: Sendable {
     run = Run(
       pid: pid, startTicks: reader.startTicks, boot: Self.bootID, name: name, command: ProcessIdentity(of: pid).command)
     if case .group = finder.watched {} else { group = ControlGroupReader(of: pid) }
+    // What was counted before it came is not its own.
+    if let group { _ = kills.look(at: group) }
     tick.events.append(
       TimelineEvent(
         time: time, kind: hadRun ? .restarted : .started,
@@ -173,4 +179,5 @@ private final class TargetFinderBox: @unchecked Sendable {
   var watched: Watched { finder.watched }
   init(_ finder: TargetFinder) { self.finder = finder }
   func find() -> Int32? { finder.find() }
+  func hasLarger(than pid: Int32) -> Bool { finder.hasLarger(than: pid) }
 }

@@ -57,10 +57,23 @@ struct TargetFinder: Sendable {
     }
   }
 
+  /// Whether a group holds a process that is so much larger than the one that is looked at that it must be the service: after a restart the
+  /// shell around it was the only one there for a while.
+  func hasLarger(than pid: Int32) -> Bool {
+    guard case .group(let path) = watched, let group = try? ControlGroupReader(folder: path),
+      let other = largest(group.processes().filter { $0 != getpid() }), other != pid,
+      let theirs = try? Procfs.status(of: other).residentBytes, let own = try? Procfs.status(of: pid).residentBytes
+    else { return false }
+    return theirs / 2 > own && theirs &- own > Self.clearDifference
+  }
+
+  /// In bytes.
+  private static let clearDifference: UInt64 = 8 << 20
+
   private func largest(_ pids: [Int32]) -> Int32? {
     pids.compactMap { pid -> (Int32, UInt64)? in
       guard let stat = try? Procfs.stat(of: pid), !stat.hasEnded, !stat.isKernelThread,
-        let status = try? Procfs.status(of: pid)
+        let status = try? Procfs.status(of: pid), status.residentBytes > 0
       else { return nil }
       return (pid, status.residentBytes)
     }.max { $0.1 < $1.1 }?.0

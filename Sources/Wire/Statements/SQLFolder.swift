@@ -44,6 +44,8 @@ struct SQLFolder {
   /// Rows of `VALUES (…), (…)` that were folded.
   private var rows = 0
   private static let longestText = 4_096
+  /// Lists in lists; outer ones beyond that are forgotten.
+  private static let deepest = 64
 
   mutating func add(_ byte: UInt8) {
     defer { last = byte }
@@ -106,16 +108,11 @@ struct SQLFolder {
     case UInt8(ascii: "0")...UInt8(ascii: "9"):
       literal()
       state = .number
-    case UInt8(ascii: "$"), UInt8(ascii: "?"), UInt8(ascii: ":"):
-      // Parameters: `$1` of PostgreSQL, `?` of MySQL; `::text` is none.
-      if byte == UInt8(ascii: ":") {
-        other()
-        append(byte)
-      } else {
-        literal()
-        tag = [byte]
-        state = byte == UInt8(ascii: "$") ? .dollar : .plain
-      }
+    case UInt8(ascii: "$"), UInt8(ascii: "?"):
+      // Parameters: `$1` of PostgreSQL, `?` of MySQL.
+      literal()
+      tag = [byte]
+      state = byte == UInt8(ascii: "$") ? .dollar : .plain
     case UInt8(ascii: "-") where last == byte:
       if text.hasSuffix("-") { text.removeLast() }
       state = .lineComment
@@ -123,15 +120,7 @@ struct SQLFolder {
     case UInt8(ascii: "*") where last == UInt8(ascii: "/"):
       if text.hasSuffix("/") { text.removeLast() }
       state = .blockComment
-    case UInt8(ascii: "("):
-      if !lists.isEmpty { lists[lists.count - 1] = nil }
-      append(byte)
-      lists.append(0)
-      listStarts.append(text.endIndex)
-      if lists.count > 64 {
-        lists.removeFirst()
-        listStarts.removeFirst()
-      }
+    case UInt8(ascii: "("): openList()
     case UInt8(ascii: ")"): closeList()
     case UInt8(ascii: ","):
       if lists.last != .some(nil), lists.last != nil { return }
@@ -170,6 +159,17 @@ struct SQLFolder {
       // Commas were left out while it looked like a list.
       if count > 0 { text += ", " }
       lists[lists.count - 1] = nil
+    }
+  }
+
+  private mutating func openList() {
+    if !lists.isEmpty { lists[lists.count - 1] = nil }
+    append(UInt8(ascii: "("))
+    lists.append(0)
+    listStarts.append(text.endIndex)
+    if lists.count > Self.deepest {
+      lists.removeFirst()
+      listStarts.removeFirst()
     }
   }
 

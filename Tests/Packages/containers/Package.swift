@@ -13,6 +13,7 @@ let package = Package(
       name: "containers",
       dependencies: [
         .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "HashTreeCollections", package: "swift-collections"),
         .product(name: "OrderedCollections", package: "swift-collections"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "LocalCache", package: "memwhy"),

@@ -19,7 +19,7 @@ int main(void) {
   FIELD(header, lost_sites); FIELD(header, lost_modules); FIELD(header, interrupted); FIELD(header, thinnings);
   FIELD(header, stale_blocks); FIELD(header, module_changes); FIELD(header, slow_stacks); FIELD(header, async_stacks);
   FIELD(header, flags); FIELD(header, exit_status); FIELD(header, program); FIELD(header, task_names);
-  FIELD(header, task_names_used); FIELD(header, lost_task_names);
+  FIELD(header, task_names_used); FIELD(header, lost_task_names); FIELD(header, group_kills);
   FIELD(task_name, hash); FIELD(task_name, state); FIELD(task_name, length); FIELD(task_name, name);
   FIELD(module, start); FIELD(module, end); FIELD(module, bias); FIELD(module, text_start); FIELD(module, text_end);
   FIELD(module, text_offset); FIELD(module, loaded); FIELD(module, unloaded); FIELD(module, build_id_size);

@@ -27,7 +27,7 @@ enum MeasuredValues {
     let values = (0..<64).map(make)
     let cache = LocalCache<Int, Value>(name: name, limit: .bytes(.mebibytes(1024)))
     let body: @Sendable (Int, Int, Int) -> Int = { thread, slice, count in
-      var random = Random(state: UInt64(thread * 7919 + slice * 104_729 + 88_172_645_463_325_252))
+      var random = Random(thread: thread, slice: slice)
       for step in 0..<count { cache.set(values[step & 63], for: Int(truncatingIfNeeded: random.next() >> 20) & 4095) }
       return cache.count
     }

@@ -7,7 +7,7 @@ import Synchronization
 /// same form from `go/main.go`.
 enum Peers {
   static func run() {
-    print("131,072 random integer keys and values".padding(toLength: 44, withPad: " ", startingAt: 0), terminator: "")
+    print("131,072 random integer keys and values".padding(44), terminator: "")
     print(" get M/s: 1   2 threads  insert ns  bytes an entry")
     let dictionary = filled(LockedDictionary<Int>.init, insert: { $0.set($1, $1) })
     row("Swift: Mutex<Dictionary>", dictionary.cost) { dictionary.cache.get($0) }
@@ -51,7 +51,7 @@ enum Peers {
 
   private static func row(_ name: String, _ cost: Cost, _ get: @escaping @Sendable (Int) -> Int?) {
     let body: @Sendable (Int, Int, Int) -> Int = { thread, slice, count in
-      var random = Random(state: UInt64(thread * 7919 + slice * 104_729 + 88_172_645_463_325_252))
+      var random = Random(thread: thread, slice: slice)
       var found = 0
       for _ in 0..<count where get(Int(truncatingIfNeeded: random.next() >> 20) & mask) != nil { found += 1 }
       return found
@@ -86,7 +86,7 @@ enum Peers {
           await withTaskGroup(of: Int.self) { group in
             for task in 0..<tasks {
               group.addTask {
-                var random = Random(state: UInt64(task * 7919 + slice * 104_729 + 88_172_645_463_325_252))
+                var random = Random(thread: task, slice: slice)
                 var found = 0
                 for _ in 0..<20_000
                 where await cache.get(Int(truncatingIfNeeded: random.next() >> 20) & mask) != nil { found += 1 }

@@ -13,7 +13,7 @@ enum StatisticsCost {
       let keys = caches.map { cache in (0..<limit * 2).filter { cache.contains($0) } }
       var times: [[Double]] = [[], []]
       for slice in 0..<1000 {
-        for index in 0..<2 { times[index].append(nanoseconds(caches[index], keys[index], seed: slice)) }
+        for index in 0..<2 { times[index].append(nanoseconds(caches[index], keys[index], slice: slice)) }
       }
       let best = times.map { $0.min() ?? 0 }
       let median = times.map { $0.sorted()[$0.count / 2] }
@@ -33,8 +33,8 @@ enum StatisticsCost {
   }
 
   @inline(never)
-  private static func nanoseconds(_ cache: LocalCache<Int, Int>, _ keys: [Int], seed: Int) -> Double {
-    var random = Random(state: UInt64(seed * 104_729 + 88_172_645_463_325_252))
+  private static func nanoseconds(_ cache: LocalCache<Int, Int>, _ keys: [Int], slice: Int) -> Double {
+    var random = Random(slice: slice)
     var found = 0
     let begin = Harness.nanoseconds()
     for _ in 0..<operations {

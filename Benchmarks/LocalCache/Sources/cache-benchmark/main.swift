@@ -5,24 +5,16 @@ import LocalCache
 let entries = 131_072
 let mask = entries - 1
 
-// The comparison with others alone: `cache-benchmark peers`. `run` shows Go's rows right below it.
-if CommandLine.arguments.contains("peers") {
-  Peers.run()
-  exit(0)
-}
-
-if CommandLine.arguments.contains("statistics") {
-  StatisticsCost.run()
-  exit(0)
-}
-if CommandLine.arguments.contains("values") {
-  MeasuredValues.run()
+/// What is run in place of the rows below where it is named; `run` shows Go's rows right below those of `peers`.
+let parts = ["peers": Peers.run, "statistics": StatisticsCost.run, "values": MeasuredValues.run]
+if let part = CommandLine.arguments.lazy.compactMap({ parts[$0] }).first {
+  part()
   exit(0)
 }
 
 func line(_ name: String, _ values: [Double], _ unit: String) {
   let cells = values.map { String(format: "%9.1f", $0) }.joined()
-  print(name.padding(toLength: 44, withPad: " ", startingAt: 0) + cells + "  " + unit)
+  print(name.padding(44) + cells + "  " + unit)
 }
 
 func fullCache<V>(
@@ -35,7 +27,7 @@ func fullCache<V>(
 
 func gets<V>(_ name: String, _ get: @escaping @Sendable (Int) -> V?) {
   let body: @Sendable (Int, Int, Int) -> Int = { thread, slice, count in
-    var random = Random(state: UInt64(thread * 7919 + slice * 104_729 + 88_172_645_463_325_252))
+    var random = Random(thread: thread, slice: slice)
     var found = 0
     for _ in 0..<count where get(Int(truncatingIfNeeded: random.next() >> 20) & mask) != nil { found += 1 }
     return found
@@ -46,7 +38,7 @@ func gets<V>(_ name: String, _ get: @escaping @Sendable (Int) -> V?) {
 /// Look-ups with one write of an existing key in a hundred.
 func mixed(_ name: String, _ get: @escaping @Sendable (Int) -> Int?, _ set: @escaping @Sendable (Int) -> Void) {
   let body: @Sendable (Int, Int, Int) -> Int = { thread, slice, count in
-    var random = Random(state: UInt64(thread * 7919 + slice * 104_729 + 88_172_645_463_325_252))
+    var random = Random(thread: thread, slice: slice)
     var found = 0
     for step in 0..<count {
       let key = Int(truncatingIfNeeded: random.next() >> 20) & mask

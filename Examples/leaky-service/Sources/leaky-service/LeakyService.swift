@@ -1,3 +1,4 @@
+import Glibc
 import Hummingbird
 import Synchronization
 
@@ -35,7 +36,8 @@ enum LeakyService {
       router: router, configuration: .init(address: .hostname("127.0.0.1", port: port)),
       onServerRunning: { channel in
         print("listening on 127.0.0.1:\(channel.localAddress?.port ?? port)")
-        Output.flush()
+        // Standard output is fully buffered where it is a file.
+        fflush(nil)
       })
     try await application.runService()
   }

@@ -2,7 +2,7 @@
 // Prints what it built as `name number`, then READY, then waits.
 //
 // usage: containers N view|copied   In `copied` each slice is a copy of what it shows.
-//        containers N cached        What a LocalCache counts for buffers beside what malloc gave for them; ends by itself.
+//        containers N cached        What a LocalCache counts for containers beside what malloc gave for them; ends by itself.
 import DequeModule
 import FoundationEssentials
 import Glibc
@@ -36,7 +36,7 @@ nonisolated(unsafe) var failing: AsyncThrowingStream<Reading, any Error>?
 @main struct Main {
   static func main() async {
     let count = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 200
-    guard CommandLine.arguments.last != "cached" else { return cacheBuffers(count) }
+    guard CommandLine.arguments.last != "cached" else { return cacheContainers(count) }
     let isCopied = CommandLine.arguments.last == "copied"
     for number in 0..<count { queue.append(Job(number)) }
     for _ in 0..<count / 4 { queue.removeFirst() }

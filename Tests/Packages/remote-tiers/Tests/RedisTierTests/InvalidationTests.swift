@@ -103,6 +103,23 @@ struct InvalidationTests {
       })
   }
 
+  /// An access list that knows of the server's own messages only.
+  @Test func messagesComeWhereTheOtherChannelIsForbidden() async throws {
+    let server = try await RedisServer()
+    let acl = "ACL SETUSER limited on >secret ~* +@all resetchannels &__redis__:invalidate"
+    #expect(try server.ask(acl) == "+OK")
+    var configuration = RedisConfiguration(port: server.port)
+    (configuration.user, configuration.password) = ("limited", "secret")
+    let caches = (0..<2).map { _ in
+      Words(name: "limited", limit: .entries(10), remote: RedisTier(configuration))
+    }
+    for cache in caches { #expect(await eventually { cache.statistics.isInvalidated }) }
+    #expect(await eventually { await caches[0].set("old", for: 1) })
+    #expect(await eventually { await caches[1].get(1) == "old" })
+    #expect(await eventually { await caches[0].remove(1) })
+    #expect(await eventually { await caches[1].get(1) == nil })
+  }
+
   @Test func cachesOfOneTierHaveTheirOwnMessages() async throws {
     let server = try await RedisServer()
     let redis = RedisTier(RedisConfiguration(port: server.port))
@@ -123,25 +140,41 @@ struct InvalidationTests {
   /// Six processes of the system, five keys: five loads.
   @Test func realProcessesLoadEachKeyOnce() async throws {
     let server = try await RedisServer()
-    let worker = Bundle.main.executableURL?.deletingLastPathComponent().appending(path: "tier-worker")
-    let program = try #require(worker.flatMap { FileManager.default.isExecutableFile(atPath: $0.path) ? $0 : nil })
-    let runs = try (0..<6).map { _ in
-      let process = Process()
-      let output = Pipe()
-      process.executableURL = program
-      process.arguments = ["\(server.port)", "5"]
-      process.standardOutput = output
-      try process.run()
-      return (process, output)
-    }
-    var lines: [String] = []
-    for (process, output) in runs {
-      lines += String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self).split(separator: "\n")
-        .map { String($0) }
-      process.waitUntilExit()
-      #expect(process.terminationStatus == 0)
-    }
+    let runs = try (0..<6).map { _ in try Worker("\(server.port)", "5") }
+    let lines = runs.flatMap { $0.lines() }
     #expect(lines.filter { $0.hasPrefix("loaded") }.sorted() == (0..<5).map { "loaded \($0)" })
     #expect(lines.filter { $0.hasPrefix("got value") }.count == 30)
+  }
+
+  /// A tier that gets no pipe, or no thread, when it is made gets it later.
+  @Test(arguments: ["nothing-to-open", "no-threads"])
+  func aTierThatIsMadeInAShortageComesToItself(shortage: String) async throws {
+    let server = try await RedisServer()
+    let lines = try Worker("\(server.port)", "5", shortage).lines()
+    #expect(lines.filter { $0.hasPrefix("got value") }.count == 5)
+    #expect(lines.last == "stored 5")
+  }
+}
+
+/// A process of `tier-worker`.
+private struct Worker {
+  private let process = Process()
+  private let output = Pipe()
+
+  init(_ arguments: String...) throws {
+    let worker = Bundle.main.executableURL?.deletingLastPathComponent().appending(path: "tier-worker")
+    process.executableURL = try #require(
+      worker.flatMap { FileManager.default.isExecutableFile(atPath: $0.path) ? $0 : nil })
+    process.arguments = arguments
+    process.standardOutput = output
+    try process.run()
+  }
+
+  /// What it prints until its end, which is to be a good one.
+  func lines() -> [String] {
+    let bytes = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+    return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map { String($0) }
   }
 }

@@ -103,6 +103,22 @@ struct RedisFaultTests {
     #expect(try server.ask("EXISTS words:100") == ":0")
   }
 
+  /// A full server has neither the value that one process keeps nor that of the other: of keys that it does not have it says nothing by itself.
+  @Test func valuesThatAFullServerDoesNotHaveAreDroppedToo() async throws {
+    let server = try await RedisServer(["--maxmemory", "1mb", "--maxmemory-policy", "noeviction"])
+    // It takes more than that for itself.
+    let (first, second) = (words(server.port), words(server.port))
+    #expect(await eventually { first.statistics.isInvalidated && second.statistics.isInvalidated })
+    for key in 1...2 { #expect(try await first.value(for: key) { _ in "old" } == "old") }
+    #expect(first.statistics.refusedCalls >= 2 && first.local.count == 2)
+    #expect(await second.remove(1))
+    #expect(await !second.set("new", for: 2))
+    #expect(await eventually { first.local.count == 0 })
+    #expect(first.statistics.invalidations == 2)
+    #expect(await second.get(2) == "new", "who writes keeps what he has written")
+    #expect(second.statistics.invalidations == 0)
+  }
+
   @Test func refused() async throws {
     let cache = impatient(try Loopback.freePort())
     try await expectReadsGoOn(cache)

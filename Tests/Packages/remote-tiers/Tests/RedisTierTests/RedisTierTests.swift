@@ -123,6 +123,30 @@ struct RedisTierTests {
     #expect(wrong == 0)
   }
 
+  /// What could not be read again, and would take the connection with it, is not stored. What is stored beside it is.
+  @Test func valuesLargerThanAnAnswerMayBeAreRefused() async throws {
+    let server = try await RedisServer()
+    var configuration = RedisConfiguration(port: server.port)
+    configuration.maximumAnswer = 1 << 20
+    let tier = RedisTier(configuration)
+    func entry(_ name: String, _ count: Int) -> RemoteEntry {
+      RemoteEntry(name: name, bytes: Array(repeating: 1, count: count), lifetime: nil)
+    }
+    await #expect(throws: RemoteTierError.self) { try await tier.set([entry("small", 10), entry("large", 2 << 20)]) }
+    #expect(try await tier.takeLease(of: "large", token: "mine", lifetime: .seconds(20)) == .taken(contents: nil))
+    await #expect(throws: RemoteTierError.self) { _ = try await tier.fill(entry("large", 2 << 20), token: "mine") }
+    #expect(try await tier.get(["small", "large"]) == [Array(repeating: 1, count: 10), nil])
+    try await tier.set([entry("largest", 1 << 20 - 1024)])
+    #expect(try await tier.get(["largest"])[0]?.count == 1 << 20 - 1024)
+    var settings = TieredConfiguration<Int, String>()
+    settings.timeLimit = .seconds(20)
+    let cache = Words(name: "sizes", limit: .entries(10), remote: tier, configuration: settings)
+    #expect(await cache.set("small", for: 1))
+    #expect(await !cache.set(String(repeating: "x", count: 2 << 20), for: 1))
+    #expect(try server.ask("EXISTS sizes:1") == ":0", "nor does the old value stay")
+    #expect(await cache.get(1)?.utf8.count == 2 << 20)
+  }
+
   @Test func passwordsDatabasesAndSockets() async throws {
     let server = try await RedisServer(["--requirepass", "secret"])
     var configuration = RedisConfiguration(port: server.port)

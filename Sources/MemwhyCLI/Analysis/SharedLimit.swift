@@ -1,0 +1,27 @@
+import ProcessImage
+import Synchronization
+
+/// Keeps what memwhy itself allocates from costing the process its life.
+enum SharedLimit {
+  private static let current = Mutex<(pid: Int32, watch: SharedLimitWatch)?>(nil)
+
+  /// Until the command ends: what was read is worked on after the copy has gone.
+  ///
+  /// - Throws: `notPermitted` where a limit is shared and there is no room to begin.
+  static func watch(_ pid: Int32) throws(CLIError) {
+    ToolProcess.becomeFirstToDie()
+    let refusal = current.withLock { current -> String? in
+      if current?.pid == pid { return current?.watch.refusal }
+      current?.watch.end()
+      current = nil
+      guard let watch = SharedLimitWatch(target: pid, onShortage: { Interruption.shared.abandon($0) }) else {
+        return nil
+      }
+      if let refusal = watch.refusal { return refusal }
+      watch.start()
+      current = (pid, watch)
+      return nil
+    }
+    if let refusal { throw .notPermitted(refusal) }
+  }
+}

@@ -1,0 +1,84 @@
+import Glibc
+import Measurement
+import Synchronization
+
+/// Watches the room in memory control groups that this process shares with its target: in a container, where memwhy was started inside.
+///
+/// What memwhy allocates is charged to the same limit. That this process is the first to die is not enough there: with `memory.oom.group`, which
+/// Kubernetes sets with version 2, the kernel ends all processes of the group at once; and short of that the target waits while
+/// memory is looked for. So memwhy ends itself before.
+public final class SharedLimitWatch: @unchecked Sendable {
+  private let limits: [MemoryGroup]
+  private let onShortage: @Sendable (String) -> Void
+  private let isEnding = Atomic<Bool>(false)
+
+  /// Bytes that are left to the target.
+  private static let reserve: UInt64 = 8 << 20
+  /// What memwhy allocates for the smallest heap. In bytes.
+  private static let base: UInt64 = 16 << 20
+  private static let intervalNanoseconds: UInt64 = 5_000_000
+  /// Ends the process where the reserve would be reached within this time at the speed of now.
+  private static let noticeNanoseconds: UInt64 = 20_000_000
+
+  /// - Returns: nil where no limit is shared.
+  public init?(target: Int32, onShortage: @escaping @Sendable (String) -> Void) {
+    let own = Set(MemoryLimits(pid: getpid()).groups.map(\.name))
+    limits = MemoryLimits(pid: target).groups.filter { $0.kind != .host && own.contains($0.name) }
+    self.onShortage = onShortage
+    if limits.isEmpty { return nil }
+  }
+
+  /// Why there is no room to begin, in a sentence; nil where there is.
+  public var refusal: String? {
+    let needed = Self.base &+ Self.reserve
+    guard let (group, room) = tightest(enough: needed), room < needed else { return nil }
+    return
+      "a look takes at least \(ByteCount(needed)) of room, and memwhy shares \(group.name) with the process, which has \(ByteCount(room)); "
+      + Self.advice
+  }
+
+  private static let advice = "start it outside of the container, on the host, or raise the limit"
+
+  private func tightest(enough: UInt64) -> (group: MemoryGroup, room: UInt64)? {
+    limits.compactMap { group in group.headroom(enough: enough).map { (group, $0) } }.min { $0.1 < $1.1 }
+  }
+
+  /// Watches on a thread of its own, until this object goes.
+  public func start() {
+    var handle = pthread_t()
+    let me = Unmanaged.passRetained(self)
+    let code = pthread_create(
+      &handle, nil,
+      { argument in
+        guard let argument else { return nil }
+        Unmanaged<SharedLimitWatch>.fromOpaque(argument).takeRetainedValue().watch()
+        return nil
+      }, me.toOpaque())
+    guard code == 0 else { return me.release() }
+    pthread_detach(handle)
+  }
+
+  /// Ends the watch; its thread goes within some milliseconds.
+  public func end() { isEnding.store(true, ordering: .releasing) }
+
+  private func watch() {
+    var last: (time: UInt64, room: UInt64)?
+    while !isEnding.load(ordering: .acquiring) {
+      let now = Clocks.monotonic
+      if let (group, room) = tightest(enough: Self.reserve &* 16) {
+        var spent: UInt64 = 0
+        if let last, last.room > room, now > last.time {
+          spent = UInt64(Double(last.room - room) / Double(now - last.time) * Double(Self.noticeNanoseconds))
+        }
+        last = (now, room)
+        if room < Self.reserve &+ min(spent, Self.reserve &* 4) {
+          onShortage(
+            "the look was given up: memwhy shares \(group.name) with the process and came within \(ByteCount(room)) of its limit; "
+              + Self.advice)
+          return
+        }
+      }
+      Clocks.sleep(Self.intervalNanoseconds)
+    }
+  }
+}
