@@ -93,6 +93,8 @@ extension TaskWords {
 struct TaskNames: Sendable {
   let symbols: any SymbolSource
   private let demangler: Demangler
+  /// How mangled names of the executable's own module begin; nil where it is not known.
+  private let mainPrefix: String?
   private let known = Known()
 
   /// Names by code address: thousands of tasks wait in a few functions, and each name costs reads of a file. A hostile image names many;
@@ -101,6 +103,7 @@ struct TaskNames: Sendable {
     struct Function {
       var name: String?
       var isStandard: Bool
+      var isMain: Bool
     }
 
     private static let most = 1 << 14
@@ -117,6 +120,7 @@ struct TaskNames: Sendable {
   init(symbols: any SymbolSource, mainModule: String? = nil) {
     self.symbols = symbols
     demangler = Demangler(mainModule: mainModule)
+    mainPrefix = mainModule.map { "$s\($0.utf8.count)\($0)" }
   }
 
   /// Names of a task's frames; the runtime's own are left out where the program's are known.
@@ -132,7 +136,8 @@ struct TaskNames: Sendable {
   func frame(_ frame: AsyncFrame) -> TaskFrame {
     let function = function(frame.code)
     return TaskFrame(
-      context: frame.context, code: frame.code, function: function.name ?? "", isStandard: function.isStandard)
+      context: frame.context, code: frame.code, function: function.name ?? "", isStandard: function.isStandard,
+      isMain: function.isMain)
   }
 
   private func function(_ code: UInt64) -> Known.Function {
@@ -140,7 +145,8 @@ struct TaskNames: Sendable {
       let symbol = symbols.symbol(at: code)
       let mangled = symbol?.mangledName ?? ""
       return Known.Function(
-        name: name(code, symbol), isStandard: mangled.hasPrefix("$ss") || mangled.hasPrefix("$sS"))
+        name: name(code, symbol), isStandard: mangled.hasPrefix("$ss") || mangled.hasPrefix("$sS"),
+        isMain: mainPrefix.map(mangled.hasPrefix) ?? false)
     }
   }
 

@@ -9,6 +9,8 @@ enum ExitStatus {
   static let noInput: Int32 = 66
   static let targetGone: Int32 = 69
   static let fault: Int32 = 70
+  /// The answer could not be written to standard output.
+  static let notWritten: Int32 = 74
   static let notPermitted: Int32 = 77
 }
 
@@ -44,6 +46,7 @@ extension CLIError {
     let text = "\(error)"
     self =
       switch error {
+      case .cannotRead(_, let code) where ownLimit(code) != nil: .fault(text)
       case .noSuchProcess, .isThread, .kernelThread, .zombie, .unsupportedTarget, .cannotRead, .notACore,
         .truncatedCore,
         .malformed:

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import ProcessImage
 
 /// Runs the command and turns every ending into an exit code: one line on stderr where something failed.
 @main
@@ -7,8 +8,18 @@ enum EntryPoint {
   static func main() {
     // A closed pipe (`memwhy 4711 | head -1`) ends the output, not the clean-up behind it.
     signal(SIGPIPE, SIG_IGN)
+    Terminal.reserveStandardStreams()
     Interruption.shared.install()
-    exit(run(Array(CommandLine.arguments.dropFirst())))
+    let status = run(Array(CommandLine.arguments.dropFirst()))
+    exit(Terminal.outputFailure == 0 ? status : unwritten(Terminal.outputFailure))
+  }
+
+  /// An answer that is cut off must not pass for one: not with exit code 0, and not as "no leak".
+  private static func unwritten(_ code: Int32) -> Int32 {
+    Terminal.error(
+      "memwhy: cannot write the answer to standard output: \(systemMessage(code)); free room there, or send it elsewhere\n"
+    )
+    return ExitStatus.notWritten
   }
 
   static func run(_ arguments: [String]) -> Int32 {

@@ -10,7 +10,7 @@ struct Memwhy: ParsableCommand {
       which types fill the heap. The service stops for some milliseconds and goes on.
 
       Exit codes: 0 nothing at or above --fail-on, 1 a leak at or above it, 64 usage, 66 no such process or file, 69 the \
-      process went away, 70 a fault of memwhy, 77 not permitted or refused to protect the process.
+      process went away, 70 a fault of memwhy, 74 the answer could not be written, 77 not permitted or refused to protect the process.
 
       Examples:
         memwhy 4711

@@ -1,3 +1,5 @@
+import Glibc
+
 /// What can go wrong between a process id (or a core file) and its image. Each case says what was attempted and what to do next.
 public enum ProcessImageError: Error, Hashable, Sendable {
   case noSuchProcess(pid: Int32)
@@ -58,6 +60,16 @@ public enum Denial: Hashable, Sendable {
   }
 }
 
+/// What to do where the reader itself has come to a limit, whatever was to be read; nil for errors of the file.
+package func ownLimit(_ code: Int32) -> String? {
+  switch code {
+  case EMFILE: "memwhy needs some 40 open files of its own: raise the limit (`ulimit -n`)"
+  case ENFILE: "the machine has no more open files: raise fs.file-max, or try again later"
+  case ENOMEM: "there is no memory for memwhy itself: raise its limit (`ulimit -v`), or free some on the machine"
+  default: nil
+  }
+}
+
 extension ProcessImageError: CustomStringConvertible {
   public var description: String {
     switch self {
@@ -76,7 +88,7 @@ extension ProcessImageError: CustomStringConvertible {
     case .unsupportedTarget(let pid, let reason):
       "process \(pid) cannot be read: \(reason); memwhy reads 64-bit x86 programs on Linux"
     case .cannotRead(let path, let code):
-      "cannot read \(path): \(systemMessage(code)); check that it exists and may be read"
+      "cannot read \(path): \(systemMessage(code)); \(ownLimit(code) ?? "check that it exists and may be read")"
     case .malformed(let what, let reason):
       "\(what) is malformed: \(reason); it is damaged or was changed while it was read"
     case .notACore(let path, let reason):

@@ -30,6 +30,7 @@ public struct ProcessStatus: Sendable, Hashable {
   /// Memory of page tables in bytes: what a copy-on-write copy needs at least.
   public var pageTableBytes: UInt64 { bytes("VmPTE") }
   public var residentBytes: UInt64 { bytes("VmRSS") }
+  public var addressSpaceBytes: UInt64 { bytes("VmSize") }
   /// 0 none, 1 strict, 2 filter.
   public var seccompMode: Int { number("Seccomp") }
   /// Effective and permitted capabilities, one bit each.
@@ -68,6 +69,8 @@ public struct ProcessStat: Sendable, Hashable {
   /// Processor time in user and in kernel mode, in ticks (`Clocks.ticksPerSecond`).
   public var processorTicks: UInt64
   public var threads: UInt64
+  /// Where its code and its stack begin: other ones, chosen at random, after each exec. 0 for those who may not trace it.
+  public var codeStart, stackStart: UInt64
 
   /// nil where the text is not of this format.
   public init?(parsing bytes: [UInt8]) {
@@ -93,7 +96,15 @@ public struct ProcessStat: Sendable, Hashable {
     self.majorFaults = majorFaults
     processorTicks = user &+ kernel
     self.threads = threads
+    codeStart = words.count > 25 ? UInt64(words[23]) ?? 0 : 0
+    stackStart = words.count > 25 ? UInt64(words[25]) ?? 0 : 0
     exitSignal = words.count > 35 ? Int32(words[35]) ?? 0 : 0
+  }
+
+  /// The same process with the same program in it: neither another one with its number, nor one that has started another program.
+  public func isSameProgram(as other: ProcessStat) -> Bool {
+    let places = [(codeStart, other.codeStart), (stackStart, other.stackStart)]
+    return id == other.id && startTime == other.startTime && places.allSatisfy { $0 == $1 || $0 == 0 || $1 == 0 }
   }
 
   /// `PF_KTHREAD` (include/linux/sched.h).

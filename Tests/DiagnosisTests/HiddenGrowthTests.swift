@@ -124,6 +124,27 @@ struct HiddenGrowthTests {
     #expect(!causes(written: 0.1).contains(.sharedMemory))
   }
 
+  /// What a suppressions file accepts is no leak in the answer, but its growth has a name.
+  @Test func acceptedLeaksAreNoLeak() throws {
+    func heap(_ minute: Int64, _ bytes: UInt64) -> HeapFacts {
+      var facts = HeapFacts(
+        time: Self.start + minute * 60_000,
+        census: [.init(type: "Registry", kind: "class", count: bytes / 100, bytes: bytes)],
+        leaks: [
+          .init(
+            kind: "cycle", title: "Registry.me -> Registry", confidence: .certain, instances: 9, blocks: 9, bytes: bytes
+          )
+        ])
+      facts.accept { $0.title.hasPrefix("Registry") }
+      return facts
+    }
+    let report = Self.report(heap(0, 1 << 20), heap(1, 9 << 20), more: 8 * Double(Self.mib))
+    #expect(report.sentence.hasPrefix("No leak, but growth of 480.0 MiB/h"), "\(report.sentence)")
+    #expect(report.findings.first?.title == "leaks that are suppressed")
+    #expect(!report.findings.contains { $0.cause == .leak })
+    #expect(report.findings.reduce(0) { $0 + ($1.growth ?? 0) } == 8 * Self.mib)
+  }
+
   @Test func leaksBeyondTheFirstAreCountedTogether() throws {
     func heap(_ minute: Int64, _ bytes: UInt64) -> HeapFacts {
       HeapFacts(

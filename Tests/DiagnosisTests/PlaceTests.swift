@@ -34,6 +34,21 @@ struct PlaceTests {
     #expect(place.steps == 2 && place.risenSteps == 2)
   }
 
+  /// Two fields without a name hold arrays of one type: neither is compared with the other.
+  @Test func siblingsOfOnePathAreOne() throws {
+    func level(_ entries: UInt64) -> [(path: [String], count: UInt64, retained: UInt64, owner: String?)] {
+      let entry = ["vault : Vault", ".records", "[value]"]
+      return [
+        (["vault : Vault"], 1, entries * 1000, nil),
+        (["vault : Vault", ".records"], 1, entries * 1000, "Vault.records"),
+        (entry, entries, entries * 950, nil), (entry + ["[String] storage"], entries, entries * 600, nil),
+        (entry + ["[String] storage"], entries / 3, entries * 300, nil),
+      ]
+    }
+    let place = try #require(GrowingPlace.find([heap(0, level(900)), heap(1, level(3000))]).first)
+    #expect(place.name == "vault.records" && place.growth == 2_100_000, "\(place)")
+  }
+
   /// A stack word between two snapshots changes the tree, not the owner.
   @Test func aPlaceThatMovedInTheTreeIsTheSame() throws {
     let before = heap(0, [(["app : App"], 1, 900_000, nil), (["app : App", ".cache"], 1, 800_000, "App.cache")])
@@ -54,6 +69,25 @@ struct PlaceTests {
       ])
     let place = try #require(GrowingPlace.find([before, after]).first)
     #expect(place.name == "app.cache" && place.growth == 4_000_000, "\(place)")
+  }
+
+  /// A lock of C++ in a leaked object: it became more with the leak, and is no growth of its own beside it.
+  @Test func memoryOfCThatIsLeakedWithAnObjectCountsOnce() throws {
+    func heap(_ time: Int64, _ count: UInt64) -> HeapFacts {
+      HeapFacts(
+        time: time,
+        census: [
+          .init(type: "Session", kind: "class", count: count, bytes: count * 800),
+          .init(type: "Mutex", kind: "native", count: count * 4, bytes: count * 200),
+        ],
+        leaks: [
+          .init(
+            kind: "cycle", title: "Session.onClose -> Session", confidence: .certain, instances: count,
+            blocks: count * 5, bytes: count * 1000, nativeBytes: count * 200)
+        ])
+    }
+    let growth = try #require(HeapGrowth([heap(0, 1000), heap(60_000, 9000)]))
+    #expect(growth.swiftRest == 0 && growth.nativeRest == 0)
   }
 
   @Test func namesOfContainersAreWhole() {

@@ -29,6 +29,55 @@ struct BadInputTests {
     try expectError([verb, "\(freePID())"], status: 66, mentions: ["no process"])
   }
 
+  /// A report that is cut off by a full disk is no success.
+  @Test(arguments: ["--version", "heap", "heap --json"]) func answerThatCannotBeWritten(words: String) throws {
+    let pid = words.hasPrefix("heap") ? " --freeze none \(getpid())" : ""
+    let full = try Command.run("/bin/sh", ["-c", "'\(MemwhyBinary.path())' \(words)\(pid) > /dev/full"])
+    #expect(full.status == 74)
+    #expect(full.errors.contains("cannot write the answer"), "\(full.errors)")
+    let closed = try Command.run("/bin/sh", ["-c", "'\(MemwhyBinary.path())' \(words)\(pid) >&-"])
+    #expect(closed.status == 74)
+    // Nobody reads on: that is no failure.
+    let pipe = try Command.run(
+      "/bin/bash", ["-c", "'\(MemwhyBinary.path())' \(words)\(pid) | :; exit ${PIPESTATUS[0]}"])
+    #expect(pipe.status == 0, "\(pipe.errors)")
+  }
+
+  /// The number of a closed stream goes to no file that is opened later: what is printed would land in it.
+  @Test func closedStreamsAreNoFiles() throws {
+    let folder = TemporaryPath("closed")
+    let script = """
+      '\(try MemwhyBinary.path())' watch --quiet --history '\(folder.path)' \(getpid()) <&- >&- 2>&- & sleep 2
+      readlink /proc/$!/fd/0 /proc/$!/fd/1 /proc/$!/fd/2; kill $!; wait
+      """
+    let result = try Command.run("/bin/sh", ["-c", script])
+    #expect(result.output == "/dev/null\n/dev/null\n/dev/null\n", "\(result.output)\(result.errors)")
+  }
+
+  /// The limit is memwhy's own: not "check that the file exists", and no pause is announced.
+  @Test func tooFewOpenFiles() throws {
+    let result = try Command.run("/bin/sh", ["-c", "ulimit -n 12; '\(MemwhyBinary.path())' leaks \(getppid())"])
+    #expect(result.status == 70)
+    #expect(result.errors.contains("ulimit -n"), "\(result.errors)")
+  }
+
+  /// Running out of memory would be a crash half-way.
+  @Test func tooLittleMemoryOfItsOwn() throws {
+    let program = try RunningProgram(try TestProgram.path("sequence.c", .c(["-O1", "-pthread"])), ["64"])
+    let script = "ulimit -v 180000; '\(try MemwhyBinary.path())' leaks \(program.pid)"
+    let result = try Command.run("/bin/sh", ["-c", script])
+    #expect(result.status == 70)
+    #expect(result.errors.contains("ulimit -v") && !result.errors.contains("about to pause"), "\(result.errors)")
+  }
+
+  /// The shell of a container's entry point that becomes the service: two programs are not compared.
+  @Test func execWhileItIsWatched() throws {
+    let program = try RunningProgram("/bin/sh", ["-c", "echo READY; sleep 1.5; exec sleep 60"])
+    let result = try MemwhyBinary.run(["--for", "3s", "\(program.pid)"])
+    #expect(result.status == 69)
+    #expect(result.errors.contains("started another program (sleep)"), "\(result.errors)")
+  }
+
   @Test func kernelThread() throws {
     guard let name = try? String(contentsOfFile: "/proc/2/comm", encoding: .utf8), name == "kthreadd\n" else {
       return skip("no kernel threads are visible in this pid namespace")

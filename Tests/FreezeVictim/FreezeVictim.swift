@@ -53,6 +53,7 @@ struct FreezeVictim {
       default: return false
       }
     }
+    options.announce = { _ in print("announced") }
     options.phaseHook = { [dieAt, stopAt, jitter, progress] phase in
       progress?.store(phase)
       if phase == dieAt {

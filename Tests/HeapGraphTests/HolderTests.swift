@@ -157,6 +157,50 @@ import Testing
       "\(lines.withLock { $0 })")
   }
 
+  /// An event that is published to three streams hangs on none of them: their buffers' field is what they have in common.
+  @Test func elementsOfSeveralContainersHaveTheirField() throws {
+    let heap = SyntheticHeap()
+    let event = heap.classType("Event", fields: [])
+    let element = ValueLayout(
+      typeName: "Event", size: 8, stride: 8, alignment: 8, slots: [ReferenceSlot(offset: 0, strength: .strong)])
+    let array = heap.type(.arrayStorage, "_ContiguousArrayStorage<Event>", .array(elements: 32, element: element))
+    let stream = heap.classType("Stream", fields: ["pending"])
+    let events = (0..<20).map { _ in heap.block([event, 3]) }
+    for _ in 0..<3 { heap.root(heap.block([stream, 3, heap.block([array, 3, 20, 40] + events)])) }
+    // What different fields hold has none in common.
+    let other = heap.classType("Other", fields: ["a", "b", "c", "d"])
+    let leaf = heap.classType("Leaf", fields: [])
+    for _ in 0..<3 {
+      let leaves = (0..<4).map { _ in heap.block([leaf, 3]) }
+      heap.root(heap.block([other, 3] + leaves))
+      heap.root(heap.block([other, 3] + leaves[1...] + leaves[..<1]))
+    }
+    let (analysis, image) = try heap.keepingReferences()
+    let report = try HeapHolders(analysis: analysis, image: image, symbols: EachWord()).holders(cut: 0)
+    let shared = report.holders.filter { $0.kind == .shared }
+    #expect(shared.first { $0.name.contains("Event") }?.sharedBy == "Stream.pending[…]", "\(shared)")
+    let mixed = try #require(shared.first { $0.name.contains("Leaf") })
+    #expect(mixed.sharedBy == nil, "\(mixed)")
+  }
+
+  /// The compiler's constant array of a literal: its metadata leads anywhere, and a developer can change nothing in it.
+  @Test func constantArraysAreNoHolders() throws {
+    struct Outlined: SymbolSource {
+      func symbol(at address: UInt64) -> Symbol? {
+        Symbol(
+          address: SyntheticHeap.globals, size: 4096, mangledName: "$s8NIOHTTP218nioDefaultSettings_WZTv_",
+          module: "/bin/test", isData: true)
+      }
+      func address(of mangledName: String) -> UInt64? { nil }
+    }
+    let heap = SyntheticHeap()
+    heap.root(heap.block([heap.classType("Leaf", fields: [])]))
+    let (analysis, image) = try heap.keepingReferences()
+    let holders = try HeapHolders(analysis: analysis, image: image, symbols: Outlined())
+    let root = try #require(holders.roots.first { $0.title.hasPrefix("outlined variable") })
+    #expect(root.kind == .runtime && !root.isVariable)
+  }
+
   /// What was taken out of a ring buffer is held no more, and what goes on at its start is.
   @Test func ringBuffers() throws {
     let heap = SyntheticHeap()

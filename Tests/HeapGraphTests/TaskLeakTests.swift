@@ -93,6 +93,23 @@ extension LeakTests {
     #expect(report.groups.map(\.state) == [hasTimer ? .timer : .unstarted])
   }
 
+  /// Stale words of other memory lead to sleepers' jobs as well: what they capture tells what they are.
+  @Test(arguments: [true, false]) func aSleepersJobIsATimerWhateverLeadsToIt(isSleeper: Bool) throws {
+    let heap = SyntheticHeap()
+    let task = heap.type(.task, "Task", .task(schedulerLinks: []))
+    let capture = isSleeper ? "Task<Never, Never>.UnsafeSleepStateToken" : "Int"
+    let token = heap.block([heap.type(.closureContext, "closure context (\(capture))", .conservative), Self.live, 0])
+    let job = heap.block([task, Self.live, token, 0, 0])
+    heap.root(job)
+    heap.root(heap.block([0, 0, job]))
+    var unstarted = info(job)
+    unstarted.isUnstarted = true
+    unstarted.isEnqueued = true
+    let (analysis, image) = try heap.keepingReferences(context: .init(taskInfo: { [unstarted] _ in unstarted }))
+    let report = try HeapHolders(analysis: analysis, image: image, symbols: NoSymbols()).tasks()
+    #expect(report.groups.map(\.state) == [isSleeper ? .timer : .unstarted])
+  }
+
   /// Its result refers to whoever has its handle: nothing waits, and no continuation was lost.
   @Test func aFinishedTaskInARingIsACycle() throws {
     let heap = SyntheticHeap()

@@ -55,6 +55,50 @@ import Testing
     }
   }
 
+  /// Who may not read filters knows that before anything is stopped: the tool would die if it came as far.
+  @Test func filterThatMayNotBeReadIsRefusedBeforeTheStop() throws {
+    guard geteuid() == 0, Command.exists("setpriv") else {
+      print("skipped: needs root and setpriv")
+      return
+    }
+    let program = try RunningProgram(try TestProgram.path("filtered.c", .c(["-O1"])), ["allow"])
+    let result = try Command.run(
+      "setpriv", ["--bounding-set=-sys_admin", VictimTool.path, "\(program.pid)", "--die-at", "seized"])
+    #expect(result.status == 70)
+    #expect(result.output.contains("takes CAP_SYS_ADMIN"), "\(result.output)")
+    #expect(!result.output.contains("announced"))
+    #expect(program.isRunning)
+  }
+
+  /// The announcement of a pause that is not permitted would be a false alarm.
+  @Test(arguments: [[], ["--stop"]]) func whatIsNotPermittedIsNotAnnounced(options: [String]) throws {
+    guard geteuid() == 0, Command.exists("setpriv") else {
+      print("skipped: needs root and setpriv")
+      return
+    }
+    let target = try SequenceProgram(mebibytes: 8)
+    // Reachable for every user, wherever this repository lies.
+    let tool = NSTemporaryDirectory() + "freeze-victim-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+    try FileManager.default.copyItem(atPath: VictimTool.path, toPath: tool)
+    defer { unlink(tool) }
+    let result = try Command.run(
+      "setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", tool, "\(target.pid)"] + options)
+    #expect(result.status == 70)
+    #expect(result.output.contains("not permitted"), "\(result.output)\(result.errors)")
+    #expect(!result.output.contains("announced"))
+  }
+
+  /// What a copy during the stop has no room for is refused before the stop is announced.
+  @Test func copyThatIsTooLargeIsNotAnnounced() throws {
+    let target = try SequenceProgram(mebibytes: 8)
+    nonisolated(unsafe) var isAnnounced = false
+    var options = FreezeOptions()
+    options.copyLimit = 1 << 20
+    options.announce = { _ in isAnnounced = true }
+    #expect(throws: FreezeError.self) { try StoppedProcess.stop(target.pid, options: options) }
+    #expect(!isAnnounced)
+  }
+
   @Test func tracedProcessNamesItsTracer() throws {
     let target = try SequenceProgram(mebibytes: 8)
     let tracer = try VictimTool(target.pid, ["--stop-at", "seized"])

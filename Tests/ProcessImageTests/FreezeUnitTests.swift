@@ -6,6 +6,23 @@ import Testing
 
 /// The parts of the freeze that need no target.
 struct FreezeUnitTests {
+  // MARK: - Attempts
+
+  /// A clone that takes long on a busy machine is tried once more, and not eight times: the target stands still each time.
+  @Test func slowCopyIsTriedTwice() {
+    var options = FreezeOptions()
+    options.retryDelay = 1_000_000
+    var attempts = 0
+    let slow = FreezeError.copyFailed(pid: 1, reason: "slow")
+    #expect(throws: slow) {
+      try AttemptOutcome<Int>.repeated(pid: 1, options: options) {
+        attempts += 1
+        return { .retryOnce(slow) }
+      }
+    }
+    #expect(attempts == 2)
+  }
+
   // MARK: - System calls
 
   private func registers(call: Int64, result: Int64) -> clinux_registers {

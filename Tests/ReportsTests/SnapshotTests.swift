@@ -71,6 +71,32 @@ import Testing
     #expect(text.contains("100 B -> 200 B an entry"), "\(text)")
   }
 
+  /// A process that only leaks keeps no more than before: the answer must not be that nearly nothing grew.
+  @Test func leaksGrowToo() throws {
+    func leaking(_ instances: Int) -> Snapshot {
+      var one = snapshot(10)
+      one.leaks =
+        Snapshot(
+          toolVersion: "1", process: "shop", pid: 1, time: 0,
+          retained: HolderReport(reachableBytes: 0, reachableBlocks: 0, holders: [], otherCount: 0, otherBytes: 0),
+          census: [], tasks: TaskReport(tasks: 0, retainedBytes: 0, groups: []),
+          leaks: [
+            LeakGroup(
+              kind: .cycle, title: "Session.onClose -> Session", steps: [], instances: instances, blocks: instances * 4,
+              bytes: UInt64(instances) << 20, contents: [], examples: [], confidence: .certain)
+          ]
+        ).leaks
+      return one
+    }
+    let diff = try SnapshotDiff([leaking(3), leaking(40)])
+    let text = DiffText(style: TextStyle(), options: TextOptions()).render(diff)
+    #expect(text.contains("3.0 MiB -> 40.0 MiB leaked, +37.0 MiB"), "\(text)")
+    #expect(text.contains("LEAKS THAT GREW") && text.contains("Session.onClose -> Session"), "\(text)")
+    #expect(try Snapshot(decoding: leaking(3).encoded(), path: "a") == leaking(3))
+    // Files of before say nothing of leaks, and so does the comparison.
+    #expect(try SnapshotDiff([snapshot(1), leaking(3)]).leakedBytes == nil)
+  }
+
   @Test func refusesWhatItCannotCompare() throws {
     #expect(throws: SnapshotError.differentPrograms("shop", "bank")) {
       try SnapshotDiff([snapshot(1), snapshot(2, process: "bank")])

@@ -127,6 +127,7 @@ struct GrowingPlace: Sendable, Hashable {
     var found: [GrowingPlace] = []
 
     init(_ before: [HeapFacts.Holder], _ after: [HeapFacts.Holder]) {
+      let (before, after) = (Self.merged(before), Self.merged(after))
       old = Dictionary(before.map { ($0.path, $0) }) { first, _ in first }
       oldByOwner = Dictionary(before.compactMap { place in place.owner.map { ($0, place) } }) { first, _ in first }
       children = Dictionary(grouping: after.filter { $0.path.count > 1 }) { Array($0.path.dropLast()) }
@@ -137,6 +138,29 @@ struct GrowingPlace: Sendable, Hashable {
         kept[place.path] = max(earlier(place)?.retained ?? 0, min(keptBelow, place.retained))
         gains[place.path] = max(delta(place), below.reduce(0) { $0 + max(gains[$1.path] ?? 0, 0) })
       }
+    }
+
+    /// Fields without a name, as those of classes of other modules are where reflection does not tell their layout, all have the same path.
+    /// Taken one by one, each would be compared with the first of them.
+    private static func merged(_ places: [HeapFacts.Holder]) -> [HeapFacts.Holder] {
+      struct Key: Hashable {
+        var path: [String]
+        var heldBy: String?
+      }
+      var positions: [Key: Int] = [:]
+      var merged: [HeapFacts.Holder] = []
+      for place in places {
+        let key = Key(path: place.path, heldBy: place.heldBy)
+        // At the top the same name may stand for different things.
+        if place.path.count > 1, let position = positions[key] {
+          merged[position].count &+= place.count
+          merged[position].retained &+= place.retained
+        } else {
+          positions[key] = merged.count
+          merged.append(place)
+        }
+      }
+      return merged
     }
 
     /// The same place before: by its path, else by the field that leads to it.

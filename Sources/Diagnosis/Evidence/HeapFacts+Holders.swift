@@ -46,9 +46,11 @@ extension HeapFacts {
     return facts
   }
 
-  /// A frame or a register, as `NamedRoot.title` calls them: where work was just then says nothing about who keeps what it works on.
+  /// A frame or a register, as `NamedRoot.title` calls them: where work was just then says nothing about who keeps what it works on. Nor does
+  /// what the kernel hands back with an event.
   static func isFrame(_ title: String) -> Bool {
     title.hasSuffix(" on the main thread") || title.contains(" on thread ") || title.contains("(a register of ")
+      || title.hasSuffix(", kept by the kernel")
   }
 
   /// A type whose name begins with an underscore, as libraries call what they keep to themselves: `Foundation.__DataStorage`,
@@ -90,6 +92,8 @@ extension HeapFacts {
       if let parent, node.field.hasPrefix(".") {
         // The insides of a library's collection say less than the field that has it.
         place.owner = isInside(parent.name) ? owner ?? parent.name + node.field : parent.name + node.field
+      } else if let field = node.sharedBy {
+        place.owner = field
       } else if node.kind == .shared || node.count == 1 && node.kind != .root && node.container != nil,
         let example = node.example,
         let address = UInt64(example.dropFirst(2), radix: 16)

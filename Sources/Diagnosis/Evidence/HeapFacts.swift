@@ -43,10 +43,12 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     public var waitsIn: String?
     public var confidence: Confidence
     public var instances, blocks, bytes: UInt64
+    /// Bytes of its blocks that have no Swift type; absent in older captures, where only `native` leaks have any.
+    public var nativeBytes: UInt64?
 
     public init(
       kind: String, title: String, waitsIn: String? = nil, confidence: Confidence, instances: UInt64, blocks: UInt64,
-      bytes: UInt64
+      bytes: UInt64, nativeBytes: UInt64? = nil
     ) {
       self.kind = kind
       self.title = title
@@ -55,10 +57,15 @@ public struct HeapFacts: Codable, Sendable, Hashable {
       self.instances = instances
       self.blocks = blocks
       self.bytes = bytes
+      self.nativeBytes = nativeBytes
     }
 
+    /// Bytes without and with a Swift type.
+    var nativePart: UInt64 { kind == "native" ? bytes : min(nativeBytes ?? 0, bytes) }
+    var swiftPart: UInt64 { bytes - nativePart }
+
     /// The same cause in another snapshot.
-    var identity: String { "\(kind)|\(title)|\(waitsIn ?? "")" }
+    public var identity: String { "\(kind)|\(title)|\(waitsIn ?? "")" }
   }
 
   /// What one place in the program keeps: a path from a named root along fields.
@@ -106,6 +113,8 @@ public struct HeapFacts: Codable, Sendable, Hashable {
   public var census: [Row]
   /// nil where leaks could not be judged.
   public var leaks: [Leak]?
+  /// Leaks that a suppressions file accepts: no cause of their own, and no growth of live objects either.
+  public var acceptedLeaks: [Leak]?
   public var books: ResidentBooks?
   /// Places that keep at least a fifth of a percent of what is reachable; nil where that was not looked at.
   public var holders: [Holder]?
@@ -150,7 +159,9 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     var numbers: [UInt64] = [liveBytes, liveBlocks, books?.resident ?? 0, time.magnitude]
     for arena in arenas { numbers += [arena.system, arena.live, arena.free, arena.top] }
     for row in census { numbers += [row.count, row.bytes] }
-    for leak in leaks ?? [] { numbers += [leak.instances, leak.blocks, leak.bytes] }
+    for leak in (leaks ?? []) + (acceptedLeaks ?? []) {
+      numbers += [leak.instances, leak.blocks, leak.bytes, leak.nativeBytes ?? 0]
+    }
     for holder in holders ?? [] {
       numbers += [holder.count, holder.retained]
       if let own = holder.container {
@@ -176,6 +187,13 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     }
     for amount in books?.rows.values.map(\.magnitude) ?? [] { numbers.append(amount) }
     return numbers.count < 1_000_000 && numbers.allSatisfy { $0 < most }
+  }
+
+  /// Takes the leaks that are accepted out of the others.
+  public mutating func accept(_ isAccepted: (Leak) -> Bool) {
+    guard let all = leaks else { return }
+    acceptedLeaks = (acceptedLeaks ?? []) + all.filter(isAccepted)
+    leaks = all.filter { !isAccepted($0) }
   }
 
   public func bytes(where include: (Row) -> Bool) -> UInt64 {
@@ -215,21 +233,28 @@ extension HeapFacts {
       Leak(
         kind: group.kind.rawValue, title: group.title, waitsIn: group.waitsIn.first,
         confidence: group.confidence, instances: UInt64(group.instances), blocks: UInt64(group.blocks),
-        bytes: group.bytes)
+        bytes: group.bytes, nativeBytes: nativeBytes(group))
     }
     var rest: [String: Leak] = [:]
     for group in groups.dropFirst(mostRows) {
       var row =
         rest[group.kind.rawValue]
         ?? Leak(
-          kind: group.kind.rawValue, title: "smaller groups", confidence: .likely, instances: 0, blocks: 0, bytes: 0)
+          kind: group.kind.rawValue, title: "smaller groups", confidence: .likely, instances: 0, blocks: 0, bytes: 0,
+          nativeBytes: 0)
       row.instances += UInt64(group.instances)
       row.blocks += UInt64(group.blocks)
       row.bytes += group.bytes
+      row.nativeBytes = (row.nativeBytes ?? 0) + nativeBytes(group)
       row.confidence = min(row.confidence, group.confidence)
       rest[group.kind.rawValue] = row
     }
     rows += rest.values.sorted { $0.kind < $1.kind }
     return rows
+  }
+
+  /// By the kinds of the census.
+  private static func nativeBytes(_ group: LeakGroup) -> UInt64 {
+    group.contents.reduce(0) { $1.kind == .native ? $0 &+ $1.bytes : $0 }
   }
 }

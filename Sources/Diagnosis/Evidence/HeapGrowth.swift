@@ -53,17 +53,20 @@ struct HeapGrowth: Sendable {
     // The allocator's own blocks are in the books as such.
     let rows = CensusDelta.rows(first, last) { $0.type != TypedHeap.allocatorInternalName }
     func sum(_ kinds: Set<String>) -> Int64 { rows.reduce(0) { kinds.contains($1.kind) ? $0 + $1.bytes : $0 } }
-    func leaked(_ include: (HeapFacts.Leak) -> Bool) -> Int64 {
+    /// What leaks of these kinds became more, their blocks with or without a Swift type.
+    func leaked(_ part: KeyPath<HeapFacts.Leak, UInt64>, _ include: (HeapFacts.Leak) -> Bool = { _ in true }) -> Int64 {
       func bytes(_ heap: HeapFacts) -> Int64 {
-        (heap.leaks ?? []).reduce(0) { include($1) ? $0 + Int64($1.bytes) : $0 }
+        ((heap.leaks ?? []) + (heap.acceptedLeaks ?? [])).reduce(0) {
+          include($1) ? $0 + Int64(clamping: $1[keyPath: part]) : $0
+        }
       }
       return max(bytes(last) - bytes(first), 0)
     }
-    let leakedNative = leaked { $0.kind == "native" }
-    var swift = sum(Self.swiftKinds) - leaked { $0.kind != "native" && $0.kind != "lostTask" }
-    var native = sum(Self.nativeKinds) - leakedNative
+    var swift = sum(Self.swiftKinds) - leaked(\.swiftPart) { $0.kind != "lostTask" }
+    // Memory of C that hangs on a leaked object is leaked with it.
+    var native = sum(Self.nativeKinds) - leaked(\.nativePart)
     // A lost task's frames count with it, and so do the objects in them.
-    let lost = leaked { $0.kind == "lostTask" }
+    let lost = leaked(\.swiftPart) { $0.kind == "lostTask" }
     let frames = max(sum(Self.taskKinds), 0)
     swift -= max(lost - frames, 0)
     let tasks = Self.tasks(first.tasks ?? [], last.tasks ?? [])

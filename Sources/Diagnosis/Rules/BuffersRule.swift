@@ -18,9 +18,13 @@ struct BuffersRule: Rule {
     // What a consumer keeps while it waits for the stream does not lie in the stream.
     let types = place.types + [place.content ?? ""]
     let own = types.lastIndex { $0.hasPrefix("task") }.map { types[($0 + 1)...] } ?? types[...]
-    return own.lazy.compactMap { type in
-      buffers.first { type.hasPrefix($0.type) || type.contains(".\($0.type)") || type.contains("<\($0.type)") }
-    }.first
+    return own.lazy.compactMap(buffer(named:)).first
+      // Of elements that several buffers have: the buffers' own field, not what they are a parameter of.
+      ?? place.owner.flatMap { owner in buffer(named: String(owner.prefix { $0 != "<" })) }
+  }
+
+  private static func buffer(named type: String) -> (type: String, name: String)? {
+    buffers.first { type.hasPrefix($0.type) || type.contains(".\($0.type)") || type.contains("<\($0.type)") }
   }
 
   /// The variable that has the stream, without the stream's own insides.
@@ -37,6 +41,9 @@ struct BuffersRule: Rule {
     guard let growth = evidence.heapGrowth else { return [] }
     return growth.places.compactMap { place in
       guard place.growth >= 65_536, let buffer = buffer(place) else { return nil }
+      if let content = place.content, place.contentGrowth > 1, Self.buffer(named: content) != nil {
+        return streams(place, buffer.name, growth, evidence)
+      }
       var lines = [
         "the buffer of \(buffer.name), held by \(holder(place)), keeps \(Say.bytes(place.growth)) more than at the first snapshot, \(Say.rate(Double(place.growth), hours: growth.hours))"
       ]
@@ -52,5 +59,21 @@ struct BuffersRule: Rule {
           "finish the stream, and stop its producer in onTermination, when the consumer goes: one that was cancelled or never came reads nothing",
         ], overturnedBy: "the consumer catches up: the buffer is empty at another moment")
     }
+  }
+
+  /// Not a fuller buffer, but more of them: streams that nobody ends.
+  private static func streams(
+    _ place: GrowingPlace, _ name: String, _ growth: HeapGrowth, _ evidence: Evidence
+  ) -> Finding {
+    let count = Say.count(place.contentGrowth)
+    return Finding(
+      .buffers, title: "\(place.name), \(count) more streams", site: place.name,
+      confidence: evidence.confidence(of: place), growth: place.growth, holds: place.retained,
+      evidence: [
+        "\(place.name) keeps \(count) more buffers of \(name), \(Say.bytes(place.growth / place.contentGrowth)) each with what waits in them: \(Say.bytes(place.growth)) more than at the first snapshot, \(Say.rate(Double(place.growth), hours: growth.hours))"
+      ],
+      advice: [
+        "end each stream: call `finish()` when what it reports on is over, and take its continuation out of \(place.name) then and in `onTermination`, which runs when its consumer is cancelled"
+      ], overturnedBy: "as many streams end as begin: then their number stays")
   }
 }

@@ -9,6 +9,8 @@ extension CollectionPattern {
     /// Types of what became more, on whatever way.
     var contents: [String] = []
     var roots: [String] = []
+    /// Fields that lead there: the begin of the type's name, and of the field's.
+    var owners: [(type: String, field: String)] = []
     var evidence: String
     var advice: String
     var overturnedBy: String
@@ -17,7 +19,7 @@ extension CollectionPattern {
   private static let kinds: [Waiting] = [
     Waiting(
       subject: "observers of a NotificationCenter", types: ["FoundationEssentials.NotificationCenter"],
-      evidence: "more observers: each keeps its closure, and what that captures, until it is removed",
+      evidence: "observers: each keeps its closure, and what that captures, until it is removed",
       advice:
         "keep the token of `addObserver(forName:object:queue:using:)` and give it to `removeObserver` when the observing object goes, in its deinit at the latest; capture that object weakly",
       overturnedBy: "the observers are removed later: then their number falls"),
@@ -30,8 +32,24 @@ extension CollectionPattern {
         "make one timer for all that waits, not one a request, and capture only an identifier or a weak reference: `DispatchWorkItem.cancel()` keeps the block until its time, `DispatchSource.cancel()` lets it go",
       overturnedBy: "their time comes: then as many end as begin"),
     Waiting(
+      subject: "scheduled tasks of an event loop", owners: [("NIOPosix.SelectableEventLoop", "._scheduledTasks")],
+      evidence:
+        "tasks that an event loop is to run later: each keeps its closure, and what that captures, until its time; a repeated one until it is cancelled",
+      advice:
+        "keep what `scheduleTask` and `scheduleRepeatedTask` return and call `cancel()` when the object that it works for goes, in `handlerRemoved` or `channelInactive` of a handler; capture that object weakly",
+      overturnedBy: "their time comes: then as many end as begin"),
+    Waiting(
+      subject: "subscribers of a subject",
+      owners: [
+        ("OpenCombine.PassthroughSubject", ".downstreams"), ("OpenCombine.CurrentValueSubject", ".downstreams"),
+      ],
+      evidence: "subscribers: each keeps its sink's closures, and what these capture, until it is cancelled",
+      advice:
+        "keep the `AnyCancellable` of `sink` in the object that it works for and capture that object weakly in the closures: it is cancelled when the object goes; a closure that captures `self` keeps both for ever",
+      overturnedBy: "the subscribers are cancelled later: then their number falls"),
+    Waiting(
       subject: "timers of a RunLoop", types: ["Foundation.Timer"], contents: ["Foundation.Timer"],
-      evidence: "more timers: a run loop keeps each with its block until it has fired for the last time",
+      evidence: "timers: a run loop keeps each with its block until it has fired for the last time",
       advice: "call `invalidate()` when the object that the timer works for goes; capture that object weakly",
       overturnedBy: "their time comes: then as many end as begin"),
     Waiting(
@@ -57,23 +75,61 @@ extension CollectionPattern {
       overturnedBy: "the properties change now and then: then the observers go"),
   ]
 
-  static func waiting(_ place: GrowingPlace) -> CollectionPattern? {
+  /// A time-out is mostly written as a task that sleeps, and is cancelled when the work is done first.
+  static let sleeps = (
+    evidence:
+      "each `Task.sleep` has a timer and a job, which stay until its time, also where the sleep was cancelled: 100 time-outs of 30 s a second are 3,000 of them",
+    advice:
+      "make time-outs no longer than they have to be; keep one task that looks at the deadlines of all, and not one sleeping task for each request",
+    overturnedBy: "their time comes: then as many end as begin"
+  )
+
+  /// What came with as many entries of a library's table: the program's own class that they work for, which the library does not name.
+  static func companions(_ growth: HeapGrowth?, _ more: Int64) -> String {
+    let row = growth?.rows.first { row in
+      // Types of the executable have no module before them; those of the runtime begin with a line.
+      row.kind == "class" && !row.type.prefix { $0 != "<" }.contains(".") && !row.type.hasPrefix("_")
+        && more >= 32 && abs(row.count - more) <= more / 10
+    }
+    return row.map { "; with them came \(Say.count($0.count)) more \($0.type)" } ?? ""
+  }
+
+  static func waiting(_ place: GrowingPlace, _ growth: HeapGrowth? = nil) -> CollectionPattern? {
     // A table of the program's own says more.
     let isOwn = place.after != nil && place.rootKind == .global
     let holder = place.heldBy ?? ""
     let kind = kinds.first { kind in
       if kind.roots.contains(where: { place.path.first?.hasPrefix($0) == true }) { return true }
       if let content = place.content, kind.contents.contains(where: content.hasPrefix), !isOwn { return true }
+      if let owner = place.owner,
+        kind.owners.contains(where: { owner.hasPrefix($0.type) && owner.contains($0.field) })
+      {
+        return true
+      }
       return kind.types.contains { name in
         place.types.contains { $0.hasPrefix(name) } || holder.hasSuffix(" : " + name)
       }
     }
     guard let kind else { return nil }
-    let more = entries(place)
+    // What they hang on is counted where they themselves are not next on the way: segments of a table, say.
+    let known = growth.map { growth in
+      growth.rows.reduce(Int64(0)) { sum, row in
+        kind.contents.contains(where: row.type.hasPrefix) ? sum + row.count : sum
+      }
+    }
+    let isCounted = place.content.map { content in kind.contents.contains(where: content.hasPrefix) } ?? false
+    let more = isCounted || place.after != nil ? entries(place) : max(known ?? 0, entries(place))
+    let sleepers = growth?.tasks.filter { $0.group.state == .timer }.reduce(Int64(0)) { $0 + $1.more } ?? 0
+    if kind.contents.contains(where: { $0.hasPrefix("dispatch_source_type") }), sleepers > 0, sleepers * 2 >= more {
+      return CollectionPattern(
+        subject: "timers of Task.sleep", count: isCounted || more == entries(place) ? nil : more,
+        evidence: "\(Say.count(more)) more: " + sleeps.evidence, advice: sleeps.advice,
+        overturnedBy: sleeps.overturnedBy)
+    }
     return CollectionPattern(
-      subject: kind.subject,
+      subject: kind.subject, count: isCounted || more == entries(place) ? nil : more,
       evidence: (more > 0 ? "\(Say.count(Double(more))) more \(place.after == nil ? "of them" : "entries"): " : "")
-        + kind.evidence,
+        + kind.evidence + companions(growth, more),
       advice: kind.advice, overturnedBy: kind.overturnedBy)
   }
 }

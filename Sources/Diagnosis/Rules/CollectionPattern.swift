@@ -5,25 +5,93 @@ import Measurement
 struct CollectionPattern {
   /// What the place is, where its own name does not say it: `timers of libdispatch`.
   var subject: String?
+  /// How many more there are, where that is not what became more next to the place.
+  var count: Int64?
   var evidence: String
   var advice: String
   var overturnedBy: String
 
   static func find(_ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
-    weakBoxes(place, growth) ?? slices(place) ?? waiting(place)
+    weakBoxes(place, growth) ?? slices(place) ?? waiting(place, growth) ?? subscriptions(place, growth)
+      ?? clients(place, growth)
   }
+
+  /// Box, side table, and room for a key: what an entry has behind it where the object of its weak reference is gone.
+  private static let emptyBox: UInt64 = 256
 
   /// A weak reference to an object that is gone keeps a side table; the box around it stays in the collection.
   private static func weakBoxes(_ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
     let tables = growth.rows.first { $0.kind == "sideTable" }?.count ?? 0
     let more = entries(place)
-    guard more >= 100, Double(tables) >= 0.7 * Double(more), Double(tables) <= 1.5 * Double(more) else { return nil }
+    guard more >= 100, Double(tables) >= 0.7 * Double(more), Double(tables) <= 1.5 * Double(more),
+      // Entries with more than that behind them keep objects, to which a weak reference may well be all right.
+      (place.after?.bytesPerEntry ?? 0) <= emptyBox
+    else { return nil }
     return CollectionPattern(
       evidence:
         "\(Say.count(tables)) more side tables of weak references came with \(Say.count(more)) more entries: boxes whose object may be gone",
       advice:
         "remove the empty boxes of \(place.name): a weak reference becomes nil but its box stays (`removeAll { $0.object == nil }` when adding), or take the entry out in the object's deinit",
       overturnedBy: "the objects behind the weak references are alive: then they are what grows")
+  }
+
+  /// What ends a subscription: the last word of its type.
+  private static let endings = ["Cancellable", "Disposable", "Subscription"]
+
+  /// Handles of subscriptions in a list that only grows: each keeps what it observes for.
+  static func subscriptions(_ place: GrowingPlace, _ growth: HeapGrowth? = nil) -> CollectionPattern? {
+    guard let now = place.after, entries(place) > 0 else { return nil }
+    // Arrays of references often bear the type AnyObject: then what is in them tells.
+    let types = [now.valueType ?? now.keyType, place.content].compactMap {
+      $0?.hasSuffix("?") == true ? $0?.dropLast() : $0?[...]
+    }
+    guard let element = types.first(where: { type in endings.contains(where: type.hasSuffix) }) else { return nil }
+    return CollectionPattern(
+      evidence:
+        "its elements are \(element): each keeps its closures, and what these capture, and goes on working until it is cancelled"
+        + companions(growth, entries(place)),
+      advice:
+        "cancel and remove each when the one for whom it works goes: keep it there, in a request's or a session's own object, not in a list of all",
+      overturnedBy: "as many are cancelled as begin: then their number stays")
+  }
+
+  /// What a process needs one of: each has connections, threads or caches of its own.
+  private static let shared: [(type: String, advice: String)] = [
+    (
+      "AsyncHTTPClient.HTTPClient",
+      "make one HTTPClient for the process (`HTTPClient.shared`), or `shutdown()` each when it is done: each has a connection pool of its own"
+    ),
+    (
+      "GRPCCore.GRPCClient",
+      "make one GRPCClient for each service that is called, or end each with `beginGracefulShutdown()`: each has connections of its own"
+    ),
+    (
+      "NIOPosix.MultiThreadedEventLoopGroup",
+      "use `MultiThreadedEventLoopGroup.singleton`, or shut each group down: each has threads of its own"
+    ),
+    ("GRDB.DatabasePool", "open one DatabasePool for each file and keep it: each has connections with a page cache"),
+    ("GRDB.DatabaseQueue", "open one DatabaseQueue for each file and keep it: each has a connection with a page cache"),
+    (
+      "FoundationNetworking.URLSession",
+      "use one URLSession, or call `finishTasksAndInvalidate()` when it is done: each has connections of its own"
+    ),
+  ]
+  private static let fewestShared: Int64 = 8
+
+  /// More clients of a library, at a place that belongs to that library: what is at the place is theirs.
+  static func clients(_ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
+    let names = place.types + [place.owner ?? "", place.content ?? ""]
+    for (type, advice) in shared {
+      guard let row = growth.rows.first(where: { $0.type == type || $0.type.hasPrefix(type + "<") }),
+        row.count >= fewestShared
+      else { continue }
+      let module = type.prefix { $0 != "." } + "."
+      guard names.contains(where: { $0.contains(module) }) else { continue }
+      return CollectionPattern(
+        evidence: "\(Say.count(row.count)) more \(row.type) are there, of which a process needs one",
+        advice: advice, overturnedBy: "they are shut down later: then their number falls")
+    }
+    return nil
   }
 
   /// What to do about views that keep the buffers they were cut from.

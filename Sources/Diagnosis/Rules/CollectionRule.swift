@@ -51,7 +51,8 @@ struct CollectionRule: Rule {
       evidence: [
         "\(name) \(pattern?.subject == nil ? "keeps" : "keep") \(Say.bytes(place.growth)) more than at the first snapshot, \(Say.rate(Double(place.growth), hours: growth.hours))"
           + (place.steps > 1 ? "; it rose in \(place.risenSteps) of \(place.steps) steps between snapshots" : "")
-      ] + hidden(place, growth, evidence) + (pattern.map { [$0.evidence] } ?? []) + container.lines,
+      ] + hidden(place, growth, evidence) + (pattern.map { [$0.evidence] } ?? [])
+        + (pattern?.count == nil ? container.lines : []),
       advice: pattern.map { [$0.advice] } ?? container.advice,
       overturnedBy: pattern?.overturnedBy
         ?? "the number of entries stays or falls while the load is the same: then it has a bound, and this was its filling"

@@ -24,7 +24,25 @@ struct LeakRule: Rule {
       lost.add(to: &sorted[index])
       sorted.insert(sorted.remove(at: index), at: 0)
     }
-    return Array(sorted.prefix(most)) + rest(sorted.dropFirst(most), evidence.heapHours)
+    return Array(sorted.prefix(most)) + rest(sorted.dropFirst(most), evidence.heapHours) + accepted(evidence)
+  }
+
+  /// What a suppressions file accepts is no leak in the answer; where it grows, the growth has a name all the same.
+  private static func accepted(_ evidence: Evidence) -> [Finding] {
+    guard let pair = evidence.heapPair, let now = pair.last.acceptedLeaks, !now.isEmpty else { return [] }
+    func bytes(_ heap: HeapFacts) -> UInt64 { (heap.acceptedLeaks ?? []).reduce(0) { $0 &+ $1.bytes } }
+    let growth = Int64(clamping: bytes(pair.last)) - Int64(clamping: bytes(pair.first))
+    guard growth > 0, let hours = evidence.heapHours else { return [] }
+    return [
+      Finding(
+        .liveObjects, title: "leaks that are suppressed", confidence: .certain, growth: growth, holds: bytes(pair.last),
+        evidence: [
+          "no pointer leads to \(Say.bytes(bytes(pair.last))) that the suppressions file accepts, the largest: "
+            + now.prefix(3).map(\.title).joined(separator: ", "),
+          "grew by \(Say.bytes(growth)) between two snapshots, \(Say.rate(Double(growth), hours: hours))",
+        ], advice: ["a leak that grows is not one to accept for long: take its line out of the suppressions file"],
+        overturnedBy: "a longer watch shows that it does not go on growing")
+    ]
   }
 
   /// Whether a finding stands for the leaks that are not told one by one.

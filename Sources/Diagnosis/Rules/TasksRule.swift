@@ -26,7 +26,8 @@ struct TasksRule: Rule {
   ) -> Finding {
     // The runtime's own helpers, such as what wakes a sleeper, have no function.
     let named = groups.filter { !$0.group.functions.isEmpty }
-    let worst = named.first ?? worst
+    if named.isEmpty, worst.group.state == .timer { return sleepers(groups, growth, evidence) }
+    let worst = telling(named) ?? worst
     let more = (named.isEmpty ? groups : named).reduce(0) { $0 + $1.more }
     let bytes = groups.reduce(0) { $0 + $1.growth }
     let function = function(worst.group)
@@ -50,14 +51,45 @@ struct TasksRule: Rule {
     lines.append("in all +\(Say.bytes(bytes)), \(Say.rate(Double(bytes), hours: growth.hours))")
     return Finding(
       stuck * 2 > worst.group.tasks ? .lostTasks : .tasks,
-      title: "\(Say.count(more)) more live tasks, most \(site)", site: function,
+      title:
+        "\(Say.count(more)) more live tasks, \(worst.more * 2 > more ? "most" : "\(Say.count(worst.more)) of them") \(site)",
+      site: function,
       confidence: evidence.growthConfidence, growth: bytes,
       holds: groups.reduce(0) { $0 + $1.group.retainedBytes }, evidence: lines,
       advice: [
         stuck * 2 > worst.group.tasks
           ? LeakRule.resume
-          : "bound how many run at once (a task group with a limit), give them a deadline, and cancel them when their client goes"
+          : groups.contains { $0.more * 2 >= worst.more && iterates($0.group) }
+            ? endOfStream
+            : "bound how many run at once (a task group with a limit), give them a deadline, and cancel them when their client goes"
       ], overturnedBy: "the number of live tasks falls back when the load does")
+  }
+
+  /// No more tasks of the program, but jobs of its sleeps.
+  private static func sleepers(_ groups: [HeapGrowth.Tasks], _ growth: HeapGrowth, _ evidence: Evidence) -> Finding {
+    let more = groups.reduce(0) { $0 + $1.more }
+    let bytes = groups.reduce(0) { $0 + $1.growth }
+    return Finding(
+      .tasks, title: "\(Say.count(more)) more jobs of Task.sleep", confidence: evidence.growthConfidence, growth: bytes,
+      holds: groups.reduce(0) { $0 + $1.group.retainedBytes },
+      evidence: [
+        CollectionPattern.sleeps.evidence,
+        "in all +\(Say.bytes(bytes)), \(Say.rate(Double(bytes), hours: growth.hours))",
+      ], advice: [CollectionPattern.sleeps.advice], overturnedBy: CollectionPattern.sleeps.overturnedBy)
+  }
+
+  /// Of groups that became equally many, as tasks of one request do, the one that is in a function of the program.
+  private static func telling(_ groups: [HeapGrowth.Tasks]) -> HeapGrowth.Tasks? {
+    guard let largest = groups.first else { return nil }
+    return groups.first { $0.more * 2 >= largest.more && $0.group.isMain?.contains(true) == true } ?? largest
+  }
+
+  private static let streams = ["AsyncStream._Storage.next", "AsyncThrowingStream._Storage.next", "AsyncChannel"]
+  private static let endOfStream =
+    "they wait for the next element of a stream: call `finish()` on its continuation when what it reports on is over, and cancel the task when its client goes"
+
+  private static func iterates(_ group: TaskGroup) -> Bool {
+    group.functions.prefix(3).contains { name in streams.contains(where: name.contains) }
   }
 
   private static let libraries = [
@@ -67,9 +99,10 @@ struct TasksRule: Rule {
     "AsyncThrowingStream", "TaskGroup", "ThrowingTaskGroup", "static Sequence", "withTaskCancellationHandler",
   ]
 
-  /// The function of the program that a group of tasks is in.
+  /// The function of the program that a group of tasks is in; where it is in none of the executable's, a library's.
   static func function(_ group: TaskGroup) -> String? {
-    zip(group.functions, group.isOwn).first { $0.1 }?.0 ?? own(group.functions)
+    zip(group.functions, group.isMain ?? []).first { $0.1 }?.0 ?? zip(group.functions, group.isOwn).first { $0.1 }?.0
+      ?? own(group.functions)
   }
 
   /// The first function of the chain that is not the standard library's.

@@ -22,6 +22,9 @@ public struct Holder: Sendable, Hashable, Codable {
   public var retainedBytes: UInt64
   /// For `shared`: the roots that lead here, up to three.
   public var heldBy: [String] = []
+  /// For several `shared` blocks: the field by which most of them are held, elements of a container by the field that has it:
+  /// `AsyncStream<Event>._Storage.state.pending[…]`. nil where no field holds most of them.
+  public var sharedBy: String?
   public var container: ContainerSummary?
   /// Of actors that keep a queue of jobs.
   public var actors: ActorSummary?

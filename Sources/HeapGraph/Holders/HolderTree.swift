@@ -78,6 +78,7 @@ struct HolderTreeBuilder {
       try expand([vertex], type: nil, into: &holder, above: [])
       result.append(holder)
     }
+    let owners = SharedFields(holders)
     for (key, group) in shared {
       guard group.retained >= cut else {
         otherCount += group.members.count
@@ -87,8 +88,10 @@ struct HolderTreeBuilder {
       var holder = try self.holder(key, group, field: "", above: [])
       holder.kind = .shared
       holder.heldBy = heldBy(group)
+      if group.members.count > 1 { owners.add(group.members.map { tree.node(Int($0)) }, as: result.count) }
       result.append(holder)
     }
+    for (index, field) in try owners.find() { result[index].sharedBy = field }
     result.sort { ($0.retainedBytes, $1.name) > ($1.retainedBytes, $0.name) }
     return (result, otherCount, otherBytes)
   }

@@ -76,6 +76,8 @@ struct RootNames {
     "type metadata ", "demangling cache ", "lazy protocol witness", "lazy cache variable", "full type metadata ",
     "metadata instantiation cache ", "protocol conformance descriptor ", "reflection metadata ",
     "associated conformance ",
+    // Constant arrays of literals: their references lead to metadata, whatever lies beside that in the runtime's memory.
+    "outlined variable #",
     "nominal type ", "associated type ", "generic ", "initialization token", "protocol ", "metaclass ",
   ]
   /// Static thread-local storage right below the thread pointer, in bytes.

@@ -11,12 +11,15 @@ public struct TaskFrame: Sendable, Hashable {
   public var function: String
   /// A function of the standard library: `Task.sleep`, `TaskGroup.next`.
   public var isStandard: Bool
+  /// A function of the executable's own module.
+  public var isMain: Bool
 
-  public init(context: UInt64, code: UInt64, function: String, isStandard: Bool = false) {
+  public init(context: UInt64, code: UInt64, function: String, isStandard: Bool = false, isMain: Bool = false) {
     self.context = context
     self.code = code
     self.function = function
     self.isStandard = isStandard
+    self.isMain = isMain
   }
 }
 

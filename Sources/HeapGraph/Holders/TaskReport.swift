@@ -36,6 +36,8 @@ public struct TaskGroup: Sendable, Hashable, Codable {
   public var locations: [String]
   /// For each function whether it is the program's or a library's own, not one of the standard library.
   public var isOwn: [Bool] = []
+  /// For each function whether it is of the executable's own module, and of no library; absent in older captures.
+  public var isMain: [Bool]?
   /// Of tasks that are ready to run: the type of the actor whose turn they wait for.
   public var queuedOn: String?
   public var relation: Relation
@@ -110,7 +112,8 @@ extension HeapHolders {
     let list = groups.map { key, group in
       TaskGroup(
         state: key.state, functions: key.functions, locations: group.codes.map { lines[$0] ?? "" },
-        isOwn: group.isOwn, queuedOn: key.queuedOn, relation: key.relation, parent: key.parent, tasks: group.tasks,
+        isOwn: group.isOwn, isMain: group.isMain, queuedOn: key.queuedOn, relation: key.relation, parent: key.parent,
+        tasks: group.tasks,
         lost: group.lost, handleOnly: group.handleOnly,
         cancelled: group.cancelled, retainedBytes: group.retained, holds: group.largest(3) { name($0) },
         heldBy: group.heldBy, example: "0x" + String(group.address, radix: 16))
@@ -163,7 +166,18 @@ extension HeapHolders {
   private func state(_ task: TaskFinder.Found) -> TaskGroup.State {
     let state = TaskGroup.State(task.info)
     guard state == .unstarted, let block = task.block else { return state }
-    return isOnTimer(block) || root(leadingTo: block)?.title == "_dispatch_timers_heap" ? .timer : state
+    return wakesSleeper(block) || isOnTimer(block) || root(leadingTo: block)?.title == "_dispatch_timers_heap"
+      ? .timer : state
+  }
+
+  /// The job that `Task.sleep` makes captures the token by which sleeper and job know each other (Swift 5.7 and later,
+  /// stdlib/public/Concurrency/TaskSleep.swift). Where it hangs does not matter: stale words lead to many.
+  private func wakesSleeper(_ block: Int) -> Bool {
+    let edges = Int(graph.graph.first[block])..<Int(graph.graph.first[block + 1])
+    return edges.contains { edge in
+      let node = Int(graph.graph.targets[edge])
+      return node < graph.blockCount && references.heap.type(node).name.contains("UnsafeSleepStateToken")
+    }
   }
 
   /// Steps from a job to the timer that will enqueue it: its continuation, and what that hangs on.
@@ -229,7 +243,7 @@ private struct TaskGroupKey: Hashable {
 private struct TaskGroupBuilder {
   var address: UInt64
   var codes: [UInt64]
-  var isOwn: [Bool]
+  var isOwn, isMain: [Bool]
   var tasks = 0
   var lost = 0
   var handleOnly = 0
@@ -242,6 +256,7 @@ private struct TaskGroupBuilder {
     self.address = address
     codes = frames.map(\.code)
     isOwn = frames.map { !$0.isStandard }
+    isMain = frames.map(\.isMain)
   }
 
   mutating func hold(_ type: UInt64, _ node: Int, _ bytes: UInt64) {

@@ -15,6 +15,7 @@ struct ImageSource {
     switch request.target {
     case .core(let path, let root): return try openCore(path, root: root)
     case .process(let pid):
+      try OwnMemory.require(for: pid)
       try SharedLimit.watch(pid)
       return switch request.freeze {
       case .none: try openRunning(pid)
@@ -38,9 +39,11 @@ struct ImageSource {
     _ pid: Int32, _ request: AnalysisRequest, _ progress: Progress
   ) throws(CLIError) -> ImageSource {
     do throws(FreezeError) {
-      let (image, process) = try ProcessImage.frozen(pid: pid, options: options(pid, request, progress))
-      Interruption.shared.protect(process)
-      return ImageSource(image: image, frozen: process)
+      let options = options(pid, request, progress)
+      return try Interruption.shared.protecting { () throws(FreezeError) in
+        let (image, process) = try ProcessImage.frozen(pid: pid, options: options)
+        return (ImageSource(image: image, frozen: process), process)
+      }
     } catch { throw CLIError(error) }
   }
 
@@ -96,8 +99,7 @@ struct ImageSource {
   @discardableResult
   func release() -> [String] {
     guard let frozen else { return [] }
-    Interruption.shared.protect(nil)
-    return frozen.release()
+    return Interruption.shared.release(frozen)
   }
 
   /// The copy went before it was read, because memory was short; the process is there.

@@ -8,6 +8,8 @@ import Synchronization
 final class Interruption: Sendable {
   static let shared = Interruption()
   private let process = Mutex<FrozenProcess?>(nil)
+  /// Held while a copy is made.
+  private let making = Mutex(())
   private let ending = Mutex<(@Sendable () -> Void)?>(nil)
   private let forwarding = Mutex<(@Sendable (Int32, _ isFromTerminal: Bool) -> Void)?>(nil)
   private static let signals = [SIGINT, SIGTERM, SIGHUP]
@@ -37,8 +39,25 @@ final class Interruption: Sendable {
     pthread_detach(thread)
   }
 
-  /// The copy that has to go with the command; nil for none.
-  func protect(_ frozen: FrozenProcess?) { process.withLock { $0 = frozen } }
+  /// Makes the copy that has to go with the command. A signal meanwhile waits for it: a copy of which nobody knows yet would be killed with
+  /// the command, and its ended process would stay in the target.
+  func protecting<Made, Failure>(
+    _ make: () throws(Failure) -> (made: Made, copy: FrozenProcess)
+  ) throws(Failure) -> Made {
+    try making.withLock { _ throws(Failure) in
+      let (made, copy) = try make()
+      process.withLock { $0 = copy }
+      return made
+    }
+  }
+
+  /// Ends the copy `frozen`, after which nothing has to go with the command. A signal meanwhile waits for that.
+  ///
+  /// - Returns: what did not work, in sentences.
+  func release(_ frozen: FrozenProcess) -> [String] {
+    defer { process.withLock { if $0 === frozen { $0 = nil } } }
+    return frozen.release()
+  }
 
   /// What the first signal does instead of ending the command at once; the second one ends it. nil for the usual way.
   func endGently(_ body: (@Sendable () -> Void)?) { ending.withLock { $0 = body } }
@@ -78,6 +97,18 @@ final class Interruption: Sendable {
       gentle()
       return wait()
     }
+    let deadline = Clocks.monotonic &+ Self.makingLimit
+    while Clocks.monotonic < deadline {
+      _ = making.withLockIfAvailable { _ in leave(signal) }
+      usleep(2_000)
+    }
+    leave(signal)
+  }
+
+  /// Attempts to stop a process that does not stop take about as long.
+  private static let makingLimit: UInt64 = 3_000_000_000
+
+  private func leave(_ signal: Int32) {
     process.withLock { $0 }?.release()
     Terminal.error("\nmemwhy: interrupted; the process runs on\n")
     _exit(128 + signal)

@@ -87,7 +87,7 @@ struct Diagnose: ParsableCommand {
         ? Pipeline()
         : WholeAnalyzer(
           options: WholeDiagnosis.Options(
-            duration: duration, limit: memoryMax, load: load, history: historyPath)))
+            duration: duration, limit: memoryMax, load: load, history: historyPath, suppressions: findings.load())))
   }
 
   /// Only what was recorded: no process is touched, and it may be gone.

@@ -37,7 +37,7 @@ struct SnapshotVerb: ParsableCommand {
       snapshot = Snapshot(
         toolVersion: Version.current, process: image.name, pid: image.pid, time: Date().timeIntervalSince1970,
         retained: try holders.holders(cut: Self.cut, showContents: showContents), census: holders.analysis.census,
-        tasks: try holders.tasks())
+        tasks: try holders.tasks(), leaks: holders.analysis.leaks)
     }
     progress.finish()
     guard let snapshot else { return }

@@ -1,5 +1,6 @@
 import Glibc
 import Reports
+import Synchronization
 
 /// Where the text goes, and what that place can show.
 struct Terminal: Sendable {
@@ -39,9 +40,27 @@ struct Terminal: Sendable {
     return Int(size.ws_col)
   }
 
-  /// Writes to stdout. Returns false where nobody reads any more or the disk is full.
+  /// Writes to stdout. Returns false where nobody reads any more or the disk is full; the latter is kept in `outputFailure`.
   @discardableResult
-  static func output(_ text: String) -> Bool { write(text, to: STDOUT_FILENO) }
+  static func output(_ text: String) -> Bool {
+    if write(text, to: STDOUT_FILENO) { return true }
+    // A reader that has seen enough (`| head -1`) is no failure.
+    if errno != EPIPE { failure.store(errno, ordering: .relaxed) }
+    return false
+  }
+
+  private static let failure = Atomic<Int32>(0)
+  /// `errno` of the last write to stdout that failed for another reason than that nobody reads; 0 for none.
+  static var outputFailure: Int32 { failure.load(ordering: .relaxed) }
+
+  /// Takes the numbers of standard streams that are closed, so that no file which is opened later gets them and what is printed with them.
+  /// Writing to one of these fails, as before.
+  static func reserveStandardStreams() {
+    for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+      // The lowest free number is the one that is asked for.
+      _ = open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)
+    }
+  }
 
   /// Writes a report as JSON to stdout.
   static func output(json report: some Encodable) throws(CLIError) {

@@ -13,6 +13,8 @@ struct WholeDiagnosis {
     var load: LoadSource.Address?
     /// A history whose samples and snapshots count too.
     var history: String?
+    /// Leaks that these accept are no causes.
+    var suppressions = Suppressions()
   }
 
   let request: AnalysisRequest
@@ -25,6 +27,7 @@ struct WholeDiagnosis {
     // First of all: what cannot be opened must not cost the process a pause.
     let past = try loadPast()
     let age = Self.age(of: pid)
+    let program = try? Procfs.stat(of: pid)
     let load = options.load.map { LoadSource($0, interval: 1_000_000_000) }
     load?.start()
     defer { load?.stop() }
@@ -33,6 +36,7 @@ struct WholeDiagnosis {
     firstRequest.triesTrim = false
     let first = try pipeline.capture(firstRequest, progress: progress, depth: .holders)
     let watched = watch(load, start: Clocks.monotonic)
+    try requireSameProgram(program)
     var last = first
     var remarks: [String] = []
     do {
@@ -44,9 +48,16 @@ struct WholeDiagnosis {
           : "the process ended while it was watched, so there is no second snapshot: what became more in the heap is not known"
       )
     }
+    try requireSameProgram(program)
     progress.update("deciding")
+    let accepted = Set(accepted(first) + accepted(last))
+    let heaps = (past.heaps + [first.facts, last.facts]).map { facts in
+      var facts = facts
+      facts.accept { accepted.contains($0.identity) }
+      return facts
+    }
     let evidence = Evidence(
-      lives: past.lives(continuedBy: watched.samples), heaps: past.heaps + [first.facts, last.facts],
+      lives: past.lives(continuedBy: watched.samples), heaps: heaps,
       limit: options.limit.map { Double($0.bytes) }, loadName: options.load?.metric, age: past.isEmpty ? age : nil)
     var report = last.report
     var growth = Weighing.verdict(evidence, events: past.events + watched.events, remarks: past.remarks + remarks)
@@ -55,6 +66,25 @@ struct WholeDiagnosis {
     // The general advice of a single look gives way to what was found by watching.
     if report.verdict.answer == .noLeak { report.nextSteps = growth.findings.first.map(\.advice) ?? [] }
     return report
+  }
+
+  /// Leaks that the suppressions take away, by their identity from one snapshot to the next.
+  private func accepted(_ look: (report: ReportModel, facts: HeapFacts)) -> [String] {
+    look.report.leaks.groups.filter(options.suppressions.accepts).flatMap { group in
+      (look.facts.leaks ?? []).filter { leak in
+        leak.kind == group.kind.rawValue && leak.blocks == group.blocks && leak.bytes == group.bytes
+      }.map(\.identity)
+    }
+  }
+
+  /// What was seen before and after an exec is of two programs: their difference is no growth.
+  private func requireSameProgram(_ before: ProcessStat?) throws(CLIError) {
+    guard let before, let now = try? Procfs.stat(of: pid), now.id == before.id, now.startTime == before.startTime,
+      !now.hasEnded, !now.isSameProgram(as: before)
+    else { return }
+    throw .targetGone(
+      "process \(pid) (\(before.name)) started another program (\(now.name)) while it was watched; run the command again"
+    )
   }
 
   private func watch(_ load: LoadSource?, start: UInt64) -> (samples: [Sample], events: [TimelineEvent]) {

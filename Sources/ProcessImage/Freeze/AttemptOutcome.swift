@@ -5,6 +5,8 @@ enum AttemptOutcome<Success> {
   case done(Success)
   /// Everything was let go; another attempt may do better.
   case retry(FreezeError)
+  /// The target stood still for long; a busy machine may have been the reason, so one more attempt may do better.
+  case retryOnce(FreezeError)
   case failed(FreezeError)
 
   /// What a failure to stop all threads means.
@@ -31,6 +33,7 @@ enum AttemptOutcome<Success> {
     pid: Int32, options: FreezeOptions, attempt: () throws(FreezeError) -> (() -> AttemptOutcome<Success>)
   ) throws(FreezeError) -> (result: Success, tracer: TracerThread, retries: Int) {
     var retries = 0
+    var mayBeSlow = true
     while true {
       let work = try attempt()
       guard let tracer = TracerThread() else {
@@ -42,6 +45,12 @@ enum AttemptOutcome<Success> {
         tracer.end()
         retries += 1
         if retries >= options.attempts { throw error }
+        Clocks.sleep(options.retryDelay)
+      case .retryOnce(let error)?:
+        tracer.end()
+        guard mayBeSlow, retries < options.attempts - 1 else { throw error }
+        mayBeSlow = false
+        retries += 1
         Clocks.sleep(options.retryDelay)
       case .failed(let error)?:
         tracer.end()

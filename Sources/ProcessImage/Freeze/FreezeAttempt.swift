@@ -118,7 +118,7 @@ struct FreezeAttempt {
     switch error {
     case .gone: return .failed(.targetGone(pid: pid, during: "it was being copied"))
     case .failed(let step, let code): return .failed(.systemCall(pid: pid, name: step, errno: code))
-    case .timedOut: return .failed(.copyFailed(pid: pid, reason: "the kernel took too long to copy its page tables"))
+    case .timedOut: return .retryOnce(.copyFailed(pid: pid, reason: "the kernel took too long to copy its page tables"))
     case .callFailed:
       return .failed(
         .copyFailed(

@@ -31,6 +31,12 @@ struct FreezeGuards: Sendable {
       if status.seccompMode == 1 {
         throw .seccomp(pid: target.pid, reason: "its strict mode kills it for any new call")
       }
+      if let reason = SeccompFilter.refusal(
+        pid: target.pid, mode: status.seccompMode, allowsUnknown: options.allowsUnknownSeccompFilter,
+        mayRead: Permission.mayReadFilters)
+      {
+        throw .seccomp(pid: target.pid, reason: reason)
+      }
       limits = MemoryLimits(pid: target.pid)
       pageTables = status.pageTableBytes
       let share = status.residentBytes / 20

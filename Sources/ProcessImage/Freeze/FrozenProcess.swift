@@ -103,8 +103,9 @@ public final class FrozenProcess: Sendable {
   {
     let target = try findTarget(pid)
     let guards = try FreezeGuards(target: target, options: options)
-    options.announce?(guards.predictedPause)
+    // Opens its memory, which the kernel allows to those who may attach: what is not allowed is not announced either.
     let context = try FreezeContext(target: target, options: options)
+    options.announce?(guards.predictedPause)
     let swept = context.sweep()
     let (result, tracer, retries) = try AttemptOutcome<FreezeAttempt.Copy>.repeated(pid: pid, options: options) {
       () throws(FreezeError) in

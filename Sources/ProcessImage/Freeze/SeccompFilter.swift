@@ -37,6 +37,20 @@ struct SeccompFilter {
     }
   }
 
+  private static let unreadable =
+    "memwhy may not examine it, which takes CAP_SYS_ADMIN on the host: a wrong guess would kill the process"
+
+  /// What `refusal` would say of every thread of process `pid`, as far as that shows while it runs: the kernel shows filters of stopped
+  /// threads only, but who may not read them will not then. Ends at the first thread without a filter.
+  static func refusal(pid: Int32, mode: Int, allowsUnknown: Bool, mayRead: @autoclosure () -> Bool) -> String? {
+    guard mode == filtered, !allowsUnknown, !mayRead(), let threads = try? Procfs.threads(of: pid) else { return nil }
+    let isFree = threads.contains { tid in
+      guard let bytes = try? contents(of: "/proc/\(pid)/task/\(tid)/status", limit: 1 << 16) else { return false }
+      return ProcessStatus(parsing: bytes).seccompMode == 0
+    }
+    return isFree ? nil : unreadable
+  }
+
   /// Why a call must not be injected into a stopped thread, as half a sentence; nil where every filter allows them all.
   static func refusal(mode: Int, tid: Int32, calls: [Call], allowsUnknown: Bool) -> String? {
     if mode == 0 { return nil }
@@ -48,7 +62,7 @@ struct SeccompFilter {
       if count < 0 {
         return allowsUnknown
           ? nil
-          : "memwhy may not examine it, which takes CAP_SYS_ADMIN on the host: a wrong guess would kill the process"
+          : unreadable
       }
       var program = [clinux_filter_instruction](repeating: .init(), count: min(Int(count), longest))
       let read = program.withUnsafeMutableBufferPointer { buffer in

@@ -64,17 +64,24 @@ struct StopAttempt {
   ///
   /// - Throws: `copyLimit`, `noOwnRoom`, `noOwnMemory`.
   func prepare() throws(FreezeError) -> PageStore {
+    let (expected, needed) = try requireRoom()
+    let limit = min(options.copyLimit, needed)
+    guard let store = PageStore(limit: limit, expected: expected, live: memory) else {
+      throw .noOwnMemory(pid: pid, needed: limit)
+    }
+    return store
+  }
+
+  /// - Returns: bytes to copy now, and with room for growth.
+  @discardableResult
+  func requireRoom() throws(FreezeError) -> (expected: UInt64, needed: UInt64) {
     let expected = try Self.present(target, wanted: wanted).pages.byteCount
     if expected > options.copyLimit { throw .copyLimit(pid: pid, needed: expected, limit: options.copyLimit) }
     let needed = expected &+ expected / 10 &+ Self.reserve
     if let tightest = MemoryLimits(pid: getpid()).tightest(enough: needed &* 2), tightest.room < needed {
       throw .noOwnRoom(pid: pid, group: tightest.group.name, needed: needed, available: tightest.room)
     }
-    let limit = min(options.copyLimit, needed)
-    guard let store = PageStore(limit: limit, expected: expected, live: memory) else {
-      throw .noOwnMemory(pid: pid, needed: limit)
-    }
-    return store
+    return (expected, needed)
   }
 
   func run(_ store: PageStore) -> AttemptOutcome<Copy> {

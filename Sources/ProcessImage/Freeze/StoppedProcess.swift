@@ -34,6 +34,7 @@ public final class StoppedProcess: Sendable {
       try FreezeGuards.requireFree(pid: pid, status: target.status)
       if let group = FrozenGroup(of: pid), !group.canStop { throw group.refusal(pid: pid) }
       let attempt = try StopAttempt(target: target, options: options, wanted: wanted)
+      try attempt.requireRoom()
       options.announce?(attempt.predictedPause)
       let (result, tracer, retries) = try AttemptOutcome<StopAttempt.Copy>.repeated(pid: pid, options: options) {
         () throws(FreezeError) in

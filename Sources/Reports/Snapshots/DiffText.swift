@@ -14,12 +14,17 @@ public struct DiffText: Sendable {
     let first = diff.reachableBytes.first ?? 0
     let last = diff.reachableBytes.last ?? 0
     var head = "\(diff.process): \(ByteCount(first)) -> \(ByteCount(last)) reachable, \(Self.signed(first, last))"
+    // What no pointer leads to is in no holder, however much of it there is.
+    if let before = diff.leakedBytes?.first, let after = diff.leakedBytes?.last, before > 0 || after > 0 {
+      head += ", and \(ByteCount(before)) -> \(ByteCount(after)) leaked, \(Self.signed(before, after)),"
+    }
     if diff.seconds > 0 { head += " in \(TimeSpan(seconds: diff.seconds))" }
     head += " over \(Count(diff.snapshots).of("snapshot"))."
     var lines = style.wrap(TextStyle.printable(head))
     if !options.quiet {
       let every = diff.holders.filter { $0.growsInEveryStep && $0.growth > 0 }
       let sometimes = diff.holders.filter { !$0.growsInEveryStep && $0.growth > 0 }
+      lines += section("LEAKS THAT GREW", (diff.leaks ?? []).filter { $0.growth > 0 })
       lines += section(diff.snapshots > 2 ? "HOLDERS THAT GREW IN EVERY STEP" : "HOLDERS THAT GREW", every)
       lines += section("HOLDERS THAT GREW NOW AND THEN", sometimes)
       lines += section("TYPES THAT GREW", diff.types.filter { $0.growth > 0 })

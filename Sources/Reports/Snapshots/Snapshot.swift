@@ -23,6 +23,8 @@ public struct Snapshot: Codable, Hashable, Sendable {
   public var holders: [Row]
   public var types: [Row]
   public var tasks: [Row]
+  /// Leaks by their shape, blocks and bytes with all that hangs on them; absent where leaks were not judged, and in older files.
+  public var leaks: [Row]?
 
   /// One holder by its path, one type by its name, one kind of task by its function.
   public struct Row: Codable, Hashable, Sendable {
@@ -46,7 +48,7 @@ public struct Snapshot: Codable, Hashable, Sendable {
 
   public init(
     toolVersion: String, process: String, pid: Int32?, time: Double, retained: HolderReport,
-    census: [HeapGraph.CensusRow], tasks: TaskReport
+    census: [HeapGraph.CensusRow], tasks: TaskReport, leaks: [LeakGroup]? = nil
   ) {
     format = Self.format
     version = Self.currentVersion
@@ -69,6 +71,19 @@ public struct Snapshot: Codable, Hashable, Sendable {
       byFunction[path] = row
     }
     self.tasks = byFunction.values.sorted { ($0.bytes, $1.path) > ($1.bytes, $0.path) }
+    self.leaks = leaks.map(Self.rows)
+  }
+
+  private static func rows(_ leaks: [LeakGroup]) -> [Row] {
+    var rows: [String: Row] = [:]
+    for group in leaks {
+      let path = group.title + (group.waitsIn.first.map { " in \($0)" } ?? "")
+      var row = rows[path] ?? Row(path: path, count: 0, bytes: 0)
+      row.count &+= UInt64(max(0, group.instances))
+      row.bytes &+= group.bytes
+      rows[path] = row
+    }
+    return rows.values.sorted { ($0.bytes, $1.path) > ($1.bytes, $0.path) }
   }
 
   private static func add(_ holder: Holder, below parent: String, to rows: inout [String: Row]) {

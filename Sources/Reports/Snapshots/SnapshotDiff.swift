@@ -24,6 +24,9 @@ public struct SnapshotDiff: Codable, Hashable, Sendable {
   public var holders: [Row]
   public var types: [Row]
   public var tasks: [Row]
+  /// Absent where leaks were not judged in each snapshot.
+  public var leaks: [Row]?
+  public var leakedBytes: [UInt64]?
 
   /// - Parameter snapshots: two or more, oldest first.
   /// - Throws: `SnapshotError.differentPrograms` unless allowed.
@@ -38,6 +41,11 @@ public struct SnapshotDiff: Codable, Hashable, Sendable {
     holders = Self.rows(snapshots.map(\.holders))
     types = Self.rows(snapshots.map(\.types))
     tasks = Self.rows(snapshots.map(\.tasks))
+    let judged = snapshots.compactMap(\.leaks)
+    if judged.count == snapshots.count {
+      leaks = Self.rows(judged)
+      leakedBytes = judged.map { $0.reduce(0) { $0 &+ $1.bytes } }
+    }
   }
 
   private static func rows(_ lists: [[Snapshot.Row]]) -> [Row] {

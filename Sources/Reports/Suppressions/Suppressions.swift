@@ -74,8 +74,7 @@ public struct Suppressions: Sendable, Hashable {
     var suppressed = ReportModel.Suppressed()
     var kept: [ReportModel.LeakGroup] = []
     for group in leaks.groups {
-      let names = Self.names(of: group)
-      let hits = rules.indices.filter { index in names.contains { Glob.matches(rules[index].pattern, $0) } }
+      let hits = hits(on: group)
       used.formUnion(hits)
       if hits.isEmpty {
         kept.append(group)
@@ -89,6 +88,14 @@ public struct Suppressions: Sendable, Hashable {
       "\(path):\(rules[$0].line): leak:\(rules[$0].pattern)"
     }
     return ReportModel.Leaks(groups: kept, suppressed: suppressed)
+  }
+
+  /// Whether a rule takes a group away.
+  public func accepts(_ group: ReportModel.LeakGroup) -> Bool { !hits(on: group).isEmpty }
+
+  private func hits(on group: ReportModel.LeakGroup) -> [Int] {
+    let names = Self.names(of: group)
+    return rules.indices.filter { index in names.contains { Glob.matches(rules[index].pattern, $0) } }
   }
 
   /// What a pattern can match in a group: `Type.field` and types of its edges, its type, the function a task waits in, its

@@ -1,0 +1,214 @@
+import Testing
+
+@testable import Diagnosis
+@testable import HeapGraph
+
+/// What grows in the tables of libraries is told with the change that the library's user can make.
+struct LibraryPatternTests {
+  private static let minute: Int64 = 60_000
+
+  private func place(
+    _ owner: String, content: (type: String, count: Int64)? = nil, entries: UInt64? = nil, element: String? = nil,
+    behind: UInt64 = 500
+  ) -> GrowingPlace {
+    var place = GrowingPlace(
+      path: ["[Item] storage"], types: ["[Item] storage"], growth: 3_000_000, retained: 4_000_000)
+    place.owner = owner
+    place.heldBy = "NIOPosix.singletonMTELG : NIOPosix.MultiThreadedEventLoopGroup"
+    place.content = content?.type
+    place.contentGrowth = content?.count ?? 0
+    func container(_ entries: UInt64) -> ContainerSummary {
+      ContainerSummary(
+        kind: .array, keyType: nil, valueType: element, containers: 1, entries: entries, slots: entries,
+        inlineBytes: entries * 8, behindBytes: entries * behind, emptyBytes: 0)
+    }
+    place.before = entries.map { container($0 / 4) }
+    place.after = entries.map(container)
+    return place
+  }
+
+  private func growth(_ rows: [(type: String, kind: String, count: UInt64)]) throws -> HeapGrowth {
+    let last = HeapFacts(
+      time: Self.minute,
+      census: rows.map { .init(type: $0.type, kind: $0.kind, count: $0.count, bytes: $0.count * 100) })
+    return try #require(HeapGrowth([HeapFacts(time: 0), last]))
+  }
+
+  @Test func scheduledTasksOfAnEventLoop() throws {
+    let place = place("NIOPosix.SelectableEventLoop._scheduledTasks._heap.storage", entries: 4000)
+    let pattern = try #require(CollectionPattern.find(place, growth([])))
+    #expect(pattern.subject == "scheduled tasks of an event loop" && pattern.advice.contains("cancel()"))
+    #expect(pattern.evidence.hasPrefix("3,000 more"))
+    // What else hangs on a loop is none.
+    #expect(
+      try CollectionPattern.find(self.place("NIOPosix.SelectableEventLoop._tasks", entries: 4000), growth([])) == nil)
+  }
+
+  @Test func subscribersOfASubject() throws {
+    let place = place("OpenCombine.PassthroughSubject<String, Never>.downstreams.many", entries: 4000)
+    let pattern = try #require(CollectionPattern.find(place, growth([])))
+    #expect(pattern.subject == "subscribers of a subject" && pattern.advice.contains("AnyCancellable"))
+  }
+
+  @Test(arguments: ["GRDB.AnyDatabaseCancellable", "AnyCancellable", "any Disposable?"])
+  func subscriptionsInAList(element: String) throws {
+    let pattern = CollectionPattern.find(self.place("Feed.kept", entries: 4000, element: element), try growth([]))
+    #expect(pattern?.advice.contains("cancel and remove") == true)
+    #expect(CollectionPattern.subscriptions(self.place("Feed.kept", entries: 4000, element: "CancellablePage")) == nil)
+    let erased = self.place("Feed.kept", content: (element, 3000), entries: 4000, element: "AnyObject")
+    #expect(CollectionPattern.subscriptions(erased) != nil)
+  }
+
+  /// Each of them weakly refers to an object that is well and alive: 1.2 KiB an entry are no empty box.
+  @Test func weakReferencesToLivingObjectsAreNoEmptyBoxes() throws {
+    let tables = try growth([("side table", "sideTable", 3000)])
+    let kept = CollectionPattern.find(place("Feed.kept", entries: 4000, element: "Listener", behind: 1200), tables)
+    #expect(kept == nil, "\(String(describing: kept))")
+    let empty = CollectionPattern.find(place("Feed.kept", entries: 4000, element: "Box", behind: 96), tables)
+    #expect(empty?.advice.hasPrefix("remove the empty boxes") == true)
+  }
+
+  /// Timers hang on segments of libdispatch's table, which are fewer than they.
+  @Test func timersAreCountedAndNotTheirTables() throws {
+    var timers = place("", content: ("untyped block", 232))
+    timers.owner = nil
+    timers.path = ["_dispatch_timers_heap"]
+    let pattern = try #require(
+      CollectionPattern.find(timers, growth([("dispatch_source_type_timer", "native", 2250)])))
+    #expect(pattern.count == 2250 && pattern.evidence.hasPrefix("2,250 more of them"), "\(pattern.evidence)")
+  }
+
+  /// The table is the library's, the objects that it works for are the program's.
+  @Test func theProgramsClassBehindThemIsNamed() throws {
+    let place = place("NIOPosix.SelectableEventLoop._scheduledTasks._heap.storage", entries: 4000)
+    let rows = try growth([
+      ("NIOPosix.RepeatedTask", "class", 3000), ("Session", "class", 3000), ("Page", "class", 9),
+    ])
+    #expect(CollectionPattern.find(place, rows)?.evidence.hasSuffix("; with them came 3,000 more Session") == true)
+  }
+
+  @Test func clientsOfWhichOneIsEnough() throws {
+    let rows = try growth([("AsyncHTTPClient.HTTPClient", "class", 3406)])
+    let pattern = CollectionPattern.find(
+      place("AsyncHTTPClient.HTTP1Connection.channel", content: ("NIOCore.ByteBuffer._Storage", 6468)), rows)
+    #expect(pattern?.evidence.hasPrefix("3,406 more AsyncHTTPClient.HTTPClient") == true)
+    #expect(pattern?.advice.contains("HTTPClient.shared") == true)
+    // A place of the program's own is told as such, whatever clients there are.
+    #expect(CollectionPattern.find(place("Cache.pages", entries: 4000, element: "Page"), rows) == nil)
+    // A pool of a few that was filled is none.
+    let few = try growth([("AsyncHTTPClient.HTTPClient", "class", 4)])
+    #expect(CollectionPattern.find(place("AsyncHTTPClient.HTTP1Connection.channel"), few) == nil)
+  }
+
+  // MARK: - Streams and tasks
+
+  private func heap(_ time: Int64, _ holders: [(path: [String], type: String, count: UInt64, retained: UInt64)])
+    -> HeapFacts
+  {
+    let bytes = holders[0].retained
+    var facts = HeapFacts(
+      time: time, census: [.init(type: "AsyncStream<Event>._Storage", kind: "class", count: bytes / 200, bytes: bytes)])
+    facts.holders = holders.map {
+      HeapFacts.Holder(path: $0.path, type: $0.type, count: $0.count, retained: $0.retained, root: .global)
+    }
+    return facts
+  }
+
+  /// Not a buffer that is full, but streams that nobody ends.
+  @Test func moreStreamsAreNoFullerBuffer() throws {
+    func level(_ time: Int64, _ count: UInt64) -> HeapFacts {
+      let path = ["hub : Hub", ".subscribers"]
+      return heap(
+        time,
+        [
+          (["hub : Hub"], "hub : Hub", 1, count * 200), (path, "[Int : Continuation] storage", 1, count * 200),
+          (path + ["[value]"], "AsyncStream<Event>._Storage", count, count * 190),
+        ])
+    }
+    let evidence = Evidence(lives: [RuleFixtures.rising], heaps: [level(0, 100), level(Self.minute, 5100)])
+    let found = try #require(BuffersRule.findings(evidence).first)
+    #expect(found.title == "hub.subscribers, 5,000 more streams")
+    #expect(found.advice.count == 1 && found.advice[0].contains("finish()"))
+  }
+
+  /// What is published to several streams hangs on none of them alone.
+  @Test func elementsOfSeveralBuffersAreBuffered() throws {
+    func level(_ time: Int64, _ count: UInt64) -> HeapFacts {
+      var facts = HeapFacts(
+        time: time, census: [.init(type: "Event", kind: "class", count: count, bytes: count * 500)])
+      facts.holders = [
+        HeapFacts.Holder(
+          path: ["Event"], type: "Event", count: count, retained: count * 500,
+          owner: "AsyncStream<Event>._Storage.state.pending[…]", heldBy: "hub : Hub")
+      ]
+      return facts
+    }
+    let evidence = Evidence(lives: [RuleFixtures.rising], heaps: [level(0, 100), level(Self.minute, 5100)])
+    let found = try #require(BuffersRule.findings(evidence).first)
+    #expect(found.title.hasPrefix("hub -> AsyncStream<Event>._Storage.state.pending[…]"), "\(found.title)")
+    #expect(CollectionRule.findings(evidence).isEmpty)
+  }
+
+  private func tasks(_ groups: [(functions: [String], isMain: [Bool], bytes: UInt64)]) throws -> Finding {
+    func heap(_ time: Int64, _ count: Int) -> HeapFacts {
+      var facts = HeapFacts(
+        time: time, census: [.init(type: "Task", kind: "task", count: UInt64(count), bytes: UInt64(count) * 1000)])
+      facts.tasks = groups.map { group in
+        TaskGroup(
+          state: .waitsForContinuation, functions: group.functions, locations: [],
+          isOwn: group.functions.map { !$0.hasPrefix("with") }, isMain: group.isMain, relation: .own, tasks: count,
+          lost: 0, handleOnly: 0, cancelled: 0, retainedBytes: UInt64(count) * group.bytes, holds: [], example: "")
+      }
+      return facts
+    }
+    let evidence = Evidence(lives: [RuleFixtures.rising], heaps: [heap(0, 10), heap(Self.minute, 3010)])
+    return try #require(TasksRule.findings(evidence).first)
+  }
+
+  /// A request's tasks are as many as each other: the one that is in the program's function tells more than the library's that keeps most.
+  @Test func tasksAreNamedByTheProgramsFunction() throws {
+    let found = try tasks([
+      (["withUnsafeThrowingContinuation(isolation:_:)", "NIOCore.Producer.next()"], [false, false], 9000),
+      (["Clock.sleep(for:tolerance:)", "closure #1 in Chat.talk(_:)"], [false, true], 2000),
+    ])
+    #expect(
+      found.title
+        == "6,000 more live tasks, 3,000 of them suspended in closure #1 in Chat.talk(_:), there in Clock.sleep(for:tolerance:)",
+      "\(found.title)")
+    #expect(found.site == "closure #1 in Chat.talk(_:)")
+  }
+
+  /// Time-outs that are cancelled: their jobs are what is there, in no function, and their timers.
+  @Test func sleepsThatWereCancelledAreToldAsSuch() throws {
+    func heap(_ time: Int64, _ count: Int) -> HeapFacts {
+      var facts = HeapFacts(
+        time: time, census: [.init(type: "Task", kind: "task", count: UInt64(count), bytes: UInt64(count) * 300)])
+      facts.tasks = [
+        TaskGroup(
+          state: .timer, functions: [], locations: [], relation: .own, tasks: count, lost: 0, handleOnly: 0,
+          cancelled: 0, retainedBytes: UInt64(count) * 300, holds: [], example: "")
+      ]
+      return facts
+    }
+    let evidence = Evidence(lives: [RuleFixtures.rising], heaps: [heap(0, 10), heap(Self.minute, 4010)])
+    let found = try #require(TasksRule.findings(evidence).first)
+    #expect(found.title == "4,000 more jobs of Task.sleep" && found.advice[0].contains("time-outs"), "\(found)")
+    var timers = place("", content: ("dispatch_source_type_after", 4000))
+    timers.owner = nil
+    let pattern = try #require(CollectionPattern.waiting(timers, evidence.heapGrowth))
+    #expect(pattern.subject == "timers of Task.sleep" && pattern.evidence.hasPrefix("4,000 more: "))
+    // Timers of others beside a few sleepers are others'.
+    timers.contentGrowth = 90_000
+    #expect(CollectionPattern.waiting(timers, evidence.heapGrowth)?.subject == "timers of libdispatch")
+  }
+
+  @Test func tasksThatIterateAreToldToEndTheirStream() throws {
+    let found = try tasks([
+      (
+        ["withUnsafeContinuation(isolation:_:)", "closure #1 in AsyncStream._Storage.next()", "Feed.follow()"],
+        [false, false, true], 2000
+      )
+    ])
+    #expect(found.advice.first?.contains("finish()") == true)
+  }
+}
