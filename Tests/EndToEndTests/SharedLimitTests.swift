@@ -32,16 +32,4 @@ import Testing
     #expect(result.errors.contains(reason) && result.errors.contains(group.path), "\(result.errors)")
     #expect(target.isRunning && group.outOfMemoryKills ?? 0 == 0)
   }
-
-  /// Strict overcommit leaves a tool as little as this limit of its shell: what is refused is memwhy's memory, and no copy of the process.
-  @Test func aLimitOfItsOwnAddressSpaceIsSaid() throws {
-    let target = try RunningProgram(
-      TestProgram.path("sequence.c", .c(["-O1", "-pthread"])), ["700", "1", "quiet"])
-    defer { target.stop() }
-    let words = ["-c", "ulimit -v 600000; exec \"$@\"", "sh", try MemwhyBinary.path(), "leaks", "\(target.pid)"]
-    let result = try Command.run("/bin/sh", words + ["--freeze", "stop"], environment: ["NO_COLOR": "1"], timeout: 60)
-    #expect(result.status == 77, "\(result.status): \(result.errors)")
-    #expect(result.errors.contains("aside for what it copies") && result.errors.contains("--freeze none"))
-    #expect(target.isRunning)
-  }
 }

@@ -9,7 +9,7 @@ enum OwnMemory {
 
   /// Running out of memory half-way would end memwhy without an answer, so that is told before the process is touched.
   ///
-  /// - Throws: `fault` where the limit leaves too little.
+  /// - Throws: `notPermitted` where the limit leaves too little.
   static func require(for pid: Int32) throws(CLIError) {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, limit.rlim_cur != rlim_t.max,
@@ -19,8 +19,8 @@ enum OwnMemory {
     let room = UInt64(limit.rlim_cur) > used ? UInt64(limit.rlim_cur) - used : 0
     let needed = least &+ target.residentBytes
     if room < needed {
-      throw .fault(
-        "memwhy itself needs about \(ByteCount(needed)) of memory for process \(pid) and its limit leaves \(ByteCount(room)); raise it (`ulimit -v`)"
+      throw .notPermitted(
+        "memwhy itself may need \(ByteCount(needed)) of memory for process \(pid), and its limit leaves \(ByteCount(room)); raise that (`ulimit -v`)"
       )
     }
   }
