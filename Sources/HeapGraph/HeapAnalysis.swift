@@ -9,10 +9,13 @@ public struct TaskWords: Sendable, Hashable {
   public var linksAreInUse: Bool
   /// Address of the first unwritten byte: the frame of a task that has not begun yet.
   public var end: UInt64
+  /// The executor in whose queue it is, an actor's address for one; 0 where that is not known.
+  public var executor: UInt64
 
-  public init(linksAreInUse: Bool = true, end: UInt64 = .max) {
+  public init(linksAreInUse: Bool = true, end: UInt64 = .max, executor: UInt64 = 0) {
     self.linksAreInUse = linksAreInUse
     self.end = end
+    self.executor = executor
   }
 }
 

@@ -75,6 +75,7 @@ extension TaskWords {
     self.init(
       linksAreInUse: Self.linksAreInUse(info),
       end: info.isUnstarted && info.resumeContext > info.address ? info.resumeContext + Self.frameHeader : .max)
+    if info.isEnqueued, case .executor(let address) = info.dependency { executor = address }
   }
 
   /// In a queue, or in the waiting list of another task or a group. A task that waits for its continuation is in no list; what its

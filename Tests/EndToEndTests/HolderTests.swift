@@ -262,8 +262,8 @@ struct HolderTests {
     for (function, count) in [("deliver", sorted), ("collect", incoming)] {
       let group = try #require(report.groups.first { $0.functions.first?.contains(function) ?? false })
       #expect(group.tasks == count && group.queuedOn == mailbox.type && group.lost == 0, "\(group)")
-      // Each its own, however long the queue.
-      #expect(group.holds.contains { $0.type == "[Int] storage" && $0.blocks == count }, "\(group)")
+      // Each its own, however long the queue; a word of a stack may lead to one as well.
+      #expect(group.holds.contains { $0.type == "[Int] storage" && $0.blocks >= count - 2 }, "\(group)")
     }
     let text = try MemwhyBinary.run(["tasks", pid]).output.replacing("\n       ", with: " ")
     #expect(text.contains("Mailbox: running; \(sorted + incoming) jobs wait, the longest in"), "\(text)")
@@ -273,7 +273,8 @@ struct HolderTests {
     let holder = try #require(retained.holders.flatMap(all).first { $0.actors?.jobs ?? 0 > 0 }, "\(retained)")
     #expect(holder.name.hasPrefix("actor ") && holder.name.hasSuffix("Mailbox"), "\(holder.name)")
     let waiting = holder.children.filter { $0.field == "[queued]" && $0.name.hasPrefix("task suspended in") }
-    // A word of a stack may lead to the one or other as well.
+    // To the first of each function there is another way, a handle, but not over it to those behind. A word of a stack may lead to the one or
+    // other as well.
     #expect(waiting.reduce(0) { $0 + $1.count } >= sorted + incoming - 6, "\(holder.children.map(\.name))")
 
     let idle = try answer(["path", "0x" + String(zoo.number("unused"), radix: 16), pid]).paths

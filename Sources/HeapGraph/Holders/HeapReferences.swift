@@ -41,9 +41,16 @@ public struct HeapReferences: Sendable {
 
   /// A scanner of its own; one a thread.
   func scanner() -> BlockScanner {
-    BlockScanner(
-      heap: heap, resolver: resolver, plans: plans, memory: memory, taskWords: context.taskWords,
-      oddPlaces: .known(oddReferences))
+    let (heap, context) = (heap, context)
+    return BlockScanner(
+      heap: heap, resolver: resolver, plans: plans, memory: memory,
+      taskWords: { address in
+        var words = context.taskWords(address)
+        // Each job that waits for an actor hangs on the actor. By their links a stale word that leads to one would share all behind it.
+        let actor = heap.blocks.index(startingAt: words.executor)
+        if actor >= 0, heap.type(actor).actor == .standard { words.linksAreInUse = false }
+        return words
+      }, oddPlaces: .known(oddReferences))
   }
 
   /// Nothing in the block can lead anywhere.

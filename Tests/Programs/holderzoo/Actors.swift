@@ -30,6 +30,8 @@ let gate = Gate()
 let mailbox = Mailbox(gate)
 let unused = Mailbox(gate)
 @MainActor private var started = 0
+/// Handles of tasks near the beginning of the queue: a way to each that leads past the actor.
+@MainActor private var firstTasks: [Task<Void, Never>] = []
 
 @MainActor func deliver(_ number: Int) async {
   let letter = Array(repeating: number, count: 100)
@@ -51,7 +53,10 @@ let unused = Mailbox(gate)
 /// Tasks begin on the main thread, so that they need no other one to get into the queue.
 @MainActor private func enqueue(_ count: Int, _ body: @escaping @MainActor @Sendable (Int) async -> Void) async {
   started = 0
-  for number in 0..<count { Task { @MainActor in await body(number) } }
+  for number in 0..<count {
+    let task = Task { @MainActor in await body(number) }
+    if number == 0 { firstTasks.append(task) }
+  }
   while started < count { await Task.yield() }
 }
 
