@@ -66,9 +66,9 @@ struct Marking {
     }
     try marker.mark(slabsInFlight: finder.slabsInFlight)
     if walk.isExact, let places = OddPlaces(walk.blocks, marked: marker.marked) {
-      let known = finder.roots.count
-      oddReferences = try marker.mark(fromOddPlaces: places, roots: finder.find(places))
-      roots += finder.roots[known...]
+      let found = try finder.roots(at: places)
+      oddReferences = try marker.mark(fromOddPlaces: places, roots: found.map { Int($0.block) })
+      roots += found
     } else {
       oddReferences = OddReferences()
     }

@@ -23,13 +23,25 @@ struct OddPlaces: Sendable {
     self.blocks = blocks
   }
 
-  /// Calls the closure with the address of each such place in a range, and the block that it refers to.
+  /// Calls the closure with the address of each such place in a range, and the block that it refers to. Leaves out what cannot be read.
   ///
-  /// - Parameters:
-  ///   - range: begins at a multiple of eight.
-  ///   - window: has loaded the range.
+  /// - Parameter range: begins at a multiple of eight.
   @inline(__always)
-  func visit(_ range: Range<UInt64>, in window: MemoryWindow, _ body: (UInt64, Int) -> Void) {
+  func search(
+    _ range: Range<UInt64>, in window: MemoryWindow, _ body: (UInt64, Int) -> Void
+  ) throws(MemoryError) {
+    var start = range.lowerBound
+    while start < range.upperBound {
+      let end = min(range.upperBound, start + UInt64(MemoryWindow.capacity))
+      if try window.load(start..<end) { visit(start..<end, in: window, body) }
+      // A reference may lie across the end of a piece.
+      start = end == range.upperBound ? end : end - 8
+    }
+  }
+
+  /// The same in a range that the window has loaded.
+  @inline(__always)
+  private func visit(_ range: Range<UInt64>, in window: MemoryWindow, _ body: (UInt64, Int) -> Void) {
     guard range.upperBound - range.lowerBound >= 16 else { return }
     var low = window.word(range.lowerBound)
     var place = range.lowerBound
@@ -103,18 +115,10 @@ extension BlockScanner {
         sink.reference(from: block, offset: reference.offset, to: Int(reference.target), .ambiguous)
       }
     case .search(let places):
-      var start = address
-      while start < address + size {
-        let end = min(address + size, start + UInt64(MemoryWindow.capacity))
-        // What cannot be read is counted where its words are.
-        if try window.load(start..<end) {
-          places.visit(start..<end, in: window) { place, target in
-            sink.reference(from: block, offset: place - address, to: target, .ambiguous)
-            oddReferences.append(.init(source: UInt32(block), target: UInt32(target), offset: place - address))
-          }
-        }
-        // A reference may lie across the end of a piece.
-        start = end == address + size ? end : end - 8
+      // What cannot be read is counted where its words are.
+      try places.search(address..<address + size, in: window) { place, target in
+        sink.reference(from: block, offset: place - address, to: target, .ambiguous)
+        oddReferences.append(.init(source: UInt32(block), target: UInt32(target), offset: place - address))
       }
     }
   }

@@ -107,26 +107,15 @@ struct RootFinder {
     }
   }
 
-  /// Adds what odd places of globals refer to: see `OddPlaces`.
-  ///
-  /// - Returns: the blocks.
-  mutating func find(_ places: OddPlaces) throws(MemoryError) -> [Int] {
-    let known = roots.count
-    for module in image.modules {
-      for range in module.writableRanges {
-        var start = range.lowerBound & ~7
-        while start < range.upperBound {
-          let end = min(range.upperBound, start + UInt64(MemoryWindow.capacity))
-          if try window.load(start..<end) {
-            places.visit(start..<end, in: window) { place, block in
-              roots.append(Root(kind: .global, address: place, block: UInt32(block)))
-            }
-          }
-          start = end == range.upperBound ? end : end - 8
-        }
+  /// The roots at odd places of globals: see `OddPlaces`.
+  func roots(at places: OddPlaces) throws(MemoryError) -> [Root] {
+    var found: [Root] = []
+    for range in image.modules.flatMap(\.writableRanges) where range.lowerBound & ~7 < range.upperBound {
+      try places.search(range.lowerBound & ~7..<range.upperBound, in: window) { place, block in
+        found.append(Root(kind: .global, address: place, block: UInt32(block)))
       }
     }
-    return roots[known...].map { Int($0.block) }
+    return found
   }
 
   /// Blocks of `malloc` that hold threads' variables: their words are roots of their own name, and lead nowhere else.
