@@ -119,15 +119,16 @@ extension CollectionPattern {
     }
     let isCounted = place.content.map { content in kind.contents.contains(where: content.hasPrefix) } ?? false
     let more = isCounted || place.after != nil ? entries(place) : max(known ?? 0, entries(place))
+    let count = isCounted || more == entries(place) ? nil : more
     let sleepers = growth?.tasks.filter { $0.group.state == .timer }.reduce(Int64(0)) { $0 + $1.more } ?? 0
     if kind.contents.contains(where: { $0.hasPrefix("dispatch_source_type") }), sleepers > 0, sleepers * 2 >= more {
       return CollectionPattern(
-        subject: "timers of Task.sleep", count: isCounted || more == entries(place) ? nil : more,
+        subject: "timers of Task.sleep", count: count,
         evidence: "\(Say.count(more)) more: " + sleeps.evidence, advice: sleeps.advice,
         overturnedBy: sleeps.overturnedBy)
     }
     return CollectionPattern(
-      subject: kind.subject, count: isCounted || more == entries(place) ? nil : more,
+      subject: kind.subject, count: count,
       evidence: (more > 0 ? "\(Say.count(Double(more))) more \(place.after == nil ? "of them" : "entries"): " : "")
         + kind.evidence + companions(growth, more),
       advice: kind.advice, overturnedBy: kind.overturnedBy)

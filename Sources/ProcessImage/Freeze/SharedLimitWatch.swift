@@ -8,7 +8,7 @@ import Synchronization
 /// Kubernetes sets with version 2, the kernel ends all processes of the group at once; and short of that the target waits while
 /// memory is looked for. So memwhy ends itself before.
 public final class SharedLimitWatch: @unchecked Sendable {
-  private let limits: [MemoryGroup]
+  private let limits: MemoryLimits
   private let onShortage: @Sendable (String) -> Void
   private let isEnding = Atomic<Bool>(false)
 
@@ -23,25 +23,23 @@ public final class SharedLimitWatch: @unchecked Sendable {
   /// - Returns: nil where no limit is shared.
   public init?(target: Int32, onShortage: @escaping @Sendable (String) -> Void) {
     let own = Set(MemoryLimits(pid: getpid()).groups.map(\.name))
-    limits = MemoryLimits(pid: target).groups.filter { $0.kind != .host && own.contains($0.name) }
+    var shared = MemoryLimits(pid: target)
+    shared.groups.removeAll { $0.kind == .host || !own.contains($0.name) }
+    limits = shared
     self.onShortage = onShortage
-    if limits.isEmpty { return nil }
+    if shared.groups.isEmpty { return nil }
   }
 
   /// Why there is no room to begin, in a sentence; nil where there is.
   public var refusal: String? {
     let needed = Self.base &+ Self.reserve
-    guard let (group, room) = tightest(enough: needed), room < needed else { return nil }
+    guard let (group, room) = limits.tightest(enough: needed), room < needed else { return nil }
     return
       "a look takes at least \(ByteCount(needed)) of room, and memwhy shares \(group.name) with the process, which has \(ByteCount(room)); "
       + Self.advice
   }
 
   private static let advice = "start it outside of the container, on the host, or raise the limit"
-
-  private func tightest(enough: UInt64) -> (group: MemoryGroup, room: UInt64)? {
-    limits.compactMap { group in group.headroom(enough: enough).map { (group, $0) } }.min { $0.1 < $1.1 }
-  }
 
   /// Watches on a thread of its own, until this object goes.
   public func start() {
@@ -65,7 +63,7 @@ public final class SharedLimitWatch: @unchecked Sendable {
     var last: (time: UInt64, room: UInt64)?
     while !isEnding.load(ordering: .acquiring) {
       let now = Clocks.monotonic
-      if let (group, room) = tightest(enough: Self.reserve &* 16) {
+      if let (group, room) = limits.tightest(enough: Self.reserve &* 16) {
         var spent: UInt64 = 0
         if let last, last.room > room, now > last.time {
           spent = UInt64(Double(last.room - room) / Double(now - last.time) * Double(Self.noticeNanoseconds))
