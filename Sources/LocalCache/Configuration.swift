@@ -58,6 +58,10 @@ extension LocalCache.Configuration {
   var canExpire: Bool {
     expiry.afterWrite != nil || expiry.afterAccess != nil || expiry.perEntry || lifetime != nil
   }
+
+  var entryTimes: EntryTimes {
+    !canExpire ? .written : expiry.afterWrite != nil && expiry.afterAccess == nil ? .deadline : .both
+  }
 }
 
 /// When entries end.

@@ -6,20 +6,28 @@ extension LocalCache {
   /// Constant time.
   @inlinable
   public func get(_ key: Key) -> Value? {
-    if isQuick, let word = KeyHash.word(key) { return getWide(key, keyHash.encrypted(word), latest: nil) }
-    return expires ? getMortal(key) : getLasting(key)
+    if isQuick, let word = KeyHash.word(key) { return getWide(key, keyHash.encrypted(word)) }
+    guard expires else { return getLasting(key) }
+    return keepsBothTimes ? getProlonged(key) : getMortal(key)
   }
 
-  /// The same where entries can expire.
+  /// The same where every entry ends some time after it was written.
   @inlinable @inline(never)
   func getMortal(_ key: Key) -> Value? {
     guard let latest = time.latest else { return getTogether(key) }
-    return getWide(key, hash(key), latest: latest)
+    return getWide(key, hash(key), latest: latest, times: .deadline)
+  }
+
+  /// The same where entries can expire in another way.
+  @inlinable @inline(never)
+  func getProlonged(_ key: Key) -> Value? {
+    guard let latest = time.latest else { return getTogether(key) }
+    return getWide(key, hash(key), latest: latest, times: .both)
   }
 
   /// The same where entries cannot expire, and the hash is a call.
   @inlinable @inline(never)
-  func getLasting(_ key: Key) -> Value? { getWide(key, hash(key), latest: nil) }
+  func getLasting(_ key: Key) -> Value? { getWide(key, hash(key)) }
 
   @inlinable @inline(never)
   func getTogether(_ key: Key) -> Value? { getTogether(key, hash(key)) }
@@ -28,13 +36,13 @@ extension LocalCache {
   /// a call that ends it, so that nothing has to be kept over a call: a processor sees only some hundred instructions ahead, and as many look-ups wait
   /// for memory at once as fit into these.
   @inlinable @inline(__always)
-  func getWide(_ key: Key, _ hash: UInt64, latest: UInt64?) -> Value? {
+  func getWide(_ key: Key, _ hash: UInt64, latest: UInt64? = nil, times: EntryTimes = .written) -> Value? {
     let shard = shard(for: hash)
     guard let cell = shard.pointee.lock.enterWide(cells, tag: Self.tag(shard)) else { return getTogether(key, hash) }
     guard let id = shard.pointee.index.candidate(Self.high(hash)) else { return get(key, hash, under: cell) }
-    let slot = EntrySlot<Key, Value>(id, chunks: shard.pointee.policy.pool.chunks, hasLifetime: latest != nil)
+    let slot = EntrySlot<Key, Value>(id, chunks: shard.pointee.policy.pool.chunks, times: times)
     guard slot.record.pointee.key == key else { return get(key, hash, under: cell) }
-    if let latest, !shard.pointee.isSurelyAlive(slot.deadline, latest) { return get(key, hash, under: cell) }
+    if let latest, !shard.pointee.isSurelyAlive(slot.deadline, latest, times) { return get(key, hash, under: cell) }
     let hits = cell.pointee.hitCount
     guard Self.high(hash) >= shard.pointee.sampledBelow.load(ordering: .relaxed), !cell.pointee.isProbed(hits) else {
       return getSampled(id, hash, cell)
@@ -274,15 +282,18 @@ extension Shard {
   /// Whether an entry may still be used; if so, its life goes on. Threads that read together may call this at the same time.
   @inlinable @inline(__always)
   func isAlive(_ id: UInt32, _ time: CacheTime) -> Bool {
-    if let latest = time.latest, isSurelyAlive(lifetimes.sharedDeadline(id), latest) { return true }
+    if let latest = time.latest, isSurelyAlive(lifetimes.sharedDeadline(id), latest, expiry.times) { return true }
     return isAlive(id, now: time.now)
   }
 
   /// Whether an entry may be used without a look at the clock: it has more to live than the clock can have gone on since, and needs no more.
   @inlinable @inline(__always)
-  func isSurelyAlive(_ deadline: UnsafeMutablePointer<Atomic<UInt32>>, _ latest: UInt64) -> Bool {
+  func isSurelyAlive(
+    _ deadline: UnsafeMutablePointer<Atomic<UInt32>>, _ latest: UInt64, _ times: EntryTimes
+  ) -> Bool {
     let deadline = deadline.pointee.load(ordering: .relaxed)
     let rest = Int64(truncatingIfNeeded: expiry.base &+ UInt64(deadline) &- latest)
+    if times == .deadline { return rest > 0 }
     return rest >= expiry.ampleRest || rest > 0 && deadline & ShardExpiry.fixedBit != 0
   }
 
@@ -294,7 +305,7 @@ extension Shard {
     // `never` is greater than any time.
     if deadline <= time { return false }
     if expiry.isToBeProlonged(deadline, now: time) {
-      let later = expiry.combined(now: time, written: lifetimes.written(id).pointee)
+      let later = expiry.prolonged(id, now: time, table: lifetimes)
       if later != deadline { shared.pointee.store(later, ordering: .relaxed) }
     }
     return true
@@ -314,10 +325,9 @@ extension Shard {
   }
 
   /// Ticks since the entry was written.
-  @inlinable
+  @usableFromInline
   func age(_ id: UInt32, _ time: CacheTime) -> UInt32 {
-    let now = expiry.relative(time.now)
-    let written = lifetimes.written(id).pointee
-    return now > written ? now - written : 0
+    let age = Int64(expiry.relative(time.now)) - expiry.written(id, lifetimes)
+    return UInt32(clamping: age)
   }
 }

@@ -27,7 +27,7 @@ struct EntrySizer<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         weigher = nil
       }
     case .bytes:
-      let inline = EntrySizer.inlineBytes(expires: configuration.canExpire)
+      let inline = EntrySizer.inlineBytes(configuration.entryTimes)
       let estimator = SizeEstimator<Key, Value>(sizing: configuration.sizing)
       self.estimator = estimator
       if estimator.isTrivial {
@@ -42,8 +42,8 @@ struct EntrySizer<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
   /// The slot of an entry with key and value, and what the cache needs beside it: index 5.9, sketch 4.5 and ghosts 2.2 bytes on average, and
   /// up to 5 for the shadows of a small cache.
-  static func inlineBytes(expires: Bool) -> UInt64 {
-    UInt64(EntryTable<Key, Value>.stride(hasLifetimes: expires)) + 15
+  static func inlineBytes(_ times: EntryTimes) -> UInt64 {
+    UInt64(EntryTable<Key, Value>.stride(times)) + 15
   }
 
   @inlinable @inline(__always)

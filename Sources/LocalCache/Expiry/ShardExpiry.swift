@@ -4,7 +4,7 @@
 /// numbers saturate, they do not wrap.
 @usableFromInline
 struct ShardExpiry {
-  @usableFromInline let isActive: Bool
+  @usableFromInline let times: EntryTimes
   /// Lifetimes in ticks; 0 for none.
   @usableFromInline let afterWrite: UInt32
   @usableFromInline let afterAccess: UInt32
@@ -23,8 +23,8 @@ struct ShardExpiry {
   /// Whether a task is to look after the entries from now on.
   @usableFromInline var isSweeperWanted = false
 
-  init(isActive: Bool, afterWrite: UInt32, afterAccess: UInt32, jitter: Double, seed: UInt64) {
-    self.isActive = isActive
+  init(times: EntryTimes, afterWrite: UInt32, afterAccess: UInt32, jitter: Double, seed: UInt64) {
+    self.times = times
     self.afterWrite = afterWrite
     self.afterAccess = afterAccess
     ampleRest = max(Int64(afterAccess), 1)
@@ -32,6 +32,14 @@ struct ShardExpiry {
     random = seed | 1
     setNextLook()
   }
+
+  /// Whether entries can expire.
+  @inlinable @inline(__always)
+  var isActive: Bool { times != .written }
+
+  /// Ticks to the end of an entry that has no lifetime of its own, where no access prolongs it: one more, because the time of writing was rounded down,
+  /// so that nothing ends early.
+  private var usualLifetime: UInt32 { afterWrite &+ 1 }
 
   /// The same for another shard.
   func seeded() -> ShardExpiry {
@@ -59,13 +67,23 @@ struct ShardExpiry {
     deadline &- now < afterAccess && deadline & Self.fixedBit == 0
   }
 
-  /// When an entry ends that was used now.
+  /// When an entry ends that is used now, where accesses prolong lives.
   @usableFromInline
-  func combined(now: UInt32, written: UInt32) -> UInt32 {
+  func prolonged(_ id: UInt32, now: UInt32, table: EntryLifetimes) -> UInt32 {
+    combined(now: now, written: UInt32(clamping: written(id, table)))
+  }
+
+  /// When an entry was written, in ticks since `base`: see `EntryLifetimes.written`.
+  @usableFromInline
+  func written(_ id: UInt32, _ table: EntryLifetimes) -> Int64 {
+    table.written(id, usualLifetime: usualLifetime)
+  }
+
+  private func combined(now: UInt32, written: UInt32) -> UInt32 {
     var end = UInt64(UInt32.max)
     if afterAccess != 0 { end = min(end, UInt64(now) + UInt64(afterAccess) + UInt64(afterAccess >> 7)) }
     if afterWrite != 0 { end = min(end, UInt64(written) + UInt64(afterWrite)) }
-    // The time of writing was rounded down: one tick more, so that nothing ends early.
+    // A tick more, as for `usualLifetime`.
     return end >= UInt64(UInt32.max) - 4 ? CacheTime.never : UInt32(end + 2) & ~Self.fixedBit
   }
 
@@ -77,7 +95,7 @@ struct ShardExpiry {
   @usableFromInline
   mutating func begin(_ id: UInt32, written: UInt32, lifetime: UInt32?, table: EntryLifetimes) {
     let deadline = lifetime == nil && written == lastWritten ? lastEnd : end(written, lifetime)
-    table[id].pointee = deadline
+    table.setDeadline(deadline, of: id, lifetime: deadline &- written, usualLifetime: usualLifetime)
     if !wheel.covers(id, deadline), deadline != CacheTime.never { schedule(id, deadline, now: written) }
   }
 
@@ -86,12 +104,17 @@ struct ShardExpiry {
     if let lifetime {
       return lifetime == CacheTime.never ? lifetime : (written &+ shortened(lifetime) &+ 1) | Self.fixedBit
     }
-    let latest = combined(now: written, written: written)
+    let latest =
+      times == .both
+      ? combined(now: written, written: written) : min(written, CacheTime.never - 1 - usualLifetime) + usualLifetime
     guard jitter > 0, latest != CacheTime.never else {
       (lastWritten, lastEnd) = (written, latest)
       return latest
     }
-    let early = written &+ shortened(latest &- written)
+    let lifetime = shortened(latest &- written)
+    // What 16 bits can say, so that the time of writing is exact.
+    if times == .deadline { return written &+ ShortLifetime(ticks: lifetime).ticks }
+    let early = written &+ lifetime
     return afterAccess == 0 ? early | Self.fixedBit : (early &+ 1) & ~Self.fixedBit
   }
 
@@ -104,11 +127,15 @@ struct ShardExpiry {
 
   /// Moves the end of an entry to so many ticks after its writing, but not nearer. Its group is due earlier, and finds that out.
   func prolong(_ id: UInt32, age: UInt64, table: EntryLifetimes) {
-    let end = table[id]
-    guard end.pointee != CacheTime.never else { return }
-    let latest = min(UInt64(table.written(id).pointee) + min(age, 1 << 40), UInt64(UInt32.max - 2))
-    let deadline = UInt32(latest) | Self.fixedBit
-    if deadline > end.pointee, deadline != CacheTime.never { end.pointee = deadline }
+    let end = table[id].pointee
+    guard end != CacheTime.never else { return }
+    let written = written(id, table)
+    // What 16 bits can say, so that the next time ends at the same: a sum of roundings would go on for ever.
+    let lifetime = ShortLifetime(ticks: UInt32(clamping: age)).ticks
+    let deadline = UInt32(clamping: min(written + Int64(lifetime), Int64(UInt32.max - 2)))
+    guard deadline > end else { return }
+    table.setDeadline(
+      times == .both ? deadline | Self.fixedBit : deadline, of: id, lifetime: lifetime, usualLifetime: usualLifetime)
   }
 
   private mutating func shortened(_ lifetime: UInt32) -> UInt32 {
@@ -193,8 +220,8 @@ struct ShardExpiry {
     let shift = UInt32(min(origin - base, UInt64(UInt32.max)))
     base = origin
     lastWritten = .max
-    pool.visitInUse { id, node in
-      node.pointee.written -= min(node.pointee.written, shift)
+    pool.visitInUse { id, _ in
+      table.moveWritten(id, by: shift)
       guard isActive, table[id].pointee != CacheTime.never else { return }
       let deadline = table[id].pointee
       // What is over becomes 0, with no bit set: it is over at the new origin too.

@@ -10,7 +10,7 @@ package struct PolicyNode {
   @usableFromInline var hash: UInt32
   /// 28 bits of weight, 1 bit for a node in use, 3 bits for the segment.
   @usableFromInline var weightAndSegment: UInt32
-  /// Not the policy's: when the entry was written.
+  /// Not the policy's: when the entry was written, or when it ends (`EntryTimes`).
   @usableFromInline var written: UInt32
   /// 24 bits: the epoch of the last access. 8 bits: hits since the policy last looked. The last field, because what a hit needs of an entry
   /// begins here and is best in one cache line.
@@ -67,15 +67,16 @@ enum Segment: UInt8 {
 /// The neighbours of a node in its list.
 @usableFromInline
 package struct NodeLinks {
-  /// 24 bits each for the neighbours.
+  /// 24 bits each for the neighbours, and 16 that are not the policy's.
   private var bits: UInt64 = 0
   private static let mask: UInt64 = 1 << 24 - 1
+  private static let others: UInt64 = ~(1 << 48 - 1)
 
   init() {}
 
   @inline(__always)
   mutating func set(previous: UInt32, next: UInt32) {
-    bits = UInt64(next) &<< 24 | UInt64(previous)
+    bits = bits & Self.others | UInt64(next) &<< 24 | UInt64(previous)
   }
 
   var previous: UInt32 {
@@ -84,8 +85,14 @@ package struct NodeLinks {
   }
 
   var next: UInt32 {
-    get { UInt32(truncatingIfNeeded: bits &>> 24) }
-    set { bits = bits & Self.mask | UInt64(newValue) &<< 24 }
+    get { UInt32(truncatingIfNeeded: bits &>> 24 & Self.mask) }
+    set { bits = bits & (Self.mask | Self.others) | UInt64(newValue) &<< 24 }
+  }
+
+  /// What the pool's owner keeps here; it stays where a node moves from list to list.
+  var ofOwner: UInt16 {
+    get { UInt16(truncatingIfNeeded: bits &>> 48) }
+    set { bits = bits & ~Self.others | UInt64(newValue) &<< 48 }
   }
 }
 

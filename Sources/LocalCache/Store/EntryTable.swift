@@ -2,8 +2,8 @@ import Synchronization
 
 /// Keys and values: a typed view of the policy's memory.
 ///
-/// One slot holds all of an entry, so that a hit touches one or two cache lines and nothing else: the policy's node, the time of writing, key
-/// and value, and, where entries can expire, the deadline (`EntryLifetimes`). A hit writes into the line that it has just read; a write to
+/// One slot holds all of an entry, so that a hit touches one or two cache lines and nothing else: the policy's node, its time (`EntryTimes`), key
+/// and value, and, where two times are kept, the second of them. A hit writes into the line that it has just read; a write to
 /// another line would have to arrive there before the next lock can be taken, which costs more than the look-up.
 @usableFromInline
 struct EntryTable<Key, Value> {
@@ -35,16 +35,20 @@ struct EntryTable<Key, Value> {
     return (24 &+ alignment &- 1) & ~(alignment &- 1)
   }
 
+  /// Of the deadline in a slot that keeps one.
   @inlinable @inline(__always)
-  static var lifetimeOffset: Int { (recordOffset &+ MemoryLayout<Record>.size &+ 3) & ~3 }
+  static func deadlineOffset(_ times: EntryTimes) -> Int {
+    times == .both ? (recordOffset &+ MemoryLayout<Record>.size &+ 3) & ~3 : PolicyNode.writtenOffset
+  }
 
   @inlinable @inline(__always)
   static var alignment: Int { max(MemoryLayout<Record>.alignment, 8) }
 
   /// Bytes of a slot.
   @inlinable @inline(__always)
-  static func stride(hasLifetimes: Bool) -> Int {
-    let end = lifetimeOffset &+ (hasLifetimes ? MemoryLayout<UInt32>.size : 0)
+  static func stride(_ times: EntryTimes) -> Int {
+    let end =
+      times == .both ? deadlineOffset(times) &+ MemoryLayout<UInt32>.size : recordOffset &+ MemoryLayout<Record>.size
     return (end &+ alignment &- 1) & ~(alignment &- 1)
   }
 
@@ -60,14 +64,16 @@ struct EntryTable<Key, Value> {
   }
 }
 
-/// One slot of the table, for who knows beforehand whether entries have lifetimes: its place then needs no size from memory.
+/// One slot of the table, for who knows beforehand which times it keeps: its place then needs no size from memory.
 @usableFromInline
 struct EntrySlot<Key, Value> {
   @usableFromInline let base: UnsafeMutableRawPointer
+  @usableFromInline let times: EntryTimes
 
   @inlinable @inline(__always)
-  init(_ id: UInt32, chunks: UnsafeMutablePointer<UnsafeMutableRawPointer>, hasLifetime: Bool) {
-    base = NodePool.slot(id, chunks, stride: EntryTable<Key, Value>.stride(hasLifetimes: hasLifetime))
+  init(_ id: UInt32, chunks: UnsafeMutablePointer<UnsafeMutableRawPointer>, times: EntryTimes) {
+    base = NodePool.slot(id, chunks, stride: EntryTable<Key, Value>.stride(times))
+    self.times = times
   }
 
   @inlinable @inline(__always)
@@ -81,9 +87,9 @@ struct EntrySlot<Key, Value> {
     (base + PolicyNode.accessOffset).assumingMemoryBound(to: Atomic<UInt32>.self)
   }
 
-  /// Only where entries have lifetimes.
+  /// Only where entries can expire.
   @inlinable @inline(__always)
   var deadline: UnsafeMutablePointer<Atomic<UInt32>> {
-    (base + EntryTable<Key, Value>.lifetimeOffset).assumingMemoryBound(to: Atomic<UInt32>.self)
+    (base + EntryTable<Key, Value>.deadlineOffset(times)).assumingMemoryBound(to: Atomic<UInt32>.self)
   }
 }

@@ -28,7 +28,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     self.lock = lock
     policy = EvictionPolicy(
       maximum: maximum, configuration: configuration,
-      stride: EntryTable<Key, Value>.stride(hasLifetimes: expiry.isActive),
+      stride: EntryTable<Key, Value>.stride(expiry.times),
       alignment: EntryTable<Key, Value>.alignment)
     self.expiry = expiry
     self.reportsRemovals = reportsRemovals
@@ -50,7 +50,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   /// Their times; only where entries can expire.
   @inlinable @inline(__always)
   var lifetimes: EntryLifetimes {
-    EntryLifetimes(pool: policy.pool, offset: EntryTable<Key, Value>.lifetimeOffset)
+    EntryLifetimes(pool: policy.pool, offset: EntryTable<Key, Value>.deadlineOffset(expiry.times), times: expiry.times)
   }
 
   /// What is sampled now. To be called by whoever reads or writes the shard.
