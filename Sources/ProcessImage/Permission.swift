@@ -59,16 +59,27 @@ public enum Permission {
   }
 
   static func denial(own: ProcessStatus?, other: ProcessStatus?, user: UInt32, yamaScope: Int) -> Denial {
+    let capabilities = own?.effectiveCapabilities ?? 0
+    if let known = denialByRules(of: other, user: user, capabilities: capabilities, yamaScope: yamaScope) {
+      return known
+    }
+    return capabilities & ptraceCapability != 0 ? .securityModule : .notDumpable
+  }
+
+  /// Why the rules that can be seen in /proc keep a user with these capabilities from attaching to a process; nil where they do not.
+  public static func denialByRules(
+    of other: ProcessStatus?, user: UInt32, capabilities: UInt64, yamaScope: Int, ownsNamespace: Bool = false
+  ) -> Denial? {
     if yamaScope >= 3 { return .yama(scope: yamaScope) }
-    let ownCapabilities = own?.effectiveCapabilities ?? 0
     let stranger = other?.userIDs.prefix(3).first { $0 != user }
-    if ownCapabilities & ptraceCapability != 0 {
-      guard let stranger, ownCapabilities & overrideCapability == 0 else { return .securityModule }
+    if capabilities & ptraceCapability != 0 {
+      guard let stranger, capabilities & overrideCapability == 0 else { return nil }
       return .otherUsersFiles(uid: stranger)
     }
+    // Yama asks for the capability in the process's own namespace, too.
+    if ownsNamespace { return nil }
     if let stranger { return .otherUser(uid: stranger) }
-    if let theirs = other?.permittedCapabilities, theirs & ~ownCapabilities != 0 { return .moreCapabilities }
-    if yamaScope > 0 { return .yama(scope: yamaScope) }
-    return .notDumpable
+    if let theirs = other?.permittedCapabilities, theirs & ~capabilities != 0 { return .moreCapabilities }
+    return yamaScope > 0 ? .yama(scope: yamaScope) : nil
   }
 }

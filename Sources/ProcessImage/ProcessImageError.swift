@@ -37,25 +37,36 @@ public enum Denial: Hashable, Sendable {
   /// This process has `CAP_SYS_PTRACE` already: SELinux, AppArmor, seccomp or another user namespace refused.
   case securityModule
 
-  var explanation: String {
+  /// What stands in the way, as a sentence of its own.
+  public var cause: String {
     switch self {
-    case .otherUser(let uid):
-      "it belongs to the user with id \(uid); run memwhy as that user or as root (or with CAP_SYS_PTRACE)"
+    case .otherUser(let uid): "the process belongs to the user with id \(uid)"
     case .yama(let scope) where scope >= 3:
-      "kernel.yama.ptrace_scope is 3, which forbids it to everybody until the next boot; read a core file with --core instead"
-    case .yama(let scope):
-      "kernel.yama.ptrace_scope is \(scope); run memwhy as root or with CAP_SYS_PTRACE, or set the sysctl to 0"
-    case .moreCapabilities:
-      "it holds capabilities that memwhy lacks; run memwhy as root, or in a container with `--cap-add SYS_PTRACE`"
+      "kernel.yama.ptrace_scope is \(scope), which forbids it to everybody until the next boot"
+    case .yama(let scope): "kernel.yama.ptrace_scope is \(scope), and memwhy lacks CAP_SYS_PTRACE"
+    case .moreCapabilities: "the process holds capabilities that memwhy lacks"
     case .notDumpable:
-      "it has made itself unreadable for its own user (PR_SET_DUMPABLE 0 or file capabilities); run memwhy with CAP_SYS_PTRACE"
+      "the process has made itself unreadable for its own user (PR_SET_DUMPABLE 0 or file capabilities)"
     case .otherUsersFiles(let uid):
-      "it belongs to the user with id \(uid), whose files in /proc take CAP_DAC_OVERRIDE beside CAP_SYS_PTRACE; run memwhy as root, or with both"
+      "the process belongs to the user with id \(uid), whose files in /proc take CAP_DAC_OVERRIDE beside CAP_SYS_PTRACE"
     case .securityModule:
       """
-      although memwhy has CAP_SYS_PTRACE: a security module (AppArmor, SELinux), a seccomp filter or another user \
-      namespace forbids it; run memwhy on the host, or under the target's own profile
+      although memwhy has CAP_SYS_PTRACE, a security module (AppArmor, SELinux), a seccomp filter or another user \
+      namespace forbids it
       """
+    }
+  }
+
+  /// The way out.
+  public var advice: String {
+    switch self {
+    case .otherUser: "run memwhy as that user or as root (or with CAP_SYS_PTRACE)"
+    case .yama(let scope) where scope >= 3: "take a core file and read it with --core"
+    case .yama: "run memwhy as root or with CAP_SYS_PTRACE, or set the sysctl to 0"
+    case .moreCapabilities: "run memwhy as root, or in a container with `--cap-add SYS_PTRACE`"
+    case .notDumpable: "run memwhy with CAP_SYS_PTRACE"
+    case .otherUsersFiles: "run memwhy as root, or with both"
+    case .securityModule: "run memwhy on the host, or under the target's own profile"
     }
   }
 }
@@ -84,7 +95,7 @@ extension ProcessImageError: CustomStringConvertible {
     case .processGone(let pid, let attempted):
       "process \(pid) ended or started another program while memwhy tried to \(attempted); run the command again"
     case .notPermitted(let pid, let attempted, let reason):
-      "not permitted to \(attempted) of process \(pid): \(reason.explanation)"
+      "not permitted to \(attempted) of process \(pid): \(reason.cause); \(reason.advice)"
     case .unsupportedTarget(let pid, let reason):
       "process \(pid) cannot be read: \(reason); memwhy reads 64-bit x86 programs on Linux"
     case .cannotRead(let path, let code):

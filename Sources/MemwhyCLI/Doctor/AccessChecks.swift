@@ -22,7 +22,7 @@ enum AccessChecks {
     } catch { return error }
   }
 
-  /// The rules of man 2 ptrace, "Ptrace access mode checking", as far as /proc shows them.
+  /// What the kernel said about the memory map, and what its rules say about attaching.
   static func permission(
     _ status: ProcessStatus, machine: MachineFacts, maps: ProcessImageError?, ownsNamespace: Bool = false
   ) -> Check {
@@ -30,40 +30,16 @@ enum AccessChecks {
     if machine.isTracingFiltered {
       return Check("permission", .fail, "a seccomp filter forbids ptrace to memwhy", advice: "use --freeze none")
     }
-    if machine.yamaScope >= 3 {
-      return Check(
-        "permission", .fail, "kernel.yama.ptrace_scope is \(machine.yamaScope): nobody may attach until the next boot",
-        advice: "take a core file and use --core")
-    }
-    let other = status.userIDs.prefix(3).first { $0 != machine.userID }
-    if machine.mayTraceAnyone {
-      guard let other, machine.effectiveCapabilities & Permission.overrideCapability == 0 else {
-        return Check("permission", .ok, "memwhy has CAP_SYS_PTRACE")
-      }
-      return Check(
-        "permission", .fail, "the process belongs to user \(other), whose files in /proc take CAP_DAC_OVERRIDE as well",
-        advice: "run memwhy as root, or with CAP_SYS_PTRACE and CAP_DAC_OVERRIDE")
-    }
-    // Yama asks for the capability in the process's own namespace, too.
-    if ownsNamespace {
-      return Check("permission", .ok, "user \(machine.userID) made the user namespace that the process is in")
-    }
-    if let other {
-      return Check(
-        "permission", .fail, "the process belongs to user \(other), memwhy runs as user \(machine.userID)",
-        advice: "run memwhy as user \(other) or as root")
-    }
-    if status.permittedCapabilities & ~machine.effectiveCapabilities != 0 {
-      return Check(
-        "permission", .fail, "the process holds capabilities that memwhy lacks",
-        advice: "run memwhy as root, or in a container with `--cap-add SYS_PTRACE`")
-    }
-    if machine.yamaScope > 0 {
-      return Check(
-        "permission", .fail, "kernel.yama.ptrace_scope is \(machine.yamaScope) and memwhy lacks CAP_SYS_PTRACE",
-        advice: "run memwhy as root or with CAP_SYS_PTRACE")
-    }
-    return Check("permission", .ok, "same user \(machine.userID), no further capabilities")
+    let denial = Permission.denialByRules(
+      of: status, user: machine.userID, capabilities: machine.effectiveCapabilities, yamaScope: machine.yamaScope,
+      ownsNamespace: ownsNamespace)
+    if let denial { return Check("permission", .fail, denial.cause, advice: denial.advice) }
+    if machine.mayTraceAnyone { return Check("permission", .ok, "memwhy has CAP_SYS_PTRACE") }
+    return Check(
+      "permission", .ok,
+      ownsNamespace
+        ? "user \(machine.userID) made the user namespace that the process is in"
+        : "same user \(machine.userID), no further capabilities")
   }
 
   static func tracer(_ status: ProcessStatus) -> Check {

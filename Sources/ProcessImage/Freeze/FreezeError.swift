@@ -39,7 +39,7 @@ public enum FreezeError: Error, Sendable, Hashable, CustomStringConvertible {
     case .target(let error):
       error.description
     case .notPermitted(let pid, let reason):
-      "not permitted to attach to process \(pid): \(reason.explanation)"
+      "not permitted to attach to process \(pid): \(reason.cause); \(reason.advice)"
     case .isSelf(let pid):
       "process \(pid) is memwhy itself, which cannot stop itself; give the number of another process"
     case .unsupportedArchitecture:

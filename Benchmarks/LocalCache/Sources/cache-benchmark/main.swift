@@ -60,6 +60,14 @@ func inserts(_ name: String, _ insert: (Int) -> Void, fresh: () -> Void) {
   line(name, [best], "ns an insert")
 }
 
+/// Settings of a cache whose entries end after so many seconds.
+func expiring(afterWrite: Double, afterAccess: Double? = nil) -> LocalCache<Int, Int>.Configuration {
+  var configuration = LocalCache<Int, Int>.Configuration()
+  configuration.expiry = CacheExpiry(
+    afterWrite: .seconds(afterWrite), afterAccess: afterAccess.map { .seconds($0) })
+  return configuration
+}
+
 do {
   let dictionary = LockedDictionary<Int>()
   for key in 0..<entries { dictionary.set(key, key) }
@@ -68,10 +76,10 @@ do {
   gets("LocalCache, Int") { cache.get($0) }
   mixed("Mutex<Dictionary>, Int", { dictionary.get($0) }, { dictionary.set($0, $0) })
   mixed("LocalCache, Int", { cache.get($0) }, { cache.set($0, for: $0) })
-  var expiring = LocalCache<Int, Int>.Configuration()
-  expiring.expiry = CacheExpiry(afterWrite: .seconds(1800), afterAccess: .seconds(900))
-  let bounded = fullCache({ $0 }, expiring, limit: .bytes(.mebibytes(64)))
-  gets("LocalCache, Int, bytes and expiry") { bounded.get($0) }
+  let timed = fullCache({ $0 }, expiring(afterWrite: 1800), limit: .bytes(.mebibytes(64)))
+  gets("LocalCache, Int, bytes and write expiry") { timed.get($0) }
+  let used = fullCache({ $0 }, expiring(afterWrite: 1800, afterAccess: 900), limit: .bytes(.mebibytes(64)))
+  gets("LocalCache, Int, bytes, write and access expiry") { used.get($0) }
   var bare = LocalCache<Int, Int>.Configuration()
   bare.isObserved = false
   let unobserved = fullCache({ $0 }, bare)
@@ -109,11 +117,15 @@ do {
   inserts(
     "LocalCache, evicting", { cache.set($0, for: $0) }, fresh: { cache = LocalCache(name: "", limit: .entries(50_000)) }
   )
-  var expiring = LocalCache<Int, Int>.Configuration()
-  expiring.expiry = CacheExpiry(afterWrite: .seconds(1800), afterAccess: .seconds(900))
   inserts(
-    "LocalCache, evicting, with expiry", { cache.set($0, for: $0) },
-    fresh: { cache = LocalCache(name: "", limit: .entries(50_000), configuration: expiring) })
+    "LocalCache, evicting, write expiry", { cache.set($0, for: $0) },
+    fresh: { cache = LocalCache(name: "", limit: .entries(50_000), configuration: expiring(afterWrite: 1800)) })
+  inserts(
+    "LocalCache, evicting, write and access expiry", { cache.set($0, for: $0) },
+    fresh: {
+      cache = LocalCache(
+        name: "", limit: .entries(50_000), configuration: expiring(afterWrite: 1800, afterAccess: 900))
+    })
   let texts = (0..<1024).map { "a string of some length, number \($0)" }
   nonisolated(unsafe) var boundedTexts = BoundedDictionary<String>(limit: 50_000)
   inserts(
