@@ -7,8 +7,11 @@ extension LocalCache {
   @inlinable
   public func get(_ key: Key) -> Value? {
     if isQuick, let word = KeyHash.word(key) { return getWide(key, keyHash.encrypted(word)) }
-    guard expires else { return getLasting(key) }
-    return keepsBothTimes ? getProlonged(key) : getMortal(key)
+    switch entryTimes {
+    case .written: return getLasting(key)
+    case .deadline: return getMortal(key)
+    case .both: return getProlonged(key)
+    }
   }
 
   /// The same where every entry ends some time after it was written.
@@ -297,7 +300,7 @@ extension Shard {
     return rest >= expiry.ampleRest || rest > 0 && deadline & ShardExpiry.fixedBit != 0
   }
 
-  @usableFromInline @inline(never)
+  @inlinable @inline(never)
   func isAlive(_ id: UInt32, now: UInt64) -> Bool {
     let shared = lifetimes.sharedDeadline(id)
     let deadline = shared.pointee.load(ordering: .relaxed)
@@ -325,7 +328,7 @@ extension Shard {
   }
 
   /// Ticks since the entry was written.
-  @usableFromInline
+  @inlinable
   func age(_ id: UInt32, _ time: CacheTime) -> UInt32 {
     let age = Int64(expiry.relative(time.now)) - expiry.written(id, lifetimes)
     return UInt32(clamping: age)

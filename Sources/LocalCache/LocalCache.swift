@@ -28,8 +28,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   @usableFromInline let isQuick: Bool
   @usableFromInline let time: CacheTime
   @usableFromInline let expires: Bool
-  /// Whether a use may prolong the life of entries, or some live for ever: then slots keep two times.
-  @usableFromInline let keepsBothTimes: Bool
+  @usableFromInline let entryTimes: EntryTimes
   @usableFromInline let sizer: EntrySizer<Key, Value>
   @usableFromInline let listener: (@Sendable (Key, Value, RemovalCause) -> Void)?
   @usableFromInline let lifetime: (@Sendable (Key, Value) -> Duration?)?
@@ -56,7 +55,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     lifetime = configuration.lifetime
     let expiry = configuration.expiry
     expires = configuration.canExpire
-    keepsBothTimes = configuration.entryTimes == .both
+    entryTimes = configuration.entryTimes
     isQuick = !expires && keyHash.hasCipher
     time = CacheTime(
       clock: configuration.clock,
@@ -76,7 +75,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     shardStride = (MemoryLayout<Shard<Key, Value>>.stride + 127) & ~127
     shards = .allocate(byteCount: shardStride * count, alignment: 128)
     let template = ShardExpiry(
-      times: configuration.entryTimes, afterWrite: expiry.afterWrite.map(time.ticks) ?? 0,
+      times: entryTimes, afterWrite: expiry.afterWrite.map(time.ticks) ?? 0,
       afterAccess: expiry.afterAccess.map(time.ticks) ?? 0, jitter: expiry.jitter, seed: 0)
     let isTrivial = _isPOD(Key.self) && _isPOD(Value.self)
     for index in 0..<count {
