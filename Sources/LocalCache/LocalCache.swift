@@ -64,11 +64,9 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     bound = SharedBound(limit: limit)
     block = CacheBlock(name: name)
     loader = Loader(cache: name, settings: configuration.loading, time: time)
-    let entries = SharedBound.expectedEntries(limit)
-    let isSmall = entries <= 4096
+    let isSmall = SharedBound.expectedEntries(limit) <= 4096
     cells = ReaderCells(isSmall: isSmall)
-    observer = AccessObserver(
-      isOn: configuration.isObserved, entries: entries, isSmall: isSmall, cells: cells)
+    observer = AccessObserver(isOn: configuration.isObserved, isSmall: isSmall, cells: cells)
     equalValues = EqualValues(isOn: configuration.isObserved)
     let count = SharedBound.shardCount(limit, wanted: configuration.shards)
     shardMask = count - 1

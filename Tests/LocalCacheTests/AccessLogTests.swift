@@ -236,7 +236,7 @@ import Testing
   @Test func whatGrowsWhileNotesRestIsNotedAnew() async throws {
     let cells = ReaderCells(isSmall: false)
     defer { cells.deallocate() }
-    let observer = AccessObserver(isOn: true, entries: 100, isSmall: false, cells: cells)
+    let observer = AccessObserver(isOn: true, isSmall: false, cells: cells)
     let cache = CountedCache(100)
     observer.owner = cache
     var random = Generator(state: 5)

@@ -132,17 +132,18 @@ struct AccessLog {
     sinceTurn = 0
     turns += 1
     let needsMore = wanted.threshold / 2 > plan.threshold
-    // Filled anew before the first rest.
-    if wanted.capacity > plan.capacity { pace = NotePace() }
+    let isLarger = wanted.capacity > plan.capacity
     if needsMore || wanted.capacity * 4 <= plan.capacity {
       restart(wanted)
     } else {
       let threshold = min(wanted.threshold, plan.threshold)
       // As many probes as there had been with another period.
       if wanted.probePeriod != plan.probePeriod { traffic.scale(Double(plan.probePeriod) / Double(wanted.probePeriod)) }
-      if wanted.capacity > plan.capacity { grow(to: wanted) }
+      if isLarger { grow(to: wanted) }
       plan = wanted.with(capacity: plan.capacity, threshold: threshold)
     }
+    // Filled to its end before the first rest, which then comes where the ring begins.
+    if isLarger { pace = NotePace(written: next) }
   }
 
   private mutating func restart(_ wanted: SamplingPlan) {

@@ -23,14 +23,13 @@ final class AccessObserver: @unchecked Sendable {
   private let log: Guarded<AccessLog>
   private let loads = Guarded(LoadTimer())
 
-  /// `entries` is how many may be expected, for as long as they cannot be counted. A small cache counts keys in less memory.
-  init(isOn: Bool, entries: Int, isSmall: Bool, cells: ReaderCells) {
+  /// A small cache counts keys in less memory.
+  init(isOn: Bool, isSmall: Bool, cells: ReaderCells) {
     self.isOn = isOn
     self.cells = cells
     distinctKeys = isOn ? HyperLogLog(isSmall: isSmall) : nil
-    // As if there were hardly any: it becomes larger with the cache.
+    // The log becomes larger with the cache.
     let plan = SamplingPlan(entries: 0)
-    entryEstimate = Atomic(entries)
     threshold = Atomic(isOn ? plan.threshold : 0)
     probeMask = Atomic(isOn ? plan.probePeriod - 1 : .max)
     log = Guarded(AccessLog(plan))
@@ -191,7 +190,7 @@ final class AccessObserver: @unchecked Sendable {
   }
 
   /// Entries in the cache, as of the last look: decides how many keys to sample.
-  let entryEstimate: Atomic<Int>
+  let entryEstimate = Atomic<Int>(0)
 
   // MARK: What was seen
 
