@@ -10,6 +10,8 @@ enum Overhead {
     case stored
     /// A hundred look-ups for each entry besides, most of them hits.
     case read
+    /// The same four times, more than a second apart: notes rest in between, and by then there are as many as there will ever be.
+    case used
   }
 
   /// They stay: a cache whose background task still holds it would be given back while the next one is measured.
@@ -48,12 +50,15 @@ enum Overhead {
         cache.set(key, for: key)
         key += 1
       }
-      for _ in 0..<(use == .read ? 100 * cache.count : 0) {
-        random ^= random << 13
-        random ^= random >> 7
-        random ^= random << 17
-        let wanted = key - 1 - Int(random >> 33) % max(cache.count, 1)
-        if cache.get(wanted) == nil, isFull { cache.set(wanted, for: wanted) }
+      for round in 0..<(use == .used ? 4 : use == .read ? 1 : 0) {
+        if round > 0 { Thread.sleep(forTimeInterval: 1.1) }
+        for _ in 0..<100 * cache.count {
+          random ^= random << 13
+          random ^= random >> 7
+          random ^= random << 17
+          let wanted = key - 1 - Int(random >> 33) % max(cache.count, 1)
+          if cache.get(wanted) == nil, isFull { cache.set(wanted, for: wanted) }
+        }
       }
       // A task in the background that counts the entries is no part of the cache, and over soon.
       Thread.sleep(forTimeInterval: 0.01)
@@ -84,11 +89,15 @@ enum Overhead {
     for expires in [false, true] {
       if entries.isEmpty {
         measure(.entries(200_000), fills, expires: expires, use: .stored)
-        if !expires { measure(.entries(5000), [1], expires: false, use: .read) }
+        if !expires {
+          measure(.entries(2000), [1], expires: false, use: .read)
+          measure(.entries(5000), [0.5, 1], expires: false, use: .read)
+        }
         measure(.entries(50_000), [0.95, 1], expires: expires, use: .stored)
       }
       for limit in entries {
         for use in [Use.stored, .read] { measure(.entries(limit), fills, expires: expires, use: use) }
+        measure(.entries(limit), [0.5, 1], expires: expires, use: .used)
       }
     }
   }

@@ -88,7 +88,7 @@ struct ShadowModel<Slot: ModelSlot> {
 
   private mutating func takeSlot() {
     if used == allocated {
-      let (count, larger) = (Int(allocated), min(2 * Int(allocated), Int(capacity) + Int(Self.lists)))
+      let (count, larger) = (Int(allocated), min(Int(allocated) * 3 / 2, Int(capacity) + Int(Self.lists)))
       let memory = UnsafeMutablePointer<Slot>.allocate(capacity: larger)
       memory.moveInitialize(from: slots, count: count)
       (memory + count).initialize(repeating: Slot(), count: larger - count)
