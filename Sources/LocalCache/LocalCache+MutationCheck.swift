@@ -59,7 +59,7 @@ extension LocalCache {
   /// Does nothing without a `mutationCheck`. Returns the keys that were reported.
   @discardableResult
   public func checkForMutations() -> [Key] {
-    guard let check = configuration.mutationCheck else { return [] }
+    guard let check = configuration.mutationCheck, let fingerprints else { return [] }
     var changed: [Key] = []
     for index in 0...shardMask {
       var present: [(Key, Value)] = []
@@ -81,17 +81,19 @@ extension LocalCache {
   /// A hit: reports a value that is not what was stored.
   @usableFromInline @inline(never)
   func checkFingerprint(_ key: Key, _ value: Value) {
-    guard let check = configuration.mutationCheck, !fingerprints.fits(check.fingerprint(value), key) else { return }
+    guard let check = configuration.mutationCheck, fingerprints?.fits(check.fingerprint(value), key) == false else {
+      return
+    }
     check.report(key)
   }
 
   @usableFromInline
   func noteFingerprint(_ key: Key, _ value: Value) {
     guard let check = configuration.mutationCheck else { return }
-    fingerprints.note(check.fingerprint(value), for: key)
+    fingerprints?.note(check.fingerprint(value), for: key)
   }
 
   /// A value whose fingerprint was noted was not taken in.
   @usableFromInline @inline(never)
-  func dropFingerprint(_ key: Key) { if checksMutations { fingerprints.valueLeft(key) } }
+  func dropFingerprint(_ key: Key) { fingerprints?.valueLeft(key) }
 }

@@ -40,7 +40,8 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   let memory = Guarded(MemoryState())
   let memoryTask = Sweeper()
   let block: CacheBlock
-  let fingerprints = Fingerprints<Key>()
+  /// Only with a mutation check.
+  let fingerprints: Fingerprints<Key>?
   let equalValues: EqualValues<Value>
   @usableFromInline let checksMutations: Bool
   let publishing = RateLimit(seconds: 10, first: 1)
@@ -51,6 +52,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     self.name = name
     self.configuration = configuration
     checksMutations = configuration.mutationCheck != nil
+    fingerprints = checksMutations ? Fingerprints() : nil
     listener = Self.listener(configuration, fingerprints)
     lifetime = configuration.lifetime
     let expiry = configuration.expiry
@@ -64,11 +66,9 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     bound = SharedBound(limit: limit)
     block = CacheBlock(name: name)
     loader = Loader(cache: name, settings: configuration.loading, time: time)
-    let entries = SharedBound.expectedEntries(limit)
-    let isSmall = entries <= 4096
+    let isSmall = SharedBound.expectedEntries(limit) <= 4096
     cells = ReaderCells(isSmall: isSmall)
-    observer = AccessObserver(
-      isOn: configuration.isObserved, entries: entries, isSmall: isSmall, cells: cells)
+    observer = AccessObserver(isOn: configuration.isObserved, isSmall: isSmall, cells: cells)
     equalValues = EqualValues(isOn: configuration.isObserved)
     let count = SharedBound.shardCount(limit, wanted: configuration.shards)
     shardMask = count - 1
@@ -89,25 +89,16 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
           reportsRemovals: !isTrivial || listener != nil))
     }
     describeShards(in: block)
-    observer.entryCount.withLock { $0 = { [weak self] in self?.count } }
-    observer.onSampling.withLock { $0 = { [weak self] in self?.setSampling() } }
-    observer.onTurn.withLock {
-      $0 = { [weak self] in
-        guard let self else { return }
-        setSampling()
-        guard publishing.isDue || judging.isDue else { return }
-        Task.detached(priority: .background) { [weak self] in self?.publishIfDue() }
-      }
-    }
+    observer.owner = self
     setSampling()
     startTendingMemory()
   }
 
   /// The configured listener; with a mutation check also the end of a fingerprint's life, and a last look at the value.
   private static func listener(
-    _ configuration: Configuration, _ fingerprints: Fingerprints<Key>
+    _ configuration: Configuration, _ fingerprints: Fingerprints<Key>?
   ) -> (@Sendable (Key, Value, RemovalCause) -> Void)? {
-    guard let check = configuration.mutationCheck else { return configuration.removalListener }
+    guard let check = configuration.mutationCheck, let fingerprints else { return configuration.removalListener }
     return { key, value, cause in
       if cause != .replaced, !fingerprints.fits(check.fingerprint(value), key) { check.report(key) }
       fingerprints.valueLeft(key)

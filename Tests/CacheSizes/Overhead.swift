@@ -1,3 +1,5 @@
+import Foundation
+
 @testable import LocalCache
 
 /// What a cache of integers takes of malloc beside its keys and values.
@@ -8,6 +10,8 @@ enum Overhead {
     case stored
     /// A hundred look-ups for each entry besides, most of them hits.
     case read
+    /// The same four times, more than a second apart: notes rest in between, and by then there are as many as there will ever be.
+    case used
   }
 
   /// They stay: a cache whose background task still holds it would be given back while the next one is measured.
@@ -25,6 +29,14 @@ enum Overhead {
 
   /// A line for each fill: limit, lasting or expiring, use, entries, bytes an entry beside the 16 of key and value.
   private static func measure(_ limit: CacheLimit, _ fills: [Double], expires: Bool, use: Use) {
+    // Printed when all is measured: the first line brings the buffer of the output.
+    var rows: [(entries: Int, bytes: Double)] = []
+    rows.reserveCapacity(fills.count)
+    defer {
+      for row in rows {
+        print("\(limit)\t\(expires ? "expiring" : "lasting")\t\(use)\t\(row.entries)\t\(row.bytes)")
+      }
+    }
     guard let before = MallocCounters.now?.inUse else { return print("mallinfo2 is missing") }
     let cache = cache(limit, expires: expires)
     var key = 0
@@ -38,40 +50,61 @@ enum Overhead {
         cache.set(key, for: key)
         key += 1
       }
-      for _ in 0..<(use == .read ? 100 * cache.count : 0) {
-        random ^= random << 13
-        random ^= random >> 7
-        random ^= random << 17
-        let wanted = key - 1 - Int(random >> 33) % max(cache.count, 1)
-        if cache.get(wanted) == nil, isFull { cache.set(wanted, for: wanted) }
+      for round in 0..<(use == .used ? 4 : use == .read ? 1 : 0) {
+        if round > 0 { Thread.sleep(forTimeInterval: 1.1) }
+        for _ in 0..<100 * cache.count {
+          random ^= random << 13
+          random ^= random >> 7
+          random ^= random << 17
+          let wanted = key - 1 - Int(random >> 33) % max(cache.count, 1)
+          if cache.get(wanted) == nil, isFull { cache.set(wanted, for: wanted) }
+        }
       }
+      // A task in the background that counts the entries is no part of the cache, and over soon.
+      Thread.sleep(forTimeInterval: 0.01)
       guard let after = MallocCounters.now?.inUse else { return }
-      let bytes = Double(after - before) / Double(max(cache.count, 1)) - 16
-      print("\(limit)\t\(expires ? "expiring" : "lasting")\t\(use)\t\(cache.count)\t\(bytes)")
+      rows.append((cache.count, Double(after - before) / Double(max(cache.count, 1)) - 16))
     }
+  }
+
+  /// What is made once for the process is no part of a cache: threads of the runtime and their queues, metadata of types. All that is used later is used
+  /// here for the first time.
+  private static func prepare() {
+    for expires in [false, true] {
+      let cache = cache(.entries(1000), expires: expires)
+      for key in 0..<20_000 {
+        cache.set(key, for: key)
+        for back in 0..<8 { _ = cache.get(key - back * back) }
+      }
+      cache.publish()
+    }
+    Thread.sleep(forTimeInterval: 0.1)
   }
 
   /// - Parameter entries: limits in entries; none: what the tests expect to be at most 48 bytes an entry. That holds for large caches at any fill,
   ///   for smaller ones when they are nearly full.
   static func run(entries: [Int]) {
-    // What is made once for the process is no part of a cache.
-    for expires in [false, true] { cache(.entries(1000), expires: expires).set(1, for: 1) }
+    prepare()
     let fills = [0.05, 0.1, 0.25, 0.5, 0.65, 0.8, 0.95, 1]
     for expires in [false, true] {
       if entries.isEmpty {
         measure(.entries(200_000), fills, expires: expires, use: .stored)
-        if !expires { measure(.entries(5000), [1], expires: false, use: .read) }
+        if !expires {
+          measure(.entries(2000), [1], expires: false, use: .read)
+          measure(.entries(5000), [0.5, 1], expires: false, use: .read)
+        }
         measure(.entries(50_000), [0.95, 1], expires: expires, use: .stored)
       }
       for limit in entries {
         for use in [Use.stored, .read] { measure(.entries(limit), fills, expires: expires, use: use) }
+        measure(.entries(limit), [0.5, 1], expires: expires, use: .used)
       }
     }
   }
 
   /// The same for limits in bytes; and what a cache takes before anything is stored.
   static func runOthers() {
-    for expires in [false, true] { cache(.entries(1000), expires: expires).set(1, for: 1) }
+    prepare()
     for expires in [false, true] {
       for limit in [CacheLimit.entries(100), .entries(2000), .entries(200_000), .bytes(.mebibytes(64))] {
         guard let before = MallocCounters.now?.inUse else { return print("mallinfo2 is missing") }

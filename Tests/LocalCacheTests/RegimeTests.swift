@@ -31,8 +31,10 @@ import Testing
     return Int(policy.hits)
   }
 
-  private func modelHits(_ keys: [UInt32], capacity: Int, regime: Regime) -> Int {
-    var model = ShadowModel(regime: regime, capacity: capacity)
+  private func modelHits<Slot: ModelSlot>(
+    _ keys: [UInt32], capacity: Int, regime: Regime, _: Slot.Type = LargeModelSlot.self
+  ) -> Int {
+    var model = ShadowModel<Slot>(regime: regime, capacity: capacity)
     var sketch = FrequencySketch(entries: EvictionPolicy.sketchEntries(for: capacity))
     defer {
       model.deallocate()
@@ -40,7 +42,7 @@ import Testing
     }
     var hits = 0
     for (step, key) in keys.enumerated() {
-      let hash = Self.hash(key) & ShadowModel.hashMask
+      let hash = Self.hash(key) & Slot.hashMask
       sketch.add(hash)
       if step % (capacity * 10) == 0 { sketch.age() }
       if model.access(hash, sketch: sketch) { hits += 1 }
@@ -78,6 +80,8 @@ import Testing
     let expected = sieveHits(keys, capacity: capacity)
     #expect(hits(keys, capacity: capacity, regime: .sieve) == expected)
     #expect(modelHits(keys, capacity: capacity, regime: .sieve) == expected)
+    // Of fewer bits some keys are taken for others: one look-up in some thousand.
+    #expect(abs(modelHits(keys, capacity: capacity, regime: .sieve, SmallModelSlot.self) - expected) <= 10)
     // The order of accesses matters to LRU, and only to it.
     #expect(hits(keys, capacity: capacity, regime: .window(1)) != expected)
   }
@@ -90,16 +94,24 @@ import Testing
     let modelled = modelHits(keys, capacity: 200, regime: regime)
     #expect(real > 5000)
     #expect(abs(real - modelled) < keys.count / 50, "\(regime): \(real) in the cache, \(modelled) in the model")
+    // Slots of two sizes know other bits of a key: the sketch takes others for each other, too.
+    let small = modelHits(keys, capacity: 200, regime: regime, SmallModelSlot.self)
+    #expect(abs(small - modelled) < keys.count / 200, "\(regime): \(small) in small slots, \(modelled) in large ones")
   }
 
   /// Links are bits of a word: the largest model there is uses all of them.
   @Test func theLargestModelDoesWhatTheCacheDoes() {
+    largestModel(LargeModelSlot.self, keys: 4000, hitsAtLeast: 20_000)
+    largestModel(SmallModelSlot.self, keys: 1000, hitsAtLeast: 20_000)
+  }
+
+  private func largestModel<Slot: ModelSlot>(_ slot: Slot.Type, keys count: UInt64, hitsAtLeast fewest: Int) {
     var random = Generator(state: 8)
-    let keys = (0..<60_000).map { _ in UInt32(random.next() % (random.next() % 4000 + 1)) }
+    let keys = (0..<60_000).map { _ in UInt32(random.next() % (random.next() % count + 1)) }
     for regime in ShadowCaches.regimes {
-      let real = hits(keys, capacity: ShadowModel.greatestCapacity, regime: regime)
-      let modelled = modelHits(keys, capacity: ShadowModel.greatestCapacity, regime: regime)
-      #expect(real > 20_000)
+      let real = hits(keys, capacity: ShadowModel<Slot>.greatestCapacity, regime: regime)
+      let modelled = modelHits(keys, capacity: ShadowModel<Slot>.greatestCapacity, regime: regime, slot)
+      #expect(real > fewest)
       #expect(abs(real - modelled) < keys.count / 50, "\(regime): \(real) in the cache, \(modelled) in the model")
     }
   }

@@ -1,9 +1,12 @@
+import Synchronization
+
 /// Which keys are written while they are being loaded: what a load brings that was overtaken by a write is not stored.
 ///
 /// Keys are told apart by all 64 bits of their hashes, so that writes of others do not matter. Nearly always only a few loads are on their way, and
-/// only while there are any do writes look here. The parts have locks of their own, because writers ask under the lock of a shard.
+/// only while there are any do writes look here. The parts have locks of their own, because writers ask under the lock of a shard; the first load makes
+/// them.
 @usableFromInline
-final class WriteWatch: Sendable {
+final class WriteWatch: @unchecked Sendable {
   private struct Watched {
     /// Loads of the key, of which one at most is not out of date.
     var loads = 0
@@ -15,21 +18,45 @@ final class WriteWatch: Sendable {
     /// Writes of any keys, which share the counters by their hashes: for values that a load brings although nobody asked for them.
     var writes = [UInt32](repeating: 0, count: 32)
   }
-  private let parts = (0..<8).map { _ in Guarded(Part()) }
+  private static let partCount = 8
+  /// A plain pointer, so that writers have no count of references in common.
+  private let made = Atomic<UnsafeMutablePointer<Guarded<Part>>?>(nil)
 
-  private func part(of hash: UInt64) -> Guarded<Part> { parts[Int(truncatingIfNeeded: hash >> 61)] }
+  deinit { made.load(ordering: .acquiring).map(Self.free) }
+
+  private static func free(_ parts: UnsafeMutablePointer<Guarded<Part>>) {
+    parts.deinitialize(count: partCount)
+    parts.deallocate()
+  }
+
+  /// The parts, if any load has begun. A write that finds none comes before all loads.
+  private var parts: UnsafeMutableBufferPointer<Guarded<Part>>? {
+    made.load(ordering: .acquiring).map { UnsafeMutableBufferPointer(start: $0, count: Self.partCount) }
+  }
+
+  private func makeParts() -> UnsafeMutableBufferPointer<Guarded<Part>> {
+    if let parts { return parts }
+    let new = UnsafeMutablePointer<Guarded<Part>>.allocate(capacity: Self.partCount)
+    for index in 0..<Self.partCount { (new + index).initialize(to: Guarded(Part())) }
+    let (isFirst, others) = made.compareExchange(expected: nil, desired: new, ordering: .acquiringAndReleasing)
+    if !isFirst { Self.free(new) }
+    return UnsafeMutableBufferPointer(start: isFirst ? new : others, count: Self.partCount)
+  }
+
+  private static func index(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> 61) }
+  private func part(of hash: UInt64) -> Guarded<Part>? { parts?[Self.index(hash)] }
   private static func counter(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> 56 & 31) }
 
   /// A load of a key begins. Returns what `isCurrent` wants to know later; `end` has to follow.
   func begin(_ hash: UInt64) -> UInt32 {
-    part(of: hash).withLock { part in
+    makeParts()[Self.index(hash)].withLock { part in
       part.watched[hash, default: Watched()].loads += 1
       return part.watched[hash]?.writes ?? 0
     }
   }
 
   func end(_ hash: UInt64) {
-    part(of: hash).withLock { part in
+    part(of: hash)?.withLock { part in
       part.watched[hash]?.loads -= 1
       if let left = part.watched[hash]?.loads, left <= 0 { part.watched[hash] = nil }
     }
@@ -38,7 +65,7 @@ final class WriteWatch: Sendable {
   /// The key was written or removed.
   @usableFromInline
   func noteWrite(_ hash: UInt64) {
-    part(of: hash).withLock { part in
+    part(of: hash)?.withLock { part in
       part.watched[hash]?.writes &+= 1
       part.writes[Self.counter(hash)] &+= 1
     }
@@ -46,7 +73,7 @@ final class WriteWatch: Sendable {
 
   /// All keys were removed.
   func noteAllWritten() {
-    for part in parts {
+    for part in parts ?? UnsafeMutableBufferPointer(start: nil, count: 0) {
       part.withLock { part in
         for hash in part.watched.keys { part.watched[hash]?.writes &+= 1 }
         for index in part.writes.indices { part.writes[index] &+= 1 }
@@ -56,19 +83,19 @@ final class WriteWatch: Sendable {
 
   /// Whether the key has not been written since a load began.
   func isCurrent(_ hash: UInt64, since stamp: UInt32) -> Bool {
-    part(of: hash).withLock { ($0.watched[hash]?.writes ?? 0) == stamp }
+    part(of: hash).map { $0.withLock { ($0.watched[hash]?.writes ?? 0) == stamp } } ?? true
   }
 
   // MARK: Keys that nobody asked for
 
   /// What `mayBeWritten` wants to know later.
-  func allWrites() -> [[UInt32]] { parts.map { part in part.withLock { $0.writes } } }
+  func allWrites() -> [[UInt32]] { makeParts().map { part in part.withLock { $0.writes } } }
 
   /// Whether a key, of which nothing was known when a load began, may have been written since: surely if it was, and rarely if another was.
   func mayBeWritten(_ hash: UInt64, since all: [[UInt32]]) -> Bool {
-    let index = Int(truncatingIfNeeded: hash >> 61)
-    guard index < all.count else { return true }
-    return parts[index].withLock { $0.writes[Self.counter(hash)] } != all[index][Self.counter(hash)]
+    let index = Self.index(hash)
+    guard index < all.count, let part = part(of: hash) else { return true }
+    return part.withLock { $0.writes[Self.counter(hash)] } != all[index][Self.counter(hash)]
   }
 }
 

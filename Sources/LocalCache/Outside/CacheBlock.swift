@@ -171,3 +171,12 @@ extension LocalCache {
     }
   }
 }
+
+extension LocalCache: ObservedCache {
+  /// Only starts a task: a verdict takes its time.
+  func observerTurned() {
+    setSampling()
+    guard publishing.isDue || judging.isDue else { return }
+    Task.detached(priority: .background) { [weak self] in self?.publishIfDue() }
+  }
+}

@@ -1,72 +1,34 @@
 /// A miniature of the cache under one regime: hashes only, in lists that are kept exactly, found through chains.
 ///
-/// An entry takes eight bytes, and one its place in a chain; every operation takes constant time on average. Slots come as they are needed,
+/// An entry takes the bytes of a slot, and one or two its place in a chain; every operation takes constant time on average. Slots come as they are needed,
 /// because a model fills no faster than the cache.
-struct ShadowModel {
-  /// Links count up to 1,023, and three slots are the heads of the lists.
-  static let greatestCapacity = 1000
-  /// Bits of a hash that a model knows.
-  static let hashMask: UInt32 = 1 << 30 - 1
-
-  /// From below: two bits for the list, two for the hits, ten for each of three links, thirty for the hash.
-  private struct Slot {
-    private var bits: UInt64 = 0
-
-    private func field(_ shift: UInt64, _ width: UInt64) -> UInt16 {
-      UInt16(truncatingIfNeeded: bits &>> shift & (1 &<< width &- 1))
-    }
-    private mutating func setField(_ shift: UInt64, _ width: UInt64, _ value: UInt16) {
-      bits = bits & ~((1 &<< width &- 1) &<< shift) | UInt64(value) &<< shift
-    }
-
-    var list: UInt16 {
-      get { field(0, 2) }
-      set { setField(0, 2, newValue) }
-    }
-    var hits: UInt16 {
-      get { field(2, 2) }
-      set { setField(2, 2, newValue) }
-    }
-    var previous: UInt16 {
-      get { field(4, 10) }
-      set { setField(4, 10, newValue) }
-    }
-    var next: UInt16 {
-      get { field(14, 10) }
-      set { setField(14, 10, newValue) }
-    }
-    /// The next slot of the same bucket; 0 ends the chain.
-    var chain: UInt16 {
-      get { field(24, 10) }
-      set { setField(24, 10, newValue) }
-    }
-    var hash: UInt32 {
-      get { UInt32(truncatingIfNeeded: bits &>> 34) }
-      set { bits = bits & (1 << 34 - 1) | UInt64(newValue) &<< 34 }
-    }
-  }
+struct ShadowModel<Slot: ModelSlot> {
+  typealias Link = Slot.Link
+  /// Three slots are the heads of the lists.
+  static var greatestCapacity: Int { Slot.greatestCount - 3 }
 
   /// New entries: the window, or the small queue.
-  private static let window: UInt16 = 0
-  private static let lists: UInt16 = 3
+  private static var window: Link { 0 }
+  private static var lists: Link { 3 }
 
   let regime: Regime
-  private let capacity: UInt16
-  private let windowCapacity: Int
-  private let protectedCapacity: Int
+  private let capacity: Link
+  private let windowCapacity: Link
+  private let protectedCapacity: Link
   /// The heads of the lists, then the entries.
   private var slots: UnsafeMutablePointer<Slot>
-  private var allocated: Int
-  private let buckets: UnsafeMutablePointer<UInt16>
-  private let bucketShift: UInt32
-  private let ghosts: GhostTable?
+  private var allocated: Link
+  private let buckets: UnsafeMutablePointer<Link>
+  private let bucketShift: UInt8
   /// Slots in use.
   private var used = lists
-  private var windowCount = 0
-  private var passedCount = 0
+  private var windowCount: Link = 0
+  /// Of what is protected. Says nothing for SIEVE, where two lists take turns.
+  private var passedCount: Link = 0
   /// The main part. For SIEVE, what the hand has still to pass, and what it has passed.
-  private var main: UInt16 = 1
-  private var passed: UInt16 = 2
+  private var main: Link = 1
+  private var passed: Link = 2
+  private let ghosts: GhostTable?
 
   var isFull: Bool { used == capacity + Self.lists }
 
@@ -74,17 +36,19 @@ struct ShadowModel {
   init(regime: Regime, capacity: Int) {
     let capacity = min(capacity, Self.greatestCapacity)
     self.regime = regime
-    self.capacity = UInt16(capacity)
-    windowCapacity = max(1, Int((Double(capacity) * regime.windowShare).rounded()))
-    protectedCapacity = Int(Double(capacity - windowCapacity) * EvictionPolicy.Configuration().protectedShare)
-    allocated = min(Int(self.capacity), 29) + Int(Self.lists)
-    slots = .allocate(capacity: allocated)
-    slots.initialize(repeating: Slot(), count: allocated)
+    self.capacity = Link(capacity)
+    let window = max(1, Int((Double(capacity) * regime.windowShare).rounded()))
+    windowCapacity = Link(window)
+    protectedCapacity = Link(Double(capacity - window) * EvictionPolicy.Configuration().protectedShare)
+    let first = min(capacity, 29) + Int(Self.lists)
+    allocated = Link(first)
+    slots = .allocate(capacity: first)
+    slots.initialize(repeating: Slot(), count: first)
     for head in 0..<Self.lists {
       slots[Int(head)].previous = head
       slots[Int(head)].next = head
     }
-    var bits: UInt32 = 3
+    var bits: UInt8 = 3
     while 2 << bits < capacity { bits += 1 }
     bucketShift = 32 - bits
     buckets = .allocate(capacity: 1 << Int(bits))
@@ -98,13 +62,13 @@ struct ShadowModel {
     ghosts?.deallocate()
   }
 
-  /// One access. True for a hit. The hash has no bits beyond `hashMask`.
+  /// One access. True for a hit. The hash has no bits beyond `Slot.hashMask`.
   mutating func access(_ hash: UInt32, sketch: FrequencySketch) -> Bool {
     let found = find(hash)
     if found != 0 {
       switch regime {
       case .window: promote(found)
-      case .queues, .sieve: slots[Int(found)].hits = min(slots[Int(found)].hits + 1, UInt16(Regime.greatestRounds))
+      case .queues, .sieve: slots[Int(found)].hits = min(slots[Int(found)].hits + 1, Link(Regime.greatestRounds))
       }
       return true
     }
@@ -123,19 +87,19 @@ struct ShadowModel {
   }
 
   private mutating func takeSlot() {
-    if Int(used) == allocated {
-      let larger = min(2 * allocated, Int(capacity) + Int(Self.lists))
+    if used == allocated {
+      let (count, larger) = (Int(allocated), min(Int(allocated) * 3 / 2, Int(capacity) + Int(Self.lists)))
       let memory = UnsafeMutablePointer<Slot>.allocate(capacity: larger)
-      memory.moveInitialize(from: slots, count: allocated)
-      (memory + allocated).initialize(repeating: Slot(), count: larger - allocated)
+      memory.moveInitialize(from: slots, count: count)
+      (memory + count).initialize(repeating: Slot(), count: larger - count)
       slots.deallocate()
-      (slots, allocated) = (memory, larger)
+      (slots, allocated) = (memory, Link(larger))
     }
     used += 1
   }
 
   /// A hit: to the recent end of the window, or of what is protected.
-  private mutating func promote(_ id: UInt16) {
+  private mutating func promote(_ id: Link) {
     move(id, to: slots[Int(id)].list == Self.window ? Self.window : passed)
     if passedCount > protectedCapacity { move(front(passed), to: main) }
   }
@@ -143,7 +107,7 @@ struct ShadowModel {
   // MARK: Victims
 
   /// Evicts an entry; its slot is in no list.
-  private mutating func makeRoom(sketch: FrequencySketch) -> UInt16 {
+  private mutating func makeRoom(sketch: FrequencySketch) -> Link {
     let victim =
       switch regime {
       case .window: windowVictim(sketch: sketch)
@@ -156,7 +120,7 @@ struct ShadowModel {
     return victim
   }
 
-  private mutating func windowVictim(sketch: FrequencySketch) -> UInt16 {
+  private mutating func windowVictim(sketch: FrequencySketch) -> Link {
     let candidate = front(Self.window)
     let resident = front(main) != 0 ? front(main) : front(passed)
     guard candidate != 0, resident != 0, windowCount >= windowCapacity else {
@@ -169,7 +133,7 @@ struct ShadowModel {
     return resident
   }
 
-  private mutating func queueVictim() -> UInt16 {
+  private mutating func queueVictim() -> Link {
     while true {
       let resident = front(main)
       let candidate = front(Self.window)
@@ -188,7 +152,7 @@ struct ShadowModel {
     }
   }
 
-  private mutating func sieveVictim() -> UInt16 {
+  private mutating func sieveVictim() -> Link {
     while true {
       var hand = front(main)
       if hand == 0 { hand = front(Self.window) }
@@ -205,29 +169,29 @@ struct ShadowModel {
   // MARK: Lists
 
   /// The oldest entry of a list, or 0.
-  private func front(_ list: UInt16) -> UInt16 {
+  private func front(_ list: Link) -> Link {
     let first = slots[Int(list)].next
     return first == list ? 0 : first
   }
 
-  private mutating func append(_ id: UInt16, to list: UInt16) {
+  private mutating func append(_ id: Link, to list: Link) {
     let last = slots[Int(list)].previous
     slots[Int(id)].previous = last
     slots[Int(id)].next = list
     slots[Int(id)].list = list
     slots[Int(last)].next = id
     slots[Int(list)].previous = id
-    if list == Self.window { windowCount += 1 } else if list == passed { passedCount += 1 }
+    if list == Self.window { windowCount += 1 } else if list == passed { passedCount &+= 1 }
   }
 
-  private mutating func unlink(_ id: UInt16) {
+  private mutating func unlink(_ id: Link) {
     let slot = slots[Int(id)]
     slots[Int(slot.previous)].next = slot.next
     slots[Int(slot.next)].previous = slot.previous
-    if slot.list == Self.window { windowCount -= 1 } else if slot.list == passed { passedCount -= 1 }
+    if slot.list == Self.window { windowCount -= 1 } else if slot.list == passed { passedCount &-= 1 }
   }
 
-  private mutating func move(_ id: UInt16, to list: UInt16) {
+  private mutating func move(_ id: Link, to list: Link) {
     unlink(id)
     append(id, to: list)
   }
@@ -235,15 +199,15 @@ struct ShadowModel {
   // MARK: Chains
 
   /// Mixed, because the hashes were chosen by their high bits.
-  private func bucket(_ hash: UInt32) -> Int { Int((hash &* 0x9E37_79B1) >> bucketShift) }
+  private func bucket(_ hash: UInt32) -> Int { Int((hash &* 0x9E37_79B1) >> UInt32(bucketShift)) }
 
-  private func find(_ hash: UInt32) -> UInt16 {
+  private func find(_ hash: UInt32) -> Link {
     var id = buckets[bucket(hash)]
     while id != 0, slots[Int(id)].hash != hash { id = slots[Int(id)].chain }
     return id
   }
 
-  private func unchain(_ id: UInt16) {
+  private func unchain(_ id: Link) {
     let slot = slots[Int(id)]
     let bucket = bucket(slot.hash)
     if buckets[bucket] == id {

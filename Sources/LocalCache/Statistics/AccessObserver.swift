@@ -23,13 +23,13 @@ final class AccessObserver: @unchecked Sendable {
   private let log: Guarded<AccessLog>
   private let loads = Guarded(LoadTimer())
 
-  /// `entries` is how many may be expected: decides how many keys are sampled until that is known. A small cache counts keys in less memory.
-  init(isOn: Bool, entries: Int, isSmall: Bool, cells: ReaderCells) {
+  /// A small cache counts keys in less memory.
+  init(isOn: Bool, isSmall: Bool, cells: ReaderCells) {
     self.isOn = isOn
     self.cells = cells
     distinctKeys = isOn ? HyperLogLog(isSmall: isSmall) : nil
-    let plan = SamplingPlan(entries: entries)
-    entryEstimate = Atomic(entries)
+    // The log becomes larger with the cache.
+    let plan = SamplingPlan(entries: 0)
     threshold = Atomic(isOn ? plan.threshold : 0)
     probeMask = Atomic(isOn ? plan.probePeriod - 1 : .max)
     log = Guarded(AccessLog(plan))
@@ -133,7 +133,7 @@ final class AccessObserver: @unchecked Sendable {
       return isTurnDue
     }
     guard isTurnDue else { return }
-    if isFree, let entries = entryCount.withLock({ $0?() ?? nil }) { entryEstimate.store(entries, ordering: .relaxed) }
+    if isFree, let entries = owner?.count { entryEstimate.store(entries, ordering: .relaxed) }
     log.withLock { log in
       if log.isTurnDue(canCount: isFree) { turn(&log) }
       restIfDue(&log)
@@ -143,8 +143,7 @@ final class AccessObserver: @unchecked Sendable {
   private func turn(_ log: inout AccessLog) {
     log.turn(SamplingPlan(entries: entryEstimate.load(ordering: .relaxed)))
     setSampling(log.plan)
-    // Only starts a task: this may run under a shard's lock.
-    onTurn.withLock { $0?() }
+    owner?.observerTurned()
   }
 
   private func restIfDue(_ log: inout AccessLog) {
@@ -164,7 +163,7 @@ final class AccessObserver: @unchecked Sendable {
       setResting(false, log.plan)
       return true
     }
-    if goesOn { onSampling.withLock { $0?() } }
+    if goesOn { owner?.setSampling() }
   }
 
   /// What readers look at. Under the log's lock.
@@ -179,17 +178,19 @@ final class AccessObserver: @unchecked Sendable {
 
   private static func mask(_ plan: SamplingPlan) -> UInt32 { UInt32(clamping: plan.probePeriod - 1) }
 
-  /// Called after every few thousand notes, under locks of the cache.
-  let onTurn = Guarded<(@Sendable () -> Void)?>(nil)
+  private struct Owner {
+    weak var cache: (any ObservedCache)?
+  }
+  private let ownerReference = Guarded(Owner())
 
-  /// Called when more is sampled than before, under locks of the cache.
-  let onSampling = Guarded<(@Sendable () -> Void)?>(nil)
-
-  /// Counts the entries in the cache.
-  let entryCount = Guarded<(@Sendable () -> Int?)?>(nil)
+  /// The cache, as long as it is there.
+  var owner: (any ObservedCache)? {
+    get { ownerReference.withLock { $0.cache } }
+    set { ownerReference.withLock { $0.cache = newValue } }
+  }
 
   /// Entries in the cache, as of the last look: decides how many keys to sample.
-  let entryEstimate: Atomic<Int>
+  let entryEstimate = Atomic<Int>(0)
 
   // MARK: What was seen
 
@@ -202,4 +203,14 @@ final class AccessObserver: @unchecked Sendable {
   var distinctCount: Int { distinctKeys?.count ?? 0 }
 
   func ages() -> [UInt64] { log.withLock { $0.ages } }
+}
+
+/// What an observer asks of its cache, and tells it.
+protocol ObservedCache: AnyObject, Sendable {
+  /// The number of entries. Asked without locks of the cache.
+  var count: Int { get }
+  /// More is sampled than before. May be called under locks of the cache.
+  func setSampling()
+  /// Some thousand notes have come since the last time. May be called under locks of the cache.
+  func observerTurned()
 }

@@ -12,14 +12,15 @@ final class EqualValues<Value>: Sendable {
   }
 
   private static var capacity: Int { 512 }
-  private let isOn: Bool
-  private let samples = Guarded<(ring: [Sample], next: Int)>(([], 0))
+  private typealias Ring = (ring: [Sample], next: Int)
+  /// Nil where nothing is to be found.
+  private let samples: Guarded<Ring>?
 
-  init(isOn: Bool) { self.isOn = isOn && !_isPOD(Value.self) }
+  init(isOn: Bool) { samples = isOn && !_isPOD(Value.self) ? Guarded(([], 0)) : nil }
 
   /// A value of a sampled key was stored. Linear in the size of the value.
   func note(_ value: Value, key: UInt32) {
-    guard isOn, let hashable = value as? any Hashable else { return }
+    guard let samples, let hashable = value as? any Hashable else { return }
     let identity = withUnsafeBytes(of: value) { bytes in
       var hasher = Hasher()
       hasher.combine(bytes: bytes)
@@ -40,6 +41,7 @@ final class EqualValues<Value>: Sendable {
 
   /// Share of the values, 0 to 1, that would be saved if equal ones were stored once; nil while fewer than 64 keys were sampled.
   var share: Double? {
+    guard let samples else { return nil }
     let values = samples.withLock { state in
       // The last value of each key.
       var values: [UInt32: Sample] = [:]

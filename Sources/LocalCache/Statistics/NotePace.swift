@@ -17,6 +17,12 @@ struct NotePace {
   private var written = 0
   private var noted = 0
 
+  /// - Parameter written: notes that a log has already which has become larger.
+  init(written: Int = 0) {
+    self.written = written
+    noted = written
+  }
+
   mutating func note(isWritten: Bool) {
     noted &+= 1
     if isWritten { written &+= 1 }

@@ -1,4 +1,4 @@
-/// How long ago the access before a hit was, in 63 classes; misses are a class of their own.
+/// How long ago the access before a hit was, in 60 classes; misses are a class of their own.
 ///
 /// Time is counted in insertions, in which caches of any size agree on what is long: an entry that was used again after a tenth of a cache's
 /// worth of insertions is a hit in a cache of that size, and hardly in one of a twentieth. The classes grow with the fourth power, so that each
@@ -6,13 +6,13 @@
 enum ReuseClass {
   /// The class of misses.
   static let miss: UInt8 = 0
-  static let count = 64
+  static let count = 61
 
-  /// The class of a hit, 1...63.
+  /// The class of a hit, 1...60.
   @inline(__always)
   static func of(insertions: UInt32, entries: Int) -> UInt8 {
     let caches = Float(Int32(truncatingIfNeeded: insertions)) / Float(Int32(truncatingIfNeeded: max(entries, 1)))
-    return 1 &+ floor(min((caches / 4).squareRoot().squareRoot() * 63, 62))
+    return 1 &+ floor(min((caches / 4).squareRoot().squareRoot() * 60, 59.5))
   }
 }
 

@@ -16,7 +16,7 @@ struct SamplingPlan: Equatable, Sendable {
   private static let middleShare = 1.0 / 40
   private static let fewestKeys = 128.0
 
-  /// Some bytes an entry in small caches, about one in large ones: a note takes five, or seven where weights differ.
+  /// Some bytes an entry in small caches, about one in large ones: a note takes three or four, and two more where weights differ.
   init(entries: Int) {
     var capacity = 1024
     while capacity < 4096, capacity / 4 * 3 <= entries { capacity *= 2 }

@@ -12,23 +12,30 @@
 /// reported as a race. A waiter of this one also sleeps instead of spinning.
 @usableFromInline
 package final class Guarded<Value>: @unchecked Sendable {
-  private let lock: UnsafeMutablePointer<pthread_mutex_t>
-  /// Memory of its own: a value of no size would have the address of the lock's pointer, and each access to it would look like one to that.
-  private let value: UnsafeMutablePointer<Value>
+  /// The lock, and the value behind it. Not fields: the sanitizer would take an access to a value of no size for one to what has its address.
+  private let memory: UnsafeMutableRawPointer
+
+  private static var offset: Int {
+    let alignment = MemoryLayout<Value>.alignment
+    return (MemoryLayout<pthread_mutex_t>.size + alignment - 1) / alignment * alignment
+  }
+
+  private var lock: UnsafeMutablePointer<pthread_mutex_t> { memory.assumingMemoryBound(to: pthread_mutex_t.self) }
+  private var value: UnsafeMutablePointer<Value> { (memory + Self.offset).assumingMemoryBound(to: Value.self) }
 
   package init(_ value: sending Value) {
-    self.value = .allocate(capacity: 1)
-    self.value.initialize(to: value)
-    lock = .allocate(capacity: 1)
-    lock.initialize(to: pthread_mutex_t())
+    memory = .allocate(
+      byteCount: Self.offset + max(MemoryLayout<Value>.size, 1),
+      alignment: max(MemoryLayout<pthread_mutex_t>.alignment, MemoryLayout<Value>.alignment))
+    memory.initializeMemory(as: pthread_mutex_t.self, to: pthread_mutex_t())
+    (memory + Self.offset).initializeMemory(as: Value.self, to: value)
     pthread_mutex_init(lock, nil)
   }
 
   deinit {
     pthread_mutex_destroy(lock)
-    lock.deallocate()
     value.deinitialize(count: 1)
-    value.deallocate()
+    memory.deallocate()
   }
 
   package func withLock<Result, Failure: Error>(_ body: (inout Value) throws(Failure) -> Result)
