@@ -90,8 +90,8 @@ enum Overhead {
       if entries.isEmpty {
         measure(.entries(200_000), fills, expires: expires, use: .stored)
         if !expires {
-          measure(.entries(2000), [1], expires: false, use: .read)
-          measure(.entries(5000), [0.5, 1], expires: false, use: .read)
+          measure(.entries(5000), [1], expires: false, use: .read)
+          measure(.entries(10_000), [0.5], expires: false, use: .read)
         }
         measure(.entries(50_000), [0.95, 1], expires: expires, use: .stored)
       }
