@@ -32,7 +32,7 @@ extension MetadataDecoder {
   /// A type that a string spells in full, without a reference to its descriptor: found by its descriptor's symbol.
   private func namedLayout(_ reference: NominalReference, _ arguments: [TypeNode], depth: Int) -> Layout? {
     guard case .named(let kind, let module, let path) = reference,
-      let symbol = Self.descriptorSymbol(kind, module, path), let address = symbols.address(of: symbol)
+      let address = spelledDescriptor(kind, module, path)
     else { return nil }
     return nominalLayout(.descriptor(address), arguments, depth: depth + 1)
   }
