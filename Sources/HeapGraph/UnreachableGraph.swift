@@ -90,6 +90,7 @@ private struct EdgeSink: ReferenceSink {
     }
     edges.append(Edge(source: UInt32(lastNode), target: UInt32(targetNode), offset: offset))
   }
+
   /// Memory without a type points into itself for many reasons (list heads, small buffers); an object's field does not. What a field
   /// of unknown type holds may be a reference, too: of a class without reflection metadata, of a type that cannot be copied.
   private func canHoldItself(_ source: Int, _ strength: ReferenceSlot.Strength) -> Bool {

@@ -64,6 +64,8 @@ struct MangledTypeParser {
       begins.append(first)
       stack.append(node)
     }
+    // The string of a field in a generic type may begin with what is required of the arguments.
+    if stack.count == 2, case .signature = stack[0] { stack.removeFirst() }
     guard stack.count == 1, case .type(let type) = stack[0] else { return nil }
     return type
   }

@@ -20,9 +20,11 @@ struct LeakTests {
     }
   }
 
-  private func score(_ path: String, _ arguments: [String]) throws -> (Score, Judgement) {
+  private func score(
+    _ path: String, _ arguments: [String], environment: [String: String] = [:]
+  ) throws -> (Score, Judgement) {
     let file = TemporaryPath("truth")
-    let program = try RunningProgram(path, [file.path] + arguments)
+    let program = try RunningProgram(path, [file.path] + arguments, environment: environment)
     defer { program.stop() }
     let judgement = try Judgement(pid: program.pid)
     let truth = try TruthTable(path: file.path)
@@ -86,6 +88,20 @@ struct LeakTests {
     #expect(score.share >= 0.995, "\(score.table("missed"))")
     #expect(score.falseCount == 0 && score.unregisteredCount == 0, "\(score.table("false"))")
     #expect(what == "all" || judgement.unreachable.isEmpty)
+    #expect(judgement.failedChecks.isEmpty)
+  }
+
+  /// How malloc is set changes where blocks and its own tables lie: a cache of free blocks gets pages of its own, or there is none.
+  @Test(arguments: [
+    "glibc.malloc.mmap_threshold=128", "glibc.malloc.tcache_count=0", "glibc.malloc.perturb=165",
+    "glibc.malloc.mxfast=0:glibc.malloc.arena_max=1", "glibc.malloc.hugetlb=1",
+  ])
+  func tunables(_ tunables: String) throws {
+    let (score, judgement) = try score(
+      TestProgram.path("cleak", .c(["-O2", "-pthread"])), ["all", "200"], environment: ["GLIBC_TUNABLES": tunables])
+    print(score.table("cleak, \(tunables)"))
+    #expect(score.share >= 0.995, "\(score.table("missed"))")
+    #expect(score.falseCount == 0 && score.unregisteredCount == 0, "\(score.table("false"))")
     #expect(judgement.failedChecks.isEmpty)
   }
 
