@@ -187,6 +187,24 @@ struct HiddenGrowthTests {
     #expect(report.findings.first?.growth == 20_000_000)
   }
 
+  /// Of an allocator that does not say what is freed, old tasks are no finished tasks whose handles are kept.
+  @Test(arguments: [true, false])
+  func finishedTasksNeedAnAllocatorThatSaysWhatIsFreed(isExact: Bool) {
+    func heap(_ minute: Int64, _ count: Int) -> HeapFacts {
+      var facts = HeapFacts(
+        time: Self.start + minute * 60_000, isExact: isExact,
+        census: [.init(type: "Task", kind: "task", count: UInt64(count), bytes: UInt64(count) * 1000)])
+      facts.tasks = [
+        TaskGroup(
+          state: .complete, functions: [], locations: [], relation: .own, tasks: count, lost: 0, handleOnly: 0,
+          cancelled: 0, retainedBytes: UInt64(count) * 1000, holds: [], example: "")
+      ]
+      return facts
+    }
+    let evidence = Evidence(lives: [RuleFixtures.rising], heaps: [heap(0, 10), heap(1, 4010)])
+    #expect(TasksRule.findings(evidence).map(\.title) == (isExact ? ["4,000 more finished tasks"] : []))
+  }
+
   @Test func probabilitiesReadAsWhatTheyAre() {
     #expect(Say.probability(1) == "1" && Say.probability(0.99999) == "1" && Say.probability(0.5) == "0.5000")
     #expect(Say.probability(0) == "<0.0001" && Say.probability(.nan) == "<0.0001")

@@ -131,7 +131,7 @@ struct LeakTests {
     #expect(score.expected == 4 * 50)
     #expect(score.share >= 0.95, "\(score.table("missed"))")
     let groups = judgement.analysis.leaks ?? []
-    for type in ["SelfGuarded", "Unique"] {
+    for type in ["SelfGuarded", "Gripper"] {
       let group = try #require(groups.first { $0.steps.first?.type.hasSuffix(type) == true })
       #expect(group.kind == .cycle && group.instances >= 45, "\(group)")
     }

@@ -68,9 +68,9 @@ final class SelfGuarded: @unchecked Sendable {
   init(_ number: Int) { baggage = Baggage(number) }
 }
 
-struct Grip: ~Copyable { var owner: Unique? }
+struct Grip: ~Copyable { var owner: Gripper? }
 
-final class Unique {
+final class Gripper {
   var grip = Grip(owner: nil)
   let baggage: Baggage
   init(_ number: Int) { baggage = Baggage(number) }
@@ -167,7 +167,7 @@ final class Tail: ManagedBuffer<Int, Node> {}
 }
 
 @inline(never) func leakNoncopyable(_ number: Int) {
-  let item = Unique(number)
+  let item = Gripper(number)
   item.grip.owner = item
   Truth.add(item, .leaked, "cycle through a noncopyable struct")
   Truth.add(item.baggage, .leaked, "cycle through a noncopyable struct")
