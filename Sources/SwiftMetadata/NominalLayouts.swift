@@ -9,6 +9,14 @@ extension MetadataDecoder {
     {
       return layout
     }
+    if let qualified, qualified.module == "Synchronization", qualified.path.map(\.name) == ["Mutex"],
+      arguments.count == 1
+    {
+      // A futex and the value (swiftlang/swift 6.3 stdlib/public/Synchronization/Mutex/LinuxImpl.swift). A static program may have left their
+      // descriptors out, and nobody who wrote `cache.state` knows a field `value` of the lock.
+      guard let value = layout(of: arguments[0], depth: depth + 1) else { return nil }
+      return .aggregate([("", .data(size: 4, alignment: 4)), ("", value)])
+    }
     if case .named(let kind, _, _) = reference {
       guard kind == .class else { return namedLayout(reference, arguments, depth: depth + 1) }
       return .word(.strong, name(of: .nominal(reference, arguments: arguments)) ?? "")
@@ -235,13 +243,6 @@ extension MetadataDecoder {
   private func computedStructure(_ descriptor: ContextDescriptor, _ environment: GenericEnvironment, depth: Int)
     -> Layout?
   {
-    if let name = qualifiedName(descriptor), name.module == "Synchronization", name.path.last?.name == "Mutex",
-      let content = environment.arguments.first ?? nil, let value = layout(of: content, depth: depth + 1)
-    {
-      // A futex and the value (swiftlang/swift 6.3 stdlib/public/Synchronization/Mutex/LinuxImpl.swift): a static program has no symbols for
-      // their types, and nobody who wrote `cache.state` knows a field `value` of the lock.
-      return .aggregate([("", .data(size: 4, alignment: 4)), ("", value)])
-    }
     guard let records = fields(descriptor) else { return nil }
     if records.isEmpty, !environment.arguments.isEmpty {
       guard let argument = environment.arguments[0] else { return nil }
