@@ -125,7 +125,9 @@ struct HiddenGrowthTests {
   }
 
   /// A leak that is listed among the causes is none that the first sentence may deny, however small.
-  @Test(arguments: [(UInt64(0), "No leak, but growth"), (50_000, "Hardly any leak (48.8 KiB), but growth")])
+  @Test(arguments: [
+    (UInt64(0), "No leak, but probably growth"), (50_000, "Hardly any leak (48.8 KiB), but probably growth"),
+  ])
   func aSmallLeakIsNotDenied(bytes: UInt64, start: String) {
     func heap(_ minute: Int64, _ entries: UInt64) -> HeapFacts {
       HeapFacts(

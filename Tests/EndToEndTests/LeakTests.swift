@@ -137,6 +137,15 @@ struct LeakTests {
     }
   }
 
+  /// Every Swift program has one, and in a small one it is among the largest blocks.
+  @Test func theReserveForExceptionsHasAName() throws {
+    let (_, judgement) = try score(Variant.stripped.path("leakzoo"), ["--count", "1", "own-mutex"])
+    let heap = judgement.analysis.heap
+    let found = (0..<heap.blocks.count).filter { judgement.name($0) == "reserve for C++ exceptions" }
+    #expect(found.count == 1 && found.allSatisfy { heap.blocks.size($0) > 16 << 10 })
+    #expect(judgement.unreachable.isDisjoint(with: found))
+  }
+
   /// The warning of a checked continuation is lost by the runtime with each lost task: what is found beside the tasks is text.
   @Test func lostCheckedContinuations() throws {
     let (score, _) = try score(Variant.optimized.path("leakzoo"), ["--count", "50", "lost-checked-continuation"])
