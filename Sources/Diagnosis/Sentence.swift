@@ -37,12 +37,12 @@ extension Weighing {
     case .manyArenas, .pinnedArena:
       let join = leaked(evidence) > 0 ? ", and" : ":"
       text =
-        "\(leaks(evidence))\(join) \(Say.bytes(first.holds)) is free memory that the allocator keeps (\(first.title))"
+        "\(leaks(evidence, findings))\(join) \(Say.bytes(first.holds)) is free memory that the allocator keeps (\(first.title))"
     case .duplicates, .capacity:
       text =
-        "\(leaks(evidence)), and memory does not grow: \(Say.bytes(first.holds)) of it \(first.cause == .duplicates ? "would go if copies were shared" : "is room that nothing uses") (\(first.title))"
+        "\(leaks(evidence, findings)), and memory does not grow: \(Say.bytes(first.holds)) of it \(first.cause == .duplicates ? "would go if copies were shared" : "is room that nothing uses") (\(first.title))"
     default:
-      text = "\(leaks(evidence)), \(leaked(evidence) > 0 ? "and" : "but") \(hedge.lowercased())growth"
+      text = "\(leaks(evidence, findings)), \(leaked(evidence) > 0 ? "and" : "but") \(hedge.lowercased())growth"
       if let rate = first.growthPerHour, rate > 0 { text += " of \(Say.bytes(rate))/h" }
       if let share = first.share { text += ", \(Share(fraction: share)) of it" }
       text +=
@@ -74,11 +74,13 @@ extension Weighing {
     return bytes < leastLeak ? 0 : bytes
   }
 
-  /// "No leak" is said only where every block was looked at.
-  private static func leaks(_ evidence: Evidence) -> String {
+  /// "No leak" is said only where every block was looked at, and no cause below says otherwise.
+  private static func leaks(_ evidence: Evidence, _ findings: [Finding]) -> String {
     guard let heap = evidence.heaps.last, heap.isExact, heap.leaks != nil else { return "Not judged for leaks" }
     let bytes = leaked(evidence)
-    return bytes == 0 ? "No leak" : "\(Say.bytes(bytes)) leaked"
+    if bytes > 0 { return "\(Say.bytes(bytes)) leaked" }
+    let little = findings.filter { $0.cause == .leak || $0.cause == .lostTasks }.reduce(UInt64(0)) { $0 &+ $1.holds }
+    return little == 0 ? "No leak" : "Hardly any leak (\(Say.bytes(little)))"
   }
 
   private static func ending(_ forecast: Forecast?) -> String {

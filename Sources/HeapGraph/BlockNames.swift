@@ -40,6 +40,30 @@ struct BlockNames: Sendable {
     }
   }
 
+  /// The reference at `offset` is the context of a closure, by the declared type of its field or element.
+  func isClosure(_ block: Int, offset: UInt64) -> Bool {
+    let within = Int(key(block, offset: offset))
+    let slot = heap.types[heap.typeIndex(block)].layout.slots.first { $0.offset == within }
+    return slot.map { Self.isFunction($0.typeName) } ?? false
+  }
+
+  /// `(Int) async -> [Row]`, but neither `[() -> Void]` nor `Box<() -> Void>`: an arrow outside of all brackets.
+  static func isFunction(_ typeName: String) -> Bool {
+    var depth = 0
+    var last: Character = " "
+    for character in typeName {
+      switch character {
+      case "(", "[", "<": depth += 1
+      case ">" where last == "-":
+        if depth == 0 { return true }
+      case ")", "]", ">": depth -= 1
+      default: break
+      }
+      last = character
+    }
+    return false
+  }
+
   /// The storage of a collection: it reads better as part of the field that holds the collection.
   func isStorage(_ block: Int) -> Bool {
     switch heap.types[heap.typeIndex(block)].kind {
@@ -54,10 +78,12 @@ struct BlockNames: Sendable {
     var steps: [LeakGroup.Step] = []
     for (index, (block, offset)) in path.enumerated() {
       let field = field(block, offset: offset)
+      let isClosure = isClosure(block, offset: offset)
       if isStorage(block) && index > 0 && !steps.isEmpty {
         steps[steps.count - 1].field += field
+        steps[steps.count - 1].isClosure = isClosure
       } else {
-        steps.append(LeakGroup.Step(type: name(block), field: field))
+        steps.append(LeakGroup.Step(type: name(block), field: field, isClosure: isClosure))
       }
     }
     return steps

@@ -365,6 +365,13 @@ struct BlockScanner {
     return refCounts >> 62 == 3 && refCounts << 3 == address
   }
 
+  /// The word at `offset` of a block is a reference to this block, and not a pointer to something inside it.
+  func holdsItself(_ block: Int, offset: UInt64) throws(MemoryError) -> Bool {
+    let address = heap.blocks.address(block)
+    guard try sideWindow.load(address + offset..<address + offset + 8) else { return false }
+    return sideWindow.word(address + offset) & ReferenceResolver.addressMask == address
+  }
+
   /// The object's deinit has run. Its counts are in the object, or in its side table once it has been referenced weakly
   /// (`HeapObjectSideTableEntry`: object 0, counts 16; swiftlang/swift stdlib/public/SwiftShims/RefCount.h).
   mutating func isDeinitialised(_ block: Int) throws(MemoryError) -> Bool {

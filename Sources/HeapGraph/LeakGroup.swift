@@ -34,10 +34,13 @@ public struct LeakGroup: Sendable, Hashable {
     public var type: String
     /// `onClose`, `callbacks[…]`; empty where the reference has no name.
     public var field: String
+    /// The field is a closure, and what it leads to is captured: a closure that captures one object alone has no context of its own.
+    public var isClosure: Bool
 
-    public init(type: String, field: String) {
+    public init(type: String, field: String, isClosure: Bool = false) {
       self.type = type
       self.field = field
+      self.isClosure = isClosure
     }
 
     /// `Session.onClose`.

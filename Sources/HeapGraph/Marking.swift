@@ -32,6 +32,9 @@ struct Marking {
       addresses.map { walk.blocks.index(startingAt: $0) }.filter { $0 >= 0 }
     }
     Self.retype(blocks(context.byteBuffers), as: "stdio buffer", heap)
+    // Exceptions in it hold what they carry.
+    let reserve = try ExceptionReserve.blocks(heap, image: image)
+    Self.retype(reserve, as: "reserve for C++ exceptions", heap, layout: .conservative)
     try LocalCacheReader.type(heap, memory: image.memory)
     resolver = ReferenceResolver(heap: heap)
     progress?(.roots, 0)
@@ -86,10 +89,10 @@ struct Marking {
     self.remarks = remarks
   }
 
-  /// Gives blocks a type that no metadata describes, whose bytes are never references.
-  private static func retype(_ blocks: [Int], as name: String, _ heap: TypedHeap) {
+  /// Gives blocks a type that no metadata describes; the bytes of most are never references.
+  private static func retype(_ blocks: [Int], as name: String, _ heap: TypedHeap, layout: ObjectLayout = .none) {
     guard !blocks.isEmpty else { return }
-    let type = heap.addType(ObjectType(kind: .native, name: name, layout: .none))
+    let type = heap.addType(ObjectType(kind: .native, name: name, layout: layout))
     for block in blocks { heap.retype(block, type) }
   }
 

@@ -85,6 +85,11 @@ struct RootFinder {
         try scan(mapping.start..<mapping.end, .anonymous, excluding: owned)
       }
     }
+    // Of a module's protected data, what is anonymous has been read with the rest.
+    for range in image.modules.flatMap(\.protectedRanges) {
+      guard let mapping = image.mappings.containing(range.lowerBound), !Self.mayHoldRoots(mapping) else { continue }
+      try scan(range, .global, excluding: owned)
+    }
     for word in image.kernelWords {
       switch word.keeper {
       case .epoll(let descriptor): add(word.value, .kernel, UInt64(UInt32(bitPattern: descriptor)))

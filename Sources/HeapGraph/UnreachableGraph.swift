@@ -19,7 +19,7 @@ struct UnreachableGraph {
   /// Scans every unreachable block once.
   init(nodes: [UInt32], scanner: inout BlockScanner) throws(MemoryError) {
     self.nodes = nodes
-    var sink = EdgeSink(nodes: nodes)
+    var sink = EdgeSink(nodes: nodes, heap: scanner.heap)
     try scanner.scan(count: nodes.count, { Int(nodes[$0]) }, into: &sink)
     // Blocks were scanned in ascending order, so the edges are sorted by source.
     firstEdge = []
@@ -30,9 +30,11 @@ struct UnreachableGraph {
     for node in 0..<nodes.count {
       firstEdge.append(UInt32(targets.count))
       while edge < sink.edges.count && Int(sink.edges[edge].source) == node {
-        targets.append(sink.edges[edge].target)
-        offsets.append(sink.edges[edge].offset)
+        let (target, offset) = (sink.edges[edge].target, sink.edges[edge].offset)
         edge += 1
+        if Int(target) == node, try !scanner.holdsItself(Int(nodes[node]), offset: offset) { continue }
+        targets.append(target)
+        offsets.append(offset)
       }
     }
     firstEdge.append(UInt32(targets.count))
@@ -62,24 +64,40 @@ private struct EdgeSink: ReferenceSink {
   }
 
   let nodes: [UInt32]
+  let heap: TypedHeap
   var edges: [Edge] = []
   /// References of one block come together: its node is looked up once.
   private var lastSource = -1
   private var lastNode = 0
 
-  init(nodes: [UInt32]) { self.nodes = nodes }
+  init(nodes: [UInt32], heap: TypedHeap) {
+    self.nodes = nodes
+    self.heap = heap
+  }
 
   private func node(_ block: Int) -> Int? { nodes.sortedIndex(of: UInt32(block)) }
 
   mutating func reference(from source: Int, offset: UInt64, to target: Int, _ strength: ReferenceSlot.Strength) {
     // Unowned references keep nothing, so they tie no cycle; a side table hangs on its object.
-    // Memory without a type points into itself for many reasons (list heads, small buffers); an object's field does not.
-    guard strength != .unowned, source != target || strength == .strong, let targetNode = node(target) else { return }
+    guard strength != .unowned, source != target || canHoldItself(source, strength), let targetNode = node(target)
+    else {
+      return
+    }
     if source != lastSource {
       guard let sourceNode = node(source) else { return }
       lastSource = source
       lastNode = sourceNode
     }
     edges.append(Edge(source: UInt32(lastNode), target: UInt32(targetNode), offset: offset))
+  }
+
+  /// Memory without a type points into itself for many reasons (list heads, small buffers); an object's field does not. What a field
+  /// of unknown type holds may be a reference, too: of a class without reflection metadata, of a type that cannot be copied.
+  private func canHoldItself(_ source: Int, _ strength: ReferenceSlot.Strength) -> Bool {
+    switch strength {
+    case .strong: true
+    case .ambiguous: [.class, .closureContext, .box].contains(heap.type(source).kind)
+    case .unowned, .weak, .pointer, .number: false
+    }
   }
 }

@@ -50,6 +50,8 @@ public struct Mapping: Sendable, Hashable {
   public var isWritablePrivate: Bool {
     permissions.contains(.write) && permissions.contains(.read) && !permissions.contains(.shared) && !isKernel
   }
+  /// Private and read-only, neither code nor the kernel's: where a module's header says writable, it has been written and then protected.
+  public var isProtected: Bool { permissions == .read && !isKernel }
   public func contains(_ address: UInt64) -> Bool { address >= start && address < end }
 }
 

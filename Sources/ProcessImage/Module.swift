@@ -8,20 +8,24 @@ public struct Module: Sendable, Hashable {
   public var start, end: UInt64
   /// Writable private parts: `.data` and, right behind it, the anonymous `.bss`. Roots live here.
   public var writableRanges: [Range<UInt64>]
+  /// What was written and then made read-only: the loader's RELRO, and whatever the program protects. A static program keeps pointers of its own
+  /// start there.
+  public var protectedRanges: [Range<UInt64>]
   /// The GNU build id as lower-case hex, from the memory of the image.
   public var buildID: String?
   /// The file behind it was deleted or replaced after loading.
   public var isDeleted: Bool
 
   public init(
-    path: String, bias: UInt64, start: UInt64, end: UInt64, writableRanges: [Range<UInt64>], buildID: String? = nil,
-    isDeleted: Bool = false
+    path: String, bias: UInt64, start: UInt64, end: UInt64, writableRanges: [Range<UInt64>],
+    protectedRanges: [Range<UInt64>] = [], buildID: String? = nil, isDeleted: Bool = false
   ) {
     self.path = path
     self.bias = bias
     self.start = start
     self.end = end
     self.writableRanges = writableRanges
+    self.protectedRanges = protectedRanges
     self.buildID = buildID
     self.isDeleted = isDeleted
   }

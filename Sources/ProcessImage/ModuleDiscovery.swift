@@ -19,8 +19,9 @@ public enum ModuleDiscovery {
       result.append(
         Module(
           path: mapping.path, bias: image.bias, start: range.lowerBound, end: range.upperBound,
-          writableRanges: writableRanges(of: image, mappings: mappings), buildID: image.buildID(memory: memory),
-          isDeleted: mapping.isDeleted))
+          writableRanges: data(of: image, mappings: mappings) { $0.isWritablePrivate },
+          protectedRanges: data(of: image, mappings: mappings) { $0.isProtected },
+          buildID: image.buildID(memory: memory), isDeleted: mapping.isDeleted))
     }
     return result
   }
@@ -37,9 +38,11 @@ public enum ModuleDiscovery {
     }
   }
 
-  /// Writable segments cut with what is mapped private and writable now. That leaves out what the loader made read-only after relocation
-  /// (RELRO), and keeps the rest of the last page, from which the dynamic loader allocates.
-  private static func writableRanges(of image: ELFImage, mappings: [Mapping]) -> [Range<UInt64>] {
+  /// Writable segments cut with mappings of one kind. What is private and writable now leaves out what the loader made read-only after
+  /// relocation (RELRO), and keeps the rest of the last page, from which the dynamic loader allocates.
+  private static func data(
+    of image: ELFImage, mappings: [Mapping], where isWanted: (Mapping) -> Bool
+  ) -> [Range<UInt64>] {
     var result: [Range<UInt64>] = []
     for segment in image.segments where segment.isLoad && segment.isWritable {
       guard let pages = image.pages(of: segment) else { continue }
@@ -47,7 +50,7 @@ public enum ModuleDiscovery {
       while index < mappings.count, mappings[index].start < pages.upperBound {
         let mapping = mappings[index]
         index += 1
-        guard mapping.isWritablePrivate else { continue }
+        guard isWanted(mapping) else { continue }
         let part = max(mapping.start, pages.lowerBound)..<min(mapping.end, pages.upperBound)
         // Data and bss touch: one range.
         if let last = result.last, last.upperBound == part.lowerBound {

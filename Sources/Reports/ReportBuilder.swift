@@ -85,7 +85,8 @@ extension ReportModel.LeakGroup {
       group.kind == .cycle || (group.kind == .native && steps.count > 1)
       ? steps.indices.map { index in
         ReportModel.Edge(
-          source: steps[index].type, field: steps[index].field, target: steps[(index + 1) % steps.count].type)
+          source: steps[index].type, field: steps[index].field, target: steps[(index + 1) % steps.count].type,
+          isClosure: steps[index].isClosure)
       } : []
     self.init(
       kind: Kind(group.kind), certainty: ReportModel.Certainty(group.confidence),

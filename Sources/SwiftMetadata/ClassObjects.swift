@@ -104,12 +104,14 @@ extension MetadataDecoder {
 
   /// Address of the offsets of the properties that the class itself declares.
   private func fieldOffsets(_ metadata: ClassMetadata, _ descriptor: ContextDescriptor) -> UInt64? {
-    guard let words = memory.half(descriptor.address &+ 40), words > 0, words < 1 << 16 else { return nil }
+    guard let words = memory.half(descriptor.address &+ 40), words < 1 << 16 else { return nil }
     var offset = 8 * Int(words)
     if descriptor.hasResilientSuperclass {
-      // Relative to the members that the class adds.
+      // Relative to the members that the class adds, of which they may be the first.
       guard let members = immediateMembersOffset(descriptor) else { return nil }
       offset += members
+    } else if words == 0 {
+      return nil
     }
     return metadata.address &+ UInt64(bitPattern: Int64(offset))
   }

@@ -148,9 +148,7 @@ extension MetadataDecoder {
     switch reference {
     case .named(.class, _, _): return false
     case .named(let kind, let module, let path):
-      guard let symbol = Self.descriptorSymbol(kind, module, path), let address = symbols.address(of: symbol) else {
-        return true
-      }
+      guard let address = spelledDescriptor(kind, module, path) else { return true }
       return sizeDependsOnArguments(.descriptor(address), arguments, depth: depth + 1)
     case .descriptor(let address):
       guard let descriptor = descriptor(at: address) else { return true }

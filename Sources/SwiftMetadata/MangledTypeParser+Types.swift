@@ -54,6 +54,7 @@ extension MangledTypeParser {
   mutating func nominal(_ kind: NominalKind) -> Node? {
     guard let name = popIdentifier(), let context = popContext() else { return nil }
     let reference = NominalReference.named(kind: kind, module: context.module, path: context.path + [name])
+    if kind == .structure || kind == .enumeration { spell(context.module, context.path + [name]) }
     let node = Node.type(
       kind == .protocol
         ? .existential(protocols: [reference], superclass: nil, isClassBound: false)

@@ -29,6 +29,18 @@ struct MangledTypeParser {
   var stack: [Node] = []
   var substitutions: [Node] = []
   var words: [[UInt8]] = []
+  /// Where in the text each element of the stack begins.
+  private var begins: [Int] = []
+
+  /// How a struct or an enum was spelled that the string names in full.
+  struct Spelling {
+    /// `module.Outer.Inner`.
+    var name: String
+    var mangled: ArraySlice<UInt8>
+
+    static func name(_ module: String, _ path: [String]) -> String { ([module] + path).joined(separator: ".") }
+  }
+  private(set) var spellings: [Spelling] = []
 
   /// Nodes that one string may push. Real ones stay below a hundred.
   private static let nodeLimit = 2048
@@ -41,13 +53,28 @@ struct MangledTypeParser {
   /// The type that the whole string spells.
   mutating func parse() -> TypeNode? {
     while position < text.bytes.count {
+      let begin = position
       guard stack.count < Self.nodeLimit, substitutions.count < Self.nodeLimit, let node = parseOperator() else {
         return nil
       }
+      // An operator begins where the first of those that it combines does.
+      let first = stack.count < begins.count ? begins[stack.count] : begin
+      begins.removeLast(max(0, begins.count - stack.count))
+      while begins.count < stack.count { begins.append(begin) }
+      begins.append(first)
       stack.append(node)
     }
+    // The string of a field in a generic type may begin with what is required of the arguments.
+    if stack.count == 2, case .signature = stack[0] { stack.removeFirst() }
     guard stack.count == 1, case .type(let type) = stack[0] else { return nil }
     return type
+  }
+
+  /// Notes the text from the module on that names the type whose parts were just taken off the stack.
+  mutating func spell(_ module: String, _ path: [String]) {
+    guard stack.count < begins.count else { return }
+    spellings.append(
+      Spelling(name: Spelling.name(module, path), mangled: text.bytes[begins[stack.count]..<position]))
   }
 
   // MARK: Characters

@@ -28,6 +28,8 @@ public final class MetadataDecoder: ObjectTypeDecoder {
   var objects: [UInt64: ObjectEntry] = [:]
   var errors: [UInt64: ObjectType?] = [:]
   var slabHeads: Set<UInt64> = []
+  /// Descriptors' symbols of types that strings spell in full, by name; nil where two have one name.
+  var spelledSymbols: [String: String?] = [:]
 
   /// Steps left for the present question. A hostile image could otherwise nest types without end.
   var fuel = 0

@@ -121,11 +121,12 @@ extension MetadataDecoder {
     for index in 0..<UInt64(count) {
       let record = table &+ 16 &+ 12 &* index
       guard let flags = memory.half(record) else { return nil }
-      let text = memory.relative(record &+ 4).flatMap { MangledText(at: $0, in: memory) }
+      let address = memory.relative(record &+ 4)
+      let type = address.flatMap { noncopyableType(at: $0) ?? MangledText(at: $0, in: memory).flatMap { parse($0) } }
       records.append(
         FieldRecord(
           name: memory.relative(record &+ 8).flatMap { memory.name(at: $0) } ?? "", isIndirect: flags & 1 != 0,
-          hasType: memory.half(record &+ 4).map { $0 != 0 } ?? false, type: text.flatMap { parse($0) }))
+          hasType: memory.half(record &+ 4).map { $0 != 0 } ?? false, type: type))
     }
     return records
   }

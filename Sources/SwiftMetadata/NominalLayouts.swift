@@ -9,6 +9,14 @@ extension MetadataDecoder {
     {
       return layout
     }
+    if let qualified, qualified.module == "Synchronization", qualified.path.map(\.name) == ["Mutex"],
+      arguments.count == 1
+    {
+      // A futex and the value (swiftlang/swift 6.3 stdlib/public/Synchronization/Mutex/LinuxImpl.swift). A static program may have left their
+      // descriptors out, and nobody who wrote `cache.state` knows a field `value` of the lock.
+      guard let value = layout(of: arguments[0], depth: depth + 1) else { return nil }
+      return .aggregate([("", .data(size: 4, alignment: 4)), ("", value)])
+    }
     if case .named(let kind, _, _) = reference {
       guard kind == .class else { return namedLayout(reference, arguments, depth: depth + 1) }
       return .word(.strong, name(of: .nominal(reference, arguments: arguments)) ?? "")
@@ -32,7 +40,7 @@ extension MetadataDecoder {
   /// A type that a string spells in full, without a reference to its descriptor: found by its descriptor's symbol.
   private func namedLayout(_ reference: NominalReference, _ arguments: [TypeNode], depth: Int) -> Layout? {
     guard case .named(let kind, let module, let path) = reference,
-      let symbol = Self.descriptorSymbol(kind, module, path), let address = symbols.address(of: symbol)
+      let address = spelledDescriptor(kind, module, path)
     else { return nil }
     return nominalLayout(.descriptor(address), arguments, depth: depth + 1)
   }

@@ -72,7 +72,9 @@ extension MetadataDecoder {
       case .extension, .anonymous: return nil
       }
     }
-    return parser.parse()
+    let type = parser.parse()
+    for spelling in parser.spellings { remember(spelling) }
+    return type
   }
 
   // MARK: Printing

@@ -124,6 +124,23 @@ struct HiddenGrowthTests {
     #expect(!causes(written: 0.1).contains(.sharedMemory))
   }
 
+  /// A leak that is listed among the causes is none that the first sentence may deny, however small.
+  @Test(arguments: [
+    (UInt64(0), "No leak, but probably growth"), (50_000, "Hardly any leak (48.8 KiB), but probably growth"),
+  ])
+  func aSmallLeakIsNotDenied(bytes: UInt64, start: String) {
+    func heap(_ minute: Int64, _ entries: UInt64) -> HeapFacts {
+      HeapFacts(
+        time: Self.start + minute * 60_000,
+        census: [.init(type: "Entry", kind: "class", count: entries / 100, bytes: entries)],
+        leaks: bytes == 0
+          ? []
+          : [.init(kind: "cycle", title: "A.me -> A", confidence: .certain, instances: 9, blocks: 9, bytes: bytes)])
+    }
+    let report = Self.report(heap(0, 1 << 20), heap(1, 9 << 20), more: 8 * Double(Self.mib))
+    #expect(report.sentence.hasPrefix(start), "\(report.sentence)")
+  }
+
   /// What a suppressions file accepts is no leak in the answer, but its growth has a name.
   @Test func acceptedLeaksAreNoLeak() throws {
     func heap(_ minute: Int64, _ bytes: UInt64) -> HeapFacts {
@@ -185,6 +202,24 @@ struct HiddenGrowthTests {
     let report = Self.report(heap(0, 1_000_000, .running), heap(1, 21_000_000, .timer), more: 20_000_000)
     #expect(report.findings.first?.title == "task refresh() -> [Int : Page] storage", "\(report.findings.map(\.title))")
     #expect(report.findings.first?.growth == 20_000_000)
+  }
+
+  /// Of an allocator that does not say what is freed, old tasks are no finished tasks whose handles are kept.
+  @Test(arguments: [true, false])
+  func finishedTasksNeedAnAllocatorThatSaysWhatIsFreed(isExact: Bool) {
+    func heap(_ minute: Int64, _ count: Int) -> HeapFacts {
+      var facts = HeapFacts(
+        time: Self.start + minute * 60_000, isExact: isExact,
+        census: [.init(type: "Task", kind: "task", count: UInt64(count), bytes: UInt64(count) * 1000)])
+      facts.tasks = [
+        TaskGroup(
+          state: .complete, functions: [], locations: [], relation: .own, tasks: count, lost: 0, handleOnly: 0,
+          cancelled: 0, retainedBytes: UInt64(count) * 1000, holds: [], example: "")
+      ]
+      return facts
+    }
+    let evidence = Evidence(lives: [RuleFixtures.rising], heaps: [heap(0, 10), heap(1, 4010)])
+    #expect(TasksRule.findings(evidence).map(\.title) == (isExact ? ["4,000 more finished tasks"] : []))
   }
 
   @Test func probabilitiesReadAsWhatTheyAre() {

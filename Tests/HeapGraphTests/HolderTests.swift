@@ -102,6 +102,24 @@ import Testing
     }
   }
 
+  /// Blocks without a type are no more one type than blocks of one size: what hangs on them is told, however often they come again.
+  @Test func untypedBlocksDoNotEndABranch() throws {
+    let heap = SyntheticHeap()
+    let timer = heap.classType("Timer", fields: ["context"])
+    let leaf = heap.classType("Leaf", fields: [])
+    let context = heap.block([0, heap.block([leaf, 3, 0, 0]), 0])
+    let table = heap.block([0, heap.block([timer, 3, context]), 0])
+    heap.root(table)
+    let report = try holders(heap).holders(cut: 0)
+    var names: [String] = []
+    var next = report.holders.first?.children.first
+    while let holder = next {
+      names.append(holder.name)
+      next = holder.children.first
+    }
+    #expect(names == ["untyped block", "Timer", "untyped block", "Leaf"])
+  }
+
   @Test func aListIsOneHolder() throws {
     let heap = SyntheticHeap()
     let list = heap.classType("Link", fields: ["next", "text"])

@@ -46,6 +46,43 @@ import Testing
     #expect(group.contents.first { $0.type == "Array<UInt8>" }?.count == 3)
   }
 
+  /// A closure that captures one object alone has that object as its context.
+  @Test func aClosureThatCapturesItsOwnerAloneIsTold() throws {
+    let heap = SyntheticHeap()
+    let session = heap.type(
+      .class, "Session",
+      .fixed(
+        size: 40,
+        slots: [
+          .init(offset: 24, strength: .strong, path: "peer", typeName: "Box<() -> Void>"),
+          .init(offset: 32, strength: .strong, path: "onClose", typeName: "(Int) async -> [Row]"),
+        ]))
+    let object = heap.block([session, Self.live, 0, 0, 0])
+    heap.store(object, in: object, at: 32)
+    let other = heap.block([session, Self.live, 0, 0, 0])
+    heap.store(other, in: other, at: 24)
+    let groups = try #require(try heap.analysis().leaks)
+    #expect(groups.map(\.title).sorted() == ["Session.onClose -> Session", "Session.peer -> Session"])
+    #expect(groups.first { $0.title.contains("onClose") }?.steps.map(\.isClosure) == [true])
+    #expect(groups.first { $0.title.contains("peer") }?.steps.map(\.isClosure) == [false])
+  }
+
+  /// What a field of unknown type holds may be a reference to the object itself; a pointer into the object, and any word of C memory, is none.
+  @Test func anObjectMayHoldItselfByAFieldOfUnknownType() throws {
+    let heap = SyntheticHeap()
+    let unknown = heap.type(.class, "Hidden", .conservative)
+    let object = heap.block([unknown, Self.live, 0, 0])
+    heap.store(object, in: object, at: 24)
+    let inside = heap.block([unknown, Self.live, 0, 0, 0])
+    heap.store(inside + 24, in: inside, at: 16)
+    let native = heap.block([0, 0, 0, 0, 0, 0])
+    heap.store(native, in: native, at: 16)
+    let groups = try #require(try heap.analysis().leaks)
+    #expect(groups.first { $0.kind == .cycle }?.examples == [object])
+    #expect(groups.first { $0.kind == .chain }?.examples == [inside])
+    #expect(groups.first { $0.kind == .native }?.examples == [native])
+  }
+
   @Test func aRingThroughCollectionsFoldsTheirStorageIntoTheField() throws {
     let heap = SyntheticHeap()
     let owner = heap.classType("Owner", fields: ["callbacks"])

@@ -54,6 +54,19 @@ struct VerdictTests {
     #expect(steps.contains { $0.contains("leak:Session.onClose") })
   }
 
+  /// A closure without a context of its own cannot be made weak: what it captures can.
+  @Test func aClosureIsToldFromAReference() {
+    func step(_ target: String, isClosure: Bool) -> String {
+      let edge = ReportModel.Edge(source: "Session", field: "onClose", target: target, isClosure: isClosure)
+      let group = ReportModel.LeakGroup(
+        kind: .cycle, type: "Session", instances: 1, blocks: 1, bytes: 1, edges: [edge])
+      return report(.init(groups: [group])).nextSteps.first ?? ""
+    }
+    #expect(step("Session", isClosure: true).contains("captures its owner. Capture it weakly"))
+    #expect(step("App.Server", isClosure: true).contains("captures the Server. Capture it weakly"))
+    #expect(step("Session", isClosure: false).contains("make this reference"))
+  }
+
   @Test func whatTheLimitHasCostIsSaid() throws {
     var growth = try #require(PageFixtures.growing.growth)
     func text() -> String {

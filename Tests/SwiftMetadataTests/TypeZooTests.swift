@@ -57,7 +57,7 @@ import Testing
   func namesAndReferences(_ build: Build) throws {
     let zoo = try Zoo(build)
     let objects = zoo.entries("OBJECT")
-    #expect(objects.count == 14)
+    #expect(objects.count == 15)
     for object in objects {
       let type = try #require(try zoo.type(at: object.address), "\(object.rest)")
       #expect(type.name == object.rest.joined(separator: " "))
@@ -70,6 +70,15 @@ import Testing
       let offset = Int(reference.rest[0])
       let found = type.fixedSlots.filter { $0.offset == offset }.map { "\($0.strength) \($0.path)" }
       #expect(found == ["\(reference.rest[1]) \(reference.rest[2])"], "\(type.name)")
+    }
+    let named = zoo.entries("NAMED")
+    #expect(named.count == 5)
+    // A stripped program has lost what says it: the words count all the same.
+    for reference in named {
+      let type = try #require(try zoo.type(at: reference.address))
+      let found = type.fixedSlots.filter { $0.offset == Int(reference.rest[0]) }
+      #expect(found.map(\.strength) == [build.isStripped ? .ambiguous : .strong], "\(type.name)")
+      if !build.isStripped { #expect(found.first?.path == reference.rest[2], "\(type.name)") }
     }
     for count in zoo.entries("SLOTS") {
       let type = try #require(try zoo.type(at: count.address))

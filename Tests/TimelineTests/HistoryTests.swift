@@ -21,6 +21,16 @@ struct HistoryTests {
     }
   }
 
+  @Test func theDefaultFileIsTheUsersOwn() {
+    func path(_ variables: [String: String], home: String?) -> String {
+      History.defaultPath(variable: { variables[$0] }, home: { home })
+    }
+    #expect(path(["XDG_STATE_HOME": "/s", "HOME": "/h"], home: "/u") == "/s/memwhy/history.db")
+    #expect(path(["XDG_STATE_HOME": "", "HOME": "/h"], home: "/u") == "/h/.local/state/memwhy/history.db")
+    #expect(path(["HOME": ""], home: "/u") == "/u/.local/state/memwhy/history.db")
+    #expect(path([:], home: nil) == "./.local/state/memwhy/history.db")
+  }
+
   @Test func keepsWhatItWasGiven() throws {
     try Self.withFolder { path in
       let history = try History.open(path).history

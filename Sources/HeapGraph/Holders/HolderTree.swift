@@ -5,7 +5,7 @@ import SwiftMetadata
 /// Merges the dominator tree by shape: siblings of one type under one field become one holder with a count.
 ///
 /// Blocks of their parent's own type join it, so that a list or a tree is one holder however deep it is; a type that comes again further
-/// down ends the branch. O(blocks of holders above the cut).
+/// down ends the branch. Blocks without a type are of many types, and end none. O(blocks of holders above the cut).
 struct HolderTreeBuilder {
   let holders: HeapHolders
   /// Holders below this share of the reachable bytes are summed up.
@@ -150,7 +150,7 @@ struct HolderTreeBuilder {
     for (key, group) in groups.sorted(by: {
       ($0.value.retained, $1.key.type, $1.key.label) > ($1.value.retained, $0.key.type, $0.key.label)
     }) {
-      guard group.retained >= cut, !isDeepest, !above.contains(key.type) else {
+      guard group.retained >= cut, !isDeepest, key.type == TypedHeap.unknown || !above.contains(key.type) else {
         holder.otherCount += group.members.count
         holder.otherBytes += group.retained
         continue

@@ -16,6 +16,13 @@ struct ThreadCaches: Sendable {
     var size: UInt64 { UInt64(listCount) * 10 }
     /// Chunk sizes that `malloc` may have given it: exact, padded twice (2.43), or with an unsplittable rest.
     var chunkSizes: ClosedRange<UInt64> { self == .counts ? 0x290...0x2a0 : 0x300...0x320 }
+
+    /// Whether a chunk with this size word can hold the struct. With `glibc.malloc.mmap_threshold` below its size it has pages of its own.
+    func fits(_ word: UInt64) -> Bool {
+      let bytes = Chunk.size(word)
+      guard word & Chunk.isMapped != 0 else { return chunkSizes.contains(bytes) }
+      return bytes & 0xfff == 0 && bytes >= chunkSizes.lowerBound
+    }
   }
 
   /// One thread's cache.
@@ -142,11 +149,23 @@ struct ThreadCaches: Sendable {
   static func read(
     at address: UInt64, tid: Int32, isBusy: Bool, isEnding: Bool = false, space: AddressSpace, cache: PageCache
   ) -> Cache? {
-    guard address & 15 == 0, space.contains(address &- 16, count: 656), let word = cache.word(address &- 8),
-      word & Chunk.isMapped == 0,
-      let format = Format.allCases.first(where: { $0.chunkSizes.contains(Chunk.size(word)) }),
-      space.contains(address, count: format.size),
-      let words = cache.words(address, count: Int(format.size / 8))
+    guard address & 15 == 0, space.contains(address &- 16, count: 656), let word = cache.word(address &- 8) else {
+      return nil
+    }
+    for format in Format.allCases where format.fits(word) {
+      if let found = read(at: address, format, tid: tid, isBusy: isBusy, isEnding: isEnding, space: space, cache: cache)
+      {
+        return found
+      }
+    }
+    return nil
+  }
+
+  private static func read(
+    at address: UInt64, _ format: Format, tid: Int32, isBusy: Bool, isEnding: Bool, space: AddressSpace,
+    cache: PageCache
+  ) -> Cache? {
+    guard space.contains(address, count: format.size), let words = cache.words(address, count: Int(format.size / 8))
     else { return nil }
     let countWords = Int(format.entries / 8)
     let counts = (0..<format.listCount).map { UInt16(truncatingIfNeeded: words[$0 / 4] >> (UInt64($0 % 4) * 16)) }

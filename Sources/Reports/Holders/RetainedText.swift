@@ -31,7 +31,7 @@ struct RetainedText {
     let total = "\(ByteCount(report.reachableBytes)) in \(Count(report.reachableBlocks).of("reachable block"))"
     guard let first = report.holders.first else { return "\(total); no holder has 1 % of it." }
     return
-      "\(Self.title(first)) holds \(ByteCount(first.retainedBytes)), "
+      "\(Self.title(first))\(first.kind == .shared ? "," : "") holds \(ByteCount(first.retainedBytes)), "
       + "\(Share(first.retainedBytes, of: report.reachableBytes)) of \(total)."
   }
 
@@ -48,11 +48,15 @@ struct RetainedText {
         case .threadLocal, .anonymous, .unowned: ""
         }
       return kind + root.title
-    case (.shared, _):
-      let roots = holder.heldBy.isEmpty ? "several holders" : holder.heldBy.joined(separator: " and ")
-      return "\(counted(holder)), reached from \(roots) and others"
-    default: return counted(holder)
+    default: return counted(holder) + reachedFrom(holder)
     }
+  }
+
+  /// `, reached from a and others`: of blocks that several holders share.
+  private static func reachedFrom(_ holder: Holder) -> String {
+    guard holder.kind == .shared else { return "" }
+    let roots = holder.heldBy.isEmpty ? "several holders" : holder.heldBy.joined(separator: " and ")
+    return ", reached from \(roots) and others"
   }
 
   /// A title that does not change with counts, threads and addresses: what a holder is recognised by in another snapshot.
@@ -78,10 +82,12 @@ struct RetainedText {
       chain.append(child)
     }
     let last = chain[chain.count - 1]
-    var text = Self.title(holder)
+    // Who else leads here is said behind the whole path: fields belong to the type before them.
+    var text = holder.kind == .shared ? Self.counted(holder) : Self.title(holder)
     for step in chain.dropFirst() {
       text += (step.field.isEmpty ? "" : step.field) + " -> " + Self.counted(step)
     }
+    text += Self.reachedFrom(holder)
     if depth > 0, !holder.field.isEmpty { text = holder.field + " -> " + text }
     let indent = String(repeating: "  ", count: depth)
     let bytes = ByteCount(holder.retainedBytes).description

@@ -138,11 +138,14 @@ extension ReportModel {
     public var field: String
     /// Type of the block that is referred to.
     public var target: String
+    /// true where the field is a closure that captures `target`.
+    public var isClosure: Bool?
 
-    public init(source: String, field: String, target: String) {
+    public init(source: String, field: String, target: String, isClosure: Bool = false) {
       self.source = source
       self.field = field
       self.target = target
+      self.isClosure = isClosure ? true : nil
     }
 
     var fieldSuffix: String {

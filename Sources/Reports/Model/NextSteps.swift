@@ -60,13 +60,15 @@ enum NextSteps {
   private static func cycle(_ group: Group) -> String {
     // The field whose value closes the circle through a closure is where `[weak self]` belongs.
     let names = group.edges.filter { !$0.field.isEmpty && !isCapture($0.source) && !isStorage($0.source) }
-    guard let edge = names.first(where: { isCapture($0.target) }) ?? names.first else {
+    guard let edge = names.first(where: { isCapture($0.target) || $0.isClosure == true }) ?? names.first else {
       return "`\(group.type)`: break the cycle by making one of its references weak, or by clearing it when done."
     }
     let field = "`\(edge.source).\(edge.field)`"
-    if isCapture(edge.target) {
+    if isCapture(edge.target) || edge.isClosure == true {
+      let captured =
+        isCapture(edge.target) || edge.target == edge.source ? "its owner" : "the \(shortName(edge.target))"
       return
-        "\(field): the closure stored there captures its owner. Capture it weakly (`[weak self]`), or set the field "
+        "\(field): the closure stored there captures \(captured). Capture it weakly (`[weak self]`), or set the field "
         + "to nil when the \(shortName(edge.source)) is done."
     }
     return "\(field): make this reference (or the one back) `weak` or `unowned`, or set it to nil when the "

@@ -13,11 +13,28 @@ public final class History: Sendable {
 
   /// Default place: `$XDG_STATE_HOME/memwhy/history.db`, else below `~/.local/state`.
   public static var defaultPath: String {
-    func variable(_ name: String) -> String? {
-      getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
-    }
-    let base = variable("XDG_STATE_HOME") ?? (variable("HOME") ?? "/tmp") + "/.local/state"
+    defaultPath(variable: { name in getenv(name).map { String(cString: $0) } }, home: homeOfUser)
+  }
+
+  /// Services of systemd and programs under `env -i` have no `HOME`: the user database knows it. Who has no home at all gets a file where
+  /// memwhy was started, never one in `/tmp`, where others could have laid a link.
+  static func defaultPath(variable: (String) -> String?, home: () -> String?) -> String {
+    func set(_ name: String) -> String? { variable(name).flatMap { $0.isEmpty ? nil : $0 } }
+    let base = set("XDG_STATE_HOME") ?? (set("HOME") ?? home() ?? ".") + "/.local/state"
     return base + "/memwhy/history.db"
+  }
+
+  /// Home of the user that memwhy runs as, by the user database; nil where it has none.
+  private static func homeOfUser() -> String? {
+    var entry = passwd()
+    var result: UnsafeMutablePointer<passwd>?
+    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 16 << 10) { buffer in
+      guard let start = buffer.baseAddress, getpwuid_r(geteuid(), &entry, start, buffer.count, &result) == 0,
+        result != nil,
+        let home = entry.pw_dir, home[0] != 0
+      else { return nil }
+      return String(cString: home)
+    }
   }
 
   /// Opens or creates a history for writing. A damaged or newer file is moved aside, never deleted.

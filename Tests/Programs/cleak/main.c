@@ -129,6 +129,14 @@ __attribute__((noinline)) static void hold_in_mapping(void) {
   mapping[77777] = hold(200, "pointer in a mapping");
 }
 
+// Initialised data, on pages of its own: a program may protect what it does not write any more.
+static struct { void *words[1024]; } __attribute__((aligned(4096))) protected = {{(void *)1}};
+
+__attribute__((noinline)) static void hold_in_protected_data(void) {
+  protected.words[333] = hold(90, "pointer in protected data");
+  if (mprotect(&protected, sizeof protected, PROT_READ) != 0) abort();
+}
+
 static void *thread_main(void *argument) {
   volatile void *on_stack[64] = {0};
   on_stack[33] = hold(300, "stack");
@@ -178,6 +186,7 @@ int main(int count, char **arguments) {
     hold_globals(blocks);
     hold_packed(blocks);
     hold_in_mapping();
+    hold_in_protected_data();
     for (int index = 0; index < 4; index++) {
       pthread_t thread;
       if (pthread_create(&thread, NULL, thread_main, NULL) != 0) abort();

@@ -62,6 +62,20 @@ final class Guarded: Sendable {
   init(_ number: Int) { state = Mutex(State(baggage: Baggage(number))) }
 }
 
+final class SelfGuarded: @unchecked Sendable {
+  let state = Mutex<SelfGuarded?>(nil)
+  let baggage: Baggage
+  init(_ number: Int) { baggage = Baggage(number) }
+}
+
+struct Grip: ~Copyable { var owner: Gripper? }
+
+final class Gripper {
+  var grip = Grip(owner: nil)
+  let baggage: Baggage
+  init(_ number: Int) { baggage = Baggage(number) }
+}
+
 final class Tail: ManagedBuffer<Int, Node> {}
 
 @inline(never) func leakPair(_ number: Int) {
@@ -145,6 +159,20 @@ final class Tail: ManagedBuffer<Int, Node> {}
   }
 }
 
+@inline(never) func leakOwnMutex(_ number: Int) {
+  let item = SelfGuarded(number)
+  item.state.withLock { $0 = item }
+  Truth.add(item, .leaked, "object behind its own Mutex")
+  Truth.add(item.baggage, .leaked, "object behind its own Mutex")
+}
+
+@inline(never) func leakNoncopyable(_ number: Int) {
+  let item = Gripper(number)
+  item.grip.owner = item
+  Truth.add(item, .leaked, "cycle through a noncopyable struct")
+  Truth.add(item.baggage, .leaked, "cycle through a noncopyable struct")
+}
+
 @inline(never) func leakTail(_ number: Int) {
   let node = SubNode(number)
   let holder = Cell<AnyObject>(number)
@@ -183,5 +211,7 @@ let cycleLeaks: [Scenario] = [
   Scenario(name: "generic", isLeak: true, run: leakGeneric),
   Scenario(name: "actor", isLeak: true, run: leakActor),
   Scenario(name: "mutex", isLeak: true, run: leakMutex),
+  Scenario(name: "own-mutex", isLeak: true, run: leakOwnMutex),
+  Scenario(name: "own-noncopyable", isLeak: true, run: leakNoncopyable),
   Scenario(name: "managed-buffer", isLeak: true, run: leakTail),
 ]

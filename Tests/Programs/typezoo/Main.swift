@@ -50,6 +50,17 @@ func values(_ leaf: Leaf) {
   report(block: color, "closureContext", "Red")
 }
 
+func noncopyable(_ leaf: Leaf) {
+  let locked = Locked(leaf)
+  report(locked, "Locked")
+  // The lock is one word with its padding.
+  named(locked, "state.byName", at: 16)
+  named(locked, "state.last", at: 24)
+  named(locked, "table", at: 8)
+  named(locked, "grip.leaf", at: 8)
+  named(locked, "door.open.leaf", at: 8)
+}
+
 func generics(_ leaf: Leaf) {
   let pair = Pair("a text that is too long for the inline form", [leaf])
   report(pair, "Pair<String, [Leaf]>")
@@ -94,6 +105,7 @@ func closures(_ leaf: Leaf) {
     let leaf = Leaf(CommandLine.arguments.count)
     classes(leaf)
     values(leaf)
+    noncopyable(leaf)
     generics(leaf)
     closures(leaf)
     let account = Account()

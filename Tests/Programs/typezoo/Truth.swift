@@ -34,6 +34,12 @@ func slot(_ object: AnyObject, _ path: String, _ strength: String = "strong", at
   print("SLOT \(hex(address(object))) \(offset(of: field, in: object) + inner) \(strength) \(path)")
 }
 
+/// `NAMED object offset strength path`: the same, where only a symbol says so.
+func named(_ object: AnyObject, _ path: String, at inner: Int) {
+  let field = String(path.prefix { $0 != "." })
+  print("NAMED \(hex(address(object))) \(offset(of: field, in: object) + inner) strong \(path)")
+}
+
 /// `SLOTS object n`: exactly n references that are certain.
 func slots(_ object: AnyObject, _ count: Int) { print("SLOTS \(hex(address(object))) \(count)") }
 

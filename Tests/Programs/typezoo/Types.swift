@@ -1,3 +1,5 @@
+import Synchronization
+
 final class Leaf {
   var value: Int
   init(_ value: Int) { self.value = value }
@@ -132,5 +134,33 @@ actor Account {
   func references() {
     slot(self, "leaf")
     slot(self, "balance")
+  }
+}
+
+struct Grip: ~Copyable {
+  let number: Int
+  let leaf: Leaf
+}
+
+enum Door: ~Copyable {
+  case open(Grip)
+  case shut
+}
+
+/// Of fields whose types cannot be copied nothing says the type but a symbol.
+final class Locked: @unchecked Sendable {
+  private struct State {
+    var count = 0
+    var byName: [String: Leaf] = [:]
+    var last: Leaf?
+  }
+  private let state: Mutex<State>
+  let table = Mutex<[Leaf]>([])
+  let grip: Grip
+  let door: Door
+  init(_ leaf: Leaf) {
+    state = Mutex(State(byName: ["a": leaf], last: leaf))
+    grip = Grip(number: leaf.value, leaf: leaf)
+    door = leaf.value < 0 ? .shut : .open(Grip(number: 1, leaf: leaf))
   }
 }
