@@ -233,6 +233,24 @@ struct ReaderTests {
     }
   }
 
+  /// On the line between the readings around a moment; nothing where that would be a guess.
+  @Test func theCountAtAMoment() {
+    let readings = [(10.0, 100.0), (12, 140), (13, 150), (40, 900), (41, 20)].map {
+      LoadSource.Reading(value: $0.1, time: UInt64($0.0 * 1e9))
+    }
+    func count(_ seconds: Double, _ some: [LoadSource.Reading]) -> Double? {
+      LoadSource.count(at: UInt64(seconds * 1e9), in: some, apart: 10_000_000_000)
+    }
+    for (time, value) in [(10, 100), (11, 120), (11.5, 130), (12, 140), (12.25, 142.5), (13, 150)] as [(Double, Double)]
+    {
+      #expect(count(time, readings) == value, "at \(time)")
+    }
+    // Before the first, after the last, nobody answered for long, begun anew.
+    for time in [9, 42, 20, 40.5] { #expect(count(time, readings) == nil, "at \(time)") }
+    #expect(count(10, []) == nil)
+    #expect(count(10, [readings[0]]) == 100)
+  }
+
   /// Pages that are slow, wrong or gone give a reason, in bounded time.
   @Test func aBadEndpointIsSaid() throws {
     let source = LoadSource(try .init(parsing: "r@http://127.0.0.1:1/metrics"), interval: 1_000_000_000)

@@ -21,6 +21,10 @@ final class SnapshotTaker: Sendable {
   }
 
   private let state = Mutex(State())
+  private let load: LoadSource?
+
+  /// - Parameter load: what each snapshot notes the count of.
+  init(load: LoadSource?) { self.load = load }
 
   /// What a snapshot would cost, in a sentence; nil where the process cannot be looked at.
   static func price(of pid: Int32) -> String? {
@@ -93,7 +97,7 @@ final class SnapshotTaker: Sendable {
         verb: "watch", target: .process(pid), freeze: .cow, memoryLimit: nil, cowBudget: nil, debugDirectories: [])
       var result = Result(pid: pid)
       do {
-        result.facts = try Pipeline().capture(
+        result.facts = try Pipeline(load: taker.load).capture(
           request, progress: Progress(isEnabled: false, isQuiet: true), depth: .holders
         ).facts.shortened()
       } catch { result.failure = "\(error)" }

@@ -12,7 +12,7 @@ struct WatchSession {
   private let target: Watched
   private var lastFailure: String?
   private var timer: SnapshotTimer
-  private let taker = SnapshotTaker()
+  private let taker: SnapshotTaker
 
   /// - Throws: `CLIError` where there is nothing to watch or the history cannot be opened.
   init(
@@ -25,6 +25,7 @@ struct WatchSession {
     timer = SnapshotTimer(snapshots)
     try Self.requireTarget(target)
     self.load = load.map { LoadSource($0, interval: max(interval, 1_000_000_000)) }
+    taker = SnapshotTaker(load: self.load)
     recorder = Recorder(target, interval: interval, load: self.load)
     guard let historyPath else { return }
     do throws(TimelineError) {

@@ -31,7 +31,7 @@ struct WholeDiagnosis {
     let load = options.load.map { LoadSource($0, interval: 1_000_000_000) }
     load?.start()
     defer { load?.stop() }
-    let pipeline = Pipeline()
+    let pipeline = Pipeline(load: load)
     var firstRequest = request
     firstRequest.triesTrim = false
     let first = try pipeline.capture(firstRequest, progress: progress, depth: .holders)
