@@ -49,10 +49,17 @@ struct RetainedText {
         }
       return kind + root.title
     case (.shared, _):
-      let roots = holder.heldBy.isEmpty ? "several holders" : holder.heldBy.joined(separator: " and ")
-      return "\(counted(holder)), reached from \(roots) and others"
+      return counted(holder) + sharing(holder)
     default: return counted(holder)
     }
+  }
+
+  /// Who shares it: the field by which most of it is held, and the roots that lead there.
+  private static func sharing(_ holder: Holder) -> String {
+    guard holder.kind == .shared else { return "" }
+    let field = holder.sharedBy.map { ", most of them in \($0)" } ?? ""
+    let roots = holder.heldBy.isEmpty ? "several holders" : holder.heldBy.joined(separator: " and ")
+    return "\(field), reached from \(roots) and others"
   }
 
   /// A title that does not change with counts, threads and addresses: what a holder is recognised by in another snapshot.
@@ -78,10 +85,12 @@ struct RetainedText {
       chain.append(child)
     }
     let last = chain[chain.count - 1]
-    var text = Self.title(holder)
+    // Who shares it comes last: the way below begins at the blocks, not at those.
+    var text = holder.kind == .shared ? Self.counted(holder) : Self.title(holder)
     for step in chain.dropFirst() {
       text += (step.field.isEmpty ? "" : step.field) + " -> " + Self.counted(step)
     }
+    text += Self.sharing(holder)
     if depth > 0, !holder.field.isEmpty { text = holder.field + " -> " + text }
     let indent = String(repeating: "  ", count: depth)
     let bytes = ByteCount(holder.retainedBytes).description
