@@ -110,22 +110,22 @@ struct WatchSession {
   private mutating func snapshot(_ tick: inout Recorder.Tick) -> (content: String, time: Int64)? {
     guard timer.schedule != .off else { return nil }
     // Asked for once: Swift 6.3.1's optimiser fails on a second look in this function.
-    let current = recorder.pid
+    let current = recorder.run
     if tick.events.contains(where: { $0.kind == .restarted || $0.kind == .ended }) { timer.restart() }
     var capture: (String, Int64)?
     let time = tick.sample?.time ?? Clocks.milliseconds
     if let result = taker.take() {
       timer.finished(now: Clocks.monotonic, pause: result.facts?.pause ?? 0)
       tick.events.append(result.event(at: time))
-      // Of a process that was restarted meanwhile it says nothing.
-      if result.pid == current {
+      // Of a process that was restarted, or started another program, meanwhile it says nothing.
+      if result.run == current {
         result.write(into: &tick)
         capture = result.content.map { ($0, result.facts?.time ?? time) }
       }
     }
-    if let pid = current, !taker.isBusy, timer.isDue(now: Clocks.monotonic, level: tick.sample?[.rss]) {
-      if let price = SnapshotTaker.price(of: pid) { printer.note("\(timer.schedule.description): \(price)") }
-      _ = taker.start(pid)
+    if let run = current, !taker.isBusy, timer.isDue(now: Clocks.monotonic, level: tick.sample?[.rss]) {
+      if let price = SnapshotTaker.price(of: run.pid) { printer.note("\(timer.schedule.description): \(price)") }
+      _ = taker.start(run)
     }
     return capture
   }
@@ -137,8 +137,9 @@ struct WatchSession {
     let event = result.event(at: time)
     tick.events.append(event)
     printer.note(event.detail)
-    if result.pid == tick.run?.pid { result.write(into: &tick) }
-    sink?.add(tick, capture: result.content.map { ($0, result.facts?.time ?? time) })
+    let isCurrent = result.run == tick.run
+    if isCurrent { result.write(into: &tick) }
+    sink?.add(tick, capture: isCurrent ? result.content.map { ($0, result.facts?.time ?? time) } : nil)
   }
 
   private mutating func report() {
@@ -152,7 +153,7 @@ extension CLIError {
   init(_ error: TimelineError) {
     self =
       switch error {
-      case .cannotOpen, .badGroup, .readFailed, .damaged, .newerHistory: .noInput("\(error)")
+      case .cannotOpen, .badGroup, .readFailed, .damaged, .otherHistory: .noInput("\(error)")
       case .badLoad: .usage("\(error)")
       case .writeFailed: .fault("\(error)")
       }
