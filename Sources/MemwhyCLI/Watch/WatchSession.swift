@@ -1,3 +1,4 @@
+import Diagnosis
 import Measurement
 import ProcessImage
 import Timeline
@@ -11,6 +12,8 @@ struct WatchSession {
   private let interval: UInt64
   private let target: Watched
   private var lastFailure: String?
+  /// The life for which the control group was described.
+  private var groupSaid: Run?
   private var timer: SnapshotTimer
   private let taker: SnapshotTaker
 
@@ -80,6 +83,7 @@ struct WatchSession {
         printer.note("there is no process \(target.description) yet: waiting for one")
         hasSaid = true
       }
+      sayGroup(tick)
       let capture = snapshot(&tick)
       sink?.add(tick, capture: capture)
       report()
@@ -104,6 +108,18 @@ struct WatchSession {
         "there was no process \(target.description); --name takes a pattern over the program's file name, such as 'shop*', or the beginning of a command line with a slash in it"
       )
     }
+  }
+
+  /// Once for each life: what the limit of its control group means.
+  private mutating func sayGroup(_ tick: Recorder.Tick) {
+    guard let run = tick.run, run != groupSaid, let sample = tick.sample, let limit = sample[.groupLimit] else {
+      return
+    }
+    groupSaid = run
+    let sentences = GroupMemory(sample).sentences
+    guard !sentences.isEmpty else { return }
+    printer.note(
+      "the control group has a limit of \(ByteCount(saturating: limit)); \(sentences.joined(separator: "; "))")
   }
 
   /// Begins a snapshot where one is due, and takes over what has become of the last one.

@@ -116,7 +116,7 @@ extension History {
     for metric in Metric.allCases {
       columns.append(metric.name)
       values.append(
-        metric.kind == .counter || metric == .groupLimit ? "max(\(metric.name))" : "round(avg(\(metric.name)))")
+        metric.keepsHighest ? "max(\(metric.name))" : "round(avg(\(metric.name)))")
     }
     for metric in HistorySchema.ranged {
       columns += [HistorySchema.low(metric), HistorySchema.high(metric)]
