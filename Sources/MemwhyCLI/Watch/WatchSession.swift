@@ -131,10 +131,10 @@ struct WatchSession {
     var capture: (String, Int64)?
     let time = tick.sample?.time ?? Clocks.milliseconds
     if let result = taker.take() {
-      timer.finished(now: Clocks.monotonic, pause: result.facts?.pause ?? 0)
       tick.events.append(result.event(at: time))
       // Of a process that was restarted, or started another program, meanwhile it says nothing.
       if result.run == current {
+        timer.finished(now: Clocks.monotonic, pause: result.facts?.pause ?? 0)
         result.write(into: &tick)
         capture = result.content.map { ($0, result.facts?.time ?? time) }
       }
