@@ -40,7 +40,17 @@ public enum Weighing {
       account: account.isEmpty ? nil : account, forecast: forecast,
       forecastByCause: CauseForecast(forecast, findings: findings, evidence), curves: Curves.make(evidence.lives),
       events: events,
-      remarks: remarks + [isSure(findings) ? nil : evidence.caution].compactMap { $0 })
+      remarks: remarks + [isSure(findings) ? nil : evidence.caution, group(evidence, forecast)].compactMap { $0 })
+  }
+
+  /// What the control group says beside its limit, where that is near or was.
+  private static func group(_ evidence: Evidence, _ forecast: Forecast?) -> String? {
+    guard evidence.limitIsOfGroup, let sample = evidence.lives.last?.last(where: { $0[.groupLimit] != nil }) else {
+      return nil
+    }
+    let group = GroupMemory(sample)
+    guard forecast?.outcome == .reaches || group.isNoteworthy, !group.sentences.isEmpty else { return nil }
+    return "Of the control group: \(group.sentences.joined(separator: "; "))."
   }
 
   /// The last life that was seen is over.

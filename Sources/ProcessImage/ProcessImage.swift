@@ -62,6 +62,8 @@ public struct FreezeReport: Sendable, Hashable {
   public var predictedPause: UInt64
   /// From the first thread asked to stop until all were running again, in nanoseconds.
   public var measuredPause: UInt64
+  /// When all threads were running again, in monotonic nanoseconds: the image is of the pause before.
+  public var end: UInt64
   /// Threads that were stopped.
   public var threadCount: Int
   /// Attempts that were given up because a thread did not stop within the budget.
@@ -70,10 +72,11 @@ public struct FreezeReport: Sendable, Hashable {
   public var notes: [String]
 
   public init(
-    predictedPause: UInt64, measuredPause: UInt64, threadCount: Int, retries: Int = 0, notes: [String] = []
+    predictedPause: UInt64, measuredPause: UInt64, end: UInt64, threadCount: Int, retries: Int = 0, notes: [String] = []
   ) {
     self.predictedPause = predictedPause
     self.measuredPause = measuredPause
+    self.end = end
     self.threadCount = threadCount
     self.retries = retries
     self.notes = notes

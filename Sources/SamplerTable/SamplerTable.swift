@@ -58,6 +58,8 @@ public struct SamplerTable: Sendable {
     public static let notCalled = Flags(rawValue: 16)
     /// Names of tasks are read.
     public static let taskNames = Flags(rawValue: 32)
+    /// The process started another program in its own place (exec), and that is not sampled.
+    public static let replaced = Flags(rawValue: 64)
   }
 
   public struct Module: Sendable, Hashable {

@@ -16,6 +16,14 @@ public struct TableWriter: Sendable {
   /// Whether the process has begun to use the table.
   public var isInUse: Bool { word(TableLayout.Header.magic) == TableLayout.magic }
 
+  /// Path of the executable that uses the table; nil while none does, and where it may have been cut.
+  public var program: String? {
+    var bytes = [UInt8](repeating: 0, count: TableLayout.Header.programSize)
+    let count = pread(descriptor, &bytes, bytes.count, off_t(TableLayout.Header.program))
+    let text = bytes.prefix(max(count, 0)).prefix { $0 != 0 }
+    return text.isEmpty || text.count >= bytes.count - 1 ? nil : String(decoding: text, as: UTF8.self)
+  }
+
   /// The flag that says that the program brings its own malloc.
   public var isNotCalled: Bool { word(TableLayout.Header.flags) & SamplerTable.Flags.notCalled.rawValue != 0 }
 
@@ -76,6 +84,11 @@ public struct TableWriter: Sendable {
 
   /// Processes of the control group that the kernel has ended for lack of memory since the start.
   public func setGroupKills(_ count: UInt64) { write(TableLayout.Header.groupKills, count &+ 1) }
+
+  /// The process has started another program, which does not have the table: nobody else writes the flags any more.
+  public func setReplaced() {
+    write(TableLayout.Header.flags, word(TableLayout.Header.flags) | SamplerTable.Flags.replaced.rawValue)
+  }
 
   /// Bytes between two samples; the process follows at each thread's next sample.
   public func setInterval(_ interval: UInt64) {

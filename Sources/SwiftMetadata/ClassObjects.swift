@@ -21,16 +21,22 @@ extension MetadataDecoder {
     }
     if isCoreFoundation(qualified) || chain.contains(where: { isTailAllocating($0) }) {
       // What lies behind the instance, nobody describes.
-      let type = ObjectType(kind: .class, name: name, layout: .conservative)
+      let type = ObjectType(kind: .class, name: name, layout: .conservative, isOwn: isOwn(qualified))
       return .type(type, minimum: minimum, maximum: .max)
     }
     let layout: ObjectLayout =
       instanceSlots(chain).map { .fixed(size: metadata.instanceSize, slots: $0) } ?? .conservative
-    let type = ObjectType(kind: .class, name: name, layout: layout, actor: actor(chain, layout))
+    let type = ObjectType(
+      kind: .class, name: name, layout: layout, actor: actor(chain, layout), isOwn: isOwn(qualified))
     let alignmentSlack = metadata.alignmentMask > 15 ? UInt64(metadata.alignmentMask) : 0
     let maximum = Self.largestBlock(for: minimum) &+ alignmentSlack
     return Self.tailAllocatingModules.contains(qualified.module)
       ? .typeWithTail(type, minimum: minimum, maximum: maximum) : .type(type, minimum: minimum, maximum: maximum)
+  }
+
+  /// Declared in the program's own module.
+  func isOwn(_ name: QualifiedName) -> Bool {
+    name.module == omittedModule || name.module == MetadataDecoder.unnamedModule
   }
 
   /// The compiler's name for the storage of a default actor is a field's name.

@@ -28,10 +28,22 @@ extension MetadataDecoder {
     let name = "closure context" + (names.isEmpty ? "" : " (\(names.joined(separator: ", ")))")
     guard sources == 0 && bindings == 0 else {
       // Generic captures: metadata and witness tables lie in front of them, as many words as the descriptor does not reliably say.
-      let type = ObjectType(kind: .closureContext, name: name, layout: .conservative)
+      let type = ObjectType(
+        kind: .closureContext, name: name, layout: .conservative, isOwn: captures.contains { isOwn($0) })
       return .type(type, minimum: max(16, UInt64(start)), maximum: .max)
     }
     return entry(name, captures, start: max(16, Int(start)))
+  }
+
+  /// A type of the program's own module; not a library's that has one for an argument.
+  private func isOwn(_ capture: TypeNode?) -> Bool {
+    switch capture {
+    case .nominal(let reference, _)?: qualifiedName(reference).map { isOwn($0) } ?? false
+    case .box(let types)?: types.contains { isOwn($0) }
+    case .existential(let protocols, _, _)?: protocols.contains { qualifiedName($0).map { isOwn($0) } ?? false }
+    case .reference(_, let type)?: isOwn(type)
+    default: false
+    }
   }
 
   private func captureName(_ node: TypeNode) -> String? {
@@ -49,7 +61,8 @@ extension MetadataDecoder {
     guard members.count == captures.count,
       let layout = Layout.aggregate(members, from: start), layout.size <= Layout.listedSize
     else {
-      let type = ObjectType(kind: .closureContext, name: name, layout: .conservative)
+      let type = ObjectType(
+        kind: .closureContext, name: name, layout: .conservative, isOwn: captures.contains { isOwn($0) })
       return .type(type, minimum: UInt64(start), maximum: .max)
     }
     let size = UInt64(layout.size)
@@ -63,7 +76,8 @@ extension MetadataDecoder {
       slots.sort { $0.offset < $1.offset }
     }
     let type = ObjectType(
-      kind: .closureContext, name: name, layout: .fixed(size: layout.size, slots: slots))
+      kind: .closureContext, name: name, layout: .fixed(size: layout.size, slots: slots),
+      isOwn: captures.contains { isOwn($0) })
     return .type(type, minimum: size, maximum: Self.largestBlock(for: size))
   }
 }

@@ -18,6 +18,8 @@ public final class MetadataDecoder: ObjectTypeDecoder {
   private let files: any ModuleFiles
   /// Module whose name is left out of type names, or nil.
   let omittedModule: String?
+  /// The module of a program for which nobody has chosen a name: what swiftc calls it.
+  public static let unnamedModule = "main"
 
   var descriptors: [UInt64: ContextDescriptor?] = [:]
   var qualifiedNames: [UInt64: QualifiedName?] = [:]

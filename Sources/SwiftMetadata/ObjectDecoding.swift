@@ -31,7 +31,7 @@ extension MetadataDecoder {
     case .type(let type, let minimum, let maximum): return size >= minimum && size <= maximum ? type : nil
     case .typeWithTail(let type, let minimum, let maximum):
       if size <= maximum { return size >= minimum ? type : nil }
-      return ObjectType(kind: type.kind, name: type.name, layout: .conservative)
+      return ObjectType(kind: type.kind, name: type.name, layout: .conservative, isOwn: type.isOwn)
     case .error: return ask { errorType(at: address, size: size) }
     case .taskSlab: return slabType(address: address, size: size)
     }

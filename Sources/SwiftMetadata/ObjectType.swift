@@ -27,6 +27,8 @@ public struct ObjectType: Sendable, Hashable {
   public var layout: ObjectLayout
   /// Of classes: how far an actor.
   public var actor: Actor
+  /// A class of the program's own module, or a closure that captures something of such a type: not a library's.
+  public var isOwn: Bool
 
   public enum Actor: Sendable, Hashable {
     case none
@@ -36,11 +38,12 @@ public struct ObjectType: Sendable, Hashable {
     case standard
   }
 
-  public init(kind: Kind, name: String, layout: ObjectLayout, actor: Actor = .none) {
+  public init(kind: Kind, name: String, layout: ObjectLayout, actor: Actor = .none, isOwn: Bool = false) {
     self.kind = kind
     self.name = name
     self.layout = layout
     self.actor = actor
+    self.isOwn = isOwn
   }
 }
 

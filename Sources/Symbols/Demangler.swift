@@ -36,6 +36,18 @@ public final class Demangler: Sendable {
     ["$s", "_$s", "$S", "_$S", "_T0", "$e", "_$e"].contains { mangled.hasPrefix($0) }
   }
 
+  /// The module that a mangled name begins with (docs/ABI/Mangling.rst of swiftlang/swift: a decimal length, then the name); nil for those of
+  /// the standard library and for extensions of its types, which begin with a substitution.
+  public static func module(of mangled: String) -> String? {
+    guard let prefix = ["$s", "_$s", "$e", "_$e"].first(where: { mangled.hasPrefix($0) }) else { return nil }
+    let rest = mangled.utf8.dropFirst(prefix.utf8.count)
+    let digits = rest.prefix { (48...57).contains($0) }
+    guard digits.first != 48, let length = Int(Substring(digits)), length > 0,
+      length <= rest.count - digits.count
+    else { return nil }
+    return String(Substring(rest.dropFirst(digits.count).prefix(length)))
+  }
+
   /// A short name for people: `closure #1 in Session.start()`, `static Registry.shared`, `cache`; the symbol itself where it is not mangled.
   public func displayName(_ mangled: String) -> String {
     if let known = cache.withLock({ $0[mangled] }) { return known }

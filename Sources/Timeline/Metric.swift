@@ -12,6 +12,7 @@ public enum Metric: Int, CaseIterable, Sendable, Hashable {
   case tcpEstablished, tcpListening, tcpCloseWait, tcpOther, tcpQueued
   // Of the control group.
   case groupUsage, groupLimit, groupWorkingSet, groupAnonymous, groupFile, groupInactiveFile, groupShared
+  case groupPeak, groupSwap, groupSwapLimit
   case groupKernel, groupSocket, groupPressure, groupStalls, groupLimitHits, groupKills, groupProcesses
   // From snapshots of the heap.
   case heapLive, heapFree, heapTop, heapArenas, heapBlocks, tasks, pause
@@ -27,6 +28,14 @@ public enum Metric: Int, CaseIterable, Sendable, Hashable {
   public var unit: Unit { row.unit }
   /// One clause for help texts and pages.
   public var meaning: String { row.meaning }
+
+  /// Folded by the highest value, and not by the mean: a limit, or what only rises.
+  var keepsHighest: Bool {
+    switch self {
+    case .groupLimit, .groupSwapLimit, .groupPeak: true
+    default: kind == .counter
+    }
+  }
 
   struct Row {
     var name: String
@@ -75,6 +84,11 @@ public enum Metric: Int, CaseIterable, Sendable, Hashable {
     case .groupFile: row("group_file", .gauge, .bytes, "page cache, shared memory included")
     case .groupInactiveFile: row("group_inactive_file", .gauge, .bytes, "page cache that is given back first")
     case .groupShared: row("group_shared", .gauge, .bytes, "shared memory and tmpfs")
+    case .groupPeak:
+      row("group_peak", .gauge, .bytes, "most that was ever charged to the control group, page cache included")
+    case .groupSwap: row("group_swap", .gauge, .bytes, "memory of the control group in swap")
+    case .groupSwapLimit:
+      row("group_swap_limit", .gauge, .bytes, "what the control group may have in swap; absent for no limit")
     case .groupKernel: row("group_kernel", .gauge, .bytes, "kernel memory: stacks, page tables, slabs")
     case .groupSocket: row("group_socket", .gauge, .bytes, "network buffers")
     case .groupPressure: row("group_pressure", .counter, .seconds, "time in which a task waited for memory")

@@ -38,22 +38,37 @@ public struct Sample: Sendable, Hashable {
   public func hash(into hasher: inout Hasher) { hasher.combine(time) }
 }
 
-/// One life of a process: from its start to its end. The history of a service is a list of them.
+/// One life of a process: from its start, or that of the program in it, to its end. The history of a service is a list of them.
 public struct Run: Sendable, Hashable, Codable {
   public var pid: Int32
   /// Clock ticks between boot and the start of the process: with the pid and the boot it names the process for good.
   public var startTicks: UInt64
   /// `/proc/sys/kernel/random/boot_id`.
   public var boot: String
+  /// `ProcessStat.programMark`: a process that starts another program begins another life.
+  public var program: UInt32
   public var name: String
   public var command: String
 
-  public init(pid: Int32, startTicks: UInt64, boot: String = "", name: String, command: String = "") {
+  public init(
+    pid: Int32, startTicks: UInt64, boot: String = "", program: UInt32 = 0, name: String, command: String = ""
+  ) {
     self.pid = pid
     self.startTicks = startTicks
     self.boot = boot
+    self.program = program
     self.name = name
     self.command = command
+  }
+
+  /// The same process with the same program in it, as far as both know their program.
+  public func isSameLife(as other: Run) -> Bool {
+    isSameProcess(as: other) && (program == other.program || program == 0 || other.program == 0)
+  }
+
+  /// The same process, whatever program is in it.
+  public func isSameProcess(as other: Run) -> Bool {
+    pid == other.pid && startTicks == other.startTicks && boot == other.boot
   }
 }
 

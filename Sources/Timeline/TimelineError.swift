@@ -1,7 +1,7 @@
 /// Why memory over time could not be recorded or read.
 public enum TimelineError: Error, Hashable, Sendable, CustomStringConvertible {
   case cannotOpen(path: String, reason: String)
-  case newerHistory(path: String, found: Int, known: Int)
+  case otherHistory(path: String, found: Int, known: Int)
   case damaged(path: String, reason: String)
   case writeFailed(path: String, reason: String)
   case readFailed(path: String, reason: String)
@@ -12,8 +12,8 @@ public enum TimelineError: Error, Hashable, Sendable, CustomStringConvertible {
     switch self {
     case .cannotOpen(let path, let reason):
       "cannot open the history \(path): \(reason); choose another file with --history"
-    case .newerHistory(let path, let found, let known):
-      "the history \(path) has version \(found), this memwhy knows up to \(known); read it with the version that wrote it"
+    case .otherHistory(let path, let found, let known):
+      "the history \(path) has version \(found), this memwhy knows \(known); read it with the version that wrote it"
     case .damaged(let path, let reason):
       "the history \(path) is damaged: \(reason); `memwhy watch` moves it aside and begins a new one"
     case .writeFailed(let path, let reason):

@@ -136,7 +136,8 @@ struct CorpusTests {
     var samples: [Sample] = []
     var load = 0.0
     let base: Int64 = 1_700_000_000_000
-    let first = try capture(program.pid, time: base)
+    var first = try capture(program.pid, time: base)
+    first.work = HeapFacts.Work(name: "requests", count: load)
     for turn in 0..<turns {
       load += try program.turn()
       let clock = UInt64(base) * 1_000_000 + UInt64(turn) * 1_000_000_000
@@ -148,7 +149,8 @@ struct CorpusTests {
       for metric in Metric.allCases where metric.name.hasPrefix("group_") { sample[metric] = nil }
       samples.append(sample)
     }
-    let last = try capture(program.pid, time: base + Int64(turns - 1) * 1000, findsWaste: true)
+    var last = try capture(program.pid, time: base + Int64(turns - 1) * 1000, findsWaste: true)
+    last.work = HeapFacts.Work(name: "requests", count: load)
     return Weighing.verdict(Evidence(lives: [samples], heaps: [first, last], limit: 4e9, loadName: "requests"))
   }
 

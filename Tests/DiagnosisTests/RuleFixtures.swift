@@ -64,6 +64,7 @@ enum RuleFixtures {
     func heap(_ minute: Int64, _ entries: UInt64) -> HeapFacts {
       var facts = Self.heap(
         minute, [row("_DictionaryStorage<String, Offer>", "dictionaryStorage", entries, Double(entries) * 0.02)])
+      facts.work = HeapFacts.Work(name: "http_requests_total", count: Double(minute) * 60 * 52)
       var container = ContainerSummary(
         kind: .dictionary, keyType: "Int64", valueType: "[String : Offer]", containers: 1, entries: entries,
         slots: entries * 3 / 2, inlineBytes: entries * 40, behindBytes: entries * 20_000, emptyBytes: entries * 12)

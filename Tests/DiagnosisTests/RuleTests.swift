@@ -236,7 +236,8 @@ struct ForecastTests {
 
   /// Two causes: putting one right leaves the time that the other one takes.
   @Test func byCauseAndByLoad() throws {
-    let first = HeapFacts(time: 1_700_000_000_000)
+    var first = HeapFacts(time: 1_700_000_000_000)
+    first.work = HeapFacts.Work(name: "requests", count: 0)
     var last = HeapFacts(
       time: 1_700_000_060_000,
       census: [.init(type: "Node", kind: "class", count: 9, bytes: UInt64(40 * Self.mib))],
@@ -245,6 +246,7 @@ struct ForecastTests {
           kind: "chain", title: "Page", confidence: .certain, instances: 5, blocks: 5, bytes: UInt64(20 * Self.mib))
       ])
     last.census.append(.init(type: "Page", kind: "class", count: 5, bytes: UInt64(20 * Self.mib)))
+    last.work = HeapFacts.Work(name: "requests", count: 3000)
     let lives = RuleTests.samples { time, sample in
       sample[.rss] = (100 + time) * Self.mib
       sample[.load] = time * 50

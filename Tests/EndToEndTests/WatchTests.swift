@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Timeline
 
 /// From the watcher to the verdict: what was recorded is judged, with the process and without it.
 @Suite(.serialized, .timeLimit(.minutes(3)))
@@ -11,6 +12,8 @@ struct WatchTests {
       var sentence: String
       var samples: Int
       var books: [Row]
+      var trend: Trend
+      struct Trend: Decodable { var lives: Int }
       var findings: [Finding]
       struct Row: Decodable { var holder: String }
     }
@@ -53,6 +56,55 @@ struct WatchTests {
     #expect(alike.output == alone.output, "\(alike.errors)")
     let text = try MemwhyBinary.run(["history", "--history", file, "--verdict"])
     #expect(text.output.contains("OVER TIME") && text.output.contains("CAUSES"), "\(text.output)")
+  }
+
+  /// A wrapper that becomes the service: two lives, of which only the service's is judged.
+  @Test func aProgramStartedInItsPlace() throws {
+    let folder = TemporaryPath("replaced")
+    let file = folder.path + "/history.db"
+    let service = try TestProgram.path("busy", .swift(["-O", "-swift-version", "6"]))
+    let program = try RunningProgram(
+      "/bin/sh", ["-c", "trap 'exec \(service)' USR1; echo WRAPPED; while :; do sleep 0.02; done"], ready: "WRAPPED")
+    defer { program.stop() }
+    let watch = try RunningProgram(
+      MemwhyBinary.path(),
+      [
+        "watch", "\(program.pid)", "--for", "12s", "--interval", "100ms", "--snapshots", "10s", "--history", file,
+        "--quiet",
+      ], environment: ["NO_COLOR": "1"], ready: "snapshot:", mergeErrors: true)
+    defer { watch.stop() }
+    kill(program.pid, SIGUSR1)
+    #expect(eventually(within: 30) { !watch.isRunning })
+    let said = "process \(program.pid) (sh) started another program, "
+    #expect(watch.output.contains(said), "\(watch.output)")
+    let verdict = try MemwhyBinary.run(["history", "--history", file, "--verdict", "--json"])
+    #expect(verdict.status == 0, "\(verdict.errors)")
+    let growth = try JSONDecoder().decode(Verdict.self, from: Data(verdict.output.utf8)).growth
+    #expect(growth.trend.lives == 1, "\(growth)")
+    let history = try History.reading(file)
+    let runs = try history.runs()
+    #expect(runs.count == 2 && runs[0].run.name == "sh" && runs[1].run.name.hasPrefix("busy"), "\(runs)")
+    for run in runs { #expect(try history.captures(runs: [run.id]).count == 1, "a snapshot of each") }
+  }
+
+  /// `memwhy PID` says so as soon as it sees it, and compares nothing.
+  @Test func anotherProgramIsNotJudged() throws {
+    let program = try RunningProgram(
+      "/bin/sh", ["-c", "trap 'exec sleep 600' USR1; echo READY; while :; do sleep 0.02; done"])
+    defer { program.stop() }
+    let start = Date()
+    let look = try RunningProgram(
+      "/bin/sh", ["-c", "\(try MemwhyBinary.path()) \(program.pid) --for 100s; echo status $?"],
+      environment: ["NO_COLOR": "1"], ready: "about to pause", mergeErrors: true)
+    defer { look.stop() }
+    sleep(2)
+    kill(program.pid, SIGUSR1)
+    #expect(eventually(within: 60) { !look.isRunning })
+    #expect(Date().timeIntervalSince(start) < 60)
+    #expect(
+      look.output.contains("process \(program.pid) (sh) started another program (sleep) while it was watched"),
+      "\(look.output)")
+    #expect(look.output.contains("status 69"), "\(look.output)")
   }
 
   @Test func saysWhatIsWrong() throws {

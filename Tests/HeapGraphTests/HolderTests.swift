@@ -194,8 +194,12 @@ import Testing
       heap.root(heap.block([other, 3] + leaves[1...] + leaves[..<1]))
     }
     let (analysis, image) = try heap.keepingReferences()
-    let report = try HeapHolders(analysis: analysis, image: image, symbols: EachWord()).holders(cut: 0)
+    let holders = try HeapHolders(analysis: analysis, image: image, symbols: EachWord())
+    let report = try holders.holders(cut: 0)
     let shared = report.holders.filter { $0.kind == .shared }
+    // As the text has it, with a sharer whose own name has an arrow.
+    let title = "20 x Event, most of them in Stream.pending[…], reached from closure context (() -> Void) and others"
+    #expect(try holders.held(by: title).bytes == shared.first { $0.name.contains("Event") }?.retainedBytes)
     #expect(shared.first { $0.name.contains("Event") }?.sharedBy == "Stream.pending[…]", "\(shared)")
     let mixed = try #require(shared.first { $0.name.contains("Leaf") })
     #expect(mixed.sharedBy == nil, "\(mixed)")

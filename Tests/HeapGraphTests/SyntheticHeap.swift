@@ -23,18 +23,20 @@ final class SyntheticHeap: ObjectTypeDecoder {
   static let protected: UInt64 = 0x5400_0000_0000
 
   /// Declares a type and returns its isa.
-  func type(_ kind: ObjectType.Kind, _ name: String, _ layout: ObjectLayout) -> UInt64 {
-    typeList.append(ObjectType(kind: kind, name: name, layout: layout))
+  func type(_ kind: ObjectType.Kind, _ name: String, _ layout: ObjectLayout, isOwn: Bool = false) -> UInt64 {
+    typeList.append(ObjectType(kind: kind, name: name, layout: layout, isOwn: isOwn))
     return Self.metadata + UInt64(typeList.count - 1) * 64
   }
 
   /// A class whose fields are strong references at 16, 24, …
-  func classType(_ name: String, fields: [String], strengths: [ReferenceSlot.Strength] = []) -> UInt64 {
+  func classType(
+    _ name: String, fields: [String], strengths: [ReferenceSlot.Strength] = [], isOwn: Bool = false
+  ) -> UInt64 {
     let slots = fields.enumerated().map { index, field in
       ReferenceSlot(
         offset: 16 + 8 * index, strength: index < strengths.count ? strengths[index] : .strong, path: field)
     }
-    return type(.class, name, .fixed(size: 16 + 8 * fields.count, slots: slots))
+    return type(.class, name, .fixed(size: 16 + 8 * fields.count, slots: slots), isOwn: isOwn)
   }
 
   /// Adds a block of `words` (the first is its isa) and returns its address.

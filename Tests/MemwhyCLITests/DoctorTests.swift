@@ -1,7 +1,9 @@
+import Foundation
 import ProcessImage
 import Reports
 import TestSupport
 import Testing
+import Timeline
 
 @testable import MemwhyCLI
 
@@ -95,6 +97,23 @@ struct DoctorTests {
     #expect(FreezeChecks.memory(outlook).status == .fail)
     #expect(FreezeChecks.memory(outlook).detail.contains("5.0 MiB"))
     #expect(FreezeChecks.pause(outlook).status == .fail)
+  }
+
+  /// Files as the kernel writes them.
+  @Test func saysWhatTheGroupsLimitMeans() throws {
+    let folder = try makeTemporaryFolder("group")
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    for (name, text) in [
+      ("memory.current", "50000000"), ("memory.max", "104857600"), ("memory.stat", "anon 40000000"),
+      ("memory.peak", "104857600"), ("memory.swap.max", "0"), ("memory.swap.current", "0"),
+    ] { try (text + "\n").write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8) }
+    let checks = FreezeChecks.group(try ControlGroupReader(folder: folder))
+    #expect(
+      checks.map(\.detail) == [
+        "the most so far was 100.0 MiB, page cache included, 100 % of the limit; it may not swap: at the limit the kernel ends a process"
+      ], "\(checks)")
+    for name in ["memory.peak", "memory.swap.max", "memory.swap.current"] { unlink("\(folder)/\(name)") }
+    #expect(FreezeChecks.group(try ControlGroupReader(folder: folder)).isEmpty)
   }
 
   @Test func judgesTheAllocator() {

@@ -72,6 +72,24 @@ import Testing
     #expect(shell.status == 0 && shell.output.contains("sh (pid "), "\(shell.output)\(shell.errors)")
   }
 
+  /// A wrapper that becomes the program: the table is the wrapper's, and says so; with `--target` it is the program's.
+  @Test func aProgramStartedInItsPlaceIsSaid() throws {
+    defer { unlink(table) }
+    let result = try memwhy(["run", "--table", table, "--", "/bin/sh", "-c", "exec sleep 1"])
+    #expect(result.status == 0)
+    #expect(
+      result.errors.contains("(sh) started another program, sleep") && result.errors.contains("give --target sleep"),
+      "\(result.errors)")
+    let report = try memwhy(["postmortem", table])
+    #expect(report.output.contains("started another program in its place"), "\(report.output)\(report.errors)")
+    unlink(table)
+    let target = try memwhy(
+      ["run", "--target", "sleep", "--table", table, "--", "/bin/sh", "-c", "sleep 0.5; exec sleep 1"])
+    #expect(target.status == 0 && !target.errors.contains("another program"), "\(target.errors)")
+    let second = try memwhy(["postmortem", table])
+    #expect(second.output.hasPrefix("sleep (pid ") && second.output.contains("exited with 0"), "\(second.output)")
+  }
+
   /// A wrapper starts the program that is meant; the wrapper itself is not sampled, nor what else it starts.
   @Test func aTargetBehindAWrapperIsSampled() throws {
     defer { unlink(table) }

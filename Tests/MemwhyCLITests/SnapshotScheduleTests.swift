@@ -38,6 +38,11 @@ struct SnapshotScheduleTests {
     timer.finished(now: Self.second, pause: Self.second / 10)
     let due = (1..<200).filter { timer.isDue(now: UInt64($0) * Self.second, level: 1) }
     #expect(due.first == 101)
+    // A new life has not stood still yet: its first look is what later ones are compared with.
+    timer.finished(now: 200 * Self.second, pause: Self.second)
+    timer.restart()
+    let again = timer.isDue(now: 201 * Self.second, level: 1)
+    #expect(again)
     var off = SnapshotTimer(.off)
     let never = off.isDue(now: 0, level: 1)
     #expect(!never)

@@ -3,22 +3,38 @@ import Testing
 @testable import HeapGraph
 @testable import Reports
 
-struct RetainedTextTests {
-  /// Fields stand behind the type they belong to, and those that lead to it behind the whole path.
-  @Test func whoSharesAHolderIsSaidBehindItsPath() throws {
-    var shared = Holder(
-      kind: .shared, name: "Registry", field: "", count: 1, ownBytes: 24, retainedBytes: 1000,
-      heldBy: ["Registry.shared : Registry"])
-    shared.children = [
-      Holder(kind: .blocks, name: "[Int : Row] storage", field: ".cache", count: 1, ownBytes: 976, retainedBytes: 976)
-    ]
+/// What several holders share is a line with the field that holds most of it, and who leads there last.
+@Suite struct RetainedTextTests {
+  private func text(_ change: (inout Holder) -> Void) -> String {
+    var holder = Holder(
+      kind: .shared, name: "Event", root: nil, field: "", count: 12, ownBytes: 600, retainedBytes: 1000)
+    holder.heldBy = ["feed : Feed"]
+    change(&holder)
     let report = HolderReport(
-      reachableBytes: 2000, reachableBlocks: 3, holders: [shared], otherCount: 0, otherBytes: 0)
-    let target = ReportFixtures.leaky.target
-    let lines = RetainedText(style: TextStyle(width: 1000), options: TextOptions()).lines(report, target)
-    #expect(lines[0].hasPrefix("Registry, reached from Registry.shared : Registry and others, holds 1000 B, 50.0 % of"))
+      reachableBytes: 1000, reachableBlocks: 20, holders: [holder], otherCount: 0, otherBytes: 0)
+    let target = ReportModel.Target(source: .frozen, pid: 1, name: "shop", threads: 1)
+    return RetainedText(style: TextStyle(width: 1000), options: TextOptions()).lines(report, target)
+      .joined(separator: "\n")
+  }
+
+  @Test func theFieldThatHoldsMostIsNamed() {
+    #expect(text { _ in }.contains("  12 x Event, reached from feed : Feed and others"))
     #expect(
-      lines[3].hasSuffix(
-        "  Registry.cache -> [Int : Row] storage, reached from Registry.shared : Registry and others"))
+      text { $0.sharedBy = "Stream.pending[…]" }.contains(
+        "  12 x Event, most of them in Stream.pending[…], reached from feed : Feed and others"))
+  }
+
+  /// The way down goes on from the blocks, not from those that share them.
+  @Test func whoLeadsThereComesLast() {
+    let way = text { holder in
+      holder.count = 1
+      holder.name = "Store"
+      holder.children = [
+        Holder(
+          kind: .blocks, name: "[Int : User] storage", root: nil, field: ".users", count: 1, ownBytes: 900,
+          retainedBytes: 990)
+      ]
+    }
+    #expect(way.contains("  Store.users -> [Int : User] storage, reached from feed : Feed and others"), "\(way)")
   }
 }

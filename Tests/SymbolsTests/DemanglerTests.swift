@@ -64,6 +64,17 @@ import Testing
     #expect(NameSimplifier(mainModule: "a").simplify(full) == short)
   }
 
+  @Test func modulesOfMangledNames() {
+    for (mangled, module) in [
+      ("$s8NIOPosix14singletonMTELGAA24MultiThreadedEventLoopGroupCvp", "NIOPosix"),
+      ("$s4shop5cacheSDySiSSGvp", "shop"),
+      ("_$s4shop5cacheSDySiSSGvp", "shop"), ("$s4shop", "shop"),
+      // The standard library, an extension of its type, C, and what is none.
+      ("$sSS4shopE3fooSivpZ", nil), ("$ss5printyyF", nil), ("environ", nil), ("$s", nil), ("$s99x", nil), ("$s0", nil),
+      ("$s99999999999999999999x", nil), ("", nil),
+    ] as [(String, String?)] { #expect(Demangler.module(of: mangled) == module, "\(mangled)") }
+  }
+
   @Test func variableTypes() {
     let demangler = Demangler(mainModule: "heapdemo")
     #expect(demangler.displayName("$s8heapdemo5cacheSDySiAA5EntryCGvp") == "cache")

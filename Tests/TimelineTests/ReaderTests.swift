@@ -60,6 +60,8 @@ struct ReaderTests {
     let files = [
       "a/memory.max": "4096000\n", "a/b/memory.max": "max\n", "a/b/memory.current": "3000000\n",
       "a/b/memory.stat": "anon 1000000\nfile 1500000\nkernel 400000\nsock 100000\nshmem 7000\ninactive_file 900000\n",
+      "a/memory.swap.max": "500000\n", "a/b/memory.swap.max": "max\n", "a/b/memory.swap.current": "123456\n",
+      "a/b/memory.peak": "4095000\n",
       "a/b/memory.events": "low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\n",
       "a/b/memory.pressure":
         "some avg10=0.00 avg60=0.00 avg300=0.00 total=2500000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=1000000\n",
@@ -76,6 +78,8 @@ struct ReaderTests {
       #expect(sample[.groupLimit] == 4_096_000)
       #expect(sample[.groupWorkingSet] == 2_100_000)
       #expect(sample[.groupKernel] == 400_000 && sample[.groupSocket] == 100_000 && sample[.groupShared] == 7000)
+      #expect(sample[.groupPeak] == 4_095_000 && sample[.groupSwap] == 123_456)
+      #expect(sample[.groupSwapLimit] == 500_000)
       #expect(sample[.groupPressure] == 2.5 && sample[.groupStalls] == 1)
       #expect(sample[.groupLimitHits] == 12 && sample[.groupKills] == 2 && sample[.groupProcesses] == 3)
     }
@@ -132,6 +136,7 @@ struct ReaderTests {
   @Test func readsVersionOne() throws {
     let files = [
       "memory.usage_in_bytes": "5000\n", "memory.limit_in_bytes": "9223372036854771712\n",
+      "memory.max_usage_in_bytes": "6000\n",
       "memory.stat": "cache 1\nrss 2\ntotal_cache 3000\ntotal_rss 1500\ntotal_inactive_file 1000\ntotal_shmem 10\n",
       "memory.failcnt": "4\n", "memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n",
       "memory.kmem.usage_in_bytes": "500\n", "memory.kmem.tcp.usage_in_bytes": "40\n", "cgroup.procs": "7\n",
@@ -142,11 +147,30 @@ struct ReaderTests {
       var sample = Sample(time: 0)
       let isThere = group.read(into: &sample)
       #expect(isThere)
-      #expect(sample[.groupLimit] == nil)
+      #expect(sample[.groupLimit] == nil && sample[.groupSwap] == nil && sample[.groupSwapLimit] == nil)
+      #expect(sample[.groupPeak] == 6000)
       #expect(sample[.groupAnonymous] == 1500 && sample[.groupFile] == 3000 && sample[.groupWorkingSet] == 4000)
       #expect(sample[.groupKernel] == 500 && sample[.groupSocket] == 40 && sample[.groupKills] == 1)
     }
     #expect(throws: TimelineError.self) { try ControlGroupReader(folder: "/proc/self") }
+  }
+
+  /// Version 1 counts memory and swap in one number.
+  @Test func swapOfVersionOne() throws {
+    let files = [
+      "memory.usage_in_bytes": "5000\n", "memory.limit_in_bytes": "8000\n", "memory.memsw.usage_in_bytes": "7000\n",
+      "memory.memsw.limit_in_bytes": "12000\n", "memory.stat": "total_rss 1500\n", "cgroup.procs": "7\n",
+    ]
+    try Self.withTree(files) { folder in
+      let group = try ControlGroupReader(folder: folder)
+      var sample = Sample(time: 0)
+      #expect(group.read(into: &sample))
+      #expect(sample[.groupSwap] == 2000 && sample[.groupSwapLimit] == 4000 && sample[.groupPeak] == nil)
+      // As many bytes for both together: no swap.
+      try "8000\n".write(toFile: folder + "/memory.memsw.limit_in_bytes", atomically: true, encoding: .utf8)
+      #expect(group.read(into: &sample))
+      #expect(sample[.groupSwapLimit] == 0)
+    }
   }
 
   @Test func damagedGroupFilesAreSurvived() throws {
@@ -231,6 +255,24 @@ struct ReaderTests {
     for bad in ["", "r", "@http://a", "r@", "r@http://a:x/", "a b@c", "r{@c", "r@https://a"] {
       #expect(throws: TimelineError.self) { try LoadSource.Address(parsing: bad) }
     }
+  }
+
+  /// On the line between the readings around a moment; nothing where that would be a guess.
+  @Test func theCountAtAMoment() {
+    let readings = [(10.0, 100.0), (12, 140), (13, 150), (40, 900), (41, 20)].map {
+      LoadSource.Reading(value: $0.1, time: UInt64($0.0 * 1e9))
+    }
+    func count(_ seconds: Double, _ some: [LoadSource.Reading]) -> Double? {
+      LoadSource.count(at: UInt64(seconds * 1e9), in: some, apart: 10_000_000_000)
+    }
+    for (time, value) in [(10, 100), (11, 120), (11.5, 130), (12, 140), (12.25, 142.5), (13, 150)] as [(Double, Double)]
+    {
+      #expect(count(time, readings) == value, "at \(time)")
+    }
+    // Before the first, after the last, nobody answered for long, begun anew.
+    for time in [9, 42, 20, 40.5] { #expect(count(time, readings) == nil, "at \(time)") }
+    #expect(count(10, []) == nil)
+    #expect(count(10, [readings[0]]) == 100)
   }
 
   /// Pages that are slow, wrong or gone give a reason, in bounded time.

@@ -90,6 +90,41 @@ struct RecorderTests {
     second.stop()
   }
 
+  /// A program that starts another one in its own place on SIGUSR1, as wrappers of services do.
+  static func wrapper() throws -> RunningProgram {
+    try RunningProgram(
+      "/bin/sh", ["-c", "trap 'exec sleep 600' USR1; echo READY; while :; do sleep 0.02; done"], ready: "READY")
+  }
+
+  /// The same process with another program in it: another life, which is said.
+  @Test func anotherProgramInTheSameProcess() throws {
+    let program = try Self.wrapper()
+    defer { program.stop() }
+    var recorder = Recorder(.pid(program.pid))
+    let before = try #require(recorder.tick(Self.now(0)).run)
+    #expect(recorder.tick(Self.now(1)).run == before)
+    kill(program.pid, SIGUSR1)
+    let tick = try Self.wait(&recorder) { $0.run != before }
+    let after = try #require(tick.run)
+    #expect(after.pid == program.pid && after.startTicks == before.startTicks && after.command == "sleep 600")
+    #expect(after.isSameProcess(as: before) && !after.isSameLife(as: before))
+    #expect(tick.events.map(\.kind) == [.ended, .restarted], "\(tick.events)")
+    #expect(tick.events.first?.detail == "process \(program.pid) (\(before.name)) started another program, sleep")
+    #expect(tick.sample?[.rss] != nil && recorder.tick(Self.now(9)).run == after)
+  }
+
+  /// Who asked for a name does not want what has another one.
+  @Test func anotherProgramOfAnotherName() throws {
+    let program = try Self.wrapper()
+    defer { program.stop() }
+    // Its command line is its own: other shells run beside this test.
+    var recorder = Recorder(.name("/bin/sh -c trap 'exec sleep 600' USR1; echo READY; while :; do sleep 0.02; done"))
+    let before = try Self.wait(&recorder) { $0.run != nil }
+    kill(program.pid, SIGUSR1)
+    let tick = try Self.wait(&recorder) { $0.run?.pid != before.run?.pid }
+    #expect(tick.events.first?.kind == .ended && tick.run == nil, "\(tick.events)")
+  }
+
   /// Ticks until `done`; a process needs a moment until its command line is its own.
   static func wait(_ recorder: inout Recorder, _ done: (Recorder.Tick) -> Bool) throws -> Recorder.Tick {
     for round in 0..<6000 {

@@ -89,6 +89,7 @@ enum memwhy_flag {
   MEMWHY_FLAG_ASYNC_MODULE = 1 << 3,       // only by its module
   MEMWHY_FLAG_NOT_CALLED = 1 << 4,         // the program brings its own malloc: nothing can be sampled
   MEMWHY_FLAG_TASK_NAMES = 1 << 5,         // the layout of the runtime's tasks is known: names are read
+  MEMWHY_FLAG_REPLACED = 1 << 6,           // written by `memwhy run`: the process started another program, without the sampler
 };
 
 struct memwhy_module {

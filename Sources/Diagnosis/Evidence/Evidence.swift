@@ -83,12 +83,13 @@ public struct Evidence: Sendable {
   var knowsHolders: Bool { heapPair.map { $0.first.holders != nil && $0.last.holders != nil } ?? false }
 
   /// What the service says it has done between the snapshots; nil where it does not count, or nothing was done.
+  ///
+  /// Counted at the snapshots and not in the samples: these begin and end while a heap is read, and a count in them may be a second old.
   var workDone: (name: String, amount: Double)? {
-    guard let (first, last) = heapPair, let loadName else { return nil }
-    let counts = (lives.last ?? []).filter { (first.time - 2000...last.time + 2000).contains($0.time) }
-      .compactMap { $0[.load] }
-    guard let low = counts.first, let high = counts.last, high > low else { return nil }
-    return (loadName, high - low)
+    guard let (first, last) = heapPair, let low = first.work, let high = last.work, low.name == high.name,
+      high.count > low.count
+    else { return nil }
+    return (high.name, high.count - low.count)
   }
 
   /// Hours between the two snapshots.

@@ -102,8 +102,22 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     }
   }
 
+  /// How much the service had done by then, by its own count.
+  public struct Work: Codable, Sendable, Hashable {
+    /// The counter's name, for sentences.
+    public var name: String
+    public var count: Double
+
+    public init(name: String, count: Double) {
+      self.name = name
+      self.count = count
+    }
+  }
+
   /// Milliseconds since 1970.
   public var time: Int64
+  /// The count of work at the instant of the copy; nil where none is kept.
+  public var work: Work?
   public var allocator: String
   /// Every live block is listed and nothing else.
   public var isExact: Bool
@@ -185,6 +199,7 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     if let books {
       numbers += [books.trimmable ?? 0, books.trimmed ?? 0, books.threadTops ?? 0] + books.largestMappings
     }
+    if let work { numbers.append(work.count.isFinite ? UInt64(min(work.count.magnitude, 0x1p60)) : .max) }
     for amount in books?.rows.values.map(\.magnitude) ?? [] { numbers.append(amount) }
     return numbers.count < 1_000_000 && numbers.allSatisfy { $0 < most }
   }

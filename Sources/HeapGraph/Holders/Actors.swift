@@ -104,7 +104,7 @@ struct ActorTable {
       else { return nil }
       return BusyActors(
         type: heap.types[type].name, summary: summary, retainedBytes: holders.tree.retainedBytes(ofNode: most),
-        heldBy: holders.root(leadingTo: most)?.title, example: "0x" + String(heap.blocks.address(most), radix: 16))
+        heldBy: holders.leader(of: most), example: "0x" + String(heap.blocks.address(most), radix: 16))
     }.sorted { ($0.summary.jobs, $1.type) > ($1.summary.jobs, $0.type) }
   }
 

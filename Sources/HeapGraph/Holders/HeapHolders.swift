@@ -21,6 +21,8 @@ public final class HeapHolders: @unchecked Sendable {
   /// Tasks by the async function they wait in; numbers from `taskBase` on.
   private var taskFunctions: [String] = []
   private var taskKeys: [Int: UInt64] = [:]
+  /// By task: the program's function in it, once it was asked for.
+  private var ownFunctions: [Int: String?] = [:]
   private static let taskBase: UInt64 = 1 << 40
 
   /// - Parameters:
@@ -106,12 +108,16 @@ public final class HeapHolders: @unchecked Sendable {
     for (index, blocks) in entries.enumerated() where names.count < 3 {
       if blocks.sortedIndex(of: UInt32(node)) != nil { names.append(roots[index]) }
     }
+    var led: NamedRoot?
     if !names.contains(where: \.isVariable), let root = root(leadingTo: node), names.isEmpty || root.isVariable {
       names.insert(root, at: 0)
+      led = root
     }
     // Words on stacks come and go with calls, and say less than a variable from which a path leads here.
     let variables = names.filter(\.isVariable)
-    let titles = (variables.isEmpty ? names : variables).map(\.title)
+    let titles = (variables.isEmpty ? names : variables).map {
+      $0.title == led?.title ? leader(of: node) ?? $0.title : $0.title
+    }
     return Array(titles.prefix(3))
   }
 
@@ -121,11 +127,45 @@ public final class HeapHolders: @unchecked Sendable {
   /// Shortest paths from the roots to all blocks; made when first asked for.
   private(set) lazy var paths = ShortestPaths(graph, roots: roots)
   private lazy var pathRoots = paths.roots(graph)
+  private lazy var leaders = paths.leaders(graph, roots: roots) { isTelling($0) }
 
   /// The root from which the shortest path to a block starts.
   func root(leadingTo node: Int) -> NamedRoot? {
     let index = Int(pathRoots[node])
     return index < roots.count ? roots[index] : nil
+  }
+
+  /// The node that is named for leading to a block, by the shortest path: a root; where that is a library's variable, which says nothing of
+  /// this block, the first on the way from there that the program itself has named. Nil where nothing leads there.
+  func leadingNode(_ node: Int) -> Int? {
+    let leader = Int(leaders[node])
+    return leader < graph.graph.count ? leader : nil
+  }
+
+  /// The same in words: a root's title, or the name of the block.
+  func leader(of node: Int) -> String? { leadingNode(node).map(leaderTitle) }
+
+  func leaderTitle(_ leader: Int) -> String {
+    guard leader < graph.blockCount else { return roots[leader - graph.blockCount].title }
+    let type = references.heap.type(leader)
+    let function = type.kind == .task ? ownFunction(ofTask: leader) : nil
+    return function.map { "task in \($0)" } ?? name(leader)
+  }
+
+  /// Tells a developer of the program where he is: an object of a class of his own, a closure that captures something of his, a task that
+  /// is in a function of his.
+  func isTelling(_ block: Int) -> Bool {
+    let type = references.heap.type(block)
+    return type.isOwn || type.kind == .task && ownFunction(ofTask: block) != nil
+  }
+
+  /// The innermost function of the program's own module among those that a task is in.
+  private func ownFunction(ofTask block: Int) -> String? {
+    if let known = ownFunctions[block] { return known }
+    let frames = references.context.taskFrames(references.heap.blocks.address(block))
+    let function = frames.first { $0.isMain && !$0.function.isEmpty }?.function
+    ownFunctions[block] = .some(function)
+    return function
   }
 }
 

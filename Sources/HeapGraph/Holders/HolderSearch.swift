@@ -25,7 +25,10 @@ struct HolderSearch {
   init(_ holders: HeapHolders, path: String) {
     self.holders = holders
     self.path = path
-    steps = path.split(separator: "->", omittingEmptySubsequences: false).map { Self.normal(String($0)) }
+    // Names of sharers may hold an arrow of their own.
+    steps = Self.withoutSharers(path).split(separator: "->", omittingEmptySubsequences: false).map {
+      Self.normal(String($0))
+    }
     builder = HolderTreeBuilder(holders, cut: 1, showContents: false)
   }
 
@@ -186,10 +189,15 @@ struct HolderSearch {
   /// Without generic arguments.
   private static func base(_ name: String) -> String { String(name.prefix { $0 != "<" }) }
 
+  /// Without who else holds it, which comes last.
+  private static func withoutSharers(_ text: String) -> String {
+    let marks = [", most of them in ", ", reached from "].compactMap { text.firstRange(of: $0)?.lowerBound }
+    return marks.min().map { String(text[..<$0]) } ?? text
+  }
+
   /// Without what changes from look to look or says what kind of thing it is: counts, other holders, white space.
   static func normal(_ text: String) -> String {
-    var text = text
-    if let others = text.firstRange(of: ", reached from ") { text = String(text[..<others.lowerBound]) }
+    var text = withoutSharers(text)
     text = String(text.drop { $0 == " " })
     for kind in ["global ", "C variable ", "stack frame ", "runtime table ", "shared ", "static "]
     where text.hasPrefix(kind) { text = String(text.dropFirst(kind.count)) }

@@ -100,11 +100,13 @@ struct HolderTreeBuilder {
   private func heldBy(_ group: Group) -> [String] {
     let tree = holders.tree
     if group.members.count == 1 { return holders.rootTitles(ofNode: tree.node(Int(group.members[0]))) }
-    var bytes: [String: UInt64] = [:]
+    var leaders: [Int: UInt64] = [:]
     for vertex in group.members {
-      guard let root = holders.root(leadingTo: tree.node(Int(vertex))) else { continue }
-      bytes[root.title, default: 0] &+= tree.retained[Int(vertex)]
+      guard let leader = holders.leadingNode(tree.node(Int(vertex))) else { continue }
+      leaders[leader, default: 0] &+= tree.retained[Int(vertex)]
     }
+    var bytes: [String: UInt64] = [:]
+    for (leader, retained) in leaders { bytes[holders.leaderTitle(leader), default: 0] &+= retained }
     let sorted = bytes.sorted { ($0.value, $1.key) > ($1.value, $0.key) }
     // What leads to next to nothing of it is not who holds it.
     return sorted.filter { $0.value >= sorted[0].value / 10 }.prefix(3).map(\.key)

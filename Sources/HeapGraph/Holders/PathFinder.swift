@@ -16,17 +16,29 @@ public struct PathGroup: Sendable, Hashable, Codable {
   public var root: NamedRoot
   /// From the root to the object, which is the last one. Repetitions of a list's links are one step.
   public var steps: [Step]
+  /// Where the root is a library's variable: the first step that is the program's own, if there is one. What comes before is the
+  /// library's inside.
+  public var firstOwn: Int?
   public var objects: Int
   /// Of the objects themselves, and of all that would go with them.
   public var bytes, retainedBytes: UInt64
   /// Address of one of the objects.
   public var example: String
 
-  /// `cache[value].offers[key] -> String`: storages are folded into the field before them.
-  public var text: String {
+  /// `cache[value].offers[key] -> String`: storages are folded into the field before them. Of a library's inside only the last step is
+  /// named, the one that leads to the program's own.
+  public var text: String { text(whole: false) }
+
+  /// - Parameter whole: with every step of a library's inside.
+  public func text(whole: Bool) -> String {
     var text = root.title
     var pending = ""
-    for step in steps {
+    var shown = steps[...]
+    if !whole, let firstOwn, firstOwn > 2, firstOwn < steps.count {
+      text += " -> … -> " + steps[firstOwn - 1].type
+      shown = steps[firstOwn...]
+    }
+    for step in shown {
       pending += step.field
       if step.isStorage { continue }
       text += pending + " -> " + step.type

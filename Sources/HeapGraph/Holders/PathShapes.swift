@@ -127,6 +127,7 @@ struct PathShapes {
   /// A shape in words.
   private func group(_ number: UInt32, _ entry: Entry) -> PathGroup {
     var steps: [PathGroup.Step] = []
+    var own: [Bool] = []
     var current = number
     var root = NamedRoot(kind: .anonymous, title: "unknown root")
     while current > 0 {
@@ -136,18 +137,25 @@ struct PathShapes {
         break
       }
       steps.append(step(key, node, isLast: node == list[Int(number) - 1].block))
+      own.append(holders.isTelling(node))
       current = key.parent
     }
     steps.reverse()
+    var firstOwn = root.library == nil ? nil : own.lastIndex(of: true).map { own.count - 1 - $0 }
     if steps.count > Self.shownSteps {
       let left = steps.count - Self.shownSteps
+      // Its place once the middle is one step.
+      firstOwn = firstOwn.flatMap {
+        $0 < Self.shownSteps / 2 ? $0 : $0 > Self.shownSteps / 2 + left ? $0 - left + 1 : nil
+      }
       steps =
         steps.prefix(Self.shownSteps / 2)
         + [PathGroup.Step(field: "", type: "… \(left) more steps …", isStorage: false)]
         + steps.suffix(Self.shownSteps / 2)
     }
     return PathGroup(
-      root: root, steps: steps, objects: entry.objects, bytes: entry.bytes, retainedBytes: entry.retained,
+      root: root, steps: steps, firstOwn: firstOwn, objects: entry.objects, bytes: entry.bytes,
+      retainedBytes: entry.retained,
       example: "0x" + String(holders.references.heap.blocks.address(entry.example), radix: 16))
   }
 

@@ -27,11 +27,14 @@ public struct NamedRoot: Sendable, Hashable, Codable {
   public var title: String
   /// File name of the module.
   public var module: String
+  /// Of a Swift variable that is not the program's: the Swift module that declares it.
+  public var library: String?
 
-  public init(kind: Kind, title: String, module: String = "") {
+  public init(kind: Kind, title: String, module: String = "", library: String? = nil) {
     self.kind = kind
     self.title = title
     self.module = module
+    self.library = library
   }
 
   /// The program's own, under a name.
@@ -40,13 +43,13 @@ public struct NamedRoot: Sendable, Hashable, Codable {
   /// Which root is shown where several lead to a block: the one that a developer can change.
   var rank: Int {
     switch kind {
-    case .global: 0
-    case .native: 1
-    case .threadLocal: 2
-    case .stack: 3
-    case .anonymous: 4
-    case .runtime: 5
-    case .unowned: 6
+    case .global: library == nil ? 0 : 1
+    case .native: 2
+    case .threadLocal: 3
+    case .stack: 4
+    case .anonymous: 5
+    case .runtime: 6
+    case .unowned: 7
     }
   }
 }
@@ -64,6 +67,7 @@ struct RootNames {
   private let symbols: any SymbolSource
   private let threadLocals: ThreadLocalStorage
   private let demangler: Demangler
+  private let mainModule: String?
   private var frames: [Int32: StackFrames] = [:]
 
   /// Modules whose variables are the runtime's tables: nothing in them is the program's to change.
@@ -87,7 +91,8 @@ struct RootNames {
     self.image = image
     self.symbols = symbols
     threadLocals = references.threadLocals
-    demangler = Demangler(mainModule: MainModule.name(image))
+    mainModule = MainModule.name(image)
+    demangler = Demangler(mainModule: mainModule)
     for thread in image.threads { frames[thread.tid] = StackFrames(thread: thread, image: image) }
     var byName: [NamedRoot: [UInt32]] = [:]
     var lastAddress: UInt64 = 0
@@ -159,7 +164,10 @@ struct RootNames {
     let isTable = Self.runtimeNames.contains { title.hasPrefix($0) }
     let kind: NamedRoot.Kind =
       isRuntime || isTable ? .runtime : Demangler.isSwift(symbol.mangledName) ? .global : .native
-    return NamedRoot(kind: kind, title: title, module: moduleName)
+    let declaring = kind == .global ? Demangler.module(of: symbol.mangledName) : nil
+    return NamedRoot(
+      kind: kind, title: title, module: moduleName,
+      library: declaring.flatMap { MainModule.isOwn($0, main: mainModule) ? nil : $0 })
   }
 
   private func stackWord(_ address: UInt64) -> NamedRoot {

@@ -54,6 +54,26 @@ struct ShortestPaths: Sendable {
     return roots
   }
 
+  /// For each node who is named for leading there: the root; where that is a library's variable, the first block on the way that is telling.
+  /// `UInt32.max` where nothing leads there. O(nodes).
+  ///
+  /// - Parameter isTelling: of a block.
+  func leaders(_ graph: ReferenceGraph, roots: [NamedRoot], isTelling: (Int) -> Bool) -> FlatArray<UInt32> {
+    let leaders = FlatArray<UInt32>(repeating: Self.none, count: graph.graph.count)
+    for position in 0..<count {
+      let node = Int(order[position])
+      guard node < graph.blockCount else {
+        leaders[node] = UInt32(node)
+        continue
+      }
+      let parent = Int(parents[node])
+      let leader = Int(leaders[parent])
+      let isLibrary = leader >= graph.blockCount && roots[leader - graph.blockCount].library != nil
+      leaders[node] = UInt32(isLibrary && parent < graph.blockCount && isTelling(parent) ? parent : leader)
+    }
+    return leaders
+  }
+
   /// The node before this one on the path; nil for the top and for what nothing reaches.
   @inline(__always)
   func parent(_ node: Int) -> Int? {

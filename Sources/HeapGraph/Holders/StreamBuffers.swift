@@ -66,7 +66,7 @@ extension HeapHolders {
         result.append(
           StreamBuffer(
             type: String(heap.type(storage).name.dropLast("._Storage".count)), elements: count,
-            bytes: tree.retainedBytes(ofNode: ring), reader: reader, heldBy: root(leadingTo: storage)?.title ?? ""))
+            bytes: tree.retainedBytes(ofNode: ring), reader: reader, heldBy: leader(of: storage) ?? ""))
       }
     }
     return result.sorted { ($0.bytes, $1.heldBy) > ($1.bytes, $0.heldBy) }

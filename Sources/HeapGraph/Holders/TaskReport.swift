@@ -97,7 +97,7 @@ extension HeapHolders {
           keys[block] = key
           if key.state == .waitsForContinuation, resumable.isHeldByHandlesOnly(block) { group.handleOnly += 1 }
           addHeld(block, to: &group)
-          if group.heldBy == nil { group.heldBy = root(leadingTo: block)?.title }
+          if group.heldBy == nil { group.heldBy = leader(of: block) }
         } else {
           group.lost += 1
           group.retained &+= references.heap.blocks.size(block)

@@ -9,6 +9,9 @@ import Timeline
 
 /// The real thing: process -> image -> heap -> graph -> report.
 struct Pipeline: Analyzer {
+  /// The service's own count of work, which each snapshot notes.
+  var load: LoadSource?
+
   func report(_ request: AnalysisRequest, progress: Progress) throws(CLIError) -> ReportModel {
     try capture(request, progress: progress, depth: request.findsHolders ? .holders : .report).report
   }
@@ -59,11 +62,14 @@ struct Pipeline: Analyzer {
       ? nil : SampledAllocations(of: request.target, debugDirectories: request.debugDirectories, progress: progress)
     if allocations != nil { clock.finish("allocations") }
     progress.update("taking an image")
+    // One reading shortly before the copy; those of every second go on.
+    load?.refresh()
     let start = Clocks.monotonic
     let source = try ImageSource.open(request, progress: progress)
     // However this ends: the copy must not outlive the command.
     defer { source.release() }
-    let time = Clocks.milliseconds
+    let copied = source.image.freeze?.end ?? Clocks.monotonic
+    let time = Clocks.milliseconds - Int64(clamping: (Clocks.monotonic &- copied) / 1_000_000)
     let mapped = source.mapped
     clock.finish("image")
     progress.update("reading symbols")
@@ -97,6 +103,9 @@ struct Pipeline: Analyzer {
     var letGo = request.triesTrim ? [tryTrim(analysis, source, symbols, progress, &facts)] : []
     letGo += source.release()
     clock.finish("release")
+    if let load {
+      facts.work = load.countAfterwards(at: copied).map { HeapFacts.Work(name: load.address.metric, count: $0) }
+    }
     var report = ReportModel(
       tool: ReportModel.Tool(version: Version.current), verb: request.verb, image: source.image, analysis: analysis,
       corePath: source.corePath, remarks: source.image.remarks + letGo + remarks, phases: clock.phases)

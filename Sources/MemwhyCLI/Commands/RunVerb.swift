@@ -68,7 +68,7 @@ struct RunVerb: ParsableCommand {
       SampledRun.Settings(
         command: command, path: program.path, library: library, interval: interval.bytes, target: target,
         follow: follow,
-        seed: seed),
+        seed: seed, note: { [quiet] text in if !quiet { Terminal.error("memwhy: \(text)\n") } }),
       table: file, keepsName: table != nil || follow)
     let status: Int32
     do { status = try run.run() } catch {

@@ -1,6 +1,8 @@
+import Diagnosis
 import Measurement
 import ProcessImage
 import Reports
+import Timeline
 
 /// Would the freeze be refused to protect the process, and what would it cost?
 enum FreezeChecks {
@@ -9,6 +11,7 @@ enum FreezeChecks {
   static func all(_ target: Procfs.Target, machine: MachineFacts) -> [Check] {
     let outlook = FreezeOutlook(of: target)
     return [seccomp(target.status, machine: machine), memory(outlook), pause(outlook)] + shared(target)
+      + (ControlGroupReader(of: target.pid).map(group) ?? [])
   }
 
   static func seccomp(_ status: ProcessStatus, machine: MachineFacts) -> Check {
@@ -44,6 +47,15 @@ enum FreezeChecks {
   private static func shared(_ target: Procfs.Target) -> [Check] {
     guard let refusal = SharedLimitWatch(target: target.pid, onShortage: { _ in })?.refusal else { return [] }
     return [Check("own memory", .fail, refusal)]
+  }
+
+  /// What the kernel says of the process's control group beside its limit.
+  static func group(_ reader: ControlGroupReader) -> [Check] {
+    var sample = Sample(time: 0)
+    guard reader.read(into: &sample) else { return [] }
+    let group = GroupMemory(sample)
+    guard !group.sentences.isEmpty else { return [] }
+    return [Check("control group", .ok, group.sentences.joined(separator: "; "))]
   }
 
   /// All guards together.

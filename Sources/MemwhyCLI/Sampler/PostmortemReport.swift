@@ -8,7 +8,7 @@ struct PostmortemReport: Encodable {
   var schemaVersion = 1
   var program: String
   var pid: Int32
-  /// `running`, `exited N`, `killed by SIGNAL`, `unknown`.
+  /// `running`, `exited with N`, `killed by SIGNAL`, `started another program in its place`, `ended, nobody saw how`.
   var ending: String
   /// Processes of its control group that the kernel ended for lack of memory while it ran; absent where unknown.
   var groupKills: UInt64?
@@ -108,6 +108,8 @@ extension PostmortemReport {
 
   private static func ending(_ sampled: SampledTable) -> String {
     if sampled.isAlive { return "running" }
+    // How the process ended is the other program's.
+    if sampled.table.header.flags.contains(.replaced) { return "started another program in its place" }
     guard let status = sampled.table.header.exitStatus else {
       return sampled.table.header.state == .exited ? "exited" : "ended, nobody saw how"
     }

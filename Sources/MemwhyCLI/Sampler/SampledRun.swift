@@ -16,11 +16,15 @@ struct SampledRun {
     var target: String?
     var follow: Bool
     var seed: UInt64?
+    /// Told what the user should know while the program runs.
+    var note: @Sendable (String) -> Void = { _ in }
   }
 
   private let settings: Settings
   private(set) var table: TableFile
   private var writer: TableWriter
+  /// Points in the table.
+  private var points = 0
 
   /// The file was named by the user.
   private let keepsName: Bool
@@ -141,14 +145,41 @@ struct SampledRun {
   private mutating func takePoint(_ pid: pid_t, _ reader: inout ProcessReader?, _ group: ControlGroupReader?) {
     var sample = Sample(time: 0)
     // It is being ended, and its group empties.
-    if reader?.read(into: &sample) == false { return }
+    let isThere = reader?.read(into: &sample) ?? false
+    if let successor = successor(pid, reader) {
+      // With these the sampler goes with the process, or waits for this program.
+      let goesOn = settings.target != nil || settings.follow
+      reader = goesOn ? try? ProcessReader(pid: pid, share: 0) : nil
+      if !goesOn { giveUp(pid, successor) }
+      return
+    }
+    guard isThere else { return }
     if let group { _ = group.read(into: &sample) }
     func bytes(_ metric: Metric) -> UInt64? { sample[metric].map { UInt64(max($0, 0)) } }
+    points += writer.isInUse ? 1 : 0
     writer.append(
       SamplerTable.Point(
         realtime: Clocks.wall, monotonic: Clocks.monotonic, rss: bytes(.rss), limit: bytes(.groupLimit),
         groupUsage: bytes(.groupUsage), swap: bytes(.swap), anonymous: bytes(.anonymous), threads: bytes(.threads)))
     writer.nameThreads(of: pid)
+  }
+
+  /// Name of the program that the process has started in place of the one that was begun; nil where it has not.
+  private func successor(_ pid: pid_t, _ reader: ProcessReader?) -> String? {
+    if let next = reader?.successor { return next.name }
+    // A wrapper may have done so before anybody looked at it: then the table is of another program than the first look was.
+    guard points == 0, settings.target == nil, !settings.follow, writer.isInUse,
+      let now = Procfs.executable(of: pid), let begun = writer.program, now != begun
+    else { return nil }
+    return Procfs.name(of: pid)
+  }
+
+  /// The rest is another program's, which has no sampler.
+  private func giveUp(_ pid: pid_t, _ successor: String) {
+    writer.setReplaced()
+    settings.note(
+      "process \(pid) (\(name)) started another program, \(successor): what came before is in the table, the rest is not sampled; to sample it give --target \(successor)"
+    )
   }
 
   /// What the user should know of the table, once it has ended.

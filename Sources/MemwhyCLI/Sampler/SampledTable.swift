@@ -22,7 +22,9 @@ struct SampledTable {
       }
       let reader = try TableReader(source)
       let first = try reader.readHeader()
-      isAlive = first.exitStatus == nil && first.state != .exited && Self.isAlive(first.pid, first.program)
+      isAlive =
+        first.exitStatus == nil && first.state != .exited && !first.flags.contains(.replaced)
+        && Self.isAlive(first.pid, first.program)
       var table = try reader.read(now: isAlive ? Clocks.monotonic : nil)
       if isAlive { Self.nameThreads(&table) }
       self.table = table

@@ -19,14 +19,15 @@ struct Past {
 
   /// All lives of the service that a process belongs to.
   init(_ history: History, pid: Int32) throws(TimelineError) {
-    let command = ProcessIdentity(of: pid).command
-    let start = (try? Procfs.stat(of: pid))?.startTime
-    let all = try history.runs().filter { $0.run.command == command || $0.run.pid == pid && $0.run.startTicks == start }
+    let now = (try? ProcessReader(pid: pid)).map { Run($0) }
+    let all = try history.runs().filter { known in
+      known.run.command == now?.command || now.map { known.run.isSameLife(as: $0) } ?? false
+    }
     guard !all.isEmpty else {
       remarks.append("\(history.path) has nothing of this process")
       return
     }
-    let current = all.last { $0.run.pid == pid && $0.run.startTicks == start }
+    let current = all.last { known in now.map { known.run.isSameLife(as: $0) } ?? false }
     isSameLife = current != nil && current?.id == all.last?.id
     try read(history, all, current: current)
   }
@@ -38,7 +39,14 @@ struct Past {
       remarks.append("\(history.path) has nothing" + (target.map { " of \($0)" } ?? ""))
       return
     }
-    try read(history, every.filter { $0.target == newest.target }, current: newest)
+    let own = every.filter { $0.target == newest.target }
+    // What a shell was before the service took its place is no life of the service.
+    let lives = own.filter { life in
+      !own.contains {
+        $0.run.isSameProcess(as: life.run) && $0.first > life.first && $0.run.command != life.run.command
+      }
+    }
+    try read(history, lives, current: newest)
   }
 
   private mutating func read(

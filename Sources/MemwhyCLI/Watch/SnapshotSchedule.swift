@@ -78,6 +78,9 @@ struct SnapshotTimer: Sendable {
   /// Long pauses move the next snapshot away.
   mutating func finished(now: UInt64, pause: UInt64) { notBefore = now &+ pause &* Self.pauseShare }
 
-  /// Another process: begins anew.
-  mutating func restart() { last = nil }
+  /// Another process, or another program in it: begins anew, and has not stood still yet.
+  mutating func restart() {
+    last = nil
+    notBefore = 0
+  }
 }

@@ -10,7 +10,8 @@ import Timeline
 /// Takes snapshots of a heap on a thread of its own, so that no sample waits for one.
 final class SnapshotTaker: Sendable {
   struct Result: Sendable {
-    var pid: Int32
+    /// The life of the process when it was begun.
+    var run: Run
     var facts: HeapFacts?
     var failure: String?
   }
@@ -21,6 +22,10 @@ final class SnapshotTaker: Sendable {
   }
 
   private let state = Mutex(State())
+  private let load: LoadSource?
+
+  /// - Parameter load: what each snapshot notes the count of.
+  init(load: LoadSource?) { self.load = load }
 
   /// What a snapshot would cost, in a sentence; nil where the process cannot be looked at.
   static func price(of pid: Int32) -> String? {
@@ -41,14 +46,14 @@ final class SnapshotTaker: Sendable {
   }
 
   /// - Returns: false where one is being taken.
-  func start(_ pid: Int32) -> Bool {
+  func start(_ run: Run) -> Bool {
     let isFree = state.withLock { state in
       guard !state.isBusy else { return false }
       state.isBusy = true
       return true
     }
     guard isFree else { return false }
-    let job = Unmanaged.passRetained(Job(taker: self, pid: pid))
+    let job = Unmanaged.passRetained(Job(taker: self, run: run))
     var thread = pthread_t()
     let code = pthread_create(
       &thread, nil,
@@ -74,11 +79,11 @@ final class SnapshotTaker: Sendable {
 
   private final class Job: Sendable {
     let taker: SnapshotTaker
-    let pid: Int32
+    let target: Run
 
-    init(taker: SnapshotTaker, pid: Int32) {
+    init(taker: SnapshotTaker, run: Run) {
       self.taker = taker
-      self.pid = pid
+      target = run
     }
 
     /// The watcher stays small between snapshots. Not in the Glibc module, and not in every C library.
@@ -90,10 +95,11 @@ final class SnapshotTaker: Sendable {
 
     func run() {
       let request = AnalysisRequest(
-        verb: "watch", target: .process(pid), freeze: .cow, memoryLimit: nil, cowBudget: nil, debugDirectories: [])
-      var result = Result(pid: pid)
+        verb: "watch", target: .process(target.pid), freeze: .cow, memoryLimit: nil, cowBudget: nil,
+        debugDirectories: [])
+      var result = Result(run: target)
       do {
-        result.facts = try Pipeline().capture(
+        result.facts = try Pipeline(load: taker.load).capture(
           request, progress: Progress(isEnabled: false, isQuiet: true), depth: .holders
         ).facts.shortened()
       } catch { result.failure = "\(error)" }
@@ -130,7 +136,7 @@ extension SnapshotTaker.Result {
     let detail =
       failure.map { "no snapshot: \($0)" }
       ?? "snapshot: \(Count(Int(clamping: facts?.liveBlocks ?? 0)).of("live block")), \(ByteCount(facts?.liveBytes ?? 0))"
-      + (facts?.pause.map { "; process \(pid) stood still for \(TimeSpan(nanoseconds: $0))" } ?? "")
+      + (facts?.pause.map { "; process \(run.pid) stood still for \(TimeSpan(nanoseconds: $0))" } ?? "")
     return TimelineEvent(time: time, kind: .snapshot, detail: detail)
   }
 }

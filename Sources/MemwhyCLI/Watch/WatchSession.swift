@@ -1,3 +1,4 @@
+import Diagnosis
 import Measurement
 import ProcessImage
 import Timeline
@@ -11,8 +12,10 @@ struct WatchSession {
   private let interval: UInt64
   private let target: Watched
   private var lastFailure: String?
+  /// The life for which the control group was described.
+  private var groupSaid: Run?
   private var timer: SnapshotTimer
-  private let taker = SnapshotTaker()
+  private let taker: SnapshotTaker
 
   /// - Throws: `CLIError` where there is nothing to watch or the history cannot be opened.
   init(
@@ -25,6 +28,7 @@ struct WatchSession {
     timer = SnapshotTimer(snapshots)
     try Self.requireTarget(target)
     self.load = load.map { LoadSource($0, interval: max(interval, 1_000_000_000)) }
+    taker = SnapshotTaker(load: self.load)
     recorder = Recorder(target, interval: interval, load: self.load)
     guard let historyPath else { return }
     do throws(TimelineError) {
@@ -79,6 +83,7 @@ struct WatchSession {
         printer.note("there is no process \(target.description) yet: waiting for one")
         hasSaid = true
       }
+      sayGroup(tick)
       let capture = snapshot(&tick)
       sink?.add(tick, capture: capture)
       report()
@@ -105,26 +110,38 @@ struct WatchSession {
     }
   }
 
+  /// Once for each life: what the limit of its control group means.
+  private mutating func sayGroup(_ tick: Recorder.Tick) {
+    guard let run = tick.run, run != groupSaid, let sample = tick.sample, let limit = sample[.groupLimit] else {
+      return
+    }
+    groupSaid = run
+    let sentences = GroupMemory(sample).sentences
+    guard !sentences.isEmpty else { return }
+    printer.note(
+      "the control group has a limit of \(ByteCount(saturating: limit)); \(sentences.joined(separator: "; "))")
+  }
+
   /// Begins a snapshot where one is due, and takes over what has become of the last one.
   private mutating func snapshot(_ tick: inout Recorder.Tick) -> (content: String, time: Int64)? {
     guard timer.schedule != .off else { return nil }
     // Asked for once: Swift 6.3.1's optimiser fails on a second look in this function.
-    let current = recorder.pid
+    let current = recorder.run
     if tick.events.contains(where: { $0.kind == .restarted || $0.kind == .ended }) { timer.restart() }
     var capture: (String, Int64)?
     let time = tick.sample?.time ?? Clocks.milliseconds
     if let result = taker.take() {
-      timer.finished(now: Clocks.monotonic, pause: result.facts?.pause ?? 0)
       tick.events.append(result.event(at: time))
-      // Of a process that was restarted meanwhile it says nothing.
-      if result.pid == current {
+      // Of a process that was restarted, or started another program, meanwhile it says nothing.
+      if result.run == current {
+        timer.finished(now: Clocks.monotonic, pause: result.facts?.pause ?? 0)
         result.write(into: &tick)
         capture = result.content.map { ($0, result.facts?.time ?? time) }
       }
     }
-    if let pid = current, !taker.isBusy, timer.isDue(now: Clocks.monotonic, level: tick.sample?[.rss]) {
-      if let price = SnapshotTaker.price(of: pid) { printer.note("\(timer.schedule.description): \(price)") }
-      _ = taker.start(pid)
+    if let run = current, !taker.isBusy, timer.isDue(now: Clocks.monotonic, level: tick.sample?[.rss]) {
+      if let price = SnapshotTaker.price(of: run.pid) { printer.note("\(timer.schedule.description): \(price)") }
+      _ = taker.start(run)
     }
     return capture
   }
@@ -136,8 +153,9 @@ struct WatchSession {
     let event = result.event(at: time)
     tick.events.append(event)
     printer.note(event.detail)
-    if result.pid == tick.run?.pid { result.write(into: &tick) }
-    sink?.add(tick, capture: result.content.map { ($0, result.facts?.time ?? time) })
+    let isCurrent = result.run == tick.run
+    if isCurrent { result.write(into: &tick) }
+    sink?.add(tick, capture: isCurrent ? result.content.map { ($0, result.facts?.time ?? time) } : nil)
   }
 
   private mutating func report() {
@@ -151,7 +169,7 @@ extension CLIError {
   init(_ error: TimelineError) {
     self =
       switch error {
-      case .cannotOpen, .badGroup, .readFailed, .damaged, .newerHistory: .noInput("\(error)")
+      case .cannotOpen, .badGroup, .readFailed, .damaged, .otherHistory: .noInput("\(error)")
       case .badLoad: .usage("\(error)")
       case .writeFailed: .fault("\(error)")
       }

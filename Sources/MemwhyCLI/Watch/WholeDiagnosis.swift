@@ -31,7 +31,7 @@ struct WholeDiagnosis {
     let load = options.load.map { LoadSource($0, interval: 1_000_000_000) }
     load?.start()
     defer { load?.stop() }
-    let pipeline = Pipeline()
+    let pipeline = Pipeline(load: load)
     var firstRequest = request
     firstRequest.triesTrim = false
     let first = try pipeline.capture(firstRequest, progress: progress, depth: .holders)
@@ -93,13 +93,15 @@ struct WholeDiagnosis {
     var recorder = Recorder(.pid(pid), interval: interval, load: load)
     var samples: [Sample] = []
     var events: [TimelineEvent] = []
+    var life: Run?
     let stop = StopFlag()
     let whole = TimeSpan(nanoseconds: options.duration.nanoseconds)
     while true {
       let tick = recorder.tick()
       events += tick.events
-      // Its restart is another process: the second snapshot would not be of the same heap.
-      if recorder.pid != pid { break }
+      // Its restart is another process, and an exec another program: the second snapshot would not be of the same heap.
+      if recorder.pid != pid || life.map({ $0 != recorder.run }) ?? false { break }
+      life = recorder.run
       if let sample = tick.sample { samples.append(sample) }
       let passed = Clocks.monotonic &- start
       guard passed < options.duration.nanoseconds else { break }

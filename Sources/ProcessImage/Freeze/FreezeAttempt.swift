@@ -17,6 +17,8 @@ struct FreezeAttempt {
     var child: Int32
     var threads: [ThreadState]
     var pause: UInt64
+    /// When all ran again, monotonic.
+    var end: UInt64
     var notes: [String]
   }
 
@@ -91,11 +93,11 @@ struct FreezeAttempt {
     group.update(index, thread)
     guardian?.disarm()
     hook(.released)
-    return bind(child, isAlive: isAlive, isMarked: isMarked, states: states, pause: end &- start)
+    return bind(child, isAlive: isAlive, isMarked: isMarked, states: states, start: start, end: end)
   }
 
   /// Makes the kernel kill the copy when the tool dies; until now the copy would have ended by itself.
-  private func bind(_ child: Int32, isAlive: Bool, isMarked: Bool, states: [ThreadState], pause: UInt64)
+  private func bind(_ child: Int32, isAlive: Bool, isMarked: Bool, states: [ThreadState], start: UInt64, end: UInt64)
     -> AttemptOutcome<Copy>
   {
     var tracee = Tracee(tid: child)
@@ -111,7 +113,7 @@ struct FreezeAttempt {
       return .failed(
         .copyFailed(pid: pid, reason: "the copy could not be marked as the first to die when memory runs out"))
     }
-    return .done(Copy(child: child, threads: states, pause: pause, notes: guards.notes))
+    return .done(Copy(child: child, threads: states, pause: end &- start, end: end, notes: guards.notes))
   }
 
   private func failure(_ error: Injection.Failure) -> AttemptOutcome<Copy> {

@@ -114,7 +114,8 @@ public final class FrozenProcess: Sendable {
       return { attempt.run() }
     }
     let report = FreezeReport(
-      predictedPause: guards.predictedPause, measuredPause: result.pause, threadCount: result.threads.count,
+      predictedPause: guards.predictedPause, measuredPause: result.pause, end: result.end,
+      threadCount: result.threads.count,
       retries: retries, notes: swept + result.notes)
     let copy = context.copy(of: result, tracer: tracer, guards: guards)
     return try FrozenProcess(pid: pid, threads: result.threads, report: report, copy: copy)

@@ -16,6 +16,8 @@ struct StopAttempt {
     var mappings: [Mapping]
     var threads: [ThreadState]
     var pause: UInt64
+    /// When all ran again, monotonic.
+    var end: UInt64
   }
 
   /// Kept free in the tool's own memory control group, which may be the target's.
@@ -125,12 +127,12 @@ struct StopAttempt {
     hook(.copied)
     let threads = group.threads.filter { $0.state == .stopped }.map(FreezeAttempt.threadState)
     let isAlive = group.detachAll()
-    let pause = Clocks.monotonic &- start
+    let end = Clocks.monotonic
     hook(.released)
     guard isAlive else { return .failed(.targetGone(pid: pid, during: "its memory was being copied")) }
     // It grew past the room that was set aside; the next attempt measures again.
     guard isFilled else { return .retry(.copyLimit(pid: pid, needed: needed, limit: options.copyLimit)) }
-    return .done(Copy(store: store, mappings: mappings, threads: threads, pause: pause))
+    return .done(Copy(store: store, mappings: mappings, threads: threads, pause: end &- start, end: end))
   }
 
   /// A relative runs the same program: their pages may be shared copy-on-write since a fork, and process_vm_readv, which pins pages,

@@ -43,7 +43,8 @@ public final class StoppedProcess: Sendable {
       }
       tracer.end()
       let report = FreezeReport(
-        predictedPause: attempt.predictedPause, measuredPause: result.pause, threadCount: result.threads.count,
+        predictedPause: attempt.predictedPause, measuredPause: result.pause, end: result.end,
+        threadCount: result.threads.count,
         retries: retries, notes: ["\(ByteCount(result.store.byteCount)) were copied while the process stood still"])
       return StoppedProcess(
         pid: pid, threads: result.threads, mappings: result.mappings, memory: result.store, report: report)

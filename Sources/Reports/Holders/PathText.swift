@@ -24,7 +24,7 @@ struct PathText {
           "\(Count(group.objects).of("object")), \(ByteCount(group.bytes)), retaining \(ByteCount(group.retainedBytes))"
         ),
         first: number, rest: indent)
-      lines += style.wrap(TextStyle.printable(group.text), first: indent, rest: indent + "  ")
+      lines += style.wrap(TextStyle.printable(group.text(whole: options.verbose)), first: indent, rest: indent + "  ")
       if options.showAddresses { lines.append(indent + "for instance at \(group.example)") }
     }
     let rest = report.groups.dropFirst(options.limit)

@@ -48,15 +48,18 @@ struct RetainedText {
         case .threadLocal, .anonymous, .unowned: ""
         }
       return kind + root.title
-    default: return counted(holder) + reachedFrom(holder)
+    case (.shared, _):
+      return counted(holder) + sharing(holder)
+    default: return counted(holder)
     }
   }
 
-  /// `, reached from a and others`: of blocks that several holders share.
-  private static func reachedFrom(_ holder: Holder) -> String {
+  /// Who shares it: the field by which most of it is held, and the roots that lead there.
+  private static func sharing(_ holder: Holder) -> String {
     guard holder.kind == .shared else { return "" }
+    let field = holder.sharedBy.map { ", most of them in \($0)" } ?? ""
     let roots = holder.heldBy.isEmpty ? "several holders" : holder.heldBy.joined(separator: " and ")
-    return ", reached from \(roots) and others"
+    return "\(field), reached from \(roots) and others"
   }
 
   /// A title that does not change with counts, threads and addresses: what a holder is recognised by in another snapshot.
@@ -82,12 +85,12 @@ struct RetainedText {
       chain.append(child)
     }
     let last = chain[chain.count - 1]
-    // Who else leads here is said behind the whole path: fields belong to the type before them.
+    // Who shares it comes last: the way below begins at the blocks, not at those.
     var text = holder.kind == .shared ? Self.counted(holder) : Self.title(holder)
     for step in chain.dropFirst() {
       text += (step.field.isEmpty ? "" : step.field) + " -> " + Self.counted(step)
     }
-    text += Self.reachedFrom(holder)
+    text += Self.sharing(holder)
     if depth > 0, !holder.field.isEmpty { text = holder.field + " -> " + text }
     let indent = String(repeating: "  ", count: depth)
     let bytes = ByteCount(holder.retainedBytes).description

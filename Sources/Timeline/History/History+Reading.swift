@@ -26,7 +26,7 @@ extension History {
           id: row["id"], target: row["target"],
           run: Run(
             pid: row["pid"], startTicks: UInt64(clamping: row["start_ticks"] as Int64), boot: row["boot"],
-            name: row["name"], command: row["command"]),
+            program: UInt32(truncatingIfNeeded: row["program"] as Int64), name: row["name"], command: row["command"]),
           first: row["first"], last: row["last"])
       }
     }

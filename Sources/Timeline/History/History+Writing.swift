@@ -6,15 +6,16 @@ extension History {
     try writing { database in
       try database.execute(
         sql: """
-          INSERT INTO run (target, pid, start_ticks, boot, name, command, first, last) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-          ON CONFLICT (target, boot, pid, start_ticks) DO UPDATE SET last = max(last, excluded.last)
+          INSERT INTO run (target, pid, start_ticks, boot, program, name, command, first, last)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (target, boot, pid, start_ticks, program) DO UPDATE SET last = max(last, excluded.last)
           """,
         arguments: [
-          target, run.pid, Int64(clamping: run.startTicks), run.boot, run.name, run.command, time, time,
+          target, run.pid, Int64(clamping: run.startTicks), run.boot, run.program, run.name, run.command, time, time,
         ])
       return try Int64.fetchOne(
-        database, sql: "SELECT id FROM run WHERE target = ? AND boot = ? AND pid = ? AND start_ticks = ?",
-        arguments: [target, run.boot, run.pid, Int64(clamping: run.startTicks)]) ?? 0
+        database,
+        sql: "SELECT id FROM run WHERE target = ? AND boot = ? AND pid = ? AND start_ticks = ? AND program = ?",
+        arguments: [target, run.boot, run.pid, Int64(clamping: run.startTicks), run.program]) ?? 0
     }
   }
 
@@ -115,7 +116,7 @@ extension History {
     for metric in Metric.allCases {
       columns.append(metric.name)
       values.append(
-        metric.kind == .counter || metric == .groupLimit ? "max(\(metric.name))" : "round(avg(\(metric.name)))")
+        metric.keepsHighest ? "max(\(metric.name))" : "round(avg(\(metric.name)))")
     }
     for metric in HistorySchema.ranged {
       columns += [HistorySchema.low(metric), HistorySchema.high(metric)]

@@ -37,7 +37,7 @@ public final class History: Sendable {
     }
   }
 
-  /// Opens or creates a history for writing. A damaged or newer file is moved aside, never deleted.
+  /// Opens or creates a history for writing. A damaged file, or one of another version, is moved aside, never deleted.
   ///
   /// - Returns: the history, and where a file was moved to.
   /// - Throws: `TimelineError.cannotOpen`.
@@ -49,7 +49,7 @@ public final class History: Sendable {
       return (try History(path, retention: retention, isReadOnly: false), nil)
     } catch {
       switch error {
-      case .damaged, .newerHistory: break
+      case .damaged, .otherHistory: break
       default: throw error
       }
       let aside = try moveAside(path)
@@ -110,8 +110,8 @@ public final class History: Sendable {
     guard application == HistorySchema.applicationID else {
       throw TimelineError.cannotOpen(path: path, reason: "it is a database of another program")
     }
-    guard version <= HistorySchema.version else {
-      throw TimelineError.newerHistory(path: path, found: version, known: HistorySchema.version)
+    guard version == HistorySchema.version else {
+      throw TimelineError.otherHistory(path: path, found: version, known: HistorySchema.version)
     }
     // O(size): but a file that is damaged in the middle must be found now, not in the middle of the night.
     let verdict = try queue.read { try String.fetchOne($0, sql: "PRAGMA quick_check(1)") ?? "ok" }

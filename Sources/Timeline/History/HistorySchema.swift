@@ -3,7 +3,7 @@ import GRDB
 /// Tables of a history file. docs/history.md describes them for people who read them with `sqlite3`.
 enum HistorySchema {
   /// `PRAGMA user_version`.
-  static let version = 1
+  static let version = 2
   /// "memw" as `PRAGMA application_id`: another program's database is not taken for ours.
   static let applicationID = 0x6d65_6d77
 
@@ -20,8 +20,8 @@ enum HistorySchema {
       sql: """
         CREATE TABLE run (
           id INTEGER PRIMARY KEY, target TEXT NOT NULL, pid INTEGER NOT NULL, start_ticks INTEGER NOT NULL,
-          boot TEXT NOT NULL, name TEXT NOT NULL, command TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
-          UNIQUE (target, boot, pid, start_ticks));
+          boot TEXT NOT NULL, program INTEGER NOT NULL, name TEXT NOT NULL, command TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+          UNIQUE (target, boot, pid, start_ticks, program));
         CREATE TABLE sample (
           run INTEGER NOT NULL REFERENCES run (id), step INTEGER NOT NULL, time INTEGER NOT NULL,
           \(columns.joined(separator: ", ")),

@@ -95,6 +95,7 @@ public struct ControlGroupReader: Sendable, Hashable {
     guard let usage = number(version == .two ? "memory.current" : "memory.usage_in_bytes") else { return false }
     sample[.groupUsage] = usage
     sample[.groupLimit] = limit
+    readSwapAndPeak(usage, into: &sample)
     let text = (try? contents(of: "\(folder)/memory.stat", limit: 1 << 20)) ?? []
     let stat = KeyedNumbers(text)
     switch version {
@@ -108,6 +109,27 @@ public struct ControlGroupReader: Sendable, Hashable {
       Double(bytes.count { $0 == 10 })
     }
     return true
+  }
+
+  /// `memory.peak` is there from 5.19 on. Version 1 counts memory and swap together, where the kernel was told to (`swapaccount=1`).
+  private func readSwapAndPeak(_ usage: Double, into sample: inout Sample) {
+    switch version {
+    case .two:
+      sample[.groupPeak] = number("memory.peak")
+      sample[.groupSwap] = number("memory.swap.current")
+      sample[.groupSwapLimit] = ancestors.compactMap { number("memory.swap.max", in: $0) }.filter {
+        $0 < Self.unlimited
+      }.min()
+    case .one:
+      sample[.groupPeak] = number("memory.max_usage_in_bytes")
+      sample[.groupSwap] = number("memory.memsw.usage_in_bytes").map { max($0 - usage, 0) }
+      sample[.groupSwapLimit] = ancestors.compactMap { ancestor in
+        guard let both = number("memory.memsw.limit_in_bytes", in: ancestor), both < Self.unlimited,
+          let memory = number("memory.limit_in_bytes", in: ancestor)
+        else { return nil }
+        return max(both - memory, 0)
+      }.min()
+    }
   }
 
   private static func readTwo(_ stat: KeyedNumbers, into sample: inout Sample) {

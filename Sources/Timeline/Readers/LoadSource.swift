@@ -4,8 +4,8 @@ import Synchronization
 
 /// A Prometheus metric of the service, read over HTTP: what memory is set against.
 ///
-/// The request is made on a thread of its own, so that a slow endpoint never delays a sample; the last answer counts until it is
-/// older than `staleAfter`.
+/// Requests are made on a thread of its own, so that a slow endpoint never delays a sample; the last answer counts until it is
+/// older than `staleAfter`. Of a moment that has passed it tells what the count was then.
 public final class LoadSource: Sendable {
   public struct Address: Sendable, Hashable {
     public var metric: String
@@ -19,12 +19,18 @@ public final class LoadSource: Sendable {
 
   public struct Reading: Sendable, Hashable {
     public var value: Double
-    /// Monotonic nanoseconds.
+    /// Monotonic nanoseconds: half-way between the request and its answer, which is as near as one can tell when the service counted.
     public var time: UInt64
+
+    public init(value: Double, time: UInt64) {
+      self.value = value
+      self.time = time
+    }
   }
 
   private struct State {
-    var reading: Reading?
+    /// By time; at most `LoadSource.kept`.
+    var readings: [Reading] = []
     var failure: String?
     var isStopped = false
   }
@@ -34,6 +40,8 @@ public final class LoadSource: Sendable {
   private let interval: UInt64
   /// A count older than this says nothing about now, in nanoseconds.
   private var staleAfter: UInt64 { max(interval * 5, 10_000_000_000) }
+  /// More than come in while a heap is copied and read.
+  private static let kept = 1000
 
   /// - Parameter interval: nanoseconds between two requests.
   public init(_ address: Address, interval: UInt64) {
@@ -45,8 +53,36 @@ public final class LoadSource: Sendable {
   public var current: Double? {
     let now = Clocks.monotonic
     return state.withLock { state in
-      state.reading.flatMap { now &- $0.time <= staleAfter ? $0.value : nil }
+      state.readings.last.flatMap { now &- $0.time <= staleAfter ? $0.value : nil }
     }
+  }
+
+  /// What the count was at a moment between two readings: on the line from the one to the other. O(log readings).
+  ///
+  /// - Parameter time: monotonic nanoseconds.
+  /// - Returns: nil where there is no reading on one side of it, where the two are far apart, or where the count began anew between them.
+  public func count(at time: UInt64) -> Double? {
+    state.withLock { Self.count(at: time, in: $0.readings, apart: staleAfter) }
+  }
+
+  /// - Parameters:
+  ///   - readings: by time.
+  ///   - apart: nanoseconds between two readings over which no line is drawn.
+  static func count(at time: UInt64, in readings: [Reading], apart: UInt64) -> Double? {
+    let next = readings.partitionIndex { $0.time < time }
+    guard next < readings.count else { return nil }
+    let after = readings[next]
+    if after.time == time { return after.value }
+    guard next > 0 else { return nil }
+    let before = readings[next - 1]
+    guard after.time - before.time <= apart, after.value >= before.value else { return nil }
+    return before.value + (after.value - before.value) * Double(time - before.time) / Double(after.time - before.time)
+  }
+
+  /// The same, asking once more where the moment is later than the last answer. Takes as long as an answer.
+  public func countAfterwards(at time: UInt64) -> Double? {
+    if state.withLock({ $0.readings.last.map { $0.time < time } ?? true }) { refresh() }
+    return count(at: time)
   }
 
   /// Why the last request failed; nil after one that did not.
@@ -54,6 +90,7 @@ public final class LoadSource: Sendable {
 
   /// Asks once, on this thread.
   public func refresh() {
+    let start = Clocks.monotonic
     let result = Result { () throws(TimelineError) in
       let body = try HTTPGet.body(host: address.host, port: address.port, path: address.path)
       guard let value = PrometheusText.sum(of: address.metric, labels: address.labels, in: body) else {
@@ -64,7 +101,11 @@ public final class LoadSource: Sendable {
     state.withLock { state in
       switch result {
       case .success(let value):
-        state.reading = Reading(value: value, time: Clocks.monotonic)
+        // Whoever asks on another thread meanwhile may be answered sooner.
+        let reading = Reading(value: value, time: start + (Clocks.monotonic - start) / 2)
+        let place = state.readings.partitionIndex { $0.time <= reading.time }
+        state.readings.insert(reading, at: place)
+        if state.readings.count > Self.kept { state.readings.removeFirst() }
         state.failure = nil
       case .failure(let error): state.failure = "\(error)"
       }

@@ -8,6 +8,10 @@ public struct ProcessReader: Sendable {
   public let pid: Int32
   /// Clock ticks since boot at which the process began: tells it from a later one with its pid.
   public let startTicks: UInt64
+  /// As it was at first: with another program in it (exec) it is another process in all but its number.
+  public let first: ProcessStat
+  /// What it is now, once `read` has met another program in it.
+  public private(set) var successor: ProcessStat?
   private var mapPrice: PricedReading
   private var descriptorPrice: PricedReading
   private var connectionPrice: PricedReading
@@ -20,14 +24,19 @@ public struct ProcessReader: Sendable {
     if stat.hasEnded { throw .zombie(pid: pid, name: stat.name, parent: stat.parent) }
     self.pid = pid
     startTicks = stat.startTime
+    first = stat
     mapPrice = PricedReading(share: share)
     descriptorPrice = PricedReading(share: share)
     connectionPrice = PricedReading(share: share)
   }
 
-  /// - Returns: nil once the process has ended, another one with its pid included.
+  /// - Returns: false once the process has ended, another one with its pid included, or has started another program.
   public mutating func read(into sample: inout Sample, now: UInt64 = Clocks.monotonic) -> Bool {
     guard let stat = try? Procfs.stat(of: pid), stat.startTime == startTicks, !stat.hasEnded else { return false }
+    guard stat.isSameProgram(as: first) else {
+      successor = stat
+      return false
+    }
     sample[.threads] = Double(stat.threads)
     sample[.cpu] = Double(stat.processorTicks) / Clocks.ticksPerSecond
     sample[.minorFaults] = Double(stat.minorFaults)

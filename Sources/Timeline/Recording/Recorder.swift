@@ -50,9 +50,6 @@ public struct Recorder: Sendable {
   /// When to ask next whether another process of the group is the one to look at, in nanoseconds.
   private var nextComparison: UInt64 = 0
   private static let comparisonInterval: UInt64 = 2_000_000_000
-  private static let bootID =
-    ((try? contents(of: "/proc/sys/kernel/random/boot_id", limit: 64)) ?? [])
-    .split(separator: 10).first.map { String(decoding: $0, as: UTF8.self) } ?? ""
 
   /// A difference between clocks below this is drift or a late wake-up, in nanoseconds.
   private static let jump: Int64 = 2_000_000_000
@@ -81,8 +78,13 @@ public struct Recorder: Sendable {
     let time = now.milliseconds
     var sample = Sample(time: time, step: Int64(interval / 1_000_000))
     if reader != nil, reader?.read(into: &sample, now: now.monotonic) == false {
+      let what = "process \(reader?.pid ?? 0) (\(run?.name ?? ""))"
+      let successor = reader?.successor
       tick.events.append(
-        TimelineEvent(time: time, kind: .ended, detail: "process \(reader?.pid ?? 0) (\(run?.name ?? "")) ended"))
+        TimelineEvent(
+          time: time, kind: .ended,
+          detail: successor.map { "\(what) started another program, \($0.name)" } ?? "\(what) ended"))
+      if let successor { finder.follow(successor.id) }
       // Now, not with the next sample: there may be none, or one of the restart in another group.
       if let group, let event = kills.event(in: group, at: time) { tick.events.append(event) }
       reader = nil
@@ -102,7 +104,7 @@ public struct Recorder: Sendable {
         if case .group(let path) = finder.watched, let group, group.read(into: &sample) {
           if let event = kills.event(in: group, at: time) { tick.events.append(event) }
           tick.sample = sample
-          tick.run = Run(pid: 0, startTicks: 0, boot: Self.bootID, name: path)
+          tick.run = Run(pid: 0, startTicks: 0, boot: Run.currentBoot, name: path)
         }
         return tick
       }
@@ -117,16 +119,15 @@ public struct Recorder: Sendable {
   private mutating func attach(_ time: Int64, _ tick: inout Tick) -> Bool {
     guard let pid = finder.find(), let reader = try? ProcessReader(pid: pid, share: readingShare) else { return false }
     self.reader = reader
-    let name = Procfs.name(of: pid)
-    run = Run(
-      pid: pid, startTicks: reader.startTicks, boot: Self.bootID, name: name, command: ProcessIdentity(of: pid).command)
+    let life = Run(reader)
+    run = life
     if case .group = finder.watched {} else { group = ControlGroupReader(of: pid) }
     // What was counted before it came is not its own.
     if let group { _ = kills.look(at: group) }
     tick.events.append(
       TimelineEvent(
         time: time, kind: hadRun ? .restarted : .started,
-        detail: hadRun ? "\(name) goes on as process \(pid)" : "process \(pid) (\(name))"))
+        detail: hadRun ? "\(life.name) goes on as process \(pid)" : "process \(pid) (\(life.name))"))
     hadRun = true
     return true
   }
@@ -172,6 +173,19 @@ public struct Recorder: Sendable {
   }
 }
 
+extension Run {
+  static let currentBoot =
+    ((try? contents(of: "/proc/sys/kernel/random/boot_id", limit: 64)) ?? [])
+    .split(separator: 10).first.map { String(decoding: $0, as: UTF8.self) } ?? ""
+
+  /// The life of the process that a reader looks at.
+  public init(_ reader: ProcessReader) {
+    self.init(
+      pid: reader.pid, startTicks: reader.startTicks, boot: Self.currentBoot, program: reader.first.programMark,
+      name: Procfs.name(of: reader.pid), command: ProcessIdentity(of: reader.pid).command)
+  }
+}
+
 /// The finder learns who the target is at its first look; a value inside a value would make each `tick` copy it.
 private final class TargetFinderBox: @unchecked Sendable {
   // Used only from `Recorder.tick`, which is mutating and so never runs twice at once.
@@ -179,5 +193,6 @@ private final class TargetFinderBox: @unchecked Sendable {
   var watched: Watched { finder.watched }
   init(_ finder: TargetFinder) { self.finder = finder }
   func find() -> Int32? { finder.find() }
+  func follow(_ pid: Int32) { finder.follow(pid) }
   func hasLarger(than pid: Int32) -> Bool { finder.hasLarger(than: pid) }
 }

@@ -34,14 +34,22 @@ public struct ProcessIdentity: Sendable, Hashable {
 struct TargetFinder: Sendable {
   let watched: Watched
   private var identity: ProcessIdentity?
+  /// Has started another program, which is looked at next.
+  private var successor: Int32?
 
   init(_ watched: Watched) { self.watched = watched }
 
   /// The process, or nil where there is none now. Of several the one with most memory: the one that a limit hits.
   mutating func find() -> Int32? {
     let own = getpid()
+    let next = successor
+    successor = nil
     switch watched {
     case .pid(let pid):
+      if let next {
+        identity = ProcessIdentity(of: next)
+        return next
+      }
       if let identity {
         // It has ended: one of the same program and arguments, started since, is its restart.
         return largest(Self.allProcesses().filter { $0 != own && ProcessIdentity(of: $0) == identity })
@@ -50,12 +58,16 @@ struct TargetFinder: Sendable {
       identity = ProcessIdentity(of: pid)
       return pid
     case .name(let pattern):
+      if let next, Self.matches(next, pattern) { return next }
       return largest(Self.allProcesses().filter { $0 != own && Self.matches($0, pattern) })
     case .group(let path):
       guard let group = try? ControlGroupReader(folder: path) else { return nil }
       return largest(group.processes().filter { $0 != own })
     }
   }
+
+  /// The process at which it looked has started another program: that goes on, unless a name was asked for that is not its own.
+  mutating func follow(_ pid: Int32) { successor = pid }
 
   /// Whether a group holds a process that is so much larger than the one that is looked at that it must be the service: after a restart the
   /// shell around it was the only one there for a while.

@@ -1,0 +1,48 @@
+import Measurement
+import Timeline
+
+/// What a control group's own numbers add to its limit, in sentences: how high memory stood before anybody watched, and whether the limit is
+/// the end or only the beginning of swapping.
+public struct GroupMemory: Sendable, Hashable {
+  /// Bytes; nil where the kernel does not say or there is none.
+  private let limit, usage, peak, swap, swapLimit: Double?
+
+  public init(_ sample: Sample) {
+    limit = sample[.groupLimit]
+    usage = sample[.groupUsage]
+    peak = sample[.groupPeak]
+    swap = sample[.groupSwap]
+    swapLimit = sample[.groupSwapLimit]
+  }
+
+  /// From this share of what is allowed on, swap is full and a peak was at the limit.
+  private static let near = 0.95
+
+  /// The peak was at the limit, or something is in swap: worth a word also where the limit is far away now.
+  public var isNoteworthy: Bool {
+    guard let limit else { return false }
+    return (peak ?? 0) >= Self.near * limit || (swap ?? 0) > 0
+  }
+
+  /// One sentence each; none where the kernel says nothing of it.
+  public var sentences: [String] { [peakSentence, swapSentence].compactMap { $0 } }
+
+  private var peakSentence: String? {
+    guard let peak else { return nil }
+    // Page cache counts as well, and grows into whatever room there is.
+    let text = "the most so far was \(Say.bytes(peak)), page cache included"
+    guard let limit, limit > 0 else { return text }
+    return text + ", \(Share(fraction: peak / limit)) of the limit"
+  }
+
+  private var swapSentence: String? {
+    let used = swap ?? 0
+    guard let swapLimit else { return used > 0 ? "\(Say.bytes(used)) of it is in swap" : nil }
+    if swapLimit == 0 { return "it may not swap: at the limit the kernel ends a process" }
+    if used >= Self.near * swapLimit {
+      return "its swap is full, \(Say.bytes(used)) of \(Say.bytes(swapLimit)): at the limit the kernel ends a process"
+    }
+    return
+      "it may swap \(Say.bytes(swapLimit)), of which it uses \(Say.bytes(used)): at the limit it becomes slow before the kernel ends a process"
+  }
+}
