@@ -59,6 +59,23 @@ struct LibraryPatternTests {
     #expect(CollectionPattern.subscriptions(erased) != nil)
   }
 
+  /// Who waits for an answer is not helped by a bound.
+  @Test(arguments: ["NIOCore.EventLoopPromise<NIOCore.ByteBuffer>", "CheckedContinuation<Reply, Never>"])
+  func answersThatDoNotCome(element: String) throws {
+    let pattern = CollectionPattern.find(self.place("Client.waiting", entries: 4000, element: element), try growth([]))
+    #expect(pattern?.advice.contains("complete or resume") == true)
+    let other = CollectionPattern.find(self.place("Client.seen", entries: 4000, element: "ReplyBox"), try growth([]))
+    #expect(other == nil)
+  }
+
+  /// Where a frame leads to the registrar's table itself, its elements say what it is.
+  @Test func observationsByTheTableAlone() throws {
+    var place = place("", entries: 4000, element: "Observation.ObservationRegistrar.State.Observation")
+    place.owner = nil
+    let pattern = try #require(CollectionPattern.find(place, growth([])))
+    #expect(pattern.subject == "observers of an @Observable object")
+  }
+
   /// Each of them weakly refers to an object that is well and alive: 1.2 KiB an entry are no empty box.
   @Test func weakReferencesToLivingObjectsAreNoEmptyBoxes() throws {
     let tables = try growth([("side table", "sideTable", 3000)])

@@ -108,6 +108,8 @@ extension CollectionPattern {
       }
       return kind.types.contains { name in
         place.types.contains { $0.hasPrefix(name) } || holder.hasSuffix(" : " + name)
+          // The library's table itself, where nothing of the object that has it is on the way.
+          || place.after?.valueType?.hasPrefix(name + ".") == true
       }
     }
     guard let kind else { return nil }

@@ -32,7 +32,29 @@ struct RetainedText {
     guard let first = report.holders.first else { return "\(total); no holder has 1 % of it." }
     return
       "\(Self.title(first)) holds \(ByteCount(first.retainedBytes)), "
-      + "\(Share(first.retainedBytes, of: report.reachableBytes)) of \(total)."
+      + "\(Share(first.retainedBytes, of: report.reachableBytes)) of \(total)"
+      + (Self.place(in: first).map { "; nearly all of it is in \($0)" } ?? "") + "."
+  }
+
+  /// The last field on the way down to where a holder branches; nil where no field leads there. What a timer or a frame leads to says less
+  /// than the object's property that has it.
+  private static func place(in holder: Holder) -> String? {
+    let chain = chain(from: holder)
+    let last = chain.indices.dropFirst().last { index in
+      chain[index].field.hasPrefix(".") && chain[index].count == 1 && chain[index - 1].kind != .root
+    }
+    return last.map { chain[$0 - 1].name + chain[$0].field }
+  }
+
+  /// A holder with those below it that hold nearly everything, to the first that branches.
+  private static func chain(from holder: Holder) -> [Holder] {
+    var chain = [holder]
+    while let last = chain.last, last.children.count == 1, let child = last.children.first,
+      Double(child.retainedBytes) >= foldShare * Double(last.retainedBytes)
+    {
+      chain.append(child)
+    }
+    return chain
   }
 
   /// `global cache : [Int64 : Cached]`.
@@ -70,13 +92,7 @@ struct RetainedText {
   }
 
   private func lines(_ holder: Holder, total: UInt64, depth: Int) -> [String] {
-    // Fold down to the first holder that branches.
-    var chain = [holder]
-    while let last = chain.last, last.children.count == 1, let child = last.children.first,
-      Double(child.retainedBytes) >= Self.foldShare * Double(last.retainedBytes)
-    {
-      chain.append(child)
-    }
+    let chain = Self.chain(from: holder)
     let last = chain[chain.count - 1]
     var text = Self.title(holder)
     for step in chain.dropFirst() {
