@@ -53,7 +53,8 @@ extension CollectionPattern {
       advice: "call `invalidate()` when the object that the timer works for goes; capture that object weakly",
       overturnedBy: "their time comes: then as many end as begin"),
     Waiting(
-      subject: "operations in an OperationQueue", types: ["Foundation.OperationQueue", "Foundation.Operation"],
+      subject: "operations in an OperationQueue",
+      types: ["Foundation.OperationQueue", "Foundation.Operation", "Foundation.BlockOperation"],
       contents: ["Foundation.BlockOperation", "Foundation.Operation"],
       evidence: "operations are added faster than they are finished",
       advice:

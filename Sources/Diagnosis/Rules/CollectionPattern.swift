@@ -14,7 +14,7 @@ struct CollectionPattern {
   static func find(_ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
     deadObjects(place) ?? weakBoxes(place, growth) ?? slices(place) ?? waiting(place, growth) ?? subscriptions(
       place, growth)
-      ?? answers(place) ?? clients(place, growth)
+      ?? answers(place) ?? handlers(place, growth) ?? clients(place, growth)
   }
 
   /// An object whose deinit has run keeps its memory as long as an unowned reference leads to it.
@@ -84,6 +84,20 @@ struct CollectionPattern {
       advice:
         "end each wait on every path: when the answer comes, after a time-out, and for all when the connection closes, take it out of \(place.name) and complete or resume it, with an error where there is no answer",
       overturnedBy: "the answers come later: then their number falls")
+  }
+
+  /// Closures in a list: those who are to be called when something happens, of whom none is ever removed.
+  private static func handlers(_ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
+    guard let now = place.after, now.kind == .array, entries(place) > 0, let element = now.valueType,
+      element.hasPrefix("("), element.contains(") -> ")
+    else { return nil }
+    return CollectionPattern(
+      evidence:
+        "its elements are closures, \(element): each keeps what it captures, \(Say.bytes(now.bytesPerEntry)) on the average"
+        + companions(growth, entries(place)),
+      advice:
+        "give whoever adds a closure to \(place.name) a token by which it is removed, and remove it when the object that it works for goes, in its deinit at the latest; capture that object weakly, or its deinit never runs",
+      overturnedBy: "as many closures are removed as are added: then their number stays")
   }
 
   /// What a process needs one of: each has connections, threads or caches of its own.

@@ -68,7 +68,7 @@ struct TasksRule: Rule {
       advice: [
         stuck * 2 > worst.group.tasks
           ? LeakRule.resume
-          : answers?.1 ?? worst.group.queuedOn.map(slowActor)
+          : answers?.1 ?? worst.group.queuedOn.map(slowActor) ?? (sends(worst.group) ? slowConsumer : nil)
             ?? (groups.contains { $0.more * 2 >= worst.more && iterates($0.group) }
               ? endOfStream
               : "bound how many run at once (a task group with a limit), give them a deadline, and cancel them when their client goes")
@@ -106,6 +106,15 @@ struct TasksRule: Rule {
   private static let streams = ["AsyncStream._Storage.next", "AsyncThrowingStream._Storage.next", "AsyncChannel"]
   private static let endOfStream =
     "they wait for the next element of a stream: call `finish()` on its continuation when what it reports on is over, and cancel the task when its client goes"
+
+  /// Functions in which a producer waits until a channel's consumer takes its element.
+  private static let channels = ["ChannelStorage.send(", "AsyncChannel.send(", "AsyncThrowingChannel.send("]
+  private static let slowConsumer =
+    "they wait until the consumer of a channel takes their element: let the producer itself `await send` before it makes the next element, and begin no task for each; make the consumer quicker, or have several"
+
+  private static func sends(_ group: TaskGroup) -> Bool {
+    group.functions.prefix(4).contains { name in channels.contains(where: name.contains) }
+  }
 
   private static func iterates(_ group: TaskGroup) -> Bool {
     group.functions.prefix(3).contains { name in streams.contains(where: name.contains) }

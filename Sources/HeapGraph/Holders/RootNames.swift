@@ -128,7 +128,10 @@ struct RootNames {
     case .stack: return stackWord(root.address)
     case .register:
       let thread = image.threads.first { UInt64(UInt32(bitPattern: $0.tid)) == root.address }
-      let function = thread.map { code($0.instructionPointer) } ?? "unknown function"
+      // Most registers are kept for the callers of the function that waits in the kernel.
+      let function =
+        thread.map { code(frames[$0.tid].map { telling($0.functions(owning: 0)) } ?? $0.instructionPointer) }
+        ?? "unknown function"
       return NamedRoot(kind: .stack, title: "\(function) (a register of \(label(thread)))")
     case .anonymous, .threadLocal:
       if let thread = threadOwningStatic(root.address) {

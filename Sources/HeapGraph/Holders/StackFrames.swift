@@ -40,7 +40,8 @@ struct StackFrames: Sendable {
       var slot = (thread.stackPointer + 7) & ~7
       let end = min(mapping.end, slot &+ Self.searchBytes)
       while slot + 16 <= end {
-        if let found = frame(at: slot), found.next > slot, found.next < mapping.end {
+        // A saved register that happens to point into the stack looks like a frame pointer, but leads to no frame.
+        if let found = frame(at: slot), found.next > slot, found.next < mapping.end, frame(at: found.next) != nil {
           pointer = slot
           break
         }

@@ -56,7 +56,9 @@ struct ValueProfile {
   init(references: HeapReferences) { self.references = references }
 
   mutating func add(_ table: HashTableReader, key: UInt64, _ offset: Int) {
-    guard let value = table.value, value.size <= Self.valueLimit, value.size > 0 else { return }
+    guard let value = table.value, value.size <= Self.valueLimit, value.size > 0, !Self.isExistential(value) else {
+      return
+    }
     if layout == nil {
       layout = value
       keyLayout = table.key
@@ -77,6 +79,11 @@ struct ValueProfile {
   /// A container has been looked at, or as much of it as the sample takes; what it says of its entries counts.
   mutating func finishContainer(_ table: HashTableReader) {
     tables[StorageShapes.Table(buckets: table.shape.buckets, entries: table.count), default: 0] += 1
+  }
+
+  /// Any value of any type: that two are of one type, whose address is a word of each, makes them no copies of each other.
+  private static func isExistential(_ value: ValueLayout) -> Bool {
+    value.typeName == "Any" || value.typeName.hasPrefix("any ")
   }
 
   /// The last word of a value may be followed by something else.
