@@ -15,7 +15,10 @@ struct TaskRuleTests {
     func heap(_ minute: Int64, _ count: Int) -> HeapFacts {
       var facts = HeapFacts(
         time: Self.start + minute * 60_000,
-        census: [.init(type: "Task", kind: "task", count: UInt64(count), bytes: UInt64(count) * 1000)])
+        census: [
+          .init(type: "Task", kind: "task", count: UInt64(count), bytes: UInt64(count) * 1000),
+          .init(type: "[UUID : Waiter] storage", kind: "dictionaryStorage", count: 1, bytes: UInt64(count) * 48),
+        ])
       facts.tasks = [
         .init(
           state: state, functions: functions, locations: [], isOwn: functions.map { _ in true },
