@@ -23,7 +23,7 @@ struct TaskRuleTests {
         .init(
           state: state, functions: functions, locations: [], isOwn: functions.map { _ in true },
           isMain: functions.map { !$0.contains(".Channel") }, queuedOn: queuedOn, relation: relation, parent: parent,
-          tasks: count, lost: 0, handleOnly: 0, cancelled: 0, retainedBytes: UInt64(count) * 2000, holds: [],
+          tasks: count, lost: 0, handleOnly: 0, cancelled: 0, retainedBytes: UInt64(count) * 1000, holds: [],
           example: "0x1")
       ]
       facts.holders = holders(UInt64(count))

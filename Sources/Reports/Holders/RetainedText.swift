@@ -10,7 +10,7 @@ struct RetainedText {
   private static let foldShare = 0.95
 
   func lines(_ report: HolderReport, _ target: ReportModel.Target) -> [String] {
-    var lines = style.wrap(TextStyle.printable(headline(report)))
+    var lines = style.wrap(TextStyle.printable(Self.headline(report)))
     guard !options.quiet else { return lines }
     lines += ["", style.paint("WHO HOLDS IT", .heading)]
     for holder in report.holders.prefix(options.limit) {
@@ -27,7 +27,8 @@ struct RetainedText {
     return lines
   }
 
-  private func headline(_ report: HolderReport) -> String {
+  /// The answer for somebody who reads nothing else.
+  static func headline(_ report: HolderReport) -> String {
     let total = "\(ByteCount(report.reachableBytes)) in \(Count(report.reachableBlocks).of("reachable block"))"
     guard let first = report.holders.first else { return "\(total); no holder has 1 % of it." }
     return
@@ -37,8 +38,9 @@ struct RetainedText {
   }
 
   /// The last field on the way down to where a holder branches; nil where no field leads there. What a timer or a frame leads to says less
-  /// than the object's property that has it.
+  /// than the object's property that has it; a variable says enough.
   private static func place(in holder: Holder) -> String? {
+    guard holder.root?.kind != .global else { return nil }
     let chain = chain(from: holder)
     let last = chain.indices.dropFirst().last { index in
       chain[index].field.hasPrefix(".") && chain[index].count == 1 && chain[index - 1].kind != .root
