@@ -16,7 +16,9 @@ extension Weighing {
     var text: String
     let hedge = first.confidence == .certain ? "" : first.confidence == .likely ? "Probably " : "Possibly "
     switch first.cause {
-    case .steady: text = "Steady: \(first.title) over \(Say.span(test.span))" + hidden(findings, evidence)
+    case .steady:
+      text = "Steady: \(first.title) over \(Say.span(test.span))" + hidden(findings, evidence)
+      text += leakBelow(findings, startsSentence: text.contains(", but "))
     case .load: text = "\(hedge.isEmpty ? "L" : hedge + "l")oad, no leak: \(first.title)"
     case .warmUp where first.growth != nil:
       text =
@@ -34,6 +36,7 @@ extension Weighing {
         + " in \(first.title)"
       let rate = isMost ? first.growthPerHour ?? 0 : all.reduce(0) { $0 + max($1.growthPerHour ?? 0, 0) }
       if rate > 0 { text += isMost ? ", growing by \(Say.bytes(rate))/h" : "; all of it grows by \(Say.bytes(rate))/h" }
+      text += besides(all, findings)
     case .manyArenas, .pinnedArena:
       let join = leaked(evidence) > 0 ? ", and" : ":"
       text =
@@ -45,8 +48,7 @@ extension Weighing {
       text = "\(leaks(evidence, findings)), \(leaked(evidence) > 0 ? "and" : "but") \(hedge.lowercased())growth"
       if let rate = first.growthPerHour, rate > 0 { text += " of \(Say.bytes(rate))/h" }
       if let share = first.share { text += ", \(Share(fraction: share)) of it" }
-      text +=
-        " in \(first.cause.title.split(separator: ": ").last.map(String.init) ?? first.cause.title): \(first.title)"
+      text += " in \(kind(first)): \(first.title)"
     }
     return text + ending(forecast) + "."
   }
@@ -62,6 +64,35 @@ extension Weighing {
     else { return "" }
     return
       ", but \(found.title) keeps \(Say.bytes(growth)) more while \(shrunk.name) keeps \(Say.bytes(-shrunk.growth)) less"
+  }
+
+  /// What grows faster than all leaks, where a leak comes first: mending that alone would not stop the growth.
+  private static func besides(_ leaks: [Finding], _ findings: [Finding]) -> String {
+    let leaking = leaks.reduce(Int64(0)) { $0 + max($1.growth ?? 0, 0) }
+    guard
+      let other = findings.filter({ $0.cause != .leak && $0.cause != .lostTasks && !$0.cause.isHealthy })
+        .max(by: { ($0.growth ?? 0) < ($1.growth ?? 0) }),
+      let growth = other.growth, growth > leaking, let share = other.share, let rate = other.growthPerHour
+    else { return "" }
+    return
+      ", but \(Share(fraction: share)) of the growth, \(Say.bytes(rate))/h, is in \(kind(other)): \(other.title)"
+  }
+
+  /// A leak that the level does not show yet, since little leaks beside much that is there: exact, however slow it is.
+  private static func leakBelow(_ findings: [Finding], startsSentence: Bool) -> String {
+    guard
+      let leak = findings.first(where: {
+        ($0.cause == .leak || $0.cause == .lostTasks) && $0.confidence > .possible && $0.holds >= leastLeak
+          && ($0.growth ?? 0) > 0
+      }), let rate = leak.growthPerHour
+    else { return "" }
+    return
+      "\(startsSentence ? "; and" : ", but") \(Say.bytes(leak.holds)) leaked in \(leak.title), growing by \(Say.bytes(rate))/h"
+  }
+
+  /// A cause's last word: `collection`, `native growth`.
+  private static func kind(_ finding: Finding) -> String {
+    finding.cause.title.split(separator: ": ").last.map(String.init) ?? finding.cause.title
   }
 
   /// Below this, what no pointer leads to is not worth a word in the first sentence.

@@ -196,6 +196,10 @@ struct CorpusTests {
     .init(program: "backlog", cause: .collection, name: "outgoing, blocks in a DispatchQueue"),
     .init(program: "observers", cause: .collection, name: "observers of a NotificationCenter"),
     .init(program: "kinds", cause: .leak, name: ".me"),
+    .init(program: "dead-objects", cause: .collection, name: "DeadObjectService.entries"),
+    .init(program: "children", cause: .tasks, name: "collectResults"),
+    .init(program: "actor-queue", cause: .tasks, name: "SlowReporter"),
+    .init(program: "sleeper", cause: .collection, name: "Directory.people"),
     .init(program: "plateau", cause: .load, name: nil),
   ]
 

@@ -59,6 +59,42 @@ struct LibraryPatternTests {
     #expect(CollectionPattern.subscriptions(erased) != nil)
   }
 
+  /// Who waits for an answer is not helped by a bound.
+  @Test(arguments: ["NIOCore.EventLoopPromise<NIOCore.ByteBuffer>", "CheckedContinuation<Reply, Never>"])
+  func answersThatDoNotCome(element: String) throws {
+    let pattern = CollectionPattern.find(self.place("Client.waiting", entries: 4000, element: element), try growth([]))
+    #expect(pattern?.advice.contains("complete or resume") == true)
+    let other = CollectionPattern.find(self.place("Client.seen", entries: 4000, element: "ReplyBox"), try growth([]))
+    #expect(other == nil)
+  }
+
+  /// A closure that nobody removes keeps the object for which it works.
+  @Test func closuresInAList() throws {
+    let pages = try growth([("Page", "class", 3000)])
+    let pattern = CollectionPattern.find(self.place("Bus.handlers", entries: 4000, element: "(Int) -> Void"), pages)
+    #expect(pattern?.advice.contains("capture that object weakly") == true)
+    #expect(pattern?.evidence.contains("with them came 3,000 more Page") == true, "\(String(describing: pattern))")
+    #expect(CollectionPattern.find(self.place("Bus.pairs", entries: 4000, element: "(Int, Page)"), pages) == nil)
+  }
+
+  /// Operations that wait hang on each other, the first on a thread that runs it: a key of a thread is no name.
+  @Test func operationsThatHangOnAThread() throws {
+    var place = place(
+      "closure context (Foundation.OperationQueue, Foundation.Operation).capture 1", content: ("[UInt8] storage", 3000))
+    place.types = ["Foundation.BlockOperation", "closure context (Foundation.OperationQueue, Foundation.Operation)"]
+    place.heldBy = "value of pthread key 3 in thread 4711"
+    let pattern = try #require(CollectionPattern.find(place, growth([("Foundation.BlockOperation", "class", 3000)])))
+    #expect(pattern.subject == "operations in an OperationQueue" && place.variable == nil)
+  }
+
+  /// Where a frame leads to the registrar's table itself, its elements say what it is.
+  @Test func observationsByTheTableAlone() throws {
+    var place = place("", entries: 4000, element: "Observation.ObservationRegistrar.State.Observation")
+    place.owner = nil
+    let pattern = try #require(CollectionPattern.find(place, growth([])))
+    #expect(pattern.subject == "observers of an @Observable object")
+  }
+
   /// Each of them weakly refers to an object that is well and alive: 1.2 KiB an entry are no empty box.
   @Test func weakReferencesToLivingObjectsAreNoEmptyBoxes() throws {
     let tables = try growth([("side table", "sideTable", 3000)])

@@ -49,6 +49,21 @@ struct PlaceTests {
     #expect(place.name == "vault.records" && place.growth == 2_100_000, "\(place)")
   }
 
+  /// A sleeping task hangs on another timer at each snapshot: what has no field of its own is known by its parent.
+  @Test func whatHangsOnAPlaceThatMovedIsTheSame() throws {
+    func level(_ top: String, _ streams: UInt64) -> [(path: [String], count: UInt64, retained: UInt64, owner: String?)]
+    {
+      [
+        ([top], 1, streams * 1000, nil), ([top, "Hub"], 1, streams * 1000, nil),
+        ([top, "Hub", ".subscribers"], 1, streams * 1000, "Hub.subscribers"),
+        ([top, "Hub", ".subscribers", "Stream"], streams, streams * 900, nil),
+      ]
+    }
+    let place = try #require(GrowingPlace.find([heap(0, level("timer", 3000)), heap(1, level("sleeper", 4000))]).first)
+    #expect(place.owner == "Hub.subscribers" && place.growth == 1_000_000, "\(place)")
+    #expect(place.content == "Stream" && place.contentGrowth == 1000, "\(place)")
+  }
+
   /// A stack word between two snapshots changes the tree, not the owner.
   @Test func aPlaceThatMovedInTheTreeIsTheSame() throws {
     let before = heap(0, [(["app : App"], 1, 900_000, nil), (["app : App", ".cache"], 1, 800_000, "App.cache")])

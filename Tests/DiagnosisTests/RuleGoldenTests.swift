@@ -45,4 +45,12 @@ struct RuleGoldenTests {
   ]) func viewsAreKnownByTheirWholeName(type: String, isView: Bool) {
     #expect((CollectionPattern.view(type) != nil) == isView)
   }
+
+  /// What is said of buckets does not help who keeps the room of an array.
+  @Test(arguments: [
+    ("[Int : Page] storage", true), ("[[Int : Page]] storage", false), ("[Row] storage", false),
+    ("Set<Int> storage", false), ("[String : [Row]] storage", true), ("[(id: Int, Page)] storage", false),
+  ]) func dictionariesAreKnownByTheirName(type: String, isDictionary: Bool) {
+    #expect(CapacityRule.isDictionary(type) == isDictionary)
+  }
 }

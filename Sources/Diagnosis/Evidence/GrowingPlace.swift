@@ -43,8 +43,11 @@ struct GrowingPlace: Sendable, Hashable {
 
   /// `Store.shared.profiles`, for people.
   var name: String {
-    guard let task else { return Self.title(path, rootKind, owner, heldBy) }
-    let end = owner ?? (after == nil ? nil : Self.title([path.last ?? ""], nil, nil))
+    guard let task else { return Self.title(path, rootKind, owner, heldBy, content) }
+    // What lies in the task's own frame is called by what it is: that the frame is the task's is said already.
+    func isFrame(_ name: String?) -> Bool { name?.hasPrefix(" (frame of ") == true }
+    let step = isFrame(path.last) ? types.last : path.last
+    let end = isFrame(owner) || owner == nil ? (after == nil ? nil : Self.title([step ?? ""], nil, nil)) : owner
     return "task \(task)" + (end.map { " -> \($0)" } ?? "")
   }
 
@@ -62,7 +65,7 @@ struct GrowingPlace: Sendable, Hashable {
   /// Tables of the runtime, the loader or the allocator, for their own use. Those that hold objects of Swift, as Foundation's centre of
   /// notifications and libdispatch's timers do, are filled by the program.
   var isRuntime: Bool {
-    rootKind == .runtime && isNative || rootKind == .unowned || types.last == TypedHeap.allocatorInternalName
+    rootKind == .runtime && isNative || types.last == TypedHeap.allocatorInternalName
   }
 
   private static func isUntyped(_ type: String) -> Bool {
@@ -119,6 +122,8 @@ struct GrowingPlace: Sendable, Hashable {
   private struct Search {
     let old: [[String]: HeapFacts.Holder]
     let oldByOwner: [String: HeapFacts.Holder]
+    /// By path.
+    private let now: [ArraySlice<String>: HeapFacts.Holder]
     let children: [[String]: [HeapFacts.Holder]]
     /// By path: bytes that what is there now kept before.
     private var kept: [[String]: UInt64] = [:]
@@ -130,6 +135,7 @@ struct GrowingPlace: Sendable, Hashable {
       let (before, after) = (Self.merged(before), Self.merged(after))
       old = Dictionary(before.map { ($0.path, $0) }) { first, _ in first }
       oldByOwner = Dictionary(before.compactMap { place in place.owner.map { ($0, place) } }) { first, _ in first }
+      now = Dictionary(after.map { ($0.path[...], $0) }) { first, _ in first }
       children = Dictionary(grouping: after.filter { $0.path.count > 1 }) { Array($0.path.dropLast()) }
       // Deepest first: what hung elsewhere before, because a stack word had a part in it, was there all the same.
       for place in after.sorted(by: { $0.path.count > $1.path.count }) {
@@ -163,9 +169,14 @@ struct GrowingPlace: Sendable, Hashable {
       return merged
     }
 
-    /// The same place before: by its path, else by the field that leads to it.
+    /// The same place before: by its path, else by the field that leads to it, else below the place that is the same as its parent. What leads to
+    /// a sleeping task, say, is another thing each time, and with it the whole path. O(depth).
     func earlier(_ place: HeapFacts.Holder) -> HeapFacts.Holder? {
-      old[place.path] ?? place.owner.flatMap { oldByOwner[$0] }
+      if let known = old[place.path] ?? place.owner.flatMap({ oldByOwner[$0] }) { return known }
+      guard let step = place.path.last, let parent = now[place.path.dropLast()],
+        let before = earlier(parent), before.path != parent.path
+      else { return nil }
+      return old[before.path + [step]]
     }
 
     func delta(_ place: HeapFacts.Holder) -> Int64 { Int64(place.retained) - Int64(kept[place.path] ?? 0) }
@@ -224,7 +235,8 @@ struct GrowingPlace: Sendable, Hashable {
       var found = GrowingPlace(path: place.path, types: types, growth: delta(place), retained: place.retained)
       found.before = earlier(place)?.container
       found.rootKind = place.root
-      found.owner = place.owner
+      // Of dead objects whose memory is kept: by what leads to them, since nothing holds them.
+      found.owner = place.owner ?? (place.root == .unowned ? content?.owner : nil)
       found.heldBy = place.heldBy
       found.after = place.container
       found.content = content?.type
@@ -238,7 +250,7 @@ struct GrowingPlace: Sendable, Hashable {
   /// Fields are written behind the variable; types in between are left out, since the fields say it. A frame of a stack says less than
   /// the object in it.
   static func title(
-    _ path: [String], _ root: NamedRoot.Kind?, _ owner: String?, _ heldBy: String? = nil
+    _ path: [String], _ root: NamedRoot.Kind?, _ owner: String?, _ heldBy: String? = nil, _ content: String? = nil
   ) -> String {
     // `[value]` is a field, `[Int : Page] storage` a type.
     func isField(_ step: String) -> Bool {
@@ -249,7 +261,9 @@ struct GrowingPlace: Sendable, Hashable {
     switch root {
     case .stack, .threadLocal, .anonymous, .runtime, .unowned:
       if let heldBy, let owner { return withoutType(heldBy) + " -> " + owner }
-      let before = path.dropFirst().first { !isField($0) && !isUntyped($0) }
+      // Right below the frame, what became more there says what it is.
+      let inside = path.count == 1 ? content.flatMap { isUntyped($0) ? nil : $0 } : nil
+      let before = path.dropFirst().first { !isField($0) && !isUntyped($0) } ?? inside
       guard let owner = owner ?? before.map({ $0 + fields }) else { return top + fields }
       return (before.map { $0.hasSuffix(" storage") ? owner : $0 + fields } ?? owner) + " (\(top))"
     case .global, .native: return top + (fields.isEmpty && path.count > 1 ? owner.map { " -> \($0)" } ?? "" : fields)

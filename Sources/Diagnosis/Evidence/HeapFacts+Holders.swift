@@ -47,11 +47,13 @@ extension HeapFacts {
   }
 
   /// A frame or a register, as `NamedRoot.title` calls them: where work was just then says nothing about who keeps what it works on. Nor does
-  /// what the kernel hands back with an event.
+  /// what the kernel hands back with an event, or a value of a thread's under a key, which has a number and no name.
   static func isFrame(_ title: String) -> Bool {
     title.hasSuffix(" on the main thread") || title.contains(" on thread ") || title.contains("(a register of ")
-      || title.hasSuffix(", kept by the kernel")
+      || title.hasSuffix(", kept by the kernel") || isKeyed(title)
   }
+
+  static func isKeyed(_ title: String) -> Bool { title.hasPrefix("value of pthread key ") }
 
   /// A type whose name begins with an underscore, as libraries call what they keep to themselves: `Foundation.__DataStorage`,
   /// `Deque<Job>._Storage`.

@@ -12,6 +12,17 @@ struct BuffersRule: Rule {
     ("PendingWritesManager", "writes that wait for the peer"),
   ]
 
+  /// Buffers of a channel, whose consumer is another machine: there is no stream to bound.
+  private static let writes = "WritesManager"
+  private static let forWrites = [
+    "stop writing while `channel.isWritable` is false (`channelWritabilityChanged` says when), or await what `writeAndFlush` returns before the next write",
+    "close connections whose peer does not read: a time-out for writes (`IdleStateHandler(writeTimeout:)`), or a bound on what waits for one of them",
+  ]
+  private static let forStreams = [
+    "give the stream a bound (`bufferingPolicy: .bufferingNewest(n)`), or a producer that waits for its consumer",
+    "finish the stream, and stop its producer in onTermination, when the consumer goes: one that was cancelled or never came reads nothing",
+  ]
+
   static func isBuffer(_ place: GrowingPlace) -> Bool { buffer(place) != nil }
 
   private static func buffer(_ place: GrowingPlace) -> (type: String, name: String)? {
@@ -54,10 +65,8 @@ struct BuffersRule: Rule {
         .buffers, title: "\(holder(place)), the buffer of \(buffer.name)", site: place.name,
         confidence: evidence.confidence(of: place), growth: place.growth, holds: place.retained,
         evidence: lines,
-        advice: [
-          "give the stream a bound (`bufferingPolicy: .bufferingNewest(n)`), or a producer that waits for its consumer",
-          "finish the stream, and stop its producer in onTermination, when the consumer goes: one that was cancelled or never came reads nothing",
-        ], overturnedBy: "the consumer catches up: the buffer is empty at another moment")
+        advice: buffer.type.hasSuffix(writes) ? forWrites : forStreams,
+        overturnedBy: "the consumer catches up: the buffer is empty at another moment")
     }
   }
 

@@ -26,11 +26,28 @@ struct CapacityRule: Rule {
           + waste.spare.prefix(3).map {
             "\(Say.count($0.containers)) \($0.type): \(Say.count($0.entries)) entries in room for \(Say.count($0.slots)), \(Say.bytes($0.emptyBytes)) empty"
           } + BoundedCaches.note(inCaches, caches),
-        advice: [
-          "a Dictionary keeps a large value in every bucket, used or not: store values beyond some 64 bytes as references, or small maps as an array of pairs",
-          "reserve what is needed and no more; `removeAll(keepingCapacity: false)`, or build a new container from what is left, gives room back",
+        advice: (isDictionary(first.type) ? [forDictionaries] : []) + [
+          "reserve what is needed and no more; `removeAll(keepingCapacity: false)`, or build a new container from what is left, gives room back"
         ], overturnedBy: "the containers fill up again under load")
     ]
+  }
+
+  private static let forDictionaries =
+    "a Dictionary keeps a large value in every bucket, used or not: store values beyond some 64 bytes as references, or small maps as an array of pairs"
+
+  /// `[Int : Page] storage`, and not `[[Int : Page]] storage`. O(length).
+  static func isDictionary(_ type: String) -> Bool {
+    guard type.hasPrefix("[") else { return false }
+    var depth = 0
+    for character in type {
+      switch character {
+      case "[", "(", "<": depth += 1
+      case "]", ")", ">": depth -= 1
+      case ":" where depth == 1: return true
+      default: break
+      }
+    }
+    return false
   }
 
   /// Small views that keep the large buffers they were cut from.

@@ -53,7 +53,8 @@ extension CollectionPattern {
       advice: "call `invalidate()` when the object that the timer works for goes; capture that object weakly",
       overturnedBy: "their time comes: then as many end as begin"),
     Waiting(
-      subject: "operations in an OperationQueue", types: ["Foundation.OperationQueue", "Foundation.Operation"],
+      subject: "operations in an OperationQueue",
+      types: ["Foundation.OperationQueue", "Foundation.Operation", "Foundation.BlockOperation"],
       contents: ["Foundation.BlockOperation", "Foundation.Operation"],
       evidence: "operations are added faster than they are finished",
       advice:
@@ -108,6 +109,8 @@ extension CollectionPattern {
       }
       return kind.types.contains { name in
         place.types.contains { $0.hasPrefix(name) } || holder.hasSuffix(" : " + name)
+          // The library's table itself, where nothing of the object that has it is on the way.
+          || place.after?.valueType?.hasPrefix(name + ".") == true
       }
     }
     guard let kind else { return nil }

@@ -12,8 +12,22 @@ struct CollectionPattern {
   var overturnedBy: String
 
   static func find(_ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
-    weakBoxes(place, growth) ?? slices(place) ?? waiting(place, growth) ?? subscriptions(place, growth)
-      ?? clients(place, growth)
+    deadObjects(place) ?? weakBoxes(place, growth) ?? slices(place) ?? waiting(place, growth) ?? subscriptions(
+      place, growth)
+      ?? answers(place) ?? handlers(place, growth) ?? clients(place, growth)
+  }
+
+  /// An object whose deinit has run keeps its memory as long as an unowned reference leads to it.
+  private static func deadObjects(_ place: GrowingPlace) -> CollectionPattern? {
+    guard place.rootKind == .unowned, let content = place.content, place.contentGrowth > 0 else { return nil }
+    return CollectionPattern(
+      subject: "deinitialised \(content) behind unowned references"
+        + (place.owner.map { ", those of \($0)" } ?? ""),
+      evidence:
+        "\(Say.count(place.contentGrowth)) more \(content) are deinitialised, and unowned references keep their memory, \(Say.bytes(place.growth / place.contentGrowth)) each",
+      advice:
+        "remove what has the unowned reference when its object goes, or keep an identifier there; `weak` instead of `unowned` keeps a side table of 32 bytes instead of the whole object",
+      overturnedBy: "those that have the unowned references go later: then their number falls")
   }
 
   /// Box, side table, and room for a key: what an entry has behind it where the object of its weak reference is gone.
@@ -53,6 +67,37 @@ struct CollectionPattern {
       advice:
         "cancel and remove each when the one for whom it works goes: keep it there, in a request's or a session's own object, not in a list of all",
       overturnedBy: "as many are cancelled as begin: then their number stays")
+  }
+
+  /// Types of what somebody waits at, by their whole name without parameters.
+  private static let promises: Set<String> = [
+    "NIOCore.EventLoopPromise", "CheckedContinuation", "UnsafeContinuation",
+  ]
+
+  /// Promises and continuations in a table: those stay to whom no answer came. A bound would not do, since who waits would wait for ever.
+  static func answers(_ place: GrowingPlace) -> CollectionPattern? {
+    guard let now = place.after, entries(place) > 0, let element = now.valueType ?? now.keyType else { return nil }
+    let name = element.hasSuffix("?") ? element.dropLast() : element[...]
+    guard promises.contains(String(name.prefix { $0 != "<" })) else { return nil }
+    return CollectionPattern(
+      evidence: "its elements are \(element): each is somebody who waits for an answer that has not come",
+      advice:
+        "end each wait on every path: when the answer comes, after a time-out, and for all when the connection closes, take it out of \(place.name) and complete or resume it, with an error where there is no answer",
+      overturnedBy: "the answers come later: then their number falls")
+  }
+
+  /// Closures in a list: those who are to be called when something happens, of whom none is ever removed.
+  private static func handlers(_ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
+    guard let now = place.after, now.kind == .array, entries(place) > 0, let element = now.valueType,
+      element.hasPrefix("("), element.contains(") -> ")
+    else { return nil }
+    return CollectionPattern(
+      evidence:
+        "its elements are closures, \(element): each keeps what it captures, \(Say.bytes(now.bytesPerEntry)) on the average"
+        + companions(growth, entries(place)),
+      advice:
+        "give whoever adds a closure to \(place.name) a token by which it is removed, and remove it when the object that it works for goes, in its deinit at the latest; capture that object weakly, or its deinit never runs",
+      overturnedBy: "as many closures are removed as are added: then their number stays")
   }
 
   /// What a process needs one of: each has connections, threads or caches of its own.

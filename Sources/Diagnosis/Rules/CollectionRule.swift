@@ -25,6 +25,13 @@ struct CollectionRule: Rule {
     }
   }
 
+  /// The program's function that takes from what a library keeps: a queue has no name in the code but that.
+  private static func worker(on place: GrowingPlace, _ pattern: CollectionPattern?) -> [String] {
+    guard pattern?.subject != nil, let frame = place.heldBy, HeapFacts.isFrame(frame), !HeapFacts.isKeyed(frame)
+    else { return [] }
+    return ["at the second snapshot \(frame) was at work on them"]
+  }
+
   /// Memory that does not show it, since other places gave way.
   private static func hidden(_ place: GrowingPlace, _ growth: HeapGrowth, _ evidence: Evidence) -> [String] {
     if let last = evidence.heapPair?.last.books, let first = evidence.heapPair?.first.books {
@@ -52,7 +59,7 @@ struct CollectionRule: Rule {
         "\(name) \(pattern?.subject == nil ? "keeps" : "keep") \(Say.bytes(place.growth)) more than at the first snapshot, \(Say.rate(Double(place.growth), hours: growth.hours))"
           + (place.steps > 1 ? "; it rose in \(place.risenSteps) of \(place.steps) steps between snapshots" : "")
       ] + hidden(place, growth, evidence) + (pattern.map { [$0.evidence] } ?? [])
-        + (pattern?.count == nil ? container.lines : []),
+        + (pattern?.count == nil ? container.lines : []) + worker(on: place, pattern),
       advice: pattern.map { [$0.advice] } ?? container.advice,
       overturnedBy: pattern?.overturnedBy
         ?? "the number of entries stays or falls while the load is the same: then it has a bound, and this was its filling"

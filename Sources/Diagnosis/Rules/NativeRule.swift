@@ -3,9 +3,12 @@ struct NativeRule: Rule {
   static func findings(_ evidence: Evidence) -> [Finding] {
     guard let growth = evidence.heapGrowth, growth.isMaterial(growth.nativeRest) else { return [] }
     let rising = growth.rising(HeapGrowth.nativeKinds)
+    let blocks = rising.first?.type ?? "native blocks"
+    // The variable is what the code has; a size only points to it.
+    let holder = growth.nativePlaces.first { $0.growth >= growth.nativeRest / 2 }.flatMap(variable)
     return [
       Finding(
-        .nativeGrowth, title: rising.first?.type ?? "native blocks", site: rising.first?.type,
+        .nativeGrowth, title: holder.map { "the variable \($0), mostly \(blocks)" } ?? blocks, site: holder ?? blocks,
         confidence: evidence.growthConfidence, growth: growth.nativeRest,
         holds: evidence.heaps.last?.bytes { HeapGrowth.nativeKinds.contains($0.kind) } ?? 0,
         evidence: [
@@ -15,7 +18,11 @@ struct NativeRule: Rule {
             variable(place).map { "the variable \($0) holds \(Say.bytes(place.retained)) of them" }
           }
           + rising.map { "\($0.type): +\(Say.count(max($0.count, 0))) blocks, +\(Say.bytes($0.bytes))" },
-        advice: ["the sizes point to the structure; a profile of allocations names the function that allocates them"],
+        advice: [
+          holder.map {
+            "bound what \($0) keeps, or call what its library has to free or close the parts that are done with"
+          } ?? "the sizes point to the structure; a profile of allocations names the function that allocates them"
+        ],
         overturnedBy: "blocks of these sizes stay the same in number over a longer watch")
     ]
   }
@@ -24,7 +31,7 @@ struct NativeRule: Rule {
   private static func variable(_ place: GrowingPlace) -> String? {
     switch place.rootKind {
     case .native, .global: place.name
-    case nil: place.heldBy
+    case nil: place.variable
     default: nil
     }
   }

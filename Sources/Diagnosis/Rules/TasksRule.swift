@@ -35,7 +35,8 @@ struct TasksRule: Rule {
     let function = function(worst.group)
     let inner = worst.group.functions.first
     let site =
-      function.map { $0 == inner ? "suspended in \($0)" : "suspended in \($0), there in \(inner ?? "")" }
+      queue(worst.group)
+      ?? function.map { $0 == inner ? "suspended in \($0)" : "suspended in \($0), there in \(inner ?? "")" }
       ?? worst.group.state.words
     var lines = groups.prefix(4).map { tasks in
       let chain = tasks.group.functions.prefix(3).joined(separator: " <- ")
@@ -51,20 +52,38 @@ struct TasksRule: Rule {
       )
     }
     lines.append("in all +\(Say.bytes(bytes)), \(Say.rate(Double(bytes), hours: growth.hours))")
+    // The table that has their continuations is where they are to be resumed.
+    let answers =
+      worst.group.state == .waitsForContinuation
+      ? growth.places.lazy.compactMap { place in
+        CollectionPattern.entries(place) * 2 >= worst.more
+          ? CollectionPattern.answers(place).map { (place.name, $0.advice) } : nil
+      }.first : nil
     return Finding(
       stuck * 2 > worst.group.tasks ? .lostTasks : .tasks,
       title:
-        "\(Say.count(more)) more live tasks, \(worst.more * 2 > more ? "most" : "\(Say.count(worst.more)) of them") \(site)",
+        "\(Say.count(more)) more live tasks, \(worst.more * 2 > more ? "most" : "\(Say.count(worst.more)) of them") \(site)"
+        + (answers.map { ", their continuations in \($0.0)" } ?? ""),
       site: function,
       confidence: evidence.growthConfidence, growth: bytes,
       holds: groups.reduce(0) { $0 + $1.group.retainedBytes }, evidence: lines,
       advice: [
         stuck * 2 > worst.group.tasks
           ? LeakRule.resume
-          : groups.contains { $0.more * 2 >= worst.more && iterates($0.group) }
-            ? endOfStream
-            : "bound how many run at once (a task group with a limit), give them a deadline, and cancel them when their client goes"
+          : answers?.1 ?? worst.group.queuedOn.map(slowActor) ?? (sends(worst.group) ? slowConsumer : nil)
+            ?? (groups.contains { $0.more * 2 >= worst.more && iterates($0.group) }
+              ? endOfStream
+              : "bound how many run at once (a task group with a limit), give them a deadline, and cancel them when their client goes")
       ], overturnedBy: "the number of live tasks falls back when the load does")
+  }
+
+  /// What tasks that are ready to run wait for; nil where they wait for a free thread only.
+  private static func queue(_ group: TaskGroup) -> String? {
+    group.queuedOn.map { "in the queue of actor \($0)" + (function(group).map { ", from \($0)" } ?? "") }
+  }
+
+  private static func slowActor(_ actor: String) -> String {
+    "actor \(actor) gets more calls than it can do, one at a time: let who calls wait for it before taking the next piece of work (`await` instead of a new Task for each), or drop work beyond a number that waits; move blocking and slow work out of the actor"
   }
 
   /// No more tasks of the program, but jobs of its sleeps.
@@ -89,6 +108,15 @@ struct TasksRule: Rule {
   private static let streams = ["AsyncStream._Storage.next", "AsyncThrowingStream._Storage.next", "AsyncChannel"]
   private static let endOfStream =
     "they wait for the next element of a stream: call `finish()` on its continuation when what it reports on is over, and cancel the task when its client goes"
+
+  /// Functions in which a producer waits until a channel's consumer takes its element.
+  private static let channels = ["ChannelStorage.send(", "AsyncChannel.send(", "AsyncThrowingChannel.send("]
+  private static let slowConsumer =
+    "they wait until the consumer of a channel takes their element: let the producer itself `await send` before it makes the next element, and begin no task for each; make the consumer quicker, or have several"
+
+  private static func sends(_ group: TaskGroup) -> Bool {
+    group.functions.prefix(4).contains { name in channels.contains(where: name.contains) }
+  }
 
   private static func iterates(_ group: TaskGroup) -> Bool {
     group.functions.prefix(3).contains { name in streams.contains(where: name.contains) }
@@ -119,19 +147,28 @@ struct TasksRule: Rule {
     let more = groups.reduce(0) { $0 + $1.more }
     let bytes = groups.reduce(0) { $0 + $1.growth }
     let place = growth.taskPlaces.first
+    let isOfGroup = worst.group.relation == .groupChild
     return Finding(
       .tasks,
-      title: "\(Say.count(more)) more finished tasks" + (place.map { ", kept by \($0.name)" } ?? ""),
-      site: place?.name ?? worst.group.functions.first, confidence: evidence.growthConfidence, growth: bytes,
+      title: isOfGroup
+        ? "\(Say.count(more)) more finished child tasks, whose results nobody takes out of the task group"
+          + (worst.group.parent.map { " in \($0)" } ?? "")
+        : "\(Say.count(more)) more finished tasks" + (place.map { ", kept by \($0.name)" } ?? ""),
+      site: isOfGroup ? worst.group.parent : place?.name ?? worst.group.functions.first,
+      confidence: evidence.growthConfidence, growth: bytes,
       holds: groups.reduce(0) { $0 + $1.group.retainedBytes },
       evidence: [
-        "\(Say.count(more)) more tasks have ended but are kept by their handles; each keeps its stack slabs beside its result: \(Say.bytes(bytes / max(more, 1))) a task",
+        "\(Say.count(more)) more tasks have ended but are kept by \(isOfGroup ? "their group, which holds each until its result is taken" : "their handles"); each keeps its stack slabs beside its result: \(Say.bytes(bytes / max(more, 1))) a task",
         "in all +\(Say.bytes(bytes)), \(Say.rate(Double(bytes), hours: growth.hours))",
       ],
-      advice: [
-        "let handles of finished tasks go: remove a Task from the collection when its work is done, or use a discarding task group",
-        "keep the result, not the task",
-      ], overturnedBy: "the tasks are awaited later and their handles let go")
+      advice: isOfGroup
+        ? [
+          "take results while children are added: `await group.next()` in the same loop; where results are not needed use `withDiscardingTaskGroup`, which lets each child go when it ends"
+        ]
+        : [
+          "let handles of finished tasks go: remove a Task from the collection when its work is done, or use a discarding task group",
+          "keep the result, not the task",
+        ], overturnedBy: "the tasks are awaited later and their handles let go")
   }
 
   /// Blocks of tasks became more, but which tasks was not looked at.

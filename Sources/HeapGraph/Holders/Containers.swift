@@ -106,7 +106,7 @@ struct ContainerReader {
           if table.value != nil { values.add(table, key: identity, valueOffset) }
           return keys.looked < Self.sampleEntries
         }
-        values.finishContainer()
+        values.finishContainer(table)
       }
       index += step
     }

@@ -31,6 +31,9 @@ struct HashTableReader {
     self.bytes = bytes
   }
 
+  /// Entries by the table's own count (swiftlang/swift stdlib/public/core, `__RawDictionaryStorage._count`), at most one a bucket.
+  var count: Int { Int(min(word(16), UInt64(shape.buckets))) }
+
   func word(_ offset: Int) -> UInt64 {
     guard offset >= 0, offset + 8 <= bytes.count else { return 0 }
     return bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self) }

@@ -89,6 +89,13 @@ public final class HeapHolders: @unchecked Sendable {
     return key
   }
 
+  /// Whether blocks with this key are alike in nothing but that their type, or a task's function, is not known.
+  func isUnknown(_ key: UInt64) -> Bool {
+    if key == UInt64(TypedHeap.unknown) { return true }
+    let (index, isBelow) = key.subtractingReportingOverflow(Self.taskBase)
+    return !isBelow && index < UInt64(taskFunctions.count) && taskFunctions[Int(index)].isEmpty
+  }
+
   /// A block in a developer's words.
   func name(_ block: Int) -> String {
     let type = references.heap.type(block)

@@ -5,7 +5,7 @@ import SwiftMetadata
 /// Merges the dominator tree by shape: siblings of one type under one field become one holder with a count.
 ///
 /// Blocks of their parent's own type join it, so that a list or a tree is one holder however deep it is; a type that comes again further
-/// down ends the branch. Blocks without a type are of many types, and end none. O(blocks of holders above the cut).
+/// down ends the branch. Blocks without a type are not one type, nor are tasks without a function: they end none. O(blocks of holders above the cut).
 struct HolderTreeBuilder {
   let holders: HeapHolders
   /// Holders below this share of the reachable bytes are summed up.
@@ -76,6 +76,7 @@ struct HolderTreeBuilder {
       var holder = Holder(
         kind: .root, name: name.title, root: name, field: "", count: 1, ownBytes: 0, retainedBytes: retained)
       try expand([vertex], type: nil, into: &holder, above: [])
+      if name.kind == .unowned { try addOwners(of: vertex, to: &holder) }
       result.append(holder)
     }
     let owners = SharedFields(holders)
@@ -94,6 +95,18 @@ struct HolderTreeBuilder {
     for (index, field) in try owners.find() { result[index].sharedBy = field }
     result.sort { ($0.retainedBytes, $1.name) > ($1.retainedBytes, $0.name) }
     return (result, otherCount, otherBytes)
+  }
+
+  /// Which fields keep the memory of deinitialised objects, by the objects' type.
+  private func addOwners(of root: UInt32, to holder: inout Holder) throws {
+    let owners = SharedFields(holders, isUnowned: true)
+    var nodes: [String: [Int]] = [:]
+    for vertex in spread([root], type: nil).direct {
+      let node = holders.tree.node(Int(vertex))
+      nodes[holders.name(node), default: []].append(node)
+    }
+    for (index, child) in holder.children.enumerated() { owners.add(nodes[child.name] ?? [], as: index) }
+    for (index, field) in try owners.find() { holder.children[index].sharedBy = field }
   }
 
   /// Up to three roots: those that refer to the one block, or those that lead to most of several.
@@ -152,7 +165,7 @@ struct HolderTreeBuilder {
     for (key, group) in groups.sorted(by: {
       ($0.value.retained, $1.key.type, $1.key.label) > ($1.value.retained, $0.key.type, $0.key.label)
     }) {
-      guard group.retained >= cut, !isDeepest, key.type == TypedHeap.unknown || !above.contains(key.type) else {
+      guard group.retained >= cut, !isDeepest, !above.contains(key.type) || holders.isUnknown(key.type) else {
         holder.otherCount += group.members.count
         holder.otherBytes += group.retained
         continue

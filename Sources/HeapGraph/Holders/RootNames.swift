@@ -133,7 +133,10 @@ struct RootNames {
     case .stack: return stackWord(root.address)
     case .register:
       let thread = image.threads.first { UInt64(UInt32(bitPattern: $0.tid)) == root.address }
-      let function = thread.map { code($0.instructionPointer) } ?? "unknown function"
+      // Most registers are kept for the callers of the function that waits in the kernel.
+      let function =
+        thread.map { code(frames[$0.tid].map { telling($0.functions(owning: 0)) } ?? $0.instructionPointer) }
+        ?? "unknown function"
       return NamedRoot(kind: .stack, title: "\(function) (a register of \(label(thread)))")
     case .anonymous, .threadLocal:
       if let thread = threadOwningStatic(root.address) {
@@ -182,7 +185,19 @@ struct RootNames {
     guard let thread, let frames = frames[thread.tid] else {
       return NamedRoot(kind: .stack, title: "a thread's stack")
     }
-    return NamedRoot(kind: .stack, title: "\(code(frames.function(owning: address))) on \(label(thread))")
+    return NamedRoot(kind: .stack, title: "\(code(telling(frames.functions(owning: address)))) on \(label(thread))")
+  }
+
+  /// The function that a word of a frame tells of. Functions of the C library and the runtimes save registers of those who call them, and
+  /// work on what these gave them: there it is the nearest caller that is the program's or another library's.
+  private func telling(_ functions: some Sequence<UInt64>) -> UInt64 {
+    var innermost: UInt64?
+    for function in functions {
+      if innermost == nil { innermost = function }
+      let module = image.modules.first { $0.start <= function && function < $0.end }
+      if let module, !Self.runtimeModules.contains(where: module.name.hasPrefix) { return function }
+    }
+    return innermost ?? 0
   }
 
   /// `thread-local current in thread 4711 (worker)`, `value of pthread key 3 in the main thread`.

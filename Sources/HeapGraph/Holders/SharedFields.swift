@@ -7,13 +7,18 @@ import SwiftMetadata
 /// A sample of each group is looked for in one pass over all references, and in a second one the containers that were found.
 final class SharedFields {
   private let holders: HeapHolders
+  /// References of this kind lead to the groups: strong ones, or the unowned ones that keep memory of deinitialised objects.
+  private let isUnowned: Bool
   private var groups: [(index: Int, sample: [Int])] = []
 
   private static let mostSamples = 256
   /// Part of the sample that has to be held by one field.
   private static let most = 0.6
 
-  init(_ holders: HeapHolders) { self.holders = holders }
+  init(_ holders: HeapHolders, isUnowned: Bool = false) {
+    self.holders = holders
+    self.isUnowned = isUnowned
+  }
 
   /// - Parameter index: by what the caller knows the group.
   func add(_ nodes: [Int], as index: Int) {
@@ -26,15 +31,17 @@ final class SharedFields {
     guard !groups.isEmpty else { return [:] }
     var found: [Int: String] = [:]
     var containers: [(index: Int, element: String, sources: [Int])] = []
-    for (group, winner) in try winners(groups.map(\.sample)) {
+    for (group, winner) in try winners(groups.map(\.sample), isUnowned: isUnowned) {
       let text = holders.labels.text(winner.source, winner.label)
       if text.hasPrefix(".") {
         found[groups[group].index] = holders.name(winner.source) + text
       } else if text.hasPrefix("[") {
         containers.append((groups[group].index, text, winner.sources))
+        // To the memory of a dead object the element itself is what leads, whoever holds the container.
+        if isUnowned { found[groups[group].index] = holders.name(winner.source) + text }
       }
     }
-    for (number, winner) in try winners(containers.map(\.sources)) {
+    for (number, winner) in try winners(containers.map(\.sources), isUnowned: false) {
       let text = holders.labels.text(winner.source, winner.label)
       guard text.hasPrefix(".") else { continue }
       found[containers[number].index] = holders.name(winner.source) + text + containers[number].element
@@ -49,9 +56,9 @@ final class SharedFields {
   }
 
   /// The type and field that refer to most of each list, if these are most of it.
-  private func winners(_ lists: [[Int]]) throws -> [Int: Winner] {
+  private func winners(_ lists: [[Int]], isUnowned: Bool) throws -> [Int: Winner] {
     guard lists.contains(where: { !$0.isEmpty }) else { return [:] }
-    var sink = Sink(holders: holders)
+    var sink = Sink(holders: holders, isUnowned: isUnowned)
     for (number, list) in lists.enumerated() { for node in list { sink.targets[node, default: []].append(number) } }
     sink.tallies = Array(repeating: [:], count: lists.count)
     var blocks: [UInt32] = []
@@ -83,11 +90,13 @@ final class SharedFields {
       var sources: [Int] = []
     }
     let holders: HeapHolders
+    let isUnowned: Bool
     var targets: [Int: [Int]] = [:]
     var tallies: [[Key: Tally]] = []
 
     mutating func reference(from source: Int, offset: UInt64, to target: Int, _ strength: ReferenceSlot.Strength) {
-      guard strength == .strong || strength == .ambiguous, source != target, let numbers = targets[target],
+      guard isUnowned ? strength == .unowned : strength == .strong || strength == .ambiguous, source != target,
+        let numbers = targets[target],
         // A list's node leads to the next one: that is not where the list is held.
         holders.typeKey(source) != holders.typeKey(target)
       else { return }

@@ -12,6 +12,7 @@ struct StackFrames: Sendable {
 
   private static let rbp = 4
   private static let frameLimit = 4096
+  private static let callerLimit = 64
   /// An async function marks its saved frame pointer in this bit (swiftlang/llvm-project, X86 async frames).
   private static let asyncMark: UInt64 = 1 << 60
   private static let searchBytes: UInt64 = 16 << 10
@@ -39,7 +40,8 @@ struct StackFrames: Sendable {
       var slot = (thread.stackPointer + 7) & ~7
       let end = min(mapping.end, slot &+ Self.searchBytes)
       while slot + 16 <= end {
-        if let found = frame(at: slot), found.next > slot, found.next < mapping.end {
+        // A saved register that happens to point into the stack looks like a frame pointer, but leads to no frame.
+        if let found = frame(at: slot), found.next > slot, found.next < mapping.end, frame(at: found.next) != nil {
           pointer = slot
           break
         }
@@ -48,7 +50,8 @@ struct StackFrames: Sendable {
     }
     // Functions without frame pointers between the stack pointer and the first frame: their return addresses, by the call before.
     var slot = (thread.stackPointer + 7) & ~7
-    let firstFrame = min(pointer, slot &+ Self.searchBytes)
+    // Where everything is inlined into `main`, there is none: the frame that it saved is that of nobody.
+    let firstFrame = min(pointer == 0 ? mapping.end &- 8 : pointer, slot &+ Self.searchBytes)
     while slot < firstFrame {
       if let code = word(slot), isCode(code), isAfterCall(code, image) { frames.append((slot, code)) }
       slot += 8
@@ -67,11 +70,12 @@ struct StackFrames: Sendable {
     return [5, 4, 1, 0].contains { start in code[start] == 0xff && code[start + 1] & 0x38 == 0x10 }
   }
 
-  /// An address inside the function that owns the word at `address` of the stack.
-  func function(owning address: UInt64) -> UInt64 {
+  /// Addresses inside the function that owns the word at `address` of the stack, and inside those that wait for it, innermost first.
+  func functions(owning address: UInt64) -> some Sequence<UInt64> {
     let index = frames.partitionIndex { $0.slot < address } - 1
     // A return address belongs to the call before it.
-    return index < 0 ? innermost : frames[index].function &- 1
+    let callers = frames[max(index, 0)...].prefix(Self.callerLimit).lazy.map { $0.function &- 1 }
+    return index < 0 ? [innermost] + callers : Array(callers)
   }
 
   /// The outermost return address; above it there are only thread locals.

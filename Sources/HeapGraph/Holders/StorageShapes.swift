@@ -52,4 +52,33 @@ struct StorageShapes {
     }
     return shapes
   }
+
+  /// Room and contents of one container.
+  struct Table: Hashable {
+    var buckets: Int
+    var entries: Int
+  }
+
+  /// Bytes a container in each shape, on the average of `tables`, which are counted by size: one large table among many small ones, whose
+  /// entries are alike, would speak for all of them otherwise. O(different sizes).
+  static func average(
+    of tables: [Table: Int], key: ValueLayout, value: ValueLayout, isShareable: Bool, differingBytes: Int?,
+    haveAllKeys: Bool
+  ) -> [ValueSummary.Shape] {
+    var sums: [(kind: ValueSummary.Shape.Kind, bytes: UInt64)] = []
+    var containers: UInt64 = 0
+    for (table, count) in tables {
+      let shapes = StorageShapes(key: key, value: value, entries: table.entries).shapes(
+        buckets: table.buckets, isShareable: isShareable, differingBytes: differingBytes, haveAllKeys: haveAllKeys)
+      if sums.isEmpty { sums = shapes.map { ($0.kind, 0) } }
+      for (index, shape) in shapes.enumerated() {
+        sums[index].bytes &+= shape.bytesPerContainer &* UInt64(clamping: count)
+      }
+      containers &+= UInt64(clamping: count)
+    }
+    guard containers > 0 else { return [] }
+    return sums.map {
+      ValueSummary.Shape(kind: $0.kind, bytesPerContainer: ($0.bytes &+ containers / 2) / containers)
+    }
+  }
 }

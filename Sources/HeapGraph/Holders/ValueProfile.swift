@@ -14,7 +14,7 @@ public struct ValueSummary: Sendable, Hashable, Codable {
   public var differingOffsets: [Int]
   /// Their names, where fields have some.
   public var differingFields: [String]
-  /// Storage of a container of average size as it is, and in other shapes.
+  /// Storage of a container as it is, and in other shapes, on the average of those that were looked at.
   public var shapes: [Shape]
 
   /// Another way to store the same entries.
@@ -47,8 +47,7 @@ struct ValueProfile {
   private var repeated: Set<UInt64> = []
   private var differs: [Bool] = []
   private var looked = 0
-  private var containers = 0
-  private var buckets = 0
+  private var tables: [StorageShapes.Table: Int] = [:]
 
   private static let keyLimit = 1 << 16
   /// Larger values are not compared word by word.
@@ -57,14 +56,15 @@ struct ValueProfile {
   init(references: HeapReferences) { self.references = references }
 
   mutating func add(_ table: HashTableReader, key: UInt64, _ offset: Int) {
-    guard let value = table.value, value.size <= Self.valueLimit, value.size > 0 else { return }
+    guard let value = table.value, value.size <= Self.valueLimit, value.size > 0, !Self.isExistential(value) else {
+      return
+    }
     if layout == nil {
       layout = value
       keyLayout = table.key
       differs = Array(repeating: false, count: (value.size + 7) / 8)
     }
     looked += 1
-    buckets = max(buckets, table.shape.buckets)
     if let known = firstSeen[key] {
       repeated.insert(key)
       for index in differs.indices where !differs[index] {
@@ -76,7 +76,15 @@ struct ValueProfile {
     }
   }
 
-  mutating func finishContainer() { containers += 1 }
+  /// A container has been looked at, or as much of it as the sample takes; what it says of its entries counts.
+  mutating func finishContainer(_ table: HashTableReader) {
+    tables[StorageShapes.Table(buckets: table.shape.buckets, entries: table.count), default: 0] += 1
+  }
+
+  /// Any value of any type: that two are of one type, whose address is a word of each, makes them no copies of each other.
+  private static func isExistential(_ value: ValueLayout) -> Bool {
+    value.typeName == "Any" || value.typeName.hasPrefix("any ")
+  }
 
   /// The last word of a value may be followed by something else.
   private func masked(_ word: UInt64, _ index: Int) -> UInt64 {
@@ -112,10 +120,10 @@ struct ValueProfile {
 
   /// - Parameter fields: stored properties of the values.
   func summary(_ fields: [StoredField]) -> ValueSummary? {
+    let containers = tables.values.reduce(0, +)
     guard let layout, let keyLayout, looked > 0, containers > 0 else { return nil }
     let differing = differs.indices.filter { differs[$0] }
     let differingBytes = differing.reduce(0) { $0 + min(8, layout.size - $1 * 8) }
-    let average = max(1, (looked + containers / 2) / containers)
     let (all, isTooMany) = containers.multipliedReportingOverflow(by: firstSeen.count)
     let haveAllKeys = !isTooMany && firstSeen.count < Self.keyLimit && looked == all
     return ValueSummary(
@@ -123,8 +131,8 @@ struct ValueProfile {
       equalBytes: repeated.isEmpty ? 0 : layout.size - differingBytes,
       differingOffsets: repeated.isEmpty ? [] : differing.map { $0 * 8 },
       differingFields: repeated.isEmpty ? [] : Self.names(differing, fields),
-      shapes: StorageShapes(key: keyLayout, value: layout, entries: average).shapes(
-        buckets: buckets, isShareable: !repeated.isEmpty, differingBytes: repeated.isEmpty ? nil : differingBytes,
-        haveAllKeys: haveAllKeys))
+      shapes: StorageShapes.average(
+        of: tables, key: keyLayout, value: layout, isShareable: !repeated.isEmpty,
+        differingBytes: repeated.isEmpty ? nil : differingBytes, haveAllKeys: haveAllKeys))
   }
 }

@@ -10,7 +10,7 @@ struct RetainedText {
   private static let foldShare = 0.95
 
   func lines(_ report: HolderReport, _ target: ReportModel.Target) -> [String] {
-    var lines = style.wrap(TextStyle.printable(headline(report)))
+    var lines = style.wrap(TextStyle.printable(Self.headline(report)))
     guard !options.quiet else { return lines }
     lines += ["", style.paint("WHO HOLDS IT", .heading)]
     for holder in report.holders.prefix(options.limit) {
@@ -27,12 +27,36 @@ struct RetainedText {
     return lines
   }
 
-  private func headline(_ report: HolderReport) -> String {
+  /// The answer for somebody who reads nothing else.
+  static func headline(_ report: HolderReport) -> String {
     let total = "\(ByteCount(report.reachableBytes)) in \(Count(report.reachableBlocks).of("reachable block"))"
     guard let first = report.holders.first else { return "\(total); no holder has 1 % of it." }
     return
       "\(Self.title(first))\(first.kind == .shared ? "," : "") holds \(ByteCount(first.retainedBytes)), "
-      + "\(Share(first.retainedBytes, of: report.reachableBytes)) of \(total)."
+      + "\(Share(first.retainedBytes, of: report.reachableBytes)) of \(total)"
+      + (Self.place(in: first).map { "; nearly all of it is in \($0)" } ?? "") + "."
+  }
+
+  /// The last field on the way down to where a holder branches; nil where no field leads there. What a timer or a frame leads to says less
+  /// than the object's property that has it; a variable says enough.
+  private static func place(in holder: Holder) -> String? {
+    guard holder.root?.kind != .global else { return nil }
+    let chain = chain(from: holder)
+    let last = chain.indices.dropFirst().last { index in
+      chain[index].field.hasPrefix(".") && chain[index].count == 1 && chain[index - 1].kind != .root
+    }
+    return last.map { chain[$0 - 1].name + chain[$0].field }
+  }
+
+  /// A holder with those below it that hold nearly everything, to the first that branches.
+  private static func chain(from holder: Holder) -> [Holder] {
+    var chain = [holder]
+    while let last = chain.last, last.children.count == 1, let child = last.children.first,
+      Double(child.retainedBytes) >= foldShare * Double(last.retainedBytes)
+    {
+      chain.append(child)
+    }
+    return chain
   }
 
   /// `global cache : [Int64 : Cached]`.
@@ -77,13 +101,7 @@ struct RetainedText {
   }
 
   private func lines(_ holder: Holder, total: UInt64, depth: Int) -> [String] {
-    // Fold down to the first holder that branches.
-    var chain = [holder]
-    while let last = chain.last, last.children.count == 1, let child = last.children.first,
-      Double(child.retainedBytes) >= Self.foldShare * Double(last.retainedBytes)
-    {
-      chain.append(child)
-    }
+    let chain = Self.chain(from: holder)
     let last = chain[chain.count - 1]
     // Who shares it comes last: the way below begins at the blocks, not at those.
     var text = holder.kind == .shared ? Self.counted(holder) : Self.title(holder)

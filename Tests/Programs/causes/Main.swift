@@ -23,6 +23,8 @@ let services: [String: any Service.Type] = [
   "mapped-file": MappedFileService.self, "page-cache": PageCacheService.self, "close-wait": CloseWaitService.self,
   "moving": MovingService.self, "task-cache": TaskCacheService.self, "kinds": LeakKindsService.self,
   "callbacks": CallbackService.self, "backlog": BacklogService.self, "observers": ObserverService.self,
+  "dead-objects": DeadObjectService.self, "children": ChildResultService.self, "actor-queue": ActorQueueService.self,
+  "sleeper": SleeperService.self,
   "daily": DailyService.self, "plateau": PlateauService.self,
 ]
 

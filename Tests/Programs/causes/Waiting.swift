@@ -45,3 +45,95 @@ final class CheckedContinuationService: Service {
 
 @inline(never)
 func waitForReply() async { await withCheckedContinuation { (_: CheckedContinuation<Void, Never>) in } }
+
+/// Objects that are gone and whose memory is kept: each has an entry with an unowned reference in a log.
+final class DeadObjectService: Service {
+  final class Account {
+    let payload: (Int, Int, Int, Int, Int, Int, Int, Int, Int, Int, Int, Int, Int, Int, Int, Int)
+    init(_ number: Int) {
+      payload = (number, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, number)
+    }
+  }
+  struct Entry {
+    unowned let account: Account
+    let number: Int
+  }
+  private var entries: [Entry] = []
+  init() {}
+  func turn(_ number: Int) -> Int {
+    churn()
+    for index in 0..<2_000 { entries.append(Entry(account: Account(index), number: index)) }
+    return 2_000
+  }
+}
+
+/// Child tasks that have ended, in a group from which nobody takes the results.
+final class ChildResultService: Service {
+  private let source: AsyncStream<Void>.Continuation
+  init() {
+    let (turns, source) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .unbounded)
+    self.source = source
+    Task.detached { await collectResults(turns) }
+  }
+  func turn(_ number: Int) -> Int {
+    churn()
+    source.yield()
+    usleep(30_000)
+    return 60
+  }
+}
+
+@inline(never)
+func collectResults(_ turns: AsyncStream<Void>) async {
+  await withTaskGroup(of: Int.self) { group in
+    for await _ in turns { for index in 0..<60 { group.addTask { await work(index) } } }
+  }
+}
+
+/// Calls of an actor that does them slower than they come.
+final class ActorQueueService: Service {
+  private let reporter = SlowReporter()
+  init() {}
+  func turn(_ number: Int) -> Int {
+    churn()
+    for index in 0..<60 { Task.detached { [reporter] in await reporter.record(index) } }
+    usleep(20_000)
+    return 60
+  }
+}
+
+actor SlowReporter {
+  private var sum = 0
+  func record(_ number: Int) {
+    usleep(10_000)
+    sum += number
+  }
+}
+
+/// A table in an object that only a sleeping task holds: between its turns nothing but its timer leads to the task.
+final class SleeperService: Service {
+  init() { Task.detached { await refreshDirectory() } }
+  func turn(_ number: Int) -> Int {
+    churn()
+    usleep(50_000)
+    return 100
+  }
+}
+
+final class Directory {
+  var people: [Int: Payload] = [:]
+  func refresh() { for _ in 0..<100 { people[people.count] = Payload(2_000) } }
+}
+
+/// Not in the frame of who uses it.
+@inline(never)
+func makeDirectory() -> Directory { Directory() }
+
+@inline(never)
+func refreshDirectory() async {
+  let directory = makeDirectory()
+  while directory.people.count >= 0 {
+    directory.refresh()
+    try? await Task.sleep(nanoseconds: 40_000_000)
+  }
+}

@@ -1,0 +1,86 @@
+import Foundation
+import Testing
+import Timeline
+
+@testable import Diagnosis
+@testable import HeapGraph
+
+/// The first sentence, for somebody who reads nothing else.
+struct SentenceTests {
+  private static let mib = 1_048_576.0
+  private static let start: Int64 = 1_700_000_000_000
+
+  /// A cycle and a table that grow side by side, by bytes at the first and at the second snapshot.
+  private func report(leak: (UInt64, UInt64), table: (UInt64, UInt64), level: Double = 60, rise: Double) -> GrowthReport
+  {
+    func heap(_ minute: Int64, leak: UInt64, table: UInt64) -> HeapFacts {
+      var facts = HeapFacts(
+        time: Self.start + minute * 60_000,
+        census: [
+          .init(type: "Session", kind: "class", count: leak / 100, bytes: leak),
+          .init(type: "Place", kind: "class", count: table / 1000, bytes: table),
+        ],
+        leaks: [
+          .init(
+            kind: "cycle", title: "Session.onEnd -> Session", confidence: .certain, instances: leak / 100,
+            blocks: leak / 100, bytes: leak)
+        ])
+      facts.holders = [
+        .init(
+          path: ["places : [Int : Place]"], type: "[Int : Place] storage", count: 1, retained: table, root: .global),
+        .init(
+          path: ["places : [Int : Place]", "[value]"], type: "Place", count: table / 1000, retained: table - 1,
+          root: .global),
+      ]
+      return facts
+    }
+    let samples = RuleTests.samples(61) { time, sample in
+      sample[.rss] = level * Self.mib + time / 60 * rise
+    }
+    return Weighing.verdict(
+      Evidence(
+        lives: [samples], heaps: [heap(0, leak: leak.0, table: table.0), heap(1, leak: leak.1, table: table.1)],
+        age: 600))
+  }
+
+  /// Mending the leak alone would leave most of the growth.
+  @Test func whatGrowsFasterThanTheLeakIsNamedWithIt() {
+    let report = report(leak: (30_000_000, 36_000_000), table: (20_000_000, 34_000_000), rise: 20_000_000)
+    #expect(report.cause == .leak, "\(report.sentence)")
+    #expect(report.sentence.contains("70.0 % of the growth"), "\(report.sentence)")
+    #expect(report.sentence.contains("is in collection: places"), "\(report.sentence)")
+    let most = self.report(leak: (20_000_000, 34_000_000), table: (20_000_000, 26_000_000), rise: 20_000_000)
+    #expect(most.cause == .leak && !most.sentence.contains("is in collection"), "\(most.sentence)")
+  }
+
+  /// A slow leak beside a large steady cache does not show in the level, and is exact all the same.
+  @Test func aLeakTooSlowForTheLevelIsToldBesideSteady() {
+    let report = report(leak: (1_000_000, 1_500_000), table: (300_000_000, 300_000_000), level: 320, rise: 500_000)
+    #expect(report.cause == .steady, "\(report.sentence)")
+    #expect(report.sentence.contains("leaked in Session.onEnd -> Session, growing by"), "\(report.sentence)")
+    // One that does not grow is told below.
+    let still = self.report(leak: (1_000_000, 1_000_000), table: (300_000_000, 300_000_000), level: 320, rise: 0)
+    #expect(!still.sentence.contains("leaked"), "\(still.sentence)")
+  }
+
+  /// The variable that holds blocks of C is what a developer finds in the code.
+  @Test func nativeGrowthIsCalledByItsVariable() throws {
+    func heap(_ minute: Int64, _ bytes: UInt64) -> HeapFacts {
+      var facts = HeapFacts(
+        time: Self.start + minute * 60_000,
+        census: [.init(type: "malloc(712)", kind: "native", count: bytes / 712, bytes: bytes)])
+      facts.holders = [
+        .init(path: ["registry"], type: "registry", count: 1, retained: bytes, root: .native),
+        .init(
+          path: ["registry", "untyped block"], type: "untyped block", count: bytes / 712, retained: bytes, root: .native
+        ),
+      ]
+      return facts
+    }
+    let samples = RuleTests.samples(61) { time, sample in sample[.rss] = (60 + time / 3) * Self.mib }
+    let evidence = Evidence(lives: [samples], heaps: [heap(0, 10_000_000), heap(1, 31_000_000)], age: 600)
+    let finding = try #require(NativeRule.findings(evidence).first)
+    #expect(finding.title == "the variable registry, mostly malloc(712)" && finding.site == "registry")
+    #expect(finding.advice.first?.contains("bound what registry keeps") == true)
+  }
+}

@@ -1,0 +1,76 @@
+import Testing
+import Timeline
+
+@testable import Diagnosis
+@testable import HeapGraph
+
+/// Tasks that become more: what they wait for decides what is to be changed.
+struct TaskRuleTests {
+  private static let start: Int64 = 1_700_000_000_000
+
+  private func finding(
+    _ state: TaskGroup.State, _ functions: [String], queuedOn: String? = nil, relation: TaskGroup.Relation = .own,
+    parent: String? = nil, holders: (UInt64) -> [HeapFacts.Holder] = { _ in [] }
+  ) throws -> Finding {
+    func heap(_ minute: Int64, _ count: Int) -> HeapFacts {
+      var facts = HeapFacts(
+        time: Self.start + minute * 60_000,
+        census: [
+          .init(type: "Task", kind: "task", count: UInt64(count), bytes: UInt64(count) * 1000),
+          .init(type: "[UUID : Waiter] storage", kind: "dictionaryStorage", count: 1, bytes: UInt64(count) * 48),
+        ])
+      facts.tasks = [
+        .init(
+          state: state, functions: functions, locations: [], isOwn: functions.map { _ in true },
+          isMain: functions.map { !$0.contains(".Channel") }, queuedOn: queuedOn, relation: relation, parent: parent,
+          tasks: count, lost: 0, handleOnly: 0, cancelled: 0, retainedBytes: UInt64(count) * 1000, holds: [],
+          example: "0x1")
+      ]
+      facts.holders = holders(UInt64(count))
+      return facts
+    }
+    let samples = RuleTests.samples(61) { time, sample in sample[.rss] = (60 + time / 3) * RuleTests.mib }
+    let evidence = Evidence(lives: [samples], heaps: [heap(0, 200), heap(1, 9000)], age: 600)
+    return try #require(TasksRule.findings(evidence).first)
+  }
+
+  @Test func whoWaitsForAnActorsTurnIsToldByTheActor() throws {
+    let found = try finding(.enqueued, ["handle(_:)"], queuedOn: "Reporter")
+    #expect(found.title == "8,800 more live tasks, most in the queue of actor Reporter, from handle(_:)")
+    #expect(found.advice.first?.hasPrefix("actor Reporter gets more calls than it can do") == true)
+    // One that only waits for a thread is none of an actor's.
+    let free = try finding(.enqueued, ["handle(_:)"])
+    #expect(free.title.hasSuffix("suspended in handle(_:)") && free.advice.first?.hasPrefix("bound how many") == true)
+  }
+
+  @Test func finishedChildrenOfAGroupAreNotKeptByHandles() throws {
+    let found = try finding(.complete, [], relation: .groupChild, parent: "serve()")
+    #expect(found.title.contains("nobody takes out of the task group in serve()") && found.site == "serve()")
+    #expect(found.advice.count == 1 && found.advice[0].contains("withDiscardingTaskGroup"))
+    let own = try finding(.complete, [])
+    #expect(own.title == "8,800 more finished tasks" && own.advice.last == "keep the result, not the task")
+  }
+
+  @Test func sendersWaitForAChannelsConsumer() throws {
+    let found = try finding(
+      .waitsForContinuation, ["closure #2 in AsyncAlgorithms.ChannelStorage.send(element:)", "publish(_:)"])
+    #expect(found.advice.first?.contains("`await send`") == true, "\(found.advice)")
+  }
+
+  /// The table of their continuations says where they are to be resumed.
+  @Test func whoWaitsForAnAnswerIsToldWithTheTable() throws {
+    let found = try finding(.waitsForContinuation, ["Router.wait(_:)"]) { count in
+      let table = ContainerSummary(
+        kind: .dictionary, keyType: "UUID", valueType: "CheckedContinuation<Reply, Never>", containers: 1,
+        entries: count, slots: count * 2, inlineBytes: count * 48, behindBytes: 0, emptyBytes: 0)
+      return [
+        .init(path: ["router : Router"], type: "router : Router", count: 1, retained: count * 2000, root: .global),
+        .init(
+          path: ["router : Router", ".pending"], type: "[UUID : CheckedContinuation<Reply, Never>] storage", count: 1,
+          retained: count * 2000, container: table, root: .global, owner: "Router.pending"),
+      ]
+    }
+    #expect(found.title.hasSuffix(", their continuations in router.pending"), "\(found.title)")
+    #expect(found.advice.first?.contains("complete or resume it") == true)
+  }
+}

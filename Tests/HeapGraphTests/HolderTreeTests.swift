@@ -1,0 +1,81 @@
+import SwiftMetadata
+import Testing
+
+@testable import HeapGraph
+
+/// What the tree of holders shows, and where it ends.
+@Suite struct HolderTreeTests {
+  private func report(_ heap: SyntheticHeap) throws -> HolderReport {
+    let (analysis, image) = try heap.keepingReferences()
+    return try HeapHolders(analysis: analysis, image: image, symbols: OneGlobal()).holders(cut: 0)
+  }
+
+  private func chain(_ holder: Holder) -> [String] { [holder.name] + (holder.children.first.map(chain) ?? []) }
+
+  /// A sleeping task hangs on a block of the runtime's, which hangs on a block of libdispatch's: blocks without a type are not one type.
+  @Test func blocksWithoutATypeEndNoBranch() throws {
+    let heap = SyntheticHeap()
+    let store = heap.block([heap.classType("Store", fields: []), 3, 0, 0, 0, 0])
+    let token = heap.block([0, 0, store])
+    let context = heap.block([heap.classType("Context", fields: ["token"]), 3, token])
+    heap.root(heap.block([0, 0, context]))
+    let holder = try #require(try report(heap).holders.first)
+    #expect(chain(holder).suffix(4) == ["untyped block", "Context", "untyped block", "Store"], "\(chain(holder))")
+  }
+
+  /// Libdispatch's timer leads to a task that wakes the sleeper, and the sleeper has tasks that are done: none of the two has a function.
+  @Test func functionsThatAreNotKnownAreNotOne() throws {
+    let heap = SyntheticHeap()
+    let (analysis, image) = try heap.keepingReferences()
+    let holders = try HeapHolders(analysis: analysis, image: image, symbols: OneGlobal())
+    #expect(holders.isUnknown(UInt64(TypedHeap.unknown)) && !holders.isUnknown(7))
+    #expect(!holders.isUnknown(.max) && !holders.isUnknown(1 << 40))
+  }
+
+  /// A type of the program that comes again does end it: the tree of a long alternating list would be as deep as the list.
+  @Test func aTypeThatComesAgainEndsTheBranch() throws {
+    let heap = SyntheticHeap()
+    let (even, odd) = (heap.classType("Even", fields: ["next"]), heap.classType("Odd", fields: ["next"]))
+    var next: UInt64 = 0
+    for index in 0..<100 { next = heap.block([index % 2 == 0 ? even : odd, 3, next]) }
+    heap.root(next)
+    let holder = try #require(try report(heap).holders.first)
+    #expect(chain(holder).suffix(2) == ["Odd", "Even"])
+  }
+
+  /// Only unowned references lead to objects whose deinit has run: the field that has the references is told.
+  @Test func deadObjectsAreToldByTheFieldThatKeepsThem() throws {
+    let heap = SyntheticHeap()
+    let account = heap.classType("Account", fields: [])
+    let entry = heap.classType("Entry", fields: ["account", "next"], strengths: [.unowned, .strong])
+    var next: UInt64 = 0
+    for _ in 0..<50 { next = heap.block([entry, 3, heap.block([account, 1 << 32 | 2, 0, 0, 0, 0]), next]) }
+    heap.root(next)
+    let root = try #require(try report(heap).holders.first { $0.root?.kind == .unowned })
+    let accounts = try #require(root.children.first)
+    #expect(accounts.name == "Account" && accounts.count == 50)
+    #expect(accounts.sharedBy == "Entry.account")
+  }
+
+  /// One large table beside many small ones: what another shape saves is no more than what all of them take.
+  @Test func shapesAreAnAverageOfAllTables() throws {
+    let key = ValueLayout(typeName: "String", size: 16, stride: 16, alignment: 8, slots: [])
+    let value = ValueLayout(typeName: "Page", size: 32, stride: 32, alignment: 8, slots: [])
+    let tables: [StorageShapes.Table: Int] = [
+      .init(buckets: 8192, entries: 6000): 1, .init(buckets: 4, entries: 3): 10_000,
+    ]
+    let shapes = StorageShapes.average(
+      of: tables, key: key, value: value, isShareable: true, differingBytes: 16, haveAllKeys: false)
+    func bytes(_ kind: ValueSummary.Shape.Kind) throws -> UInt64 {
+      try #require(shapes.first { $0.kind == kind }).bytesPerContainer
+    }
+    // By the layout: 32 bytes of header, a bitmap, and each bucket's key and value, rounded up by malloc.
+    let all = 10_000 * StorageShapes.chunk(64 + 8 + 4 * 48) + StorageShapes.chunk(64 + 1024 + 8192 * 48)
+    #expect(try bytes(.inline) * 10_001 <= all + 10_001 && bytes(.inline) * 10_001 + 200 * 10_001 >= all)
+    #expect(try bytes(.shared) < bytes(.inline))
+    #expect(
+      StorageShapes.average(
+        of: [:], key: key, value: value, isShareable: true, differingBytes: nil, haveAllKeys: true
+      ).isEmpty)
+  }
+}
