@@ -14,12 +14,29 @@ enum Overhead {
     case used
   }
 
+  /// When entries end.
+  enum Life: String, CaseIterable {
+    case lasting
+    /// Some time after they were written.
+    case written
+    /// Some time after they were written or used.
+    case used
+
+    var expiry: CacheExpiry {
+      switch self {
+      case .lasting: CacheExpiry()
+      case .written: CacheExpiry(afterWrite: .seconds(3600))
+      case .used: CacheExpiry(afterWrite: .seconds(3600), afterAccess: .seconds(600))
+      }
+    }
+  }
+
   /// They stay: a cache whose background task still holds it would be given back while the next one is measured.
   nonisolated(unsafe) private static var caches: [LocalCache<Int, Int>] = []
 
-  private static func cache(_ limit: CacheLimit, expires: Bool) -> LocalCache<Int, Int> {
+  private static func cache(_ limit: CacheLimit, _ life: Life) -> LocalCache<Int, Int> {
     var configuration = LocalCache<Int, Int>.Configuration()
-    if expires { configuration.expiry = CacheExpiry(afterWrite: .seconds(3600), afterAccess: .seconds(600)) }
+    configuration.expiry = life.expiry
     caches.reserveCapacity(1000)
     caches.append(LocalCache<Int, Int>(name: "overhead", limit: limit, configuration: configuration))
     // Nor is what a verdict takes while it is worked out: none is for the next minutes.
@@ -27,18 +44,18 @@ enum Overhead {
     return caches[caches.count - 1]
   }
 
-  /// A line for each fill: limit, lasting or expiring, use, entries, bytes an entry beside the 16 of key and value.
-  private static func measure(_ limit: CacheLimit, _ fills: [Double], expires: Bool, use: Use) {
+  /// A line for each fill: limit, life, use, entries, bytes an entry beside the 16 of key and value.
+  private static func measure(_ limit: CacheLimit, _ fills: [Double], _ life: Life, use: Use) {
     // Printed when all is measured: the first line brings the buffer of the output.
     var rows: [(entries: Int, bytes: Double)] = []
     rows.reserveCapacity(fills.count)
     defer {
       for row in rows {
-        print("\(limit)\t\(expires ? "expiring" : "lasting")\t\(use)\t\(row.entries)\t\(row.bytes)")
+        print("\(limit)\t\(life)\t\(use)\t\(row.entries)\t\(row.bytes)")
       }
     }
     guard let before = MallocCounters.now?.inUse else { return print("mallinfo2 is missing") }
-    let cache = cache(limit, expires: expires)
+    let cache = cache(limit, life)
     var key = 0
     var random: UInt64 = 1
     for fill in fills {
@@ -70,8 +87,8 @@ enum Overhead {
   /// What is made once for the process is no part of a cache: threads of the runtime and their queues, metadata of types. All that is used later is used
   /// here for the first time.
   private static func prepare() {
-    for expires in [false, true] {
-      let cache = cache(.entries(1000), expires: expires)
+    for life in Life.allCases {
+      let cache = cache(.entries(1000), life)
       for key in 0..<20_000 {
         cache.set(key, for: key)
         for back in 0..<8 { _ = cache.get(key - back * back) }
@@ -86,18 +103,18 @@ enum Overhead {
   static func run(entries: [Int]) {
     prepare()
     let fills = [0.05, 0.1, 0.25, 0.5, 0.65, 0.8, 0.95, 1]
-    for expires in [false, true] {
+    for life in Life.allCases {
       if entries.isEmpty {
-        measure(.entries(200_000), fills, expires: expires, use: .stored)
-        if !expires {
-          measure(.entries(5000), [1], expires: false, use: .read)
-          measure(.entries(10_000), [0.5], expires: false, use: .read)
+        measure(.entries(200_000), fills, life, use: .stored)
+        measure(.entries(50_000), [0.95, 1], life, use: .stored)
+        if life != .used {
+          measure(.entries(5000), [1], life, use: .read)
+          measure(.entries(10_000), [0.5], life, use: .read)
         }
-        measure(.entries(50_000), [0.95, 1], expires: expires, use: .stored)
       }
       for limit in entries {
-        for use in [Use.stored, .read] { measure(.entries(limit), fills, expires: expires, use: use) }
-        measure(.entries(limit), [0.5, 1], expires: expires, use: .used)
+        for use in [Use.stored, .read] { measure(.entries(limit), fills, life, use: use) }
+        measure(.entries(limit), [0.5, 1], life, use: .used)
       }
     }
   }
@@ -105,16 +122,16 @@ enum Overhead {
   /// The same for limits in bytes; and what a cache takes before anything is stored.
   static func runOthers() {
     prepare()
-    for expires in [false, true] {
+    for life in Life.allCases {
       for limit in [CacheLimit.entries(100), .entries(2000), .entries(200_000), .bytes(.mebibytes(64))] {
         guard let before = MallocCounters.now?.inUse else { return print("mallinfo2 is missing") }
-        let cache = cache(limit, expires: expires)
+        let cache = cache(limit, life)
         guard let after = MallocCounters.now?.inUse else { return }
-        print("\(limit)\t\(expires ? "expiring" : "lasting")\tempty\t\(cache.count)\t\(after - before)")
+        print("\(limit)\t\(life)\tempty\t\(cache.count)\t\(after - before)")
       }
       for use in [Use.stored, .read] {
         for limit in [ByteSize.kibibytes(64), .mebibytes(1), .mebibytes(64)] {
-          measure(.bytes(limit), [0.05, 0.25, 0.5, 1], expires: expires, use: use)
+          measure(.bytes(limit), [0.05, 0.25, 0.5, 1], life, use: use)
         }
       }
     }

@@ -43,7 +43,7 @@ import Testing
   @Test func overheadOfAnEntry() async throws {
     let result = try await run(["overhead"])
     let lines = result.output.split(separator: "\n").map { $0.split(separator: "\t") }
-    #expect(lines.count == 22, "\(result.output)\(result.errors)")
+    #expect(lines.count == 34, "\(result.output)\(result.errors)")
     for line in lines {
       let bytes = try #require(line.count == 5 ? Double(line[4]) : nil, "\(line)")
       #expect(bytes <= 48, "\(line.joined(separator: " ")) bytes each")
