@@ -114,6 +114,15 @@ struct LibraryPatternTests {
     #expect(pattern.count == 2250 && pattern.evidence.hasPrefix("2,250 more of them"), "\(pattern.evidence)")
   }
 
+  /// The timer of a task that sleeps now and then holds all that the task has: then the timers are not what becomes more.
+  @Test(arguments: [0, 1]) func whatHangsOnOneTimerIsNoTimer(more: UInt64) throws {
+    var place = place("Directory.people", content: ("Payload", 3000), entries: 4000)
+    place.path = ["_dispatch_timers_heap", "dispatch_source_type_after", ".people"]
+    let pattern = CollectionPattern.find(
+      place, try growth([("dispatch_source_type_after", "native", more), ("Payload", "class", 3000)]))
+    #expect(pattern?.subject != "timers of libdispatch")
+  }
+
   /// The table is the library's, the objects that it works for are the program's.
   @Test func theProgramsClassBehindThemIsNamed() throws {
     let place = place("NIOPosix.SelectableEventLoop._scheduledTasks._heap.storage", entries: 4000)

@@ -99,8 +99,16 @@ extension CollectionPattern {
     // A table of the program's own says more.
     let isOwn = place.after != nil && place.rootKind == .global
     let holder = place.heldBy ?? ""
+    func more(of kind: Waiting) -> Int64? {
+      growth?.rows.reduce(Int64(0)) { sum, row in
+        kind.contents.contains(where: row.type.hasPrefix) ? sum + row.count : sum
+      }
+    }
     let kind = kinds.first { kind in
-      if kind.roots.contains(where: { place.path.first?.hasPrefix($0) == true }) { return true }
+      if kind.roots.contains(where: { place.path.first?.hasPrefix($0) == true }) {
+        // One of them may hold what grows, the timer of a task that sleeps now and then: then it is not they that become more.
+        if more(of: kind).map({ $0 > 0 && $0 >= entries(place) / 2 }) ?? true { return true }
+      }
       if let content = place.content, kind.contents.contains(where: content.hasPrefix), !isOwn { return true }
       if let owner = place.owner,
         kind.owners.contains(where: { owner.hasPrefix($0.type) && owner.contains($0.field) })
@@ -115,11 +123,7 @@ extension CollectionPattern {
     }
     guard let kind else { return nil }
     // What they hang on is counted where they themselves are not next on the way: segments of a table, say.
-    let known = growth.map { growth in
-      growth.rows.reduce(Int64(0)) { sum, row in
-        kind.contents.contains(where: row.type.hasPrefix) ? sum + row.count : sum
-      }
-    }
+    let known = more(of: kind)
     let isCounted = place.content.map { content in kind.contents.contains(where: content.hasPrefix) } ?? false
     let more = isCounted || place.after != nil ? entries(place) : max(known ?? 0, entries(place))
     let count = isCounted || more == entries(place) ? nil : more
