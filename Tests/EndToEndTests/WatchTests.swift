@@ -69,7 +69,7 @@ struct WatchTests {
     let watch = try RunningProgram(
       MemwhyBinary.path(),
       [
-        "watch", "\(program.pid)", "--for", "12s", "--interval", "100ms", "--snapshots", "10s", "--history", file,
+        "watch", "\(program.pid)", "--for", "12s", "--interval", "100ms", "--snapshots", "100s", "--history", file,
         "--quiet",
       ], environment: ["NO_COLOR": "1"], ready: "snapshot:", mergeErrors: true)
     defer { watch.stop() }

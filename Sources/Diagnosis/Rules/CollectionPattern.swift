@@ -12,9 +12,8 @@ struct CollectionPattern {
   var overturnedBy: String
 
   static func find(_ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
-    deadObjects(place) ?? weakBoxes(place, growth) ?? slices(place) ?? waiting(place, growth) ?? subscriptions(
-      place, growth)
-      ?? answers(place) ?? handlers(place, growth) ?? clients(place, growth)
+    deadObjects(place) ?? weakBoxes(place, growth) ?? slices(place) ?? waiting(place, growth)
+      ?? subscriptions(place, growth) ?? answers(place) ?? handlers(place, growth) ?? clients(place, growth)
   }
 
   /// An object whose deinit has run keeps its memory as long as an unowned reference leads to it.

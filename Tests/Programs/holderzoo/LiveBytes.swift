@@ -22,6 +22,19 @@ func liveBytes() -> Int {
     - size("<total type=\"rest\"")
 }
 
+/// `liveBytes` when nothing changes any more: a cache describes itself in the background now and then, which takes memory for a moment and
+/// keeps a cache that was just released for as long. At most five seconds.
+func settledLiveBytes() -> Int {
+  var last = liveBytes()
+  for _ in 0..<100 {
+    usleep(50_000)
+    let now = liveBytes()
+    if now == last { break }
+    last = now
+  }
+  return last
+}
+
 extension Substring {
   /// Parts between occurrences of `separator`.
   func components(_ separator: String) -> [Substring] {

@@ -51,9 +51,9 @@ private func compare<Container: Sendable>(
     var configuration = LocalCache<Int, Container>.Configuration()
     configuration.sizing.baseline = baseline
     let cache = LocalCache<Int, Container>(name: name, limit: .bytes(.mebibytes(1024)), configuration: configuration)
-    let before = liveBytes()
+    let before = settledLiveBytes()
     for number in 0..<count { cache.set(make(number), for: number) }
-    return (cache.weight, liveBytes() - before)
+    return (cache.weight, settledLiveBytes() - before)
   }
   let without = filled { _ in empty }
   let with = filled(make)
