@@ -175,36 +175,6 @@ import Testing
       "\(lines.withLock { $0 })")
   }
 
-  /// An event that is published to three streams hangs on none of them: their buffers' field is what they have in common.
-  @Test func elementsOfSeveralContainersHaveTheirField() throws {
-    let heap = SyntheticHeap()
-    let event = heap.classType("Event", fields: [])
-    let element = ValueLayout(
-      typeName: "Event", size: 8, stride: 8, alignment: 8, slots: [ReferenceSlot(offset: 0, strength: .strong)])
-    let array = heap.type(.arrayStorage, "_ContiguousArrayStorage<Event>", .array(elements: 32, element: element))
-    let stream = heap.classType("Stream", fields: ["pending"])
-    let events = (0..<20).map { _ in heap.block([event, 3]) }
-    for _ in 0..<3 { heap.root(heap.block([stream, 3, heap.block([array, 3, 20, 40] + events)])) }
-    // What different fields hold has none in common.
-    let other = heap.classType("Other", fields: ["a", "b", "c", "d"])
-    let leaf = heap.classType("Leaf", fields: [])
-    for _ in 0..<3 {
-      let leaves = (0..<4).map { _ in heap.block([leaf, 3]) }
-      heap.root(heap.block([other, 3] + leaves))
-      heap.root(heap.block([other, 3] + leaves[1...] + leaves[..<1]))
-    }
-    let (analysis, image) = try heap.keepingReferences()
-    let holders = try HeapHolders(analysis: analysis, image: image, symbols: EachWord())
-    let report = try holders.holders(cut: 0)
-    let shared = report.holders.filter { $0.kind == .shared }
-    // As the text has it, with a sharer whose own name has an arrow.
-    let title = "20 x Event, most of them in Stream.pending[…], reached from closure context (() -> Void) and others"
-    #expect(try holders.held(by: title).bytes == shared.first { $0.name.contains("Event") }?.retainedBytes)
-    #expect(shared.first { $0.name.contains("Event") }?.sharedBy == "Stream.pending[…]", "\(shared)")
-    let mixed = try #require(shared.first { $0.name.contains("Leaf") })
-    #expect(mixed.sharedBy == nil, "\(mixed)")
-  }
-
   /// The compiler's constant array of a literal: its metadata leads anywhere, and a developer can change nothing in it.
   @Test func constantArraysAreNoHolders() throws {
     struct Outlined: SymbolSource {
@@ -350,34 +320,6 @@ import Testing
     #expect(HeapHolders.Subject(parsing: "Foo") == .type("Foo"))
   }
 
-  /// Both variables lead to it: neither alone keeps it, and both are named.
-  @Test func sharedBlocksNameTheirHolders() throws {
-    let heap = SyntheticHeap()
-    let type = heap.classType("Shared", fields: [])
-    let block = heap.block([type, 3])
-    heap.root(block)
-    heap.root(0)
-    heap.root(block)
-    let (analysis, image) = try heap.keepingReferences()
-    let holders = try HeapHolders(analysis: analysis, image: image, symbols: EachWord())
-    let report = try holders.holders()
-    #expect(report.holders.map(\.kind) == [.shared])
-    #expect(report.holders.first?.heldBy == ["variable 0", "variable 2"])
-  }
-
-  /// A stray word leads to it as well: the variable is named, although it is a step farther.
-  @Test func variablesAreNamedInsteadOfStrayWords() throws {
-    let heap = SyntheticHeap()
-    let owner = heap.classType("Owner", fields: ["part"])
-    let part = heap.block([heap.classType("Part", fields: []), 3])
-    heap.root(heap.block([owner, 3, part]))
-    heap.protectedWords = [part]
-    let (analysis, image) = try heap.keepingReferences()
-    let report = try HeapHolders(analysis: analysis, image: image, symbols: EachWord()).holders()
-    let shared = report.holders.first { $0.kind == .shared }
-    #expect(shared?.heldBy == ["variable 0"])
-  }
-
   /// Storage of hash tables as the standard library lays it out, to the byte (docs/holders.md).
   @Test func storageFormulas() {
     let key = ValueLayout(typeName: "String", size: 16, stride: 16, alignment: 8, slots: [])
@@ -398,16 +340,6 @@ struct OneGlobal: SymbolSource {
     Symbol(
       address: SyntheticHeap.globals, size: 4096, mangledName: "$s4test5cacheAA4LinkCvp", module: "/bin/test",
       isData: true)
-  }
-  func address(of mangledName: String) -> UInt64? { nil }
-}
-
-/// Every word is a variable.
-private struct EachWord: SymbolSource {
-  func symbol(at address: UInt64) -> Symbol? {
-    Symbol(
-      address: address & ~7, size: 8, mangledName: "variable \((address - SyntheticHeap.globals) / 8)",
-      module: "/bin/test", isData: true)
   }
   func address(of mangledName: String) -> UInt64? { nil }
 }
