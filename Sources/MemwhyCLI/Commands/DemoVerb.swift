@@ -47,6 +47,7 @@ struct DemoVerb: ParsableCommand {
   }
 
   func run() throws {
+    try OutputFile.check(html)
     let start = ContinuousClock.now
     let terminal = Terminal.current()
     let style = terminal.style(color)

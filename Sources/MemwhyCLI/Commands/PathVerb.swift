@@ -36,6 +36,7 @@ struct PathVerb: ParsableCommand {
   }
 
   func run() throws {
+    try OutputFile.check(dot)
     try HoldersPipeline.run("path", target: target, output: output) { holders, image, _, answer in
       let report = try holders.paths(
         to: HeapHolders.Subject(parsing: subject), image: image, showContents: showContents)
