@@ -22,21 +22,21 @@ struct Memwhy: ParsableCommand {
     version: Version.current,
     groupedSubcommands: [
       CommandGroup(
-        name: "Why Does It Grow",
+        name: "Growth",
         subcommands: [Diagnose.self, WatchVerb.self, HistoryVerb.self, ServeVerb.self, DoctorVerb.self]),
       CommandGroup(
-        name: "Who Holds It",
+        name: "Holder",
         subcommands: [
           LeaksVerb.self, HeapVerb.self, RetainedVerb.self, PathVerb.self, DuplicatesVerb.self, TasksVerb.self,
           SnapshotVerb.self, DiffVerb.self,
         ]),
       CommandGroup(
-        name: "Who Allocated It",
+        name: "Allocation",
         subcommands: [
           RunVerb.self, ProfileVerb.self, PostmortemVerb.self, TopVerb.self, ListVerb.self, PeekVerb.self,
           TreeVerb.self, TracesVerb.self, FlameVerb.self, RawVerb.self, Export.self,
         ]),
-      CommandGroup(name: "Around It", subcommands: [WireVerb.self, DemoVerb.self]),
+      CommandGroup(name: "Other", subcommands: [WireVerb.self, DemoVerb.self]),
     ],
     defaultSubcommand: Diagnose.self)
 }

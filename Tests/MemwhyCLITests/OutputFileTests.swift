@@ -82,6 +82,18 @@ final class OutputFileTests {
     #expect(result.status == 66 && result.errors.contains("cannot write '/nonexistent/a"), "\(result.errors)")
   }
 
+  /// Paused and watched for it: what goes to stdout is there all the same.
+  @Test(arguments: [["leaks", "--html"], ["retained", "--html"]])
+  func aPageThatCannotBeWrittenDoesNotCostTheAnswer(words: [String]) throws {
+    let program = try RunningProgram(
+      try TestProgram.path("sequence.c", .c(["-O1", "-pthread"])), ["64"])
+    defer { program.stop() }
+    let result = try Command.run(
+      BinaryTests.memwhy, words + ["/dev/full", "\(program.pid)"], timeout: 60)
+    #expect(result.status == 74 && result.errors.contains("cannot write '/dev/full'"), "\(result.errors)")
+    #expect(!result.output.isEmpty)
+  }
+
   @Test func moreThanTheLimitIsRefused() {
     #expect(throws: InputFile.Failure(code: EFBIG)) { try InputFile.read("/dev/zero", limit: 1 << 20) }
     #expect(throws: InputFile.Failure(code: EISDIR)) { try InputFile.read("/", limit: 1 << 20) }
