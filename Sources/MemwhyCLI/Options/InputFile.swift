@@ -3,7 +3,7 @@ import ProcessImage
 
 /// A file of the user, to be read whole: it may be a pipe of the shell, as in `<(zcat monday.gz)`.
 enum InputFile {
-  struct Failure: Error, Sendable {
+  struct Failure: Error, Hashable, Sendable {
     var code: Int32
     var message: String { systemMessage(code) }
   }
