@@ -10,7 +10,8 @@ struct Memwhy: ParsableCommand {
       whether it leaks, what grows and how fast, who holds it, and what to change. The service stops twice for some milliseconds.
 
       Exit codes: 0 nothing at or above --fail-on, 1 a leak at or above it, 64 usage, 66 no such process or file, 69 the \
-      process went away, 70 a fault of memwhy, 74 the answer could not be written, 77 not permitted or refused to protect the process.
+      process went away, 70 a fault of memwhy, 74 the answer could not be written, 77 not permitted or refused to protect the process, \
+      130 Ctrl-C.
 
       Examples:
         memwhy doctor 4711

@@ -40,7 +40,7 @@ struct SchemaTests {
   private func expectDocumented(_ value: Any, in names: String..., of verb: String) throws {
     var found: Set<String> = []
     keys(value, into: &found)
-    #expect(found.count > 5, "\(verb)")
+    #expect(!found.isEmpty, "\(verb)")
     let pages = try names.map {
       try String(contentsOf: TestProgram.packageRoot.appendingPathComponent("docs/\($0)"), encoding: .utf8)
     }
