@@ -15,17 +15,22 @@ extension Weighing {
     let test = evidence.decisive
     var text: String
     let hedge = first.confidence == .certain ? "" : first.confidence == .likely ? "Probably " : "Possibly "
+    // What explains the level takes no leak back that was found beside it.
+    let noLeak = leaked(evidence) > 0 ? "" : ", no leak"
     switch first.cause {
     case .steady:
       text = "Steady: \(first.title) over \(Say.span(test.span))" + hidden(findings, evidence)
       text += leakBelow(findings, startsSentence: text.contains(", but "))
-    case .load: text = "\(hedge.isEmpty ? "L" : hedge + "l")oad, no leak: \(first.title)"
+    case .load:
+      text = "\(hedge.isEmpty ? "L" : hedge + "l")oad\(noLeak): \(first.title)" + leakBelow(findings)
     case .warmUp where first.growth != nil:
       text =
-        "\(hedge.isEmpty ? "A" : hedge + "a") warm-up, no leak: \(first.title), \(Say.bytes(first.growth ?? 0)) more"
+        "\(hedge.isEmpty ? "A" : hedge + "a") warm-up\(noLeak): \(first.title), \(Say.bytes(first.growth ?? 0)) more"
+        + leakBelow(findings)
     case .warmUp:
       text =
-        "\(hedge.isEmpty ? "A" : hedge + "a") warm-up, no leak: memory rose and has levelled off at \(Say.bytes(test.floor))"
+        "\(hedge.isEmpty ? "A" : hedge + "a") warm-up\(noLeak): memory rose and has levelled off at \(Say.bytes(test.floor))"
+        + leakBelow(findings)
     case .leak, .lostTasks:
       let all = findings.filter { $0.cause == .leak || $0.cause == .lostTasks }
       let whole = all.reduce(UInt64(0)) { $0 &+ $1.holds }
@@ -78,16 +83,20 @@ extension Weighing {
       ", but \(Share(fraction: share)) of the growth, \(Say.bytes(rate))/h, is in \(kind(other)): \(other.title)"
   }
 
-  /// A leak that the level does not show yet, since little leaks beside much that is there: exact, however slow it is.
-  private static func leakBelow(_ findings: [Finding], startsSentence: Bool) -> String {
-    guard
-      let leak = findings.first(where: {
-        ($0.cause == .leak || $0.cause == .lostTasks) && $0.confidence > .possible && $0.holds >= leastLeak
-          && ($0.growth ?? 0) > 0
-      }), let rate = leak.growthPerHour
-    else { return "" }
+  /// A leak that the level does not show, since little leaks beside much that is there, or leaked before it was watched: exact, however
+  /// slow or old it is.
+  private static func leakBelow(_ findings: [Finding], startsSentence: Bool = false) -> String {
+    let leaks = findings.filter { ($0.cause == .leak || $0.cause == .lostTasks) && $0.confidence > .possible }
+    let join = startsSentence ? "; and" : ", but"
+    if let leak = leaks.first(where: { $0.holds >= leastLeak && ($0.growth ?? 0) > 0 }), let rate = leak.growthPerHour {
+      return "\(join) \(Say.bytes(leak.holds)) leaked in \(leak.title), growing by \(Say.bytes(rate))/h"
+    }
+    let whole = leaks.reduce(UInt64(0)) { $0 &+ $1.holds }
+    let single = leaks.filter { !LeakRule.isRest($0) }
+    guard whole >= leastLeak, let first = single.max(by: { $0.holds < $1.holds }) else { return "" }
+    let isMost = Double(first.holds) >= mostOfLeaks * Double(whole)
     return
-      "\(startsSentence ? "; and" : ", but") \(Say.bytes(leak.holds)) leaked in \(leak.title), growing by \(Say.bytes(rate))/h"
+      "\(join) \(Say.bytes(whole)) leaked before, \(isMost ? "" : "\(Say.bytes(first.holds)) of it ")in \(first.title)"
   }
 
   /// A cause's last word: `collection`, `native growth`.

@@ -9,7 +9,7 @@ enum ExitStatus {
   static let noInput: Int32 = 66
   static let targetGone: Int32 = 69
   static let fault: Int32 = 70
-  /// The answer could not be written to standard output.
+  /// The answer could not be written: to standard output, or to a file.
   static let notWritten: Int32 = 74
   static let notPermitted: Int32 = 77
 }
@@ -23,10 +23,14 @@ enum CLIError: Error, Hashable, Sendable, CustomStringConvertible {
   /// Not permitted, or refused to protect the process.
   case notPermitted(String)
   case fault(String)
+  /// A file of the answer could not be written.
+  case notWritten(String)
 
   var description: String {
     switch self {
-    case .usage(let text), .noInput(let text), .targetGone(let text), .notPermitted(let text), .fault(let text): text
+    case .usage(let text), .noInput(let text), .targetGone(let text), .notPermitted(let text), .fault(let text),
+      .notWritten(let text):
+      text
     }
   }
 
@@ -37,6 +41,7 @@ enum CLIError: Error, Hashable, Sendable, CustomStringConvertible {
     case .targetGone: ExitStatus.targetGone
     case .notPermitted: ExitStatus.notPermitted
     case .fault: ExitStatus.fault
+    case .notWritten: ExitStatus.notWritten
     }
   }
 }

@@ -6,24 +6,38 @@ struct Memwhy: ParsableCommand {
     commandName: "memwhy",
     abstract: "Why does this Swift process hold so much memory?",
     discussion: """
-      memwhy PID looks at a running, unprepared Swift service on Linux and says whether memory is leaked, what exactly, and \
-      which types fill the heap. The service stops for some milliseconds and goes on.
+      memwhy PID watches a running, unprepared Swift service on Linux for 30 seconds between two looks into its heap, and says \
+      whether it leaks, what grows and how fast, who holds it, and what to change. The service stops twice for some milliseconds.
 
       Exit codes: 0 nothing at or above --fail-on, 1 a leak at or above it, 64 usage, 66 no such process or file, 69 the \
-      process went away, 70 a fault of memwhy, 74 the answer could not be written, 77 not permitted or refused to protect the process.
+      process went away, 70 a fault of memwhy, 74 the answer could not be written, 77 not permitted or refused to protect the process, \
+      130 Ctrl-C.
 
       Examples:
-        memwhy 4711
-        memwhy leaks --fail-on certain 4711
-        memwhy heap --core core.4711
         memwhy doctor 4711
+        memwhy 4711
+        memwhy 4711 --html report.html
+        memwhy retained 4711
+        memwhy leaks --fail-on certain 4711
       """,
     version: Version.current,
-    subcommands: [
-      Diagnose.self, HeapVerb.self, LeaksVerb.self, RetainedVerb.self, PathVerb.self, DuplicatesVerb.self,
-      TasksVerb.self, SnapshotVerb.self, DiffVerb.self, WatchVerb.self, HistoryVerb.self, ServeVerb.self,
-      RunVerb.self, ProfileVerb.self, PostmortemVerb.self, TopVerb.self, ListVerb.self, PeekVerb.self, TreeVerb.self,
-      TracesVerb.self, FlameVerb.self, RawVerb.self, Export.self, WireVerb.self, DoctorVerb.self, DemoVerb.self,
+    groupedSubcommands: [
+      CommandGroup(
+        name: "Growth",
+        subcommands: [Diagnose.self, WatchVerb.self, HistoryVerb.self, ServeVerb.self, DoctorVerb.self]),
+      CommandGroup(
+        name: "Holder",
+        subcommands: [
+          LeaksVerb.self, HeapVerb.self, RetainedVerb.self, PathVerb.self, DuplicatesVerb.self, TasksVerb.self,
+          SnapshotVerb.self, DiffVerb.self,
+        ]),
+      CommandGroup(
+        name: "Allocation",
+        subcommands: [
+          RunVerb.self, ProfileVerb.self, PostmortemVerb.self, TopVerb.self, ListVerb.self, PeekVerb.self,
+          TreeVerb.self, TracesVerb.self, FlameVerb.self, RawVerb.self, Export.self,
+        ]),
+      CommandGroup(name: "Other", subcommands: [WireVerb.self, DemoVerb.self]),
     ],
     defaultSubcommand: Diagnose.self)
 }

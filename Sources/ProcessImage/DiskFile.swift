@@ -23,7 +23,11 @@ public final class DiskFile: FileBytes {
     var status = stat()
     guard fstat(descriptor.number, &status) == 0 else { throw SystemError(code: errno) }
     // A target could put a FIFO or a device where its module was.
-    guard status.st_mode & S_IFMT == S_IFREG else { throw SystemError(code: EINVAL) }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: break
+    case S_IFDIR: throw SystemError(code: EISDIR)
+    default: throw SystemError(code: EINVAL)
+    }
     self.descriptor = descriptor
     count = Int(clamping: status.st_size)
     inode = UInt64(status.st_ino)

@@ -1,3 +1,5 @@
+import Measurement
+
 /// Why a report could not be made or read.
 public enum ReportsError: Error, Hashable, Sendable, CustomStringConvertible {
   case unreadableSuppressions(path: String, reason: String)
@@ -12,7 +14,7 @@ public enum ReportsError: Error, Hashable, Sendable, CustomStringConvertible {
     case .unreadableSuppressions(let path, let reason):
       "cannot read the suppressions file \(path): \(reason); give another one with --suppressions"
     case .badSuppression(let path, let line, let text, let reason):
-      "\(path):\(line): '\(text)': \(reason)"
+      "\(path):\(line): '\(SafeText.name(String(text.prefix(80))))': \(reason)"
     case .notEncodable(let reason):
       "the report could not be written as JSON: \(reason); text needs none: leave out --json and --html"
     case .noPage(let verb): "\(verb) has no page; --json has what it found"

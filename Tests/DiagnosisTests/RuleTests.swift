@@ -132,6 +132,29 @@ struct RuleTests {
     #expect(tmpfs.cause == .sharedMemory)
   }
 
+  /// Tasks that wait in one function and are awaited by different ones are several leaks of one name: two equal snapshots differ in nothing.
+  @Test func leaksOfOneNameAreComparedAsOne() throws {
+    func heap(_ time: Int64, _ bytes: [UInt64]) -> HeapFacts {
+      HeapFacts(
+        time: time, arenas: [],
+        leaks: bytes.map {
+          .init(
+            kind: "lostTask", title: "Task", waitsIn: "fetch(id:)", confidence: .likely, instances: 20, blocks: 340,
+            bytes: $0)
+        })
+    }
+    let samples = Self.samples(20) { _, _ in }
+    let (first, last) = (try #require(samples.first).time, try #require(samples.last).time)
+    let sizes: [UInt64] = [77_700, 66_100, 33_300]
+    let still = LeakRule.findings(Evidence(lives: [samples], heaps: [heap(first, sizes), heap(last, sizes)]))
+    #expect(still.count == 1 && still.first?.growth == 0 && still.first?.holds == 177_100, "\(still)")
+    #expect(still.first?.evidence.first?.hasPrefix("60 tasks wait in fetch(id:)") == true, "\(still)")
+    // In whatever order the snapshots have them.
+    let turned = LeakRule.findings(
+      Evidence(lives: [samples], heaps: [heap(first, sizes), heap(last, sizes.reversed())]))
+    #expect(turned.first?.growth == 0, "\(turned)")
+  }
+
   @Test func oneSharedGroupIsNotPutToTheProcess() {
     let report = Weighing.verdict(
       Evidence(lives: [

@@ -304,6 +304,11 @@ struct HolderTests {
     #expect(drawn.status == 0, "\(drawn.errors)")
     let dot = try String(contentsOfFile: graph.path, encoding: .utf8)
     #expect(dot.hasPrefix("digraph") && dot.contains("OfferObject") && dot.contains("boxed"), "\(dot)")
+    // Types inside of types are called without their module, too.
+    for type in ["[String : OfferObject]", "[String: OfferObject] storage", "Dictionary<String, OfferObject>"] {
+      let found = try #require(try answer(["path", type, pid]).paths)
+      #expect(found.objects == 40, "\(type): \(found.subject)")
+    }
   }
 
   /// More entries in the cache: the holder is named, by entries, and the one that did not grow is not.

@@ -47,24 +47,47 @@ struct DocumentationTests {
     #expect(try Suppressions(parsing: String(example), path: "example").rules.count == 3)
   }
 
-  /// Links between the pages lead somewhere.
-  @Test(arguments: [
-    "README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/freeze.md", "docs/how-leaks-are-decided.md",
-    "docs/history.md", "docs/holders.md", "docs/html-report.md", "docs/how-it-decides.md", "docs/performance.md",
-    "docs/report-schema.md",
-    "docs/snapshots.md",
-    "docs/suppressions.md",
-    "Examples/leaky-service/README.md",
-  ])
-  func linksLeadSomewhere(name: String) throws {
-    let page = try Self.page(name)
-    let folder = TestProgram.packageRoot.appendingPathComponent(name).deletingLastPathComponent()
-    for match in page.matches(of: /\]\(([^)#\s]+)(#[^)]*)?\)/) {
-      let target = String(match.1)
-      if target.contains("://") { continue }
-      #expect(
-        FileManager.default.fileExists(atPath: folder.appendingPathComponent(target).path), "\(name) links to \(target)"
-      )
+  /// Every page that users read.
+  private static func pages() throws -> [String] {
+    let root = TestProgram.packageRoot
+    var pages = ["README.md", "README.zh.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+    for folder in ["docs", "Examples/leaky-service", "Examples/ActivityService"] {
+      let names = try FileManager.default.contentsOfDirectory(atPath: root.appendingPathComponent(folder).path)
+      pages += names.filter { $0.hasSuffix(".md") }.map { "\(folder)/\($0)" }
+    }
+    return pages
+  }
+
+  /// Anchors of a page's headings, as GitHub makes them.
+  private static func anchors(_ page: String) -> Set<String> {
+    let prose = page.replacing(/```[\s\S]*?```/, with: "")
+    return Set(
+      prose.matches(of: /(?m)^#+ (.*)$/).map { heading in
+        heading.1.lowercased().filter { $0.isLetter || $0.isNumber || "_- ".contains($0) }.replacing(" ", with: "-")
+      })
+  }
+
+  /// Links between the pages lead somewhere: to a file, and to a heading in it.
+  @Test func linksLeadSomewhere() throws {
+    var linked: Set<String> = []
+    for name in try Self.pages() {
+      let page = try Self.page(name)
+      let folder = TestProgram.packageRoot.appendingPathComponent(name).deletingLastPathComponent()
+      for match in page.matches(of: /\]\(([^)#\s]*)(#([^)]*))?\)/) where !match.1.contains("://") {
+        let target = match.1.isEmpty ? name : String(match.1)
+        let file =
+          match.1.isEmpty
+          ? TestProgram.packageRoot.appendingPathComponent(name) : folder.appendingPathComponent(target)
+        #expect(FileManager.default.fileExists(atPath: file.path), "\(name) links to \(target)")
+        linked.insert(file.standardizedFileURL.path)
+        guard let anchor = match.3, target.hasSuffix(".md") else { continue }
+        let anchors = Self.anchors(try String(contentsOf: file, encoding: .utf8))
+        #expect(anchors.contains(String(anchor)), "\(name) links to \(target)#\(anchor)")
+      }
+    }
+    for name in try Self.pages() where name.hasPrefix("docs/") {
+      let path = TestProgram.packageRoot.appendingPathComponent(name).standardizedFileURL.path
+      #expect(linked.contains(path), "nothing leads to \(name)")
     }
   }
 }

@@ -27,6 +27,15 @@ struct SuppressionsTests {
     #expect(rest.suppressed.unusedRules == ["f:2: leak:\(pattern)"])
   }
 
+  /// A wrong file, a database say: its bytes do not go to the terminal.
+  @Test func aBadLineIsShownInPrintAndCut() {
+    let text = "\u{1b}]0;title\u{7}" + String(repeating: "x", count: 5_000)
+    do {
+      _ = try Suppressions(parsing: text, path: "f")
+      Issue.record("accepted")
+    } catch { #expect("\(error)".count < 250 && !"\(error)".contains("\u{1b}"), "\(error)") }
+  }
+
   @Test func rulesMayShareAComment() throws {
     let rest = try apply("# both are known\nleak:Session\nleak:Inventory.fetch*\n\n# c\nleak:72 bytes*\r\n")
     #expect(rest.groups.isEmpty)

@@ -95,7 +95,8 @@ struct HistoryTests {
   }
 
   @Test(arguments: [
-    "", "this is no database, but long enough to be taken for one: \(String(repeating: "x", count: 5000))",
+    "", "SQLite format 3\0, and then nothing that fits: \(String(repeating: "x", count: 5000))",
+    String(repeating: "\0", count: 5000),
   ])
   func damagedFilesAreMovedAside(content: String) throws {
     try Self.withFolder { path in
@@ -110,6 +111,23 @@ struct HistoryTests {
       } else {
         #expect(try String(contentsOfFile: try #require(aside), encoding: .utf8) == content)
       }
+    }
+  }
+
+  /// `--history report.html` by mistake.
+  @Test func otherProgramsFilesAreLeftAlone() throws {
+    try Self.withFolder { path in
+      let folder = (path as NSString).deletingLastPathComponent
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      let content = "somebody's text\n" + String(repeating: "x", count: 5000)
+      try content.write(toFile: path, atomically: true, encoding: .utf8)
+      #expect(throws: TimelineError.self) { try History.open(path) }
+      #expect(try String(contentsOfFile: path, encoding: .utf8) == content)
+      let pipe = folder + "/pipe"
+      try #require(mkfifo(pipe, 0o600) == 0)
+      #expect(throws: TimelineError.self) { try History.open(pipe) }
+      let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+      #expect(!names.contains { $0.contains(".aside") }, "\(names)")
     }
   }
 

@@ -64,8 +64,28 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     var nativePart: UInt64 { kind == "native" ? bytes : min(nativeBytes ?? 0, bytes) }
     var swiftPart: UInt64 { bytes - nativePart }
 
-    /// The same cause in another snapshot.
+    /// The same cause in another snapshot. Several leaks of one snapshot may have it: tasks that wait in one function, awaited by different ones.
     public var identity: String { "\(kind)|\(title)|\(waitsIn ?? "")" }
+
+    /// Those of one identity as one, in the order of the first of each: what another snapshot is compared with. O(leaks).
+    static func merged(_ leaks: [Leak]) -> [Leak] {
+      var result: [Leak] = []
+      var places: [String: Int] = [:]
+      for leak in leaks {
+        guard let place = places[leak.identity] else {
+          places[leak.identity] = result.count
+          result.append(leak)
+          continue
+        }
+        let native = result[place].nativePart &+ leak.nativePart
+        result[place].instances &+= leak.instances
+        result[place].blocks &+= leak.blocks
+        result[place].bytes &+= leak.bytes
+        result[place].nativeBytes = native
+        result[place].confidence = min(result[place].confidence, leak.confidence)
+      }
+      return result
+    }
   }
 
   /// What one place in the program keeps: a path from a named root along fields.

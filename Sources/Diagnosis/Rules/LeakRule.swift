@@ -7,9 +7,11 @@ struct LeakRule: Rule {
   private static let most = 5
 
   static func findings(_ evidence: Evidence) -> [Finding] {
-    guard let heap = evidence.heaps.last, let leaks = heap.leaks, heap.isExact else { return [] }
+    guard let heap = evidence.heaps.last, heap.isExact, let leaks = heap.leaks.map(HeapFacts.Leak.merged) else {
+      return []
+    }
     let before = evidence.heapPair.map { pair in
-      Dictionary((pair.first.leaks ?? []).map { ($0.identity, $0) }) { first, _ in first }
+      Dictionary(HeapFacts.Leak.merged(pair.first.leaks ?? []).map { ($0.identity, $0) }) { first, _ in first }
     }
     let lost = LostMessages(leaks, before: before)
     let found = leaks.compactMap { leak -> Finding? in

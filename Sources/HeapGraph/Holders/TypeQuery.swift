@@ -19,7 +19,8 @@ struct TypeQuery {
     // From strict to lax: the first that finds something decides.
     let tests: [(String) -> Bool] = [
       { $0 == wanted }, { $0.lowercased() == wanted.lowercased() },
-      { $0.hasSuffix("." + wanted) }, { Self.base($0) == wanted || Self.base($0).hasSuffix("." + wanted) },
+      { $0.hasSuffix("." + wanted) || Self.agree($0, wanted) },
+      { Self.base($0) == wanted || Self.base($0).hasSuffix("." + wanted) },
     ]
     for test in tests {
       let found = spellings.filter { $0.spellings.contains(where: test) }
@@ -67,6 +68,25 @@ struct TypeQuery {
 
   /// Without spaces: `[Int: T]` is `[Int : T]`.
   private static func normal(_ text: String) -> String { text.filter { $0 != " " } }
+
+  /// Whether each name is the wanted one or ends with it: `[String:app.Offer]` for `[String:Offer]`.
+  private static func agree(_ name: String, _ wanted: String) -> Bool {
+    let (names, others) = (parts(name), parts(wanted))
+    return names.count == others.count && zip(names, others).allSatisfy { $0 == $1 || $0.hasSuffix("." + $1) }
+  }
+
+  /// Names with their dots, and what stands between them.
+  private static func parts(_ text: String) -> [Substring] {
+    func isName(_ character: Character) -> Bool { character.isLetter || character.isNumber || "_.".contains(character) }
+    var parts: [Substring] = []
+    var rest = text[...]
+    while let first = rest.first {
+      let part = rest.prefix { isName($0) == isName(first) }
+      parts.append(part)
+      rest = rest[part.endIndex...]
+    }
+    return parts
+  }
 
   /// Without generic arguments.
   private static func base(_ name: String) -> String { String(name.prefix { $0 != "<" }) }

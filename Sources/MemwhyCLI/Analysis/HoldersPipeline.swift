@@ -62,11 +62,15 @@ enum HoldersPipeline {
     defer { progress.finish() }
     let answer = try answer(try target.request(verb: verb), progress: progress, question)
     progress.finish()
+    if output.json {
+      try Terminal.output(json: answer)
+    } else {
+      let options = TextOptions(
+        limit: output.limit, verbose: output.verbose, quiet: output.quiet, showAddresses: output.showAddresses)
+      Terminal.output(HoldersText(style: terminal.style(output.color), options: options).render(answer))
+    }
+    // Last: a page that cannot be written must not cost the answer.
     try page?.write { try HTMLReport().render(answer) }
-    if output.json { return try Terminal.output(json: answer) }
-    let options = TextOptions(
-      limit: output.limit, verbose: output.verbose, quiet: output.quiet, showAddresses: output.showAddresses)
-    Terminal.output(HoldersText(style: terminal.style(output.color), options: options).render(answer))
   }
 }
 

@@ -8,7 +8,7 @@ struct DemoVerb: ParsableCommand {
     abstract: "Reproduce a real incident on this machine and diagnose it.",
     discussion: """
       Builds the example service (a shop with a database, HTTP traffic and a per-user cache), plays a day of traffic in a minute, runs \
-      memwhy on it while load rises, and then plays the same day with the two fixes. Under five minutes after the build, 2 GiB \
+      memwhy on it while load rises, and then plays the same day with the two fixes. Under five minutes after the build, 1 GiB \
       of memory. Everything that was started is ended and removed, also on Ctrl-C. Exits with 1 where an answer of memwhy is wrong.
 
       Example: memwhy demo
@@ -47,6 +47,7 @@ struct DemoVerb: ParsableCommand {
   }
 
   func run() throws {
+    try OutputFile.check(html)
     let start = ContinuousClock.now
     let terminal = Terminal.current()
     let style = terminal.style(color)

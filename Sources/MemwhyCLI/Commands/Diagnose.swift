@@ -12,7 +12,8 @@ struct Diagnose: ParsableCommand {
       what is leaked and what fills the heap; a core file and --freeze none are looked at once.
 
       Example: memwhy 4711
-      Example: memwhy 4711 --for 5min --load http_requests_total@http://127.0.0.1:8080/metrics
+      Example: memwhy 4711 --for 5min \\
+        --load http_requests_total@http://127.0.0.1:8080/metrics
       Example: memwhy 4711 --html report.html
       Example: memwhy 4711 --try-trim
       Example: memwhy diagnose --history 4711
@@ -29,7 +30,8 @@ struct Diagnose: ParsableCommand {
   var once = false
 
   @Option(
-    name: .customLong("for"), help: ArgumentHelp("How long to watch between the snapshots.", valueName: "time"),
+    name: .customLong("for"),
+    help: ArgumentHelp("How long to watch between the snapshots. Default: 30s.", valueName: "time"),
     transform: SpanOption.parse)
   var duration: TimeSpan = .seconds(30)
 

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import Reports
 
 struct DiffVerb: ParsableCommand {
@@ -23,19 +22,12 @@ struct DiffVerb: ParsableCommand {
 
   func validate() throws {
     if files.count < 2 { throw ValidationError("give two snapshots or more, oldest first") }
+    if output.showAddresses { throw ValidationError("--show-addresses: a snapshot has no addresses") }
   }
 
   func run() throws {
-    var snapshots: [Snapshot] = []
-    for file in files {
-      let bytes: Data
-      do { bytes = try Data(contentsOf: URL(fileURLWithPath: file)) } catch {
-        throw CLIError.noInput("cannot read \(file): \(error.localizedDescription)")
-      }
-      do { snapshots.append(try Snapshot(decoding: Array(bytes), path: file)) } catch {
-        throw CLIError.noInput("\(error)")
-      }
-    }
+    try page.check()
+    let snapshots = try files.map(Self.read)
     let diff: SnapshotDiff
     do { diff = try SnapshotDiff(snapshots, anyProgram: anyProgram) } catch { throw CLIError.noInput("\(error)") }
     try page.write { try HTMLReport().render(diff, tool: ReportModel.Tool(version: Version.current)) }
@@ -43,5 +35,13 @@ struct DiffVerb: ParsableCommand {
     let options = TextOptions(
       limit: output.limit, verbose: output.verbose, quiet: output.quiet, showAddresses: false)
     Terminal.output(DiffText(style: Terminal.current().style(output.color), options: options).render(diff))
+  }
+
+  private static func read(_ file: String) throws(CLIError) -> Snapshot {
+    let bytes: [UInt8]
+    do throws(InputFile.Failure) { bytes = try InputFile.read(file, limit: Snapshot.largestFile) } catch {
+      throw .noInput("cannot read '\(file)': \(error.message); give files that `memwhy snapshot -o FILE PID` wrote")
+    }
+    do throws(SnapshotError) { return try Snapshot(decoding: bytes, path: file) } catch { throw .noInput("\(error)") }
   }
 }

@@ -12,7 +12,8 @@ struct ExportHoldersVerb: ParsableCommand {
       in flame graph tools, .dot in Graphviz. Holders are merged as `memwhy retained` shows them.
 
       Example: memwhy export -o shop.heapsnapshot 4711
-      Example: memwhy export -o later.pb 4711 && go tool pprof -top -diff_base earlier.pb later.pb
+      Example: memwhy export -o later.pb 4711
+      Then: go tool pprof -top -diff_base earlier.pb later.pb
       """)
 
   @OptionGroup var target: TargetOptions
@@ -35,6 +36,7 @@ struct ExportHoldersVerb: ParsableCommand {
   }
 
   func run() throws {
+    try OutputFile.check(output)
     guard let format = HolderExport(path: output) else { return }
     let terminal = Terminal.current()
     let progress = Progress(isEnabled: terminal.errorIsTerminal && !quiet, isQuiet: quiet)

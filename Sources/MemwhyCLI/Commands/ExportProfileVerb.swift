@@ -11,7 +11,8 @@ struct ExportProfileVerb: ParsableCommand {
 
       Example: memwhy export profile -o heap.collapsed heap.pb.gz
       Example: memwhy export profile -o heap.pb.gz service.0001.heap
-      Example: memwhy export profile --base monday.pb.gz -o grown.pb.gz tuesday.pb.gz
+      Example: memwhy export profile -o grown.pb.gz \\
+        --base monday.pb.gz tuesday.pb.gz
       """)
 
   @OptionGroup var source: ProfileSourceOptions
@@ -27,6 +28,7 @@ struct ExportProfileVerb: ParsableCommand {
   }
 
   func run() throws {
+    try OutputFile.check(output)
     guard let format = ProfileExport(path: output) else { return }
     let (remarks, bytes) = try ProfileRun.report(source) { session throws(ProfileError) in
       (session.remarks, try format.render(session, filters.profileOptions))

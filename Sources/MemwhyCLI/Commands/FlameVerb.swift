@@ -32,6 +32,7 @@ struct FlameVerb: ParsableCommand {
   }
 
   func run() throws {
+    try OutputFile.check(output)
     // What was there before is needed beside what is there now, so the base stays apart.
     var source = source
     if !source.base.isEmpty {

@@ -10,7 +10,8 @@ struct ListVerb: ParsableCommand {
       away in front of the profile's paths.
 
       Example: memwhy list 'Store.load' heap.pb.gz
-      Example: memwhy list Decoder --trim-path /build/shop --source-path ~/shop heap.pb.gz
+      Example: memwhy list Decoder heap.pb.gz \\
+        --trim-path /build/shop --source-path ~/shop
       """)
 
   @Argument(help: ArgumentHelp("Functions whose name matches this.", valueName: "function"))

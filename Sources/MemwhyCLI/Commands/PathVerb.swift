@@ -36,11 +36,13 @@ struct PathVerb: ParsableCommand {
   }
 
   func run() throws {
+    try OutputFile.check(dot)
+    var report: PathReport?
     try HoldersPipeline.run("path", target: target, output: output) { holders, image, _, answer in
-      let report = try holders.paths(
+      report = try holders.paths(
         to: HeapHolders.Subject(parsing: subject), image: image, showContents: showContents)
       answer.paths = report
-      if let dot { try OutputFile.write(PathGraph.dot(report), to: dot) }
     }
+    if let dot, let report { try OutputFile.write(PathGraph.dot(report), to: dot) }
   }
 }

@@ -10,7 +10,7 @@ struct ProfileVerb: ParsableCommand {
     abstract: "Write what the sampler saw as a pprof heap profile: of a running process, or of a table's file.",
     discussion: """
       The process runs on; it is neither stopped nor asked. The file has alloc_objects, alloc_space, inuse_objects and inuse_space, \
-      estimated over all allocations, with names and source lines. Labels: thread, lifetime (temporary, mixed, kept).
+      estimated over all allocations, with names and source lines. Labels: thread, task, lifetime (temporary, mixed, kept).
 
       Example: memwhy profile 4711 -o heap.pb.gz && memwhy top heap.pb.gz
       Example: memwhy profile /dev/shm/memwhy-shop-4711.table --churn
@@ -66,8 +66,9 @@ struct ProfileVerb: ParsableCommand {
       Terminal.output(text.render(style: Terminal.current().style(.auto)))
       return
     }
-    let (profile, remarks) = sampled.profile(lines: !noLines, root: root, debugDirectories: debugDir)
     let path = output ?? "memwhy.\(sampled.programName).\(sampled.table.header.pid).pb.gz"
+    try OutputFile.check(path)
+    let (profile, remarks) = sampled.profile(lines: !noLines, root: root, debugDirectories: debugDir)
     let bytes: [UInt8]
     do throws(ProfileError) { bytes = try PprofEncoder.gzip(profile) } catch { throw CLIError(error) }
     try OutputFile.write(bytes, to: path)

@@ -22,9 +22,10 @@ enum ReportingVerb {
     report = report.replacingLeaks(suppressions.apply(to: report.leaks))
     if let given { report.profile = given }
     let text = try output.render(report, terminal: terminal)
-    try page?.write { try HTMLReport(options: HTMLReport.Options(showAddresses: output.showAddresses)).render(report) }
     progress.finish()
+    // First: a page that cannot be written must not cost the answer.
     Terminal.output(text)
+    try page?.write { try HTMLReport(options: HTMLReport.Options(showAddresses: output.showAddresses)).render(report) }
     let status = findings?.exitStatus(for: report) ?? ExitStatus.success
     if status != ExitStatus.success { throw ExitCode(status) }
   }

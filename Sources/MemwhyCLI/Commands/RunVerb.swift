@@ -17,7 +17,8 @@ struct RunVerb: ParsableCommand {
       """)
 
   @Option(
-    help: ArgumentHelp("Average number of bytes between two samples; 1 takes every allocation.", valueName: "size"),
+    help: ArgumentHelp(
+      "Average number of bytes between two samples; 1 takes every allocation. Default: 512KiB.", valueName: "size"),
     transform: ByteOption.parse)
   var interval = SamplerSettings.defaultInterval
 
@@ -27,7 +28,9 @@ struct RunVerb: ParsableCommand {
     completion: .file())
   var table: String?
 
-  @Option(help: ArgumentHelp("Size of the table, 1MiB to 1GiB.", valueName: "size"), transform: ByteOption.parse)
+  @Option(
+    help: ArgumentHelp("Size of the table, 1MiB to 1GiB. Default: 16MiB.", valueName: "size"),
+    transform: ByteOption.parse)
   var tableSize = SamplerSettings.defaultTableSize
 
   @Option(

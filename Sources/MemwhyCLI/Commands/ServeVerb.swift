@@ -16,7 +16,8 @@ struct ServeVerb: ParsableCommand {
 
       Example: memwhy serve
       Example: memwhy serve --port 0 --history /var/lib/memwhy/history.db
-      Example: MEMWHY_TOKEN=$(openssl rand -hex 16) memwhy serve --listen 0.0.0.0:7788
+      Example: MEMWHY_TOKEN=$(openssl rand -hex 16) \\
+        memwhy serve --listen 0.0.0.0:7788
       """)
 
   @Option(help: ArgumentHelp("The port on this machine; 0 for any that is free.", valueName: "port"))

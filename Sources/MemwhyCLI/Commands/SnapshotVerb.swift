@@ -29,6 +29,7 @@ struct SnapshotVerb: ParsableCommand {
   private static let cut = 0.0005
 
   func run() throws {
+    try OutputFile.check(output)
     let terminal = Terminal.current()
     let progress = Progress(isEnabled: terminal.errorIsTerminal && !quiet, isQuiet: quiet)
     defer { progress.finish() }

@@ -13,15 +13,18 @@ struct WatchVerb: ParsableCommand {
       goes on.
 
       Example: memwhy watch 4711
-      Example: memwhy watch --name 'shop*' --load http_requests_total@http://127.0.0.1:8080/metrics
+      Example: memwhy watch --name 'shop*' \\
+        --load http_requests_total@http://127.0.0.1:8080/metrics
       Example: memwhy watch 4711 --snapshots +100MiB
-      Example: memwhy watch --cgroup /sys/fs/cgroup/system.slice/shop.service --interval 10s --quiet
+      Example: memwhy watch --interval 10s --quiet \\
+        --cgroup /sys/fs/cgroup/system.slice/shop.service
       """)
 
   @OptionGroup var target: WatchedOptions
 
   @Option(
-    help: ArgumentHelp("Time between two samples, from 10ms.", valueName: "time"), transform: SpanOption.parse)
+    help: ArgumentHelp("Time between two samples, from 10ms. Default: 1s.", valueName: "time"),
+    transform: SpanOption.parse)
   var interval: TimeSpan = .seconds(1)
 
   @Option(

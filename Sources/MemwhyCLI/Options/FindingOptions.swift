@@ -22,10 +22,8 @@ struct FindingOptions: ParsableArguments {
   func load() throws -> Suppressions {
     let path = suppressions ?? Self.defaultFile
     let text: String
-    switch TextFile.read(path) {
-    case .success(let content): text = content
-    case .failure(let error) where suppressions == nil && Self.isAbsent(error.code): return Suppressions()
-    case .failure(let error):
+    do throws(InputFile.Failure) { text = try InputFile.text(path) } catch {
+      if suppressions == nil && Self.isAbsent(error.code) { return Suppressions() }
       throw CLIError.noInput("\(ReportsError.unreadableSuppressions(path: path, reason: error.message))")
     }
     do { return try Suppressions(parsing: text, path: path) } catch { throw CLIError.usage("\(error)") }

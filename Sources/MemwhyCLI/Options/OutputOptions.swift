@@ -3,13 +3,13 @@ import Reports
 
 /// How to say it.
 struct OutputOptions: ParsableArguments {
-  @Flag(help: "Write the report as JSON (docs/report-schema.md).")
+  @Flag(help: "Write the answer as JSON (docs/report-schema.md).")
   var json = false
 
   @Option(help: ArgumentHelp("Rows of a table, groups of a list.", valueName: "rows"))
   var limit = 20
 
-  @Flag(name: [.customShort("v"), .long], help: "Show all self-checks, arenas, phases and unused suppressions.")
+  @Flag(name: [.customShort("v"), .long], help: "Show more: self-checks, arenas, phases, paths and members in full.")
   var verbose = false
 
   @Flag(name: .shortAndLong, help: "Only the answer: one sentence, no progress.")
@@ -18,7 +18,7 @@ struct OutputOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Colour: auto (on a terminal, unless NO_COLOR is set), always, never.", valueName: "when"))
   var color: ColorMode = .auto
 
-  @Flag(help: "Show example addresses of leaked blocks.")
+  @Flag(help: "Show addresses of examples.")
   var showAddresses = false
 
   func validate() throws {

@@ -29,14 +29,14 @@ struct TargetOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "With --freeze stop: memory that memwhy may use for what it copies, for instance 512MiB.", valueName: "size"),
+      "With --freeze stop: memory that memwhy may use for what it copies. Default: 1GiB.", valueName: "size"),
     transform: ByteOption.parse)
   var memoryLimit: ByteCount?
 
   @Option(
     help: ArgumentHelp(
-      "Memory by which the copy may let the process's cgroup grow before it is given up, for instance 64MiB.",
-      valueName: "size"), transform: ByteOption.parse)
+      "Memory by which the copy may let the process's cgroup grow before it is given up. Default: 5 % of its resident memory, "
+        + "8MiB to 64MiB.", valueName: "size"), transform: ByteOption.parse)
   var cowBudget: ByteCount?
 
   func validate() throws {

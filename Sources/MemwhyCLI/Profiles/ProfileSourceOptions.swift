@@ -41,7 +41,7 @@ struct ProfileSourceOptions: ParsableArguments {
   var root: String?
 
   @Option(
-    help: ArgumentHelp("Refuse files that unpack to more than this, for instance 1GiB.", valueName: "size"),
+    help: ArgumentHelp("Refuse files that unpack to more than this. Default: 256MiB.", valueName: "size"),
     transform: ByteOption.parse)
   var maxSize = ByteCount(ProfileReader.defaultMaximumSize)
 

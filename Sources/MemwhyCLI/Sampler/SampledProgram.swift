@@ -94,7 +94,7 @@ enum SamplerLibrary {
       if access(candidate, R_OK) == 0 { return candidate }
     }
     throw .noInput(
-      "\(name) is not beside \(own): build it with `swift build -c release --product memwhysampler`, or name it in MEMWHY_SAMPLER_LIBRARY"
+      "\(name) is not beside \(own): in a clone of memwhy `scripts/sampler-library \(folder)` builds it; or name it in MEMWHY_SAMPLER_LIBRARY"
     )
   }
 }

@@ -70,9 +70,11 @@ struct Terminal: Sendable {
   @discardableResult
   static func error(_ text: String) -> Bool { write(text, to: STDERR_FILENO) }
 
+  private static func write(_ text: String, to descriptor: Int32) -> Bool { write(Array(text.utf8), to: descriptor) }
+
   /// False where not all of it could be written; `errno` says why.
-  static func write(_ text: String, to descriptor: Int32) -> Bool {
-    var bytes = Array(text.utf8)[...]
+  static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+    var bytes = bytes[...]
     while !bytes.isEmpty {
       let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
       if count < 0 {

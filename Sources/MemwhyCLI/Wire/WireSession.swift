@@ -36,6 +36,7 @@ struct WireSession {
     var nextLook: UInt64 = 0
     var nextTable = start &+ 1_000_000_000
     let isLive = terminal.outputIsTerminal && !isQuiet && !isJSON
+    if let pid { analysis.clients = try ClientPorts.of(pid, server: port) }
     if !isQuiet && !isLive { Terminal.error("memwhy: listening on \(interface), port \(port)\n") }
     while !stop.isSet {
       let now = Clocks.monotonic

@@ -20,7 +20,7 @@ struct LocalCacheText {
       if showsAddresses { lines.append("    described at \(cache.address)") }
     }
     if caches.count > limit {
-      lines.append("  and \(Count(caches.count - limit).of("more cache")) (--limit shows more)")
+      lines += style.more("\(Count(caches.count - limit).of("more cache")) (--limit shows more)")
     }
     if let damaged {
       lines.append("  \(Count(damaged).of("description")) of a cache could not be read: damaged, or being written")

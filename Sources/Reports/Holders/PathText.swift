@@ -30,8 +30,8 @@ struct PathText {
     let rest = report.groups.dropFirst(options.limit)
     if !rest.isEmpty || report.otherGroups > 0 {
       let objects = rest.reduce(report.otherObjects) { $0 + $1.objects }
-      lines.append(
-        "  and \(Count(rest.count + report.otherGroups).of("more path")) to \(Count(objects).of("object")) "
+      lines += style.more(
+        "\(Count(rest.count + report.otherGroups).of("more path")) to \(Count(objects).of("object")) "
           + "(--limit shows more)")
     }
     return lines

@@ -20,7 +20,7 @@ struct RetainedText {
     let count = report.otherCount + hidden.count
     if count > 0 {
       let bytes = hidden.reduce(report.otherBytes) { $0 + $1.retainedBytes }
-      lines.append("  and \(Count(count).of("smaller holder")): \(ByteCount(bytes)) (--min-share 0 shows all)")
+      lines += style.more("\(Count(count).of("smaller holder")): \(ByteCount(bytes)) (--min-share 0 shows all)")
     }
     lines += LocalCacheText(style: style, limit: options.limit, showsAddresses: options.showAddresses).lines(
       report.localCaches ?? [], damaged: report.damagedCaches)

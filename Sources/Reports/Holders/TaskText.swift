@@ -16,14 +16,14 @@ struct TaskText {
     for (index, group) in report.groups.prefix(options.limit).enumerated() { lines += self.lines(group, index + 1) }
     let rest = report.groups.dropFirst(options.limit)
     if !rest.isEmpty {
-      lines.append("  and \(Count(rest.reduce(0) { $0 + $1.tasks }).of("more task")) (--limit shows more)")
+      lines += style.more("\(Count(rest.reduce(0) { $0 + $1.tasks }).of("more task")) (--limit shows more)")
     }
     if let actors = report.actors, !actors.isEmpty {
       lines += ["", style.paint("ACTORS ON WHICH JOBS WAIT", .heading)]
       for (index, actor) in actors.prefix(options.limit).enumerated() { lines += self.lines(actor, index + 1) }
       let rest = actors.dropFirst(options.limit)
       if !rest.isEmpty {
-        lines.append("  and \(Count(rest.count).of("more type")) of actors (--limit shows more)")
+        lines += style.more("\(Count(rest.count).of("more type")) of actors (--limit shows more)")
       }
     }
     if !report.streams.isEmpty {

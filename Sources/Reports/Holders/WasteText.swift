@@ -42,7 +42,7 @@ struct WasteText {
       lines += ["", style.paint("SMALL VIEWS OF LARGE BUFFERS", .heading)]
       for (index, row) in report.pinned.prefix(options.limit).enumerated() { lines += pinned(row, index + 1, total) }
       let rest = report.pinned.dropFirst(options.limit)
-      if !rest.isEmpty { lines.append("  and \(Count(rest.count)) more (--limit shows more)") }
+      if !rest.isEmpty { lines += style.more("\(Count(rest.count)) more (--limit shows more)") }
     }
     return lines
   }

@@ -45,7 +45,7 @@ public struct DiffText: Sendable {
       if let change = Self.change(row) { lines += style.wrap(change, first: indent, rest: indent + "  ") }
     }
     let rest = rows.dropFirst(options.limit)
-    if !rest.isEmpty { lines.append("  and \(Count(rest.count)) more (--limit shows more)") }
+    if !rest.isEmpty { lines += style.more("\(Count(rest.count)) more (--limit shows more)") }
     return lines
   }
 

@@ -22,8 +22,8 @@ struct CensusText {
       let bytes = rest.reduce(UInt64(0)) { $0 &+ $1.bytes }
       let count = rest.reduce(UInt64(0)) { $0 &+ $1.count }
       let verb = report.verb == "diagnose" ? "memwhy heap lists them" : "--limit shows more"
-      lines.append(
-        "  and \(Count(rest.count).of("more type")): \(ByteCount(bytes)) in \(Count(count).of("block")) (\(verb))")
+      lines += style.more(
+        "\(Count(rest.count).of("more type")): \(ByteCount(bytes)) in \(Count(count).of("block")) (\(verb))")
     }
     return lines
   }

@@ -16,8 +16,8 @@ struct LeakText {
       if !rest.isEmpty {
         let bytes = rest.reduce(UInt64(0)) { $0 &+ $1.bytes }
         let blocks = rest.reduce(UInt64(0)) { $0 &+ $1.blocks }
-        lines.append(
-          "  and \(Count(rest.count).of("more group")): \(Count(blocks).of("block")), \(ByteCount(bytes)) (--limit shows more)"
+        lines += style.more(
+          "\(Count(rest.count).of("more group")): \(Count(blocks).of("block")), \(ByteCount(bytes)) (--limit shows more)"
         )
       }
     }

@@ -48,6 +48,9 @@ public struct TextStyle: Sendable, Hashable {
     return lines
   }
 
+  /// The last line of a list that was cut: how much more there is, and what shows it.
+  func more(_ text: String) -> [String] { wrap("and " + text, first: "  ", rest: "    ") }
+
   /// Words between spaces; what stands between backticks is one word unless it is as long as a line.
   private static func words(_ text: String) -> [Substring] {
     var result: [Substring] = []

@@ -37,7 +37,8 @@ public final class History: Sendable {
     }
   }
 
-  /// Opens or creates a history for writing. A damaged file, or one of another version, is moved aside, never deleted.
+  /// Opens or creates a history for writing. A damaged file, or one of another version, is moved aside, never deleted; what was no history is
+  /// left where it is.
   ///
   /// - Returns: the history, and where a file was moved to.
   /// - Throws: `TimelineError.cannotOpen`.
@@ -131,7 +132,23 @@ public final class History: Sendable {
     }
   }
 
+  /// What is left of a history: SQLite's mark or this schema's at their places, or the empty page that a power cut may leave. A name that was
+  /// mistyped must not take somebody's file away.
+  private static func wasHistory(_ path: String) -> Bool {
+    var status = stat()
+    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+      let page = try? contents(of: path, limit: 4096).prefix(4096)
+    else { return false }
+    let number = UInt32(truncatingIfNeeded: HistorySchema.applicationID)
+    let mark = (0..<4).reversed().map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) }
+    return page.starts(with: "SQLite format 3\0".utf8) || page.dropFirst(68).starts(with: mark)
+      || page.allSatisfy { $0 == 0 }
+  }
+
   private static func moveAside(_ path: String) throws(TimelineError) -> String {
+    guard wasHistory(path) else {
+      throw .cannotOpen(path: path, reason: "it is no history of memwhy, and stays as it is")
+    }
     let base = "\(path).aside-\(Clocks.milliseconds / 1000)"
     var target = base
     var number = 1
