@@ -161,6 +161,9 @@ void memwhy_unwinder_prepare(bool is_needed);
 /// All stacks are taken by it: wished for, to compare.
 extern bool memwhy_unwinder_only;
 uint32_t memwhy_unwind(uintptr_t *frames, uint32_t most);
+/// Whether `address` lies in the unwinder's own code. It sorts the tables of code that was made at run time under its lock, in memory
+/// from malloc: there it must not be called.
+bool memwhy_is_unwinder(uintptr_t address);
 
 // async.c
 struct async_rule {

@@ -7,7 +7,7 @@ import Testing
 @Suite struct SafetyTests {
   static let hazards = [
     "fork", "fork-threads", "vfork", "spawn", "exec", "longjmp", "handlers", "dlopen", "crossing", "storm", "seccomp",
-    "filter", "left", "kill", "abort", "deep", "limits",
+    "filter", "left", "kill", "abort", "deep", "limits", "made-code",
   ]
 
   @Test(arguments: hazards) func endsAsWithout(_ name: String) throws {
