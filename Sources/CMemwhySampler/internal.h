@@ -167,7 +167,7 @@ bool memwhy_is_unwinder(uintptr_t address);
 
 // async.c
 struct async_rule {
-  uintptr_t start, end;  // of the function, or else the module, under which an async function's frame lies
+  uintptr_t start, end;  // of the function under which an async function's frame lies; 0 where it is not known
   uintptr_t module_start, module_end;  // of the runtime's own code
   void *(*current_task)(void);
   // What the runtime says of its tasks, for debuggers; NULL where it does not.

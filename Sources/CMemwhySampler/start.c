@@ -63,6 +63,14 @@ static int make_own_file(const char *path, uint64_t size) {
   return descriptor;
 }
 
+/// Whether the allocator below serves C++'s operator new itself (jemalloc, tcmalloc, mimalloc): such blocks do not come by malloc.
+static bool has_own_new(void) {
+  Dl_info allocator, found;
+  void *operator_new = dlsym(RTLD_DEFAULT, "_Znwm");
+  return operator_new && dladdr((void *)memwhy_real.malloc, &allocator) && dladdr(operator_new, &found) &&
+    found.dli_fbase == allocator.dli_fbase;
+}
+
 /// Sampling begins with the return of this function.
 static enum memwhy_start_result begin(int descriptor, uint64_t size, uint64_t interval) {
   struct stat status;
@@ -91,6 +99,7 @@ static enum memwhy_start_result begin(int descriptor, uint64_t size, uint64_t in
     needs_unwinder |= !(flags & MEMWHY_MODULE_IS_LIBC);
     if (flags & MEMWHY_MODULE_IS_EXECUTABLE) memwhy.header->flags |= MEMWHY_FLAG_NO_FRAME_POINTERS;
   }
+  if (has_own_new()) memwhy.header->flags |= MEMWHY_FLAG_OWN_NEW;
   memwhy_unwinder_prepare(needs_unwinder || memwhy_unwinder_only);
   memwhy_async_prepare();
   memwhy_task_names_prepare();

@@ -45,6 +45,21 @@ import Testing
     #expect(table.threads.map(\.id) == [0, table.header.pid])
   }
 
+  /// What passes by malloc cannot be sampled; it is said.
+  @Test func anAllocatorsOwnNewIsSaid() throws {
+    let flags = ["-O1", "-fno-omit-frame-pointer"]
+    let library = try TestProgram.path("sampler/operators.c", .c(flags + ["-shared", "-fPIC", "-DLIBRARY"]))
+    let program = try TestProgram.path("sampler/operators.c", .c(flags + [library]))
+    let run = try SamplerRun(interval: 1)
+    #expect(try run.run(program).output == "kept\n")
+    let table = try run.read()
+    #expect(table.blocks.count { $0.size == 1000 } == 100)
+    #expect(table.header.flags.contains(.ownNew))
+    let plain = try SamplerRun(interval: 1)
+    _ = try plain.run(try KnownProgram.path(), ["totals", "1"])
+    #expect(try !plain.read().header.flags.contains(.ownNew))
+  }
+
   @Test func aKilledProcessLeavesItsProfile() throws {
     let run = try SamplerRun(interval: 4096)
     let program = try RunningProgram(try KnownProgram.path(), ["hold", "20"], environment: run.environment)
