@@ -45,6 +45,9 @@ public struct HistorySink: Sendable {
     do throws(TimelineError) { try history.maintain(now: time) } catch { failure = "\(error)" }
   }
 
+  /// Samples that wait to be written.
+  public var unwritten: Int { waiting.reduce(0) { $0 + $1.samples.count } }
+
   /// Number of the run in the file, once it has been written.
   public var currentRun: Int64? { run?.1 }
 
