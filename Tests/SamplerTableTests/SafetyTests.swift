@@ -45,6 +45,15 @@ import Testing
     #expect(table.threads.map(\.id) == [0, table.header.pid])
   }
 
+  /// A table that would be larger than the limit on files is not made: no SIGXFSZ.
+  @Test func aLimitOnFilesLeavesTheProgramAlone() throws {
+    let program = try KnownProgram.path()
+    let run = try SamplerRun(extra: ["MEMWHY_SAMPLER_TARGET": program])
+    let result = try run.run("/bin/sh", ["-c", "ulimit -f 100; exec \"$@\"", "sh", program, "totals", "1"])
+    #expect(result.status == 0 && result.output.contains("site "), "\(result)")
+    #expect(throws: SamplerTableError.self) { try run.read() }
+  }
+
   /// What passes by malloc cannot be sampled; it is said.
   @Test func anAllocatorsOwnNewIsSaid() throws {
     let flags = ["-O1", "-fno-omit-frame-pointer"]
