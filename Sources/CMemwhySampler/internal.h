@@ -257,6 +257,19 @@ void *(*memwhy_own_malloc(void))(size_t);
 /// Lays the table out in `base`, which is all zero, and makes it this process'.
 void memwhy_table_lay_out(unsigned char *base, uint64_t size, uint64_t interval);
 
+// start.c
+/// A new file, all of whose room is reserved: a full disk shows now, not as SIGBUS later. -1 with errno where it cannot be had.
+int memwhy_make_file(const char *path, uint64_t size);
+
+// followed.c: tables of the processes that this one starts.
+/// They get tables beside this one; nothing where the path is NULL or too long.
+void memwhy_follow(const char *path, uint64_t size);
+bool memwhy_follows(void);
+/// A new table for this process, -1 where there is no room for more.
+int memwhy_followed_table(void);
+/// At the end of the process: a table without a sample goes.
+void memwhy_followed_end(void);
+
 // environment.c: what `memwhy run` wants, and how it is kept from the program's children.
 struct wishes {
   int descriptor;          // of the table, -1 for none

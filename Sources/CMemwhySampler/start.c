@@ -16,8 +16,6 @@
 #include "CMemwhySampler.h"
 
 static int own_descriptor = -1;
-static char follow_path[512];
-static uint64_t follow_size;
 static _Atomic bool was_started;
 
 /// Memory that a forked child finds cleared: the child must not write its parent's table.
@@ -51,8 +49,7 @@ static int make_memory_file(uint64_t size) {
   return descriptor;
 }
 
-/// A new file, all of whose room is reserved: a full disk shows now, not as SIGBUS later.
-static int make_file(const char *path, uint64_t size) {
+int memwhy_make_file(const char *path, uint64_t size) {
   if (!may_be_made(size)) return -1;
   int descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (descriptor < 0) return -1;
@@ -61,16 +58,6 @@ static int make_file(const char *path, uint64_t size) {
     close(descriptor);
     return -1;
   }
-  return descriptor;
-}
-
-/// A table for this process, beside the one that was named. A program that this process was before an exec has left one: the new one takes
-/// its place.
-static int make_own_file(const char *path, uint64_t size) {
-  char own[sizeof follow_path + 16];
-  snprintf(own, sizeof own, "%s.%d", path, getpid());
-  int descriptor = make_file(own, size);
-  if (descriptor < 0 && errno == EEXIST && unlink(own) == 0) descriptor = make_file(own, size);
   return descriptor;
 }
 
@@ -143,16 +130,17 @@ static void after_fork_in_child(void) {
   atomic_store(memwhy.ownership, 0);
   if (!atomic_exchange(&memwhy.is_active, false)) return;
   uint64_t interval = memwhy_load(&memwhy.header->interval);
-  munmap(memwhy.base, memwhy.header->table_size);
+  uint64_t size = memwhy.header->table_size;
+  munmap(memwhy.base, size);
   memwhy_filter_clear();
   memwhy_thread = (struct thread_state){0};
   memwhy_modules_forget();
   // It may start a table of its own.
   atomic_store(&was_started, false);
-  if (!follow_path[0]) return;
-  int descriptor = make_own_file(follow_path, follow_size);
+  if (!memwhy_follows()) return;
+  int descriptor = memwhy_followed_table();
   if (descriptor < 0) return;
-  begin(descriptor, follow_size, interval);
+  begin(descriptor, size, interval);
   close(descriptor);
 }
 
@@ -230,20 +218,20 @@ __attribute__((constructor)) static void preloaded(void) {
   int descriptor = wishes.descriptor, made = -1;
   struct stat status;
   uint64_t size = wishes.table_size;
-  if (wishes.follow && strlen(wishes.follow) < sizeof follow_path) strcpy(follow_path, wishes.follow);
   if (descriptor >= 0 && fstat(descriptor, &status) == 0) {
     size = (uint64_t)status.st_size;
+    memwhy_follow(wishes.follow, size);
     uint64_t first = 0;
-    if (pread(descriptor, &first, sizeof first, 0) == sizeof first && first != 0 && follow_path[0]) {
+    if (pread(descriptor, &first, sizeof first, 0) == sizeof first && first != 0 && memwhy_follows()) {
       // The first process has this one already.
-      descriptor = made = make_own_file(follow_path, size);
+      descriptor = made = memwhy_followed_table();
     }
   } else if (wishes.table) {
-    descriptor = made = make_file(wishes.table, size);
+    memwhy_follow(wishes.follow, size);
+    descriptor = made = memwhy_make_file(wishes.table, size);
   }
   memwhy_seed = wishes.seed;
   memwhy_unwinder_only = wishes.unwinder_only;
-  follow_size = size;
   enum memwhy_start_result result = MEMWHY_NO_TABLE;
   if (descriptor >= 0) result = memwhy_sampler_start(descriptor, size, wishes.interval);
   if (result == MEMWHY_NOT_CALLED && wishes.descriptor >= 0) {
@@ -252,7 +240,7 @@ __attribute__((constructor)) static void preloaded(void) {
     if (pwrite(wishes.descriptor, &flags, sizeof flags, offsetof(struct memwhy_header, flags)) < 0) errno = 0;
   }
   if (made >= 0) close(made);
-  if (!follow_path[0]) {
+  if (!memwhy_follows()) {
     if (wishes.descriptor >= 0) close(wishes.descriptor);
     memwhy_environment_clean();
   }
@@ -260,5 +248,7 @@ __attribute__((constructor)) static void preloaded(void) {
 
 __attribute__((destructor)) static void ended(void) {
   set_state(MEMWHY_STATE_RUNNING, MEMWHY_STATE_EXITED);
-  if (memwhy_owns_table()) memwhy_store(&memwhy.header->last_nanoseconds, memwhy_now());
+  if (!memwhy_owns_table()) return;
+  memwhy_store(&memwhy.header->last_nanoseconds, memwhy_now());
+  memwhy_followed_end();
 }

@@ -8,4 +8,6 @@ public enum SamplerSettings {
   /// Of a table's file or memory.
   public static let tableSizes = ByteCount.mib(1)...ByteCount.mib(1024)
   public static let defaultTableSize = ByteCount.mib(16)
+  /// What the tables of processes that a sampled one starts may take together (`followed.c`).
+  public static let mostFollowed = ByteCount.mib(512)
 }

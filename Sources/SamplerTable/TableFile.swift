@@ -19,6 +19,11 @@ public struct TableFile: Sendable {
   ///   - name: of the file, in these folders.
   public init(path: String?, name: String, size: Int) throws(SamplerTableError) {
     self.size = size
+    // Beyond the limit the kernel would end the program with SIGXFSZ.
+    var limit = rlimit()
+    if getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0, UInt64(clamping: size) > limit.rlim_cur {
+      throw .cannotCreate(path: path ?? name, code: EFBIG)
+    }
     if let path {
       descriptor = try Self.make(path, size)
       self.path = path

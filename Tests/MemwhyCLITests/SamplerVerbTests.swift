@@ -84,6 +84,21 @@ import Testing
     #expect(shell.status == 0 && shell.output.contains("sh (pid "), "\(shell.output)\(shell.errors)")
   }
 
+  /// Tables lie in memory as a rule: a program that starts others without end must not fill it.
+  @Test(arguments: [(interval: "1", tables: 1...8, message: "found no room"), ("1TiB", 0...0, "next: memwhy")])
+  func tablesOfChildrenAreBounded(interval: String, tables: ClosedRange<Int>, message: String) throws {
+    let folder = try makeTemporaryFolder("followed")
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do /bin/ls / >/dev/null; done"
+    let result = try memwhy([
+      "run", "--follow", "--interval", interval, "--table-size", "64MiB", "--table", folder + "/t", "--", "/bin/sh",
+      "-c", script,
+    ])
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasPrefix("t.") }
+    #expect(result.status == 0 && tables.contains(files.count), "\(files)")
+    #expect(result.errors.contains(message), "\(result.errors)")
+  }
+
   /// A wrapper that becomes the program: the table is the wrapper's, and says so; with `--target` it is the program's.
   @Test func aProgramStartedInItsPlaceIsSaid() throws {
     defer { unlink(table) }

@@ -62,6 +62,8 @@ import Testing
     #expect(try service.answer("early").status == 503)
     #expect(try service.text("early").contains("MemwhyService.start()"))
     #expect(service.lines.contains("refused cannot sample: the interval must be from 1 B to 1 TiB"))
+    let limited = service.lines.filter { $0.hasPrefix("limited cannot sample: ") }
+    #expect(limited.count == 2 && limited.allSatisfy { $0.contains("File too large") }, "\(limited)")
     #expect(
       service.lines.filter { $0.hasPrefix("state ") } == ["state silent", "state running interval 1", "state stopped"])
 

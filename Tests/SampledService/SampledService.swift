@@ -44,6 +44,19 @@ struct Sink {
   }
 }
 
+/// A table that would be larger than the limit on files: an error, and no SIGXFSZ.
+func startBeyondLimit(_ folder: String) {
+  var limit = rlimit()
+  getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+  defer { setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) }
+  var small = limit
+  small.rlim_cur = 1 << 20
+  setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &small)
+  for file in [folder + "/limited.table", nil] {
+    do { try MemwhyService.start(file: file) } catch { print("limited \(error)") }
+  }
+}
+
 @main struct SampledService {
   static func main() async throws {
     let arguments = CommandLine.arguments
@@ -53,6 +66,7 @@ struct Sink {
     var kept = [keepBlocks(500)]
     print("state \(MemwhyService.state.rawValue)")
     do { try MemwhyService.start(interval: ByteCount(0)) } catch { print("refused \(error)") }
+    startBeyondLimit(sink.folder)
 
     try MemwhyService.start(interval: ByteCount(arguments.count > 2 ? UInt64(arguments[2]) ?? 1 : 1))
     try MemwhyService.start()

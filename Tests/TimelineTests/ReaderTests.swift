@@ -297,7 +297,10 @@ struct ReaderTests {
     #expect(plain.metric == "requests_total" && plain.host == "127.0.0.1" && plain.port == 8080 && plain.path == "/m")
     let labelled = try LoadSource.Address(parsing: "r{code=\"200\"}@localhost:1")
     #expect(labelled.labels == ["code": "200"] && labelled.path == "/metrics")
-    #expect(try LoadSource.Address(parsing: "r@[::1]").host == "::1")
+    let six = try LoadSource.Address(parsing: "r@[::1]")
+    #expect(six.host == "::1" && six.port == 80)
+    #expect(HTTPGet.request(host: six.host, port: 80, path: "/").contains("\r\nHost: [::1]:80\r\n"))
+    #expect(HTTPGet.request(host: "shop", port: 8080, path: "/").contains("\r\nHost: shop:8080\r\n"))
     for bad in ["", "r", "@http://a", "r@", "r@http://a:x/", "a b@c", "r{@c", "r@https://a"] {
       #expect(throws: TimelineError.self) { try LoadSource.Address(parsing: bad) }
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Measurement
+import ProcessImage
 import SamplerTable
 
 struct RunVerb: ParsableCommand {
@@ -91,10 +92,24 @@ struct RunVerb: ParsableCommand {
     guard !quiet else { return }
     if let path = run.table.path {
       Terminal.error("memwhy: the table is \(path); next: memwhy postmortem \(path)\n")
+      if follow { reportFollowed(path) }
     } else {
       Terminal.error(
         "memwhy: no folder had room for the table, so it goes with this command; name one with --table FILE\n")
     }
+  }
+
+  /// Tables beside `path`, of processes that the program started.
+  private func reportFollowed(_ path: String) {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    let folder = parts.count > 1 ? parts.dropLast().joined(separator: "/") + "/" : "."
+    let name = (parts.last ?? "") + "."
+    let count = UInt64(((try? folderEntries(folder)) ?? []).count { $0.hasPrefix(name) })
+    guard count > 0 else { return }
+    let isFull = (count + 1) * tableSize.bytes > SamplerSettings.mostFollowed.bytes
+    Terminal.error(
+      "memwhy: \(Count(count).of("process", "processes")) that it started \(count == 1 ? "has a table" : "have tables"), \(path).PID"
+        + (isFull ? "; later ones found no room and were not sampled: give less with --table-size" : "") + "\n")
   }
 
   /// Ends as the program did.

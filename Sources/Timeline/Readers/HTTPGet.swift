@@ -15,8 +15,7 @@ public enum HTTPGet {
     let deadline = Clocks.monotonic &+ timeout
     let socket = try connect(host: host, port: port, deadline: deadline, failure: failure)
     defer { close(socket) }
-    let request = "GET \(path) HTTP/1.0\r\nHost: \(host):\(port)\r\nAccept: text/plain\r\nConnection: close\r\n\r\n"
-    var unsent = Array(request.utf8)[...]
+    var unsent = Array(request(host: host, port: port, path: path).utf8)[...]
     while !unsent.isEmpty {
       guard wait(socket, Int16(POLLOUT), deadline) else { throw failure("it does not take the request") }
       let count = unsent.withUnsafeBytes { send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
@@ -39,6 +38,12 @@ public enum HTTPGet {
         }
       } catch { throw failure(reason(error)) }
     }
+  }
+
+  /// An address of version 6 has brackets in it (RFC 9110, 7.2).
+  static func request(host: String, port: UInt16, path: String) -> String {
+    let name = host.contains(":") ? "[\(host)]" : host
+    return "GET \(path) HTTP/1.0\r\nHost: \(name):\(port)\r\nAccept: text/plain\r\nConnection: close\r\n\r\n"
   }
 
   private static func reason(_ flaw: HTTPAnswer.Flaw) -> String {
