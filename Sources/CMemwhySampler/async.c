@@ -139,11 +139,15 @@ void memwhy_async_prepare(void) {
     *place = exported ? exported : *place ? module->bias + *place : 0;
   }
   if (!runtime.current_task || (is_executable && !is_exact)) return;
-  memwhy_async.start = is_exact ? module->bias + runtime.loop_start : module->text_start;
-  memwhy_async.end = is_exact ? module->bias + runtime.loop_end : module->text_end;
-  memwhy.header->flags |= is_exact ? MEMWHY_FLAG_ASYNC_EXACT : MEMWHY_FLAG_ASYNC_MODULE;
-  memwhy_async.module_start = is_executable ? module->bias + runtime.start : module->text_start;
-  memwhy_async.module_end = is_executable ? module->bias + runtime.end : module->text_end;
+  if (is_exact) {
+    memwhy_async.start = module->bias + runtime.loop_start;
+    memwhy_async.end = module->bias + runtime.loop_end;
+    memwhy_async.module_start = is_executable ? module->bias + runtime.start : module->text_start;
+    memwhy_async.module_end = is_executable ? module->bias + runtime.end : module->text_end;
+  }
+  // Without its symbol table the loop is not known, and the runtime calls other functions of the program, too: where an async function has its context,
+  // they may have anything.
+  memwhy.header->flags |= is_exact ? MEMWHY_FLAG_ASYNC_EXACT : MEMWHY_FLAG_ASYNC_UNKNOWN;
   memwhy_async.has_task_names = runtime.task_name != 0;
   memwhy_async.task_size = (const size_t *)runtime.task_size;
   memwhy_async.layout_version = (const uint32_t *)runtime.layout_version;

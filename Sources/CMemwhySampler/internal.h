@@ -161,10 +161,13 @@ void memwhy_unwinder_prepare(bool is_needed);
 /// All stacks are taken by it: wished for, to compare.
 extern bool memwhy_unwinder_only;
 uint32_t memwhy_unwind(uintptr_t *frames, uint32_t most);
+/// Whether `address` lies in the unwinder's own code. It sorts the tables of code that was made at run time under its lock, in memory
+/// from malloc: there it must not be called.
+bool memwhy_is_unwinder(uintptr_t address);
 
 // async.c
 struct async_rule {
-  uintptr_t start, end;  // of the function, or else the module, under which an async function's frame lies
+  uintptr_t start, end;  // of the function under which an async function's frame lies; 0 where it is not known
   uintptr_t module_start, module_end;  // of the runtime's own code
   void *(*current_task)(void);
   // What the runtime says of its tasks, for debuggers; NULL where it does not.

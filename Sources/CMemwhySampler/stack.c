@@ -90,7 +90,8 @@ void memwhy_stack_take(struct stack *stack, uintptr_t frame) {
   stack->task = NULL;
   struct walk walk = {.stack = stack, .frame = frame, .end = memwhy_stack_end(frame)};
   walk_frames(&walk);
-  if (unlikely(walk.needs_unwinder || memwhy_unwinder_only || has_gap(&walk))) unwind(&walk);
+  bool is_wanted = walk.needs_unwinder || memwhy_unwinder_only || has_gap(&walk);
+  if (unlikely(is_wanted) && !(stack->depth && memwhy_is_unwinder(stack->frames[0]))) unwind(&walk);
   stack->async_from = stack->depth;
   if (memwhy_async.current_task) stack->task = memwhy_async.current_task();
   if (stack->task) {

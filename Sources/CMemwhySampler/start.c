@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,7 +30,16 @@ static bool make_ownership(void) {
   return true;
 }
 
+/// Whether a file of this size may be made; errno says why not. Beyond the limit the kernel would end the program with SIGXFSZ.
+static bool may_be_made(uint64_t size) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_FSIZE, &limit) || size <= limit.rlim_cur) return true;
+  errno = EFBIG;
+  return false;
+}
+
 static int make_memory_file(uint64_t size) {
+  if (!may_be_made(size)) return -1;
   int descriptor = memfd_create("memwhy-sampler-table", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (descriptor < 0) return -1;
   if (ftruncate(descriptor, (off_t)size)) {
@@ -43,6 +53,7 @@ static int make_memory_file(uint64_t size) {
 
 /// A new file, all of whose room is reserved: a full disk shows now, not as SIGBUS later.
 static int make_file(const char *path, uint64_t size) {
+  if (!may_be_made(size)) return -1;
   int descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (descriptor < 0) return -1;
   if (posix_fallocate(descriptor, 0, (off_t)size)) {
@@ -61,6 +72,14 @@ static int make_own_file(const char *path, uint64_t size) {
   int descriptor = make_file(own, size);
   if (descriptor < 0 && errno == EEXIST && unlink(own) == 0) descriptor = make_file(own, size);
   return descriptor;
+}
+
+/// Whether the allocator below serves C++'s operator new itself (jemalloc, tcmalloc, mimalloc): such blocks do not come by malloc.
+static bool has_own_new(void) {
+  Dl_info allocator, found;
+  void *operator_new = dlsym(RTLD_DEFAULT, "_Znwm");
+  return operator_new && dladdr((void *)memwhy_real.malloc, &allocator) && dladdr(operator_new, &found) &&
+    found.dli_fbase == allocator.dli_fbase;
 }
 
 /// Sampling begins with the return of this function.
@@ -91,6 +110,7 @@ static enum memwhy_start_result begin(int descriptor, uint64_t size, uint64_t in
     needs_unwinder |= !(flags & MEMWHY_MODULE_IS_LIBC);
     if (flags & MEMWHY_MODULE_IS_EXECUTABLE) memwhy.header->flags |= MEMWHY_FLAG_NO_FRAME_POINTERS;
   }
+  if (has_own_new()) memwhy.header->flags |= MEMWHY_FLAG_OWN_NEW;
   memwhy_unwinder_prepare(needs_unwinder || memwhy_unwinder_only);
   memwhy_async_prepare();
   memwhy_task_names_prepare();

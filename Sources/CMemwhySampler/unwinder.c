@@ -30,6 +30,14 @@ void memwhy_unwinder_prepare(bool is_needed) {
   }
 }
 
+/// An archive's code lies together in an executable that holds the unwinder, and its library has hardly more than this.
+#define NEAR_THE_UNWINDER (UINT64_C(1) << 16)
+
+bool memwhy_is_unwinder(uintptr_t address) {
+  uintptr_t own = (uintptr_t)backtrace;
+  return own && address + NEAR_THE_UNWINDER > own && address < own + NEAR_THE_UNWINDER;
+}
+
 struct trace {
   uintptr_t *frames;
   uint32_t count, most;

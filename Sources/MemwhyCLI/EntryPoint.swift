@@ -8,6 +8,8 @@ enum EntryPoint {
   static func main() {
     // A closed pipe (`memwhy 4711 | head -1`) ends the output, not the clean-up behind it.
     signal(SIGPIPE, SIG_IGN)
+    // A file that would be larger than `ulimit -f` allows is an error with a sentence.
+    signal(SIGXFSZ, SIG_IGN)
     Terminal.reserveStandardStreams()
     Interruption.shared.install()
     let status = run(Array(CommandLine.arguments.dropFirst()))

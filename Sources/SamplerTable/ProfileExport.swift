@@ -126,6 +126,7 @@ public enum ProfileExport {
     var result = ["memwhy: \(header.program), pid \(header.pid), one sample in \(header.interval) bytes"]
     if header.lostBlocks > 0 { result.append("\(header.lostBlocks) sampled blocks found no room: in use is too low") }
     if header.lostSites > 0 { result.append("\(header.lostSites) samples have no stack: the table was full") }
+    if header.flags.contains(.ownNew) { result.append("what C++ allocates with operator new is not sampled") }
     if header.flags.contains(.noUnwinder) { result.append("no frame pointers and no unwinder: stacks are cut") }
     return result
   }

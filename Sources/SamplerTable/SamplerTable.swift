@@ -53,13 +53,16 @@ public struct SamplerTable: Sendable {
     public static let noFramePointers = Flags(rawValue: 1)
     public static let noUnwinder = Flags(rawValue: 2)
     public static let asyncExact = Flags(rawValue: 4)
-    public static let asyncByModule = Flags(rawValue: 8)
+    /// The runtime has lost its symbol table: async callers are missing.
+    public static let asyncUnknown = Flags(rawValue: 8)
     /// The program brings its own malloc: nothing can be sampled.
     public static let notCalled = Flags(rawValue: 16)
     /// Names of tasks are read.
     public static let taskNames = Flags(rawValue: 32)
     /// The process started another program in its own place (exec), and that is not sampled.
     public static let replaced = Flags(rawValue: 64)
+    /// The program's allocator has an operator new of its own: what C++ code allocates with it is not sampled.
+    public static let ownNew = Flags(rawValue: 128)
   }
 
   public struct Module: Sendable, Hashable {

@@ -24,8 +24,14 @@ public final class WebServer: Sendable {
     }
   }
 
-  private let server: HTTPServer
+  private struct State {
+    var server: HTTPServer
+    var hasListened = false
+  }
+
+  private let state: Mutex<State>
   private let options: Options
+  private let handler: ClosureHTTPHandler
   private let gate: Gate
 
   /// The gatekeeper needs the port, which is known only once the server listens.
@@ -48,15 +54,16 @@ public final class WebServer: Sendable {
       Gatekeeper(address: options.address, token: options.token, names: Set(options.names.map { $0.lowercased() })))
     self.gate = gate
     let routes = Routes(historyPath: options.historyPath, jobs: DiagnosisJobs(diagnose))
-    server = HTTPServer(
-      config: try options.address.configuration(),
-      handler: ClosureHTTPHandler { request in
-        let keeper = gate.keeper.withLock { $0 }
-        if let refusal = keeper.refuse(request) { return refusal }
-        if let answer = Self.welcome(request, keeper) { return answer }
-        return await routes.answer(request)
-      })
+    handler = ClosureHTTPHandler { request in
+      let keeper = gate.keeper.withLock { $0 }
+      if let refusal = keeper.refuse(request) { return refusal }
+      if let answer = Self.welcome(request, keeper) { return answer }
+      return await routes.answer(request)
+    }
+    state = Mutex(State(server: HTTPServer(config: try options.address.configuration(), handler: handler)))
   }
+
+  private var server: HTTPServer { state.withLock { $0.server } }
 
   /// The printed address has the token in it. It goes into a cookie at once, so that it stays out of the browser's history and of logs.
   private static func welcome(_ request: HTTPRequest, _ keeper: Gatekeeper) -> HTTPResponse? {
@@ -87,20 +94,38 @@ public final class WebServer: Sendable {
         address.port = port
         keeper = Gatekeeper(address: address, token: keeper.token, names: keeper.names)
       }
+      state.withLock { $0.hasListened = true }
       let shown = options.address.isAny ? "localhost:\(port)" : gate.keeper.withLock { $0.address.description }
       ready("http://\(shown)/?token=\(options.token.text)")
     }
     defer { announcement.cancel() }
-    do { try await server.run() } catch let error as SocketError {
-      if case .failed(_, let code, _) = error, code == EADDRINUSE {
-        throw .portInUse(address: options.address.description)
-      }
-      if case .failed(_, let code, _) = error {
-        throw .cannotListen(address: options.address.description, reason: systemMessage(code))
-      }
-      // Closed by `stop`.
-    } catch is CancellationError {
-    } catch { throw .cannotListen(address: options.address.description, reason: error.localizedDescription) }
+    while true {
+      do {
+        try await server.run()
+        return
+      } catch let error as SocketError {
+        // Anything else: closed by `stop`.
+        guard case .failed(_, let code, _) = error else { return }
+        guard state.withLock({ $0.hasListened }), Self.shortages.contains(code) else {
+          if code == EADDRINUSE { throw .portInUse(address: options.address.description) }
+          throw .cannotListen(address: options.address.description, reason: systemMessage(code))
+        }
+        try await beginAgain()
+      } catch is CancellationError {
+        return
+      } catch { throw .cannotListen(address: options.address.description, reason: error.localizedDescription) }
+    }
+  }
+
+  /// A connection could not be taken for lack of descriptors or memory: the server has closed all of them and ended.
+  private static let shortages: Set<Int32> = [EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED]
+
+  /// A new server at the same port.
+  private func beginAgain() async throws(WebError) {
+    let configuration = try gate.keeper.withLock { $0.address }.configuration()
+    state.withLock { $0.server = HTTPServer(config: configuration, handler: handler) }
+    // Whoever opens connections without end costs this, and not a core.
+    try? await Task.sleep(for: .milliseconds(200))
   }
 
   /// Ends `run`; open connections are closed.

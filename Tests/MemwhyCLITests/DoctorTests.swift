@@ -93,10 +93,12 @@ struct DoctorTests {
     #expect(FreezeChecks.pause(outlook).detail.contains("31 ms"))
     outlook.notes = ["a limit is hidden"]
     #expect(FreezeChecks.pause(outlook).status == .warn)
-    outlook.refusal = .noHeadroom(pid: 1, group: "memory control group /a", needed: 74 << 20, available: 5 << 20)
+    outlook.refusal = .noHeadroom(
+      pid: 1, group: "memory control group /a", needed: 74 << 20, available: 5 << 20, stopPause: 320_000_000)
     #expect(FreezeChecks.memory(outlook).status == .fail)
     #expect(FreezeChecks.memory(outlook).detail.contains("5.0 MiB"))
     #expect(FreezeChecks.pause(outlook).status == .fail)
+    #expect(FreezeChecks.pause(outlook).detail.contains("--freeze stop (a pause of up to 320 ms"))
   }
 
   /// Files as the kernel writes them.

@@ -30,6 +30,18 @@ import Testing
     #expect(killed.errors.isEmpty)
   }
 
+  /// The limit would end the command with SIGXFSZ; the program must know that signal as ever.
+  @Test func aLimitOnFilesIsSaid() throws {
+    let limited = ["-c", "ulimit -f 100; exec \"$@\"", "sh", BinaryTests.memwhy, "run", "--", "/bin/true"]
+    let result = try Command.run(
+      "/bin/sh", limited, environment: ["MEMWHY_SAMPLER_LIBRARY": try SamplerLibrary.path()])
+    #expect(result.status == 66 && result.errors.contains("cannot make a table"), "\(result)")
+    defer { unlink(table) }
+    let script = "kill -XFSZ $$; echo lives"
+    let ended = try memwhy(["run", "-q", "--table", table, "--", "/bin/sh", "-c", script])
+    #expect(ended.status == 128 + SIGXFSZ && ended.output.isEmpty, "\(ended)")
+  }
+
   @Test func signalsReachTheProgram() throws {
     defer { unlink(table) }
     let script = "trap 'echo got it; exit 5' USR1; echo READY; while :; do sleep 0.05; done"

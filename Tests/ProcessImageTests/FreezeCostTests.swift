@@ -41,7 +41,7 @@ import Testing
       #expect(frozen.release() == [])
     } catch {
       switch error {
-      case .noHeadroom(target.pid, _, let needed, let available): #expect(needed > available)
+      case .noHeadroom(target.pid, _, let needed, let available, _): #expect(needed > available)
       // The writer was faster than the reading of the copy's maps.
       case .copyFailed(target.pid, let reason): #expect(given.writes && reason.contains("memory limit came too near"))
       default: Issue.record("\(error)")

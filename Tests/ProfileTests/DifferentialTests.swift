@@ -5,7 +5,7 @@ import Testing
 @testable import Profile
 
 /// Our reports are byte for byte those of `go tool pprof` on real profiles of a Go program (`Tests/Programs/goallocs`): heap with inlined functions and sizes
-/// as labels, CPU with text labels.
+/// as labels, CPU with text labels; `made.pb.gz` was made by a program at random: negative values, a time before 1970, paths with `..`.
 @Suite struct DifferentialTests {
   /// Kept as goldens, which pprof wrote: they are compared also where there is no Go.
   static let goldens = [
@@ -16,7 +16,7 @@ import Testing
     "top heap2.pb.gz tagfocus=1kb:64kb sample_index=1", "tree heap2.pb.gz nodecount=8",
     "tree cpu.pb.gz nodecount=6 cum",
     "peek:main.build heap2.pb.gz sample_index=alloc_space", "traces heap1.pb.gz focus=Marshal nodecount=3 lines",
-    "raw heap1.pb.gz focus=strings",
+    "raw heap1.pb.gz focus=strings", "raw made.pb.gz", "traces made.pb.gz filefunctions", "tree made.pb.gz lines",
     "list:main\\.(build|work) heap2.pb.gz sample_index=alloc_space trim_path=/tmp/goallocs source_path=Tests/Programs/goallocs",
   ]
 

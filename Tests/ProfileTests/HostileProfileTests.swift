@@ -134,6 +134,17 @@ import Testing
     #expect(after.ru_maxrss - before.ru_maxrss < 64 << 10, "it was unpacked as a whole")
   }
 
+  /// Heaptrack's stacks share their outer parts: one of thousands of frames, and a line for each allocation that has it.
+  @Test func stacksThatMultiplyAreRefused() throws {
+    var text = "v 10400 3\ns 1 f\ni 1 0 1\n"
+    for parent in 0..<4000 { text += "t 1 \(String(parent, radix: 16))\n" }
+    for index in 0..<2000 { text += "a 8 fa0\n+ \(String(index, radix: 16))\n" }
+    let found = problem(Array(text.utf8))
+    #expect(found?.contains("out of proportion") == true, "\(found ?? "nothing")")
+    let few = text.split(separator: "\n").prefix(4003 + 40).joined(separator: "\n")
+    #expect(problem(Array(few.utf8)) == nil)
+  }
+
   @Test func negativeValuesAndEmptyStacksAreShown() throws {
     var builder = ProfileBuilder(sampleTypes: [.init("space", "bytes")])
     let place = builder.location(address: 16)

@@ -7,7 +7,7 @@ import Testing
 @Suite struct SafetyTests {
   static let hazards = [
     "fork", "fork-threads", "vfork", "spawn", "exec", "longjmp", "handlers", "dlopen", "crossing", "storm", "seccomp",
-    "filter", "left", "kill", "abort", "deep", "limits",
+    "filter", "left", "kill", "abort", "deep", "limits", "made-code",
   ]
 
   @Test(arguments: hazards) func endsAsWithout(_ name: String) throws {
@@ -43,6 +43,30 @@ import Testing
     #expect((32...48).contains(table.header.lostModules), "\(table.header.lostModules)")
     // Right behind the modules; the first stands for those that find no room.
     #expect(table.threads.map(\.id) == [0, table.header.pid])
+  }
+
+  /// A table that would be larger than the limit on files is not made: no SIGXFSZ.
+  @Test func aLimitOnFilesLeavesTheProgramAlone() throws {
+    let program = try KnownProgram.path()
+    let run = try SamplerRun(extra: ["MEMWHY_SAMPLER_TARGET": program])
+    let result = try run.run("/bin/sh", ["-c", "ulimit -f 100; exec \"$@\"", "sh", program, "totals", "1"])
+    #expect(result.status == 0 && result.output.contains("site "), "\(result)")
+    #expect(throws: SamplerTableError.self) { try run.read() }
+  }
+
+  /// What passes by malloc cannot be sampled; it is said.
+  @Test func anAllocatorsOwnNewIsSaid() throws {
+    let flags = ["-O1", "-fno-omit-frame-pointer"]
+    let library = try TestProgram.path("sampler/operators.c", .c(flags + ["-shared", "-fPIC", "-DLIBRARY"]))
+    let program = try TestProgram.path("sampler/operators.c", .c(flags + [library]))
+    let run = try SamplerRun(interval: 1)
+    #expect(try run.run(program).output == "kept\n")
+    let table = try run.read()
+    #expect(table.blocks.count { $0.size == 1000 } == 100)
+    #expect(table.header.flags.contains(.ownNew))
+    let plain = try SamplerRun(interval: 1)
+    _ = try plain.run(try KnownProgram.path(), ["totals", "1"])
+    #expect(try !plain.read().header.flags.contains(.ownNew))
   }
 
   @Test func aKilledProcessLeavesItsProfile() throws {

@@ -88,6 +88,29 @@ import Testing
     #expect(Double(unwound) > 0.9 * Double(table.header.samples))
   }
 
+  /// A stripped runtime does not say where its loop is. It calls more than async functions: what stands where these keep their context is never followed.
+  @Test func aStrippedRuntimeIsNotGuessedAt() throws {
+    let object = try TestProgram.path("sampler/callback.c", .c(["-c", "-fPIC"]))
+    let program = try TestProgram.path(
+      "sampler/executor.swift", .swift(["-O", "-parse-as-library", "-Xcc", "-fno-omit-frame-pointer", object]))
+    let libraries = try makeTemporaryFolder("stripped")
+    defer { try? FileManager.default.removeItem(atPath: libraries) }
+    let known = try SamplerRun(interval: 1)
+    #expect(try known.run(program).output == "done 100\n")
+    let exact = try known.read()
+    #expect(exact.header.flags.contains(.asyncExact) && exact.header.asyncStacks > 100)
+    let runtime = try #require(exact.modules.first { $0.path.hasSuffix("/libswift_Concurrency.so") }?.path)
+    let copy = libraries + "/libswift_Concurrency.so"
+    #expect(try Command.run("strip", ["-o", copy, runtime]).status == 0)
+    let others = (runtime as NSString).deletingLastPathComponent
+    let run = try SamplerRun(interval: 1, extra: ["LD_LIBRARY_PATH": "\(libraries):\(others)"])
+    let result = try run.run(program)
+    #expect(result.output == "done 100\n" && result.status == 0, "\(result)")
+    let table = try run.read()
+    #expect(table.modules.contains { $0.path == copy })
+    #expect(table.header.flags.contains(.asyncUnknown) && table.header.asyncStacks == 0)
+  }
+
   /// With the runtime in the executable itself: where async functions begin is known by its symbol table, and without one nothing is guessed.
   @Test func theStaticRuntimeIsKnownByItsSymbols() throws {
     let flags = ["-O", "-parse-as-library", "-static-stdlib", "-Xcc", "-fno-omit-frame-pointer"]
@@ -108,7 +131,7 @@ import Testing
     let (bare, same) = try table(strip: true)
     #expect(same == output)
     #expect(bare.header.samples > 100 && bare.damage.isEmpty)
-    #expect(!bare.header.flags.contains(.asyncExact) && !bare.header.flags.contains(.asyncByModule))
+    #expect(!bare.header.flags.contains(.asyncExact))
     #expect(bare.sites.allSatisfy { $0.asyncFrom == $0.addresses.count })
   }
 }

@@ -213,12 +213,85 @@ struct HistoryTests {
       for sample in big { sink.add(tick(sample)) }
       #expect(sink.failure?.contains("full") == true)
       let before = sink.written
-      #expect(before < 3001)
+      #expect(before < 3001 && sink.unwritten == 3001 - before)
       try history.database.write { try $0.execute(sql: "PRAGMA max_page_count = 1000000") }
       sink.add(tick(samples[1]))
       #expect(sink.failure == nil)
-      #expect(sink.written == 3002 && sink.dropped == 0)
+      #expect(sink.written == 3002 && sink.dropped == 0 && sink.unwritten == 0)
       #expect(try history.samples(runs: [try #require(sink.currentRun)]).count == 3002)
+    }
+  }
+
+  @Test func aFileThatIsRemovedIsBegunAgain() throws {
+    try Self.withFolder { path in
+      var sink = HistorySink(try History.open(path).history, target: "shop")
+      let samples = Self.samples(6)
+      func add(_ range: Range<Int>) {
+        for sample in samples[range] { sink.add(Recorder.Tick(sample: sample, run: Self.run)) }
+      }
+      add(0..<3)
+      let folder = (path as NSString).deletingLastPathComponent
+      try FileManager.default.removeItem(atPath: folder)
+      add(3..<6)
+      #expect(sink.failure == nil && sink.written == 6)
+      let history = try History.reading(path)
+      #expect(try history.samples(runs: history.runs().map(\.id)).map(\.sample.time) == samples[3...].map(\.time))
+    }
+  }
+
+  /// By a clock that is years ahead everything is old.
+  @Test func aWrongClockThrowsNothingAway() throws {
+    try Self.withFolder { path in
+      var sink = HistorySink(try History.open(path).history, target: "shop")
+      let samples = Self.samples(4)
+      func add(_ sample: Sample, jumped: Bool = false) {
+        let event = TimelineEvent(time: sample.time, kind: .clockJump, detail: "")
+        sink.add(Recorder.Tick(sample: sample, run: Self.run, events: jumped ? [event] : []))
+      }
+      add(samples[0])
+      add(samples[1])
+      let years: Int64 = 3 * 365 * 86_400_000
+      for (index, ahead) in Self.samples(900, from: samples[1].time + years).enumerated() {
+        add(ahead, jumped: index == 0)
+      }
+      add(samples[2], jumped: true)
+      add(samples[3])
+      let history = try History.reading(path)
+      let kept = Set(try history.samples(runs: history.runs().map(\.id)).map(\.sample.time))
+      #expect(kept.isSuperset(of: samples.map(\.time)))
+    }
+  }
+
+  /// SQLite keeps anything in any column, and a file may come from anybody.
+  @Test(arguments: [
+    "run SET pid = 1000000000000", "run SET name = x'ff'", "run SET first = 1e300",
+    "run SET first = -9223372036854775808, last = 9223372036854775807", "run SET last = 'x'",
+    "run SET start_ticks = 1.5", "run SET program = 1e300", "sample SET step = 9e300", "sample SET step = -1",
+    "sample SET step = 1.5", "sample SET step = 'x'",
+    "sample SET rss = 'abc', threads = x'00', cpu = 9e999", "sample SET time = time * 1000000",
+    "event SET kind = x'00'", "event SET time = 1e300", "event SET detail = x'ff'", "capture SET content = x'ff'",
+    "capture SET time = 'x'", "capture SET run = 1e300",
+  ])
+  func valuesThatMakeNoSenseAreSurvived(change: String) throws {
+    try Self.withFolder { path in
+      do {
+        let history = try History.open(path).history
+        let run = try history.identifier(of: Self.run, target: "shop", time: 1_700_000_000_000)
+        let event = TimelineEvent(time: 1_700_000_000_000, kind: .started, detail: "d")
+        try history.append(Self.samples(20), events: [event], run: run)
+        try history.append(capture: "{}", time: 1_700_000_000_500, run: run)
+      }
+      #expect(try Command.run("sqlite3", [path, "UPDATE \(change)"]).status == 0)
+      guard let history = try? History.reading(path) else { return }
+      _ = try? history.runs()
+      for limit in [5, 20_000] { _ = try? history.samples(runs: [1], limit: limit) }
+      _ = try? history.events()
+      _ = try? history.events(runs: [1], from: 0, to: .max, limit: 5)
+      _ = try? history.captures(runs: [1])
+      _ = try? history.captureEntries(runs: [1])
+      _ = try? history.capture(1)
+      _ = try? history.size()
+      _ = try? history.columns(runs: [1], metrics: Metric.allCases, from: 0, to: 1_800_000_000_000, columns: 10)
     }
   }
 

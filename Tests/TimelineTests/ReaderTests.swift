@@ -246,6 +246,52 @@ struct ReaderTests {
     }
   }
 
+  /// Any number of blanks and tabs separates the parts of a line.
+  @Test func blanksOfPrometheusText() {
+    let page = "  r {a=\"x\"}\t1\nr\t2 \n\tr{ a = \"x\" , b=\"y\" } 4\r\nr_total 8\nrr 16\nr"
+    #expect(PrometheusText.sum(of: "r", in: page) == 7)
+    #expect(PrometheusText.sum(of: "r", labels: ["a": "x"], in: page) == 5)
+  }
+
+  /// A page whose end is missing, or that comes in pieces, never gives another count than the service's.
+  @Test func theBodyIsWholeOrThereIsNone() throws {
+    func body(_ answer: String, isWhole: Bool = true) throws -> String? {
+      try HTTPAnswer.body(of: Array(answer.utf8), isWhole: isWhole).map { String(decoding: $0, as: UTF8.self) }
+    }
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n4;x=y\r\nr 12\r\n3\r\n34\n\r\n0\r\n\r\n"
+    #expect(try body(chunked) == "r 1234\n")
+    let counted = "HTTP/1.1 200 OK\r\ncontent-length:7\r\n\r\nr 1234\n"
+    // More than the length belongs to nobody.
+    #expect(try body(counted + "r 9") == "r 1234\n")
+    #expect(try body("HTTP/1.0 200 OK\n\nr 5\n") == "r 5\n")
+    for whole in [chunked, counted] {
+      let last = whole.utf8.count - (whole == chunked ? 4 : 0)
+      for length in 0..<last {
+        let part = String(decoding: Array(whole.utf8)[..<length], as: UTF8.self)
+        #expect(try body(part, isWhole: false) == nil, "\(length) bytes")
+        #expect(throws: HTTPAnswer.Flaw.self, "\(length) bytes") { try body(part) }
+      }
+      // The connection may stay open.
+      #expect(try body(whole, isWhole: false) == "r 1234\n")
+    }
+    for (head, flaw) in [
+      ("Content-Encoding: gzip", .coding("gzip")), ("Transfer-Encoding: gzip, chunked", .coding("gzip, chunked")),
+      ("Content-Length: -1", .noAnswer), ("Content-Length: 99999999999999999999", .noAnswer),
+    ] as [(String, HTTPAnswer.Flaw)] {
+      #expect(throws: flaw) { try body("HTTP/1.1 200 OK\r\n\(head)\r\n\r\nx") }
+    }
+    for size in ["7fffffffffffffff", "ffffffffffffffffff", "-1", "", "x"] {
+      #expect(throws: HTTPAnswer.Flaw.self) {
+        try body("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\(size)\r\nr 1\r\n0\r\n\r\n")
+      }
+    }
+    _ = Mutation.rounds(4000, seconds: 2) { generator in
+      for answer in [chunked, counted] {
+        _ = try? HTTPAnswer.body(of: Mutation.damaged(Array(answer.utf8), using: &generator), isWhole: true)
+      }
+    }
+  }
+
   @Test func parsesLoads() throws {
     let plain = try LoadSource.Address(parsing: "requests_total@http://127.0.0.1:8080/m")
     #expect(plain.metric == "requests_total" && plain.host == "127.0.0.1" && plain.port == 8080 && plain.path == "/m")

@@ -86,10 +86,11 @@ enum memwhy_flag {
   MEMWHY_FLAG_NO_FRAME_POINTERS = 1 << 0,  // the executable has too few frame pointers: stacks come from the unwinder
   MEMWHY_FLAG_NO_UNWINDER = 1 << 1,        // and there is no unwinder
   MEMWHY_FLAG_ASYNC_EXACT = 1 << 2,        // the frame under which async functions run is known exactly
-  MEMWHY_FLAG_ASYNC_MODULE = 1 << 3,       // only by its module
+  MEMWHY_FLAG_ASYNC_UNKNOWN = 1 << 3,      // it is not: the runtime is stripped
   MEMWHY_FLAG_NOT_CALLED = 1 << 4,         // the program brings its own malloc: nothing can be sampled
   MEMWHY_FLAG_TASK_NAMES = 1 << 5,         // the layout of the runtime's tasks is known: names are read
   MEMWHY_FLAG_REPLACED = 1 << 6,           // written by `memwhy run`: the process started another program, without the sampler
+  MEMWHY_FLAG_OWN_NEW = 1 << 7,            // the allocator below has an operator new of its own, which does not come by malloc
 };
 
 struct memwhy_module {

@@ -13,6 +13,15 @@ enum SamplerRemarks {
     if header.flags.contains(.noUnwinder) {
       result.append("there is no unwinder in the process either, so stacks are cut; link libgcc_s")
     }
+    if header.flags.contains(.asyncUnknown) {
+      result.append(
+        "the Swift runtime was stripped, so async callers are missing; use libswift_Concurrency.so as it comes")
+    }
+    if header.flags.contains(.ownNew) {
+      result.append(
+        "the program's allocator serves C++'s operator new itself: only what is allocated with malloc and its relatives, as all of Swift is, is sampled"
+      )
+    }
     if header.thinnings > 0 {
       result.append(
         "more sampled blocks lived than the table holds, so the interval was raised to \(header.interval) bytes; a larger --table-size keeps more"

@@ -102,7 +102,11 @@ struct WatchSession {
     taker.finish(within: 30_000_000_000)
     if taker.take().map({ keep($0) }) == nil { sink?.flush() }
     report()
-    if let sink { printer.note("\(Count(sink.written).of("sample")) kept") }
+    if let sink {
+      let lost = sink.unwritten + sink.dropped
+      printer.note(
+        "\(Count(sink.written).of("sample")) kept" + (lost > 0 ? ", \(lost) lost: they could not be written" : ""))
+    }
     if !hasSeen {
       throw CLIError.noInput(
         "there was no process \(target.description); --name takes a pattern over the program's file name, such as 'shop*', or the beginning of a command line with a slash in it"

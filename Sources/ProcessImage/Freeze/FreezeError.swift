@@ -14,7 +14,7 @@ public enum FreezeError: Error, Sendable, Hashable, CustomStringConvertible {
   case frozenGroup(pid: Int32, group: String, canStop: Bool)
   case tracedByAnother(pid: Int32, tracer: Int32)
   /// A memory control group, or the host, has too little room. Sizes in bytes.
-  case noHeadroom(pid: Int32, group: String, needed: UInt64, available: UInt64)
+  case noHeadroom(pid: Int32, group: String, needed: UInt64, available: UInt64, stopPause: UInt64)
   /// Strict overcommit (`vm.overcommit_memory=2`) leaves no room for a second copy of the private memory. Sizes in bytes.
   case noCommitRoom(pid: Int32, needed: UInt64, available: UInt64)
   case processLimit(pid: Int32, limit: String)
@@ -52,10 +52,10 @@ public enum FreezeError: Error, Sendable, Hashable, CustomStringConvertible {
     case .tracedByAnother(let pid, let tracer):
       "process \(pid) is already traced by process \(tracer) (a debugger, strace or another memwhy); end that first, or use "
         + "--freeze none"
-    case .noHeadroom(let pid, let group, let needed, let available):
+    case .noHeadroom(let pid, let group, let needed, let available, let stopPause):
       "a copy of process \(pid) needs \(ByteCount(needed)) of room in \(group), which has "
-        + "\(ByteCount(available)); raise the limit, or use --freeze stop (a longer pause, memory on the tool's "
-        + "account) or --freeze none (no pause, no judgement of leaks)"
+        + "\(ByteCount(available)); raise the limit, or use --freeze stop (a pause of up to "
+        + "\(TimeSpan(nanoseconds: stopPause)), memory on the tool's account) or --freeze none (no pause, no judgement of leaks)"
     case .noCommitRoom(let pid, let needed, let available):
       "a copy of process \(pid) would commit \(ByteCount(needed)) and vm.overcommit_memory=2 leaves "
         + "\(ByteCount(available)); use --freeze stop or --freeze none"

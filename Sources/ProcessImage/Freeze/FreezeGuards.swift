@@ -2,7 +2,7 @@ import Glibc
 
 /// What is checked before anything is stopped. Sizes in bytes, times in nanoseconds.
 struct FreezeGuards: Sendable {
-  let pid: Int32
+  private let target: Procfs.Target
   let limits: MemoryLimits
   /// Page tables of the target: the least that a copy takes.
   let pageTables: UInt64
@@ -19,7 +19,7 @@ struct FreezeGuards: Sendable {
 
   /// - Throws: the first guard that refuses.
   init(target: Procfs.Target, options: FreezeOptions) throws(FreezeError) {
-    pid = target.pid
+    self.target = target
     let status = target.status
     #if !arch(x86_64)
       throw .unsupportedArchitecture
@@ -71,13 +71,17 @@ struct FreezeGuards: Sendable {
     return status.processID
   }
 
+  private var pid: Int32 { target.pid }
+
   var needed: UInt64 { pageTables &+ pageTables / 2 &+ Self.processCost &+ copyBudget }
 
   /// Also called right before the copy is made.
   func requireHeadroom() throws(FreezeError) {
     guard let tightest = limits.tightest(enough: needed &* 2) else { return }
     if tightest.room < needed {
-      throw .noHeadroom(pid: pid, group: tightest.group.name, needed: needed, available: tightest.room)
+      throw .noHeadroom(
+        pid: pid, group: tightest.group.name, needed: needed, available: tightest.room,
+        stopPause: PausePrediction.mostOfStop(target: target))
     }
   }
 

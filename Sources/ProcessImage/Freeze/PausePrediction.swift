@@ -35,6 +35,13 @@ enum PausePrediction {
     return stop(of: target) &+ swapped &+ bytes / 1000 &* (sharesPages ? perReadKilobyte : perCopiedKilobyte)
   }
 
+  /// Of a stop during which all of the process's own memory is copied. Looks through `/proc` for processes that share pages.
+  static func mostOfStop(target: Procfs.Target) -> UInt64 {
+    nanoseconds(
+      target: target, copying: target.status.bytes("RssAnon") &+ target.status.bytes("VmSwap"),
+      sharesPages: StopAttempt.mayShareItsPages(target))
+  }
+
   private static func stop(of target: Procfs.Target) -> UInt64 {
     fixed &+ UInt64(clamping: target.status.threadCount) &* perThread
   }

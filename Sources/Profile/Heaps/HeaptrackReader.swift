@@ -16,8 +16,11 @@ struct HeaptrackReader {
   private var allocations: [(size: Int64, trace: UInt64)] = []
   private var counts: [(made: Int64, ended: Int64)] = []
   private var names = FunctionNames(style: .short)
-  /// Deeper stacks are cut: traces could form a cycle.
+  /// Deeper stacks are cut.
   private static let deepest = 4096
+  /// Frames of all stacks that a byte of the file may stand for. Stacks share their outer parts in the file and do not in the profile; heaptrack's own have 64
+  /// frames at most, mostly some twenty for two lines of thirty bytes.
+  private static let mostFramesPerByte = 4
 
   static func recognizes(_ bytes: [UInt8]) -> Bool {
     var reader = LineReader(Array(bytes.prefix(64)))
@@ -28,14 +31,17 @@ struct HeaptrackReader {
   }
 
   static func read(_ bytes: [UInt8], path: String) throws(ProfileError) -> Profile {
-    var reader = HeaptrackReader(path: path, lines: LineReader(bytes))
+    var reader = HeaptrackReader(path: path, lines: LineReader(bytes), size: bytes.count)
     try reader.read()
     return try reader.finish()
   }
 
-  private init(path: String, lines: LineReader) {
+  private let mostFrames: Int
+
+  private init(path: String, lines: LineReader, size: Int) {
     self.path = path
     self.lines = lines
+    mostFrames = max(size, 1 << 18) * Self.mostFramesPerByte
   }
 
   private func malformed(_ what: String) -> ProfileError {
@@ -146,6 +152,9 @@ struct HeaptrackReader {
         let node = traces[Int(trace) - 1]
         if node.pointer != 0 { stack.append(pointers[Int(node.pointer) - 1]) }
         trace = node.parent
+      }
+      guard builder.profile.samples.frames.count + stack.count <= mostFrames else {
+        throw .malformed(path: path, what: "its stacks have more than \(mostFrames) frames, which is out of proportion")
       }
       let live = max(0, made - ended)
       builder.add(

@@ -86,7 +86,8 @@ public struct RawReport: Sendable {
 
   /// Local time with all digits of a second that are not 0, as Go prints it.
   private var time: String {
-    var fraction = String(abs(profile.timeNanoseconds % 1_000_000_000))
+    let rest = profile.timeNanoseconds % 1_000_000_000
+    var fraction = String(rest < 0 ? rest + 1_000_000_000 : rest)
     fraction = String(repeating: "0", count: max(0, 9 - fraction.utf8.count)) + fraction
     while fraction.hasSuffix("0") { fraction.removeLast() }
     return CFormat.time(profile.timeNanoseconds, "%Y-%m-%d %H:%M:%S") + (fraction.isEmpty ? "" : ".\(fraction)")

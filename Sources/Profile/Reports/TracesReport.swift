@@ -21,7 +21,7 @@ public struct TracesReport: Sendable {
     sampleType = view.sampleType
     remarks = view.remarks
     let graph = TrimmedGraph(view, nodeCount: 0, withEdges: false)
-    let nodes = CallGraph.Nodes(view.profile, withObjects: false) { $0 }
+    let nodes = CallGraph.Nodes(view.profile, withObjects: false) { graph.files[$0] ?? $0 }
     let names = nodes.keys.map { graph.name(of: $0) }
     var traces: [Trace] = []
     for sample in 0..<view.profile.samples.count {

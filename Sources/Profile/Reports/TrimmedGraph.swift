@@ -10,6 +10,8 @@ struct TrimmedGraph {
   private(set) var nodesBeforeLimit = 0
   private(set) var unit: String
   private let strings: StringTable
+  /// Paths of the profile's sources -> as they are shown.
+  let files: [StringID: StringID]
 
   /// - Parameters:
   ///   - nodeCount: for reports that show so many unless told otherwise; 0 for no limit.
@@ -27,7 +29,8 @@ struct TrimmedGraph {
       cleaned[function.file] = profile.strings.intern(paths.cleaned(profile.strings[function.file]))
     }
     strings = profile.strings
-    let nodes = CallGraph.Nodes(profile, withObjects: withObjects) { cleaned[$0] ?? $0 }
+    files = cleaned
+    let nodes = CallGraph.Nodes(profile, withObjects: withObjects) { [files] in files[$0] ?? $0 }
     let needsEdges = withEdges || nodes.hasInlined
     func build(_ kept: [Bool]?) -> CallGraph {
       CallGraph(

@@ -25,7 +25,8 @@ enum CFormat {
 
   /// A time in the local zone, in a format of `strftime`.
   static func time(_ nanoseconds: Int64, _ format: String) -> String {
-    var seconds = time_t((Double(nanoseconds) / 1e9).rounded(.down))
+    // Towards the past, before 1970 as well; a Double has too few digits.
+    var seconds = time_t(nanoseconds / 1_000_000_000 - (nanoseconds % 1_000_000_000 < 0 ? 1 : 0))
     var parts = tm()
     localtime_r(&seconds, &parts)
     var buffer = [CChar](repeating: 0, count: 128)

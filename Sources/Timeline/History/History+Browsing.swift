@@ -45,11 +45,11 @@ extension History {
       var result: [Column] = []
       let cursor = try Row.fetchCursor(database, sql: sql, arguments: [from, to, from, width])
       while let row = try cursor.next() {
-        var column = Column(run: row[0], time: row[1], values: [], low: [:], high: [:])
-        column.values = metrics.indices.map { row[2 + $0] as Double? }
+        var column = Column(run: try row.value(0), time: try row.time(1), values: [], low: [:], high: [:])
+        column.values = metrics.indices.map { row.number(2 + $0) }
         for (place, index) in ranged.enumerated() {
-          column.low[index] = row[2 + metrics.count + 2 * place] as Double?
-          column.high[index] = row[3 + metrics.count + 2 * place] as Double?
+          column.low[index] = row.number(2 + metrics.count + 2 * place)
+          column.high[index] = row.number(3 + metrics.count + 2 * place)
         }
         result.append(column)
       }
@@ -60,9 +60,13 @@ extension History {
   /// The resolutions that there are, by a search for each instead of a look at every row.
   private static func steps(_ database: Database) throws -> [Int64] {
     var steps: [Int64] = []
-    while let next = try Int64.fetchOne(
-      database, sql: "SELECT min(step) FROM sample WHERE step > ?", arguments: [steps.last ?? -1])
+    while let row = try Row.fetchOne(
+      database, sql: "SELECT min(step) FROM sample WHERE step > ?", arguments: [steps.last ?? -1]),
+      row.hasValue(0)
     {
+      let next = try row.time(0)
+      // One and a half would be the same again and again.
+      guard next > steps.last ?? -1 else { throw BadValue(column: "step") }
       steps.append(next)
     }
     return steps
@@ -78,11 +82,7 @@ extension History {
           SELECT time, kind, detail FROM event
           WHERE time >= ? AND time <= ? AND (run IS NULL OR run IN (\(list))) ORDER BY time DESC LIMIT ?
           """, arguments: [from, to, limit])
-      return rows.reversed().compactMap { row in
-        TimelineEvent.Kind(rawValue: row["kind"]).map {
-          TimelineEvent(time: row["time"], kind: $0, detail: row["detail"])
-        }
-      }
+      return try rows.reversed().compactMap(Self.event)
     }
   }
 
@@ -93,7 +93,7 @@ extension History {
     return try reading { database in
       let sql = "SELECT id, run, time FROM capture WHERE run IN (\(list)) ORDER BY time DESC, id DESC LIMIT ?"
       return try Row.fetchAll(database, sql: sql, arguments: [limit]).reversed().map {
-        CaptureEntry(id: $0["id"], run: $0["run"], time: $0["time"])
+        CaptureEntry(id: try $0.value("id"), run: try $0.value("run"), time: try $0.time("time"))
       }
     }
   }
@@ -101,9 +101,7 @@ extension History {
   /// The snapshot with this number; nil where there is none.
   public func capture(_ id: Int64) throws(TimelineError) -> Capture? {
     try reading { database in
-      try Row.fetchOne(database, sql: "SELECT * FROM capture WHERE id = ?", arguments: [id]).map {
-        Capture(run: $0["run"], time: $0["time"], content: $0["content"])
-      }
+      try Row.fetchOne(database, sql: "SELECT * FROM capture WHERE id = ?", arguments: [id]).map(Self.capture)
     }
   }
 }

@@ -21,13 +21,14 @@ extension History {
     try reading { database in
       let rows = try Row.fetchAll(
         database, sql: "SELECT * FROM run WHERE ?1 IS NULL OR target = ?1 ORDER BY first, id", arguments: [target])
-      return rows.map { row in
+      return try rows.map { row in
         RecordedRun(
-          id: row["id"], target: row["target"],
+          id: try row.value("id"), target: try row.value("target"),
           run: Run(
-            pid: row["pid"], startTicks: UInt64(clamping: row["start_ticks"] as Int64), boot: row["boot"],
-            program: UInt32(truncatingIfNeeded: row["program"] as Int64), name: row["name"], command: row["command"]),
-          first: row["first"], last: row["last"])
+            pid: try row.value("pid"), startTicks: UInt64(clamping: try row.value("start_ticks") as Int64),
+            boot: try row.value("boot"), program: UInt32(truncatingIfNeeded: try row.value("program") as Int64),
+            name: try row.value("name"), command: try row.value("command")),
+          first: try row.time("first"), last: try row.time("last"))
       }
     }
   }
@@ -51,7 +52,7 @@ extension History {
         let ends = try Row.fetchOne(
           database, sql: "SELECT min(time) AS low, max(time) AS high FROM sample WHERE \(filter)",
           arguments: [from, to])
-        let span = ((ends?["high"] as Int64?) ?? 0) - ((ends?["low"] as Int64?) ?? 0)
+        let span = try ends.map { try $0.time("high") - $0.time("low") } ?? 0
         let bucket = max(span / Int64(max(limit, 1)) + 1, 1)
         let values = Metric.allCases.map { $0.kind == .counter ? "max(\($0.name))" : "avg(\($0.name))" }
         sql = """
@@ -63,10 +64,9 @@ extension History {
       var result: [(run: Int64, sample: Sample)] = []
       let cursor = try Row.fetchCursor(database, sql: sql, arguments: arguments)
       while let row = try cursor.next() {
-        let run: Int64 = row[0]
-        var sample = Sample(time: row[2], step: row[1])
-        for metric in Metric.allCases { sample[metric] = row[3 + metric.rawValue] as Double? }
-        result.append((run, sample))
+        var sample = Sample(time: try row.time(2), step: try row.time(1))
+        for metric in Metric.allCases { sample[metric] = row.number(3 + metric.rawValue) }
+        result.append((try row.value(0), sample))
       }
       return result
     }
@@ -76,12 +76,14 @@ extension History {
     try reading { database in
       let rows = try Row.fetchAll(
         database, sql: "SELECT * FROM event WHERE time >= ? AND time <= ? ORDER BY time", arguments: [from, to])
-      return rows.compactMap { row in
-        TimelineEvent.Kind(rawValue: row["kind"]).map {
-          TimelineEvent(time: row["time"], kind: $0, detail: row["detail"])
-        }
-      }
+      return try rows.compactMap(Self.event)
     }
+  }
+
+  /// nil for a kind of a later version.
+  static func event(_ row: Row) throws -> TimelineEvent? {
+    guard let kind = TimelineEvent.Kind(rawValue: try row.value("kind")) else { return nil }
+    return TimelineEvent(time: try row.time("time"), kind: kind, detail: try row.value("detail"))
   }
 
   /// Snapshots of the heap, oldest first.
@@ -89,10 +91,12 @@ extension History {
     guard !runs.isEmpty else { return [] }
     let list = runs.map(String.init).joined(separator: ", ")
     return try reading { database in
-      try Row.fetchAll(database, sql: "SELECT * FROM capture WHERE run IN (\(list)) ORDER BY time").map {
-        Capture(run: $0["run"], time: $0["time"], content: $0["content"])
-      }
+      try Row.fetchAll(database, sql: "SELECT * FROM capture WHERE run IN (\(list)) ORDER BY time").map(Self.capture)
     }
+  }
+
+  static func capture(_ row: Row) throws -> Capture {
+    Capture(run: try row.value("run"), time: try row.time("time"), content: try row.value("content"))
   }
 
   /// Rows of each resolution, and bytes of the file.
@@ -101,7 +105,7 @@ extension History {
       let rows = try Row.fetchAll(database, sql: "SELECT step, count(*) AS n FROM sample GROUP BY step ORDER BY step")
       let pages = try Int64.fetchOne(database, sql: "PRAGMA page_count") ?? 0
       let page = try Int64.fetchOne(database, sql: "PRAGMA page_size") ?? 0
-      return (rows.map { ($0["step"], $0["n"]) }, pages * page)
+      return (try rows.map { (try $0.value("step"), try $0.value("n")) }, pages * page)
     }
   }
 
@@ -110,6 +114,8 @@ extension History {
       where [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(error.resultCode)
     {
       throw .damaged(path: path, reason: error.message ?? "it is no database")
+    } catch let error as BadValue {
+      throw .damaged(path: path, reason: "column \(error.column) holds what makes no sense there")
     } catch {
       throw .readFailed(path: path, reason: Self.reason(error))
     }

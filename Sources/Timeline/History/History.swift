@@ -66,6 +66,16 @@ public final class History: Sendable {
     return try History(path, retention: .standard, isReadOnly: true)
   }
 
+  /// Whether there is a file at its path.
+  var isInPlace: Bool { access(path, F_OK) == 0 }
+
+  /// A new file at the path, from which this one was removed.
+  func begunAgain() throws(TimelineError) -> History {
+    // Before the new one is there: closing removes the log at the path, whosever it is.
+    try? database.close()
+    return try Self.open(path, retention: retention).history
+  }
+
   private init(_ path: String, retention: Retention, isReadOnly: Bool) throws(TimelineError) {
     self.path = path
     self.retention = retention

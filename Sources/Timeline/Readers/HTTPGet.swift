@@ -31,25 +31,23 @@ public enum HTTPGet {
       let count = recv(socket, &chunk, chunk.count, 0)
       if count < 0 && (errno == EAGAIN || errno == EINTR) { continue }
       guard count >= 0 else { throw failure("the connection broke") }
-      if count == 0 { break }
       answer.append(contentsOf: chunk[..<count])
       guard answer.count <= largest else { throw failure("the page is larger than \(largest >> 20) MiB") }
+      do throws(HTTPAnswer.Flaw) {
+        if let body = try HTTPAnswer.body(of: answer, isWhole: count == 0) {
+          return String(decoding: body, as: UTF8.self)
+        }
+      } catch { throw failure(reason(error)) }
     }
-    return try text(of: answer, failure: failure)
   }
 
-  private static func text(of answer: [UInt8], failure: (String) -> TimelineError) throws(TimelineError) -> String {
-    let text = String(decoding: answer, as: UTF8.self)
-    guard let end = text.firstRange(of: "\r\n\r\n") ?? text.firstRange(of: "\n\n") else {
-      throw failure("it is no HTTP answer")
+  private static func reason(_ flaw: HTTPAnswer.Flaw) -> String {
+    switch flaw {
+    case .noAnswer: "it is no HTTP answer"
+    case .status(let status): "it answers with status \(status)"
+    case .coding(let name): "it answers in the coding \(name), which was not asked for"
+    case .cut: "the answer is cut"
     }
-    let head = text[..<end.lowerBound]
-    let words = head.split(whereSeparator: \.isNewline).first?.split(separator: " ") ?? []
-    guard words.count >= 2, words[0].hasPrefix("HTTP/"), let status = Int(words[1]) else {
-      throw failure("it is no HTTP answer")
-    }
-    guard status == 200 else { throw failure("it answers with status \(status)") }
-    return String(text[end.upperBound...])
   }
 
   private static func connect(

@@ -3,22 +3,27 @@ enum PrometheusText {
   /// The sum over all series of a metric that have these labels; nil where there is none.
   static func sum(of metric: String, labels wanted: [String: String] = [:], in text: String) -> Double? {
     var sum: Double?
-    for line in text.split(whereSeparator: \.isNewline) where line.hasPrefix(metric) {
-      var rest = line.dropFirst(metric.count)
-      guard let next = rest.first, next == "{" || next == " " || next == "\t" else { continue }
+    // Blanks and tabs may stand before, between and behind the parts of a line.
+    for line in text.split(whereSeparator: \.isNewline).lazy.map({ $0.drop(while: isBlank) })
+    where line.hasPrefix(metric) {
+      let behind = line.dropFirst(metric.count)
+      var rest = behind.drop(while: isBlank)
+      guard let next = rest.first, next == "{" || rest.startIndex > behind.startIndex else { continue }
       var found: [String: String] = [:]
       if next == "{" {
         guard let end = closingBrace(rest) else { continue }
         found = labels(rest[rest.index(after: rest.startIndex)..<end])
         rest = rest[rest.index(after: end)...]
       }
-      guard wanted.allSatisfy({ found[$0.key] == $0.value }), let word = rest.split(separator: " ").first,
+      guard wanted.allSatisfy({ found[$0.key] == $0.value }), let word = rest.split(whereSeparator: isBlank).first,
         let value = Double(word), value.isFinite
       else { continue }
       sum = (sum ?? 0) + value
     }
     return sum
   }
+
+  private static func isBlank(_ character: Character) -> Bool { character == " " || character == "\t" }
 
   /// A brace inside a quoted value closes nothing.
   private static func closingBrace(_ text: Substring) -> Substring.Index? {
@@ -44,8 +49,8 @@ enum PrometheusText {
     var result: [String: String] = [:]
     var rest = text
     while let equals = rest.firstIndex(of: "=") {
-      let name = rest[..<equals].filter { $0 != " " && $0 != "," }
-      rest = rest[rest.index(after: equals)...]
+      let name = rest[..<equals].filter { !isBlank($0) && $0 != "," }
+      rest = rest[rest.index(after: equals)...].drop(while: isBlank)
       guard rest.first == "\"" else { break }
       rest = rest.dropFirst()
       var value = ""

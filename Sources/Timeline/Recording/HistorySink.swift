@@ -1,6 +1,6 @@
 /// Puts what a recorder saw into a history, and keeps it in memory while that cannot be written.
 public struct HistorySink: Sendable {
-  private let history: History
+  private var history: History
   private let target: String
   private var run: (Run, Int64)?
   private var waiting: [Entry] = []
@@ -12,10 +12,13 @@ public struct HistorySink: Sendable {
     /// A snapshot of the heap and when it was taken.
     var capture: (content: String, time: Int64)?
   }
-  private var lastMaintenance: Int64?
+  /// Milliseconds since 1970; nil for at once.
+  private var nextMaintenance: Int64?
   /// Samples that wait for a disk that is full; older ones are dropped, and counted.
   private static let most = 36_000
   private static let maintenanceInterval: Int64 = 600_000
+  /// A clock that has just been set may be set again: what is old by a wrong clock is not thrown away for this long.
+  private static let distrust: Int64 = 3_600_000
   /// Why writing fails just now; nil while it works.
   public private(set) var failure: String?
   public private(set) var dropped = 0
@@ -36,17 +39,29 @@ public struct HistorySink: Sendable {
       waiting.removeFirst(waiting.count - Self.most)
     }
     flush()
-    guard failure == nil, let time = tick.sample?.time else { return }
-    if lastMaintenance.map({ time - $0 >= Self.maintenanceInterval || time < $0 }) ?? true {
-      lastMaintenance = time
-      do throws(TimelineError) { try history.maintain(now: time) } catch { failure = "\(error)" }
-    }
+    if let jump = tick.events.last(where: { $0.kind == .clockJump }) { nextMaintenance = jump.time + Self.distrust }
+    guard failure == nil, let time = tick.sample?.time, nextMaintenance.map({ time >= $0 }) ?? true else { return }
+    nextMaintenance = time + Self.maintenanceInterval
+    do throws(TimelineError) { try history.maintain(now: time) } catch { failure = "\(error)" }
   }
+
+  /// Samples that wait to be written.
+  public var unwritten: Int { waiting.reduce(0) { $0 + $1.samples.count } }
 
   /// Number of the run in the file, once it has been written.
   public var currentRun: Int64? { run?.1 }
 
+  /// Somebody may remove the file: what goes into a file without a name is lost with this process.
+  private mutating func reopen() {
+    guard !history.isInPlace else { return }
+    do throws(TimelineError) {
+      history = try history.begunAgain()
+      run = nil
+    } catch { failure = "\(error)" }
+  }
+
   public mutating func flush() {
+    reopen()
     var done = 0
     defer { waiting.removeFirst(done) }
     for entry in waiting {

@@ -9,6 +9,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -317,6 +318,45 @@ static void limits(void) {
   report("limits", sum + churn(2000));
 }
 
+// From the compiler's runtime library (unwind-dw2-fde.c of GCC, libunwind of LLVM).
+extern void __register_frame(void *);
+extern int _Unwind_Backtrace(int (*)(void *, void *), void *);
+
+static int count_frame(void *context, void *count) {
+  (void)context;
+  ++*(int *)count;
+  return 0;
+}
+
+// Unwind tables of code that was made at run time: the next unwind sorts them under the unwinder's lock, in memory from malloc.
+static void made_code(void) {
+  enum { functions = 50, function_size = 64 };
+  static char code[functions * function_size];
+  static struct {
+    uint32_t length, id;
+    unsigned char rest[16];
+    struct {
+      uint32_t length, back;
+      uint64_t start, size;
+      unsigned char rest[8];
+    } functions[functions];
+    uint32_t end;
+  } table = {
+    // Version 1, "zR", alignments 1 and -8, return address in 16, absolute pointers; the frame at rsp + 8, the return address at its top.
+    .length = 20, .rest = {1, 'z', 'R', 0, 1, 0x78, 16, 1, 0, 0x0c, 7, 8, 0x90, 1},
+  };
+  for (int i = 0; i < functions; i++) {
+    table.functions[i].length = sizeof table.functions[i] - 4;
+    table.functions[i].back = (uint32_t)((char *)&table.functions[i].back - (char *)&table);
+    table.functions[i].start = (uint64_t)(uintptr_t)(code + i * function_size);
+    table.functions[i].size = function_size;
+  }
+  __register_frame(&table);
+  int frames = 0;
+  _Unwind_Backtrace(count_frame, &frames);
+  report("made code", churn(5000) + (frames > 0));
+}
+
 int main(int count, char **arguments) {
   if (count < 2) return 64;
   const char *name = arguments[1];
@@ -326,7 +366,7 @@ int main(int count, char **arguments) {
   } programs[] = {
     {"fork", forks}, {"fork-threads", fork_in_threads}, {"vfork", vforks}, {"spawn", spawns}, {"longjmp", longjmps},
     {"handlers", handlers}, {"dlopen", libraries}, {"crossing", crossing}, {"storm", storms}, {"seccomp", strict}, {"filter", filtered},
-    {"left", exits}, {"kill", killed}, {"abort", aborts}, {"deep", deep}, {"limits", limits},
+    {"left", exits}, {"kill", killed}, {"abort", aborts}, {"deep", deep}, {"limits", limits}, {"made-code", made_code},
   };
   for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
     if (!strcmp(programs[i].name, name)) {
