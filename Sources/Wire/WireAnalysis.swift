@@ -12,6 +12,8 @@ public struct WireAnalysis {
   private var report: WireReport
   private var firstTime: UInt64?
   private var lastTime: UInt64 = 0
+  /// Packets by port, of the first `mostConnections` ports that are seen while none is of the one that is asked for.
+  private var otherPorts: [UInt16: UInt64] = [:]
   /// Only connections of these client ends; nil for all.
   public var clients: Set<UInt16>?
   static let mostConnections = 1_024
@@ -33,6 +35,11 @@ public struct WireAnalysis {
       if let ip = LinkLayer.ip(packet.bytes, type: packet.link) { add(ip: ip, time: packet.time) }
       if report.packets & 0xfff == 0 { progress(report.packets) }
     }
+    if report.packets == 0, !otherPorts.isEmpty {
+      // A database's port is in every packet, a client's in those of one connection.
+      let ports = otherPorts.sorted { ($0.value, $1.key) > ($1.value, $0.key) }.prefix(3).map { "\($0.key)" }
+      remark("nothing in it is of port \(port); most of it is of the ports \(ports.joined(separator: ", "))")
+    }
     if file.isTruncated { remark("the capture ends in the middle of a packet") }
   }
 
@@ -42,7 +49,10 @@ public struct WireAnalysis {
   public mutating func add(ip packet: ArraySlice<UInt8>, time: UInt64) {
     guard let segment = Segment(ip: packet) else { return }
     let isFromClient = segment.destination.port == port
-    guard isFromClient || segment.source.port == port else { return }
+    guard isFromClient || segment.source.port == port else {
+      if report.packets == 0 { countOther(segment) }
+      return
+    }
     let flow =
       isFromClient
       ? Flow(client: segment.source, server: segment.destination)
@@ -65,6 +75,13 @@ public struct WireAnalysis {
     }
     connection.used = report.packets
     connections[flow] = segment.isRST ? nil : connection
+  }
+
+  private mutating func countOther(_ segment: Segment) {
+    for port in [segment.source.port, segment.destination.port]
+    where otherPorts[port] != nil || otherPorts.count < Self.mostConnections {
+      otherPorts[port, default: 0] += 1
+    }
   }
 
   private mutating func open(_ flow: Flow) -> WireConnection {

@@ -33,6 +33,7 @@ import Testing
     #expect(table.output.split(separator: "\n").count { $0.contains("SELECT") } == 1)
     let other = try MemwhyBinary.run(["wire", "--port", "1", "--pcap", capture("postgresql.pcap")])
     #expect(other.status == 0 && other.output.contains("no packet passed"), "\(other)")
+    #expect(other.output.contains("most of it is of the ports 15432, "), "\(other)")
   }
 
   @Test func capturesThatAreNone() throws {

@@ -53,6 +53,22 @@ struct CommandLineTests {
     let type = try #require(Memwhy.configuration.subcommands.first { $0._commandName == verb })
     #expect(type.helpMessage().contains("Example: memwhy"))
   }
+
+  /// What the help shows can be typed as it stands.
+  @Test(arguments: Memwhy.configuration.subcommands.map { $0._commandName })
+  func everyExampleIsACommandLine(verb: String) throws {
+    let type = try #require(Memwhy.configuration.subcommands.first { $0._commandName == verb })
+    let help = type.helpMessage(columns: 80).replacing("\\\n", with: " ")
+    for line in help.split(separator: "\n") {
+      guard let example = line.firstMatch(of: /^(Example|Then): .*?memwhy (.*)$/)?.2 else { continue }
+      // Up to the next command of a list; what stands between quotes is one word.
+      let command = example.split(separator: " && ", maxSplits: 1)[0]
+      let words = command.split(separator: "'", omittingEmptySubsequences: false).enumerated().flatMap { index, part in
+        index % 2 == 1 ? [String(part)] : part.split(separator: " ").map(String.init)
+      }
+      #expect(throws: Never.self, "\(line)") { try Memwhy.parseAsRoot(words) }
+    }
+  }
 }
 
 struct FindingTests {

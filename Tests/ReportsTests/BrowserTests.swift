@@ -33,6 +33,16 @@ struct BrowserTests {
     #expect(page.document.contains("data-drawn-in"))
   }
 
+  /// The program's own functions lie below those of a server's framework.
+  @Test func deepStacksAreSeen() throws {
+    var report = PageFixtures.growing
+    let stack = (1...30).reversed().reduce(ReportModel.Tree.Node(name: "load(rows:)", value: 800_000)) { below, depth in
+      ReportModel.Tree.Node(name: "framework \(depth)", value: 800_000, children: [below])
+    }
+    report.profile = ReportModel.Tree(unit: "bytes", root: .init(name: "all", value: 1_000_000, children: [stack]))
+    #expect(try open(report).document.contains("aria-label=\"load(rows:), 781.3 KiB, 80.0 %"))
+  }
+
   /// Whatever the target's names are, no script but the page's own runs.
   @Test func hostileNamesRunNothing() throws {
     let page = try open(PageFixtures.hostile)

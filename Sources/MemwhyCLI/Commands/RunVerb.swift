@@ -14,7 +14,8 @@ struct RunVerb: ParsableCommand {
 
       Example: memwhy run -- ./shop --port 8080
       Example: memwhy run --interval 64KiB --table shop.table -- ./shop
-      Then: memwhy profile PID -o heap.pb.gz, memwhy top heap.pb.gz; after its end memwhy postmortem FILE
+      Then: memwhy profile 4711 -o heap.pb.gz && memwhy top heap.pb.gz
+      Then: memwhy postmortem shop.table
       """)
 
   @Option(

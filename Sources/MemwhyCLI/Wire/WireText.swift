@@ -14,8 +14,10 @@ enum WireText {
     }
     if report.statements.isEmpty {
       lines.append(
-        report.packets == 0
-          ? "no packet passed; is the port right, and does traffic go through this machine?" : "no statement was seen")
+        report.packets > 0
+          ? "no statement was seen"
+          : report.remarks.isEmpty
+            ? "no packet passed; is the port right, and does traffic go through this machine?" : "no packet passed")
     } else {
       lines += [""] + table(report.statements, limit: limit, style: style)
     }

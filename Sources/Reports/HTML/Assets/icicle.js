@@ -5,7 +5,7 @@
 // zooms in, Escape or the trail above zooms out, arrow keys move to parent, child and neighbours.
 memwhy.icicle = (element, tree) => {
   const { format, html } = memwhy.scales;
-  const rowHeight = 27, smallest = 3, mostRows = 14;
+  const rowHeight = 27, smallest = 3, mostRows = 40;
   // Hues by holder, so that neighbours differ; the same colours as everywhere.
   const hues = ["swiftObjects", "files", "allocatorFree", "stacks", "nativeBlocks", "shared", "moduleData", "allocatorOverhead"];
 

@@ -6,7 +6,7 @@
 // options.onPick(time) is told of a click; mark(times) shows moments that were chosen.
 memwhy.timeline = (element, first, options = {}) => {
   const { format, ticks, time, moment, timeTicks, svg, html } = memwhy.scales;
-  const left = 66, right = 14, mainHeight = 250, panelHeight = 44, panelGap = 30, topGap = 12;
+  const left = 82, right = 14, mainHeight = 250, panelHeight = 44, panelGap = 30, topGap = 12;
   let chart = first;
   let domain = null;
   let geometry = null;
