@@ -124,6 +124,21 @@ import Testing
   }
 
   /// All at once, in more than one slice for each shard, and with some that were prolonged meanwhile.
+  /// Until somebody removes it, what is over is there and is nothing: neither pinned nor of any age.
+  @Test(arguments: [CacheExpiry(afterWrite: .seconds(10)), CacheExpiry(afterAccess: .seconds(10))])
+  func whatIsOverIsNothing(expiry: CacheExpiry) {
+    let clock = ManualClock()
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.clock = clock
+    configuration.expiry = expiry
+    let cache = LocalCache<Int, Int>(name: "over", limit: .entries(100), configuration: configuration)
+    cache.set(1, for: 1)
+    #expect(cache.pin(1) && cache.unpin(1) && cache.age(of: 1) != nil)
+    clock.advance(by: .seconds(11))
+    #expect(cache.count == 1 && !cache.contains(1))
+    #expect(!cache.pin(1) && !cache.unpin(1) && cache.age(of: 1) == nil)
+  }
+
   @Test func manyThatEndTogether() {
     let clock = ManualClock()
     let cache = cache(clock, CacheExpiry(afterAccess: .seconds(100)))

@@ -23,7 +23,7 @@ public struct CacheStatistics: Sendable {
   public var loads: UInt64 = 0
   /// Loads that failed, or took longer than their limit.
   public var failedLoads: UInt64 = 0
-  /// Time that the loads took, added up.
+  /// Time that the loads took that gave a value, added up: what hits save. Of a batch, an equal share for each key.
   public var loadTime: Duration = .zero
 
   /// Entries in the cache.
