@@ -23,7 +23,8 @@ extension LocalCache {
     /// Time limits of loads and what statistics say of time are the system's. While anything can expire the cache sleeps on this clock in the background, to
     /// remove what is over: one whose `sleep` returns at once, because it goes on by itself, makes entries end at once.
     public var clock: (any Clock<Duration>)?
-    /// Parts under locks of their own, rounded up to a power of two. Nil: as many as the limit and the processors suggest.
+    /// Parts under locks of their own, 256 at most, rounded up to a power of two. Nil: as many as the limit and the processors suggest. A part holds eight million
+    /// entries at most (8,388,096), so there are more parts than are asked for where a limit in entries needs them.
     public var shards: Int?
     /// Whether the verdict and the miss-ratio curve are kept ready; costs less than a twentieth of a look-up.
     public var isObserved = true

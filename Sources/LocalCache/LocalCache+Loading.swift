@@ -184,12 +184,14 @@ extension LocalCache {
     return age >= after
   }
 
-  /// Time since the value of a key was stored, or nil. Neither a hit nor a use.
+  /// Time since the value of a key was stored, or nil. Neither a hit nor a use. Ages beyond 13 days, and beyond the longest of the lifetimes and `refreshAfter`,
+  /// may be told as less, but not as less than these.
   public func age(of key: Key) -> Duration? {
     let hash = hash(key)
     return reading(shard(for: hash)) { shard in
       let id = shard.pointee.find(key, hash: Self.high(hash))
-      return id == 0 ? nil : time.duration(ticks: UInt64(shard.pointee.age(id, time)))
+      guard id != 0, !expires || !shard.pointee.isOver(id, time) else { return nil }
+      return time.duration(ticks: UInt64(shard.pointee.age(id, time)))
     }
   }
 

@@ -121,13 +121,13 @@ extension LocalCache {
     if loader.isFlying { loader.detachAll() }
   }
 
-  /// Keeps an entry from being evicted: it still counts, and still expires. A new value of the key is kept too. Returns whether the key has an entry.
+  /// Keeps an entry from being evicted: it still counts, and still expires. A new value of the key is kept too. Returns whether the key has a value.
   ///
   /// Constant time.
   @discardableResult
   public func pin(_ key: Key) -> Bool { setPinned(true, key) }
 
-  /// Lets an entry be evicted again. Returns whether the key has an entry.
+  /// Lets an entry be evicted again; at once, where the cache holds more than its limit. Returns whether the key has a value.
   ///
   /// Constant time.
   @discardableResult
@@ -136,12 +136,23 @@ extension LocalCache {
   private func setPinned(_ pinned: Bool, _ key: Key) -> Bool {
     let hash = hash(key)
     let shard = shard(for: hash)
-    shard.pointee.lock.lock()
-    defer { shard.pointee.lock.unlock() }
-    let id = shard.pointee.find(key, hash: Self.high(hash))
-    guard id != 0 else { return false }
-    shard.pointee.policy.setPinned(pinned, id)
-    return true
+    let now = expires ? time.now : 0
+    let (isThere, isTooMuch) = locked(shard) { shard in
+      let id = shard.pointee.find(key, hash: Self.high(hash))
+      guard id != 0, !shard.pointee.isOver(id, now: now) else { return (false, false) }
+      shard.pointee.policy.setPinned(pinned, id)
+      return (true, !pinned && shard.pointee.policy.weight > shard.pointee.policy.maximum)
+    }
+    if isTooMuch { evictSurplus(shard) }
+    return isThere
+  }
+
+  /// The limit may have become smaller than what was pinned until now.
+  private func evictSurplus(_ shard: UnsafeMutablePointer<Shard<Key, Value>>) {
+    balanceShares()
+    var removals = Removals<Key, Value>()
+    locked(shard) { $0.pointee.setMaximum($0.pointee.policy.maximum, &removals) }
+    report(removals)
   }
 
   /// For about one key in a hundred.

@@ -61,7 +61,8 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     isQuick = !expires && keyHash.hasCipher
     time = CacheTime(
       clock: configuration.clock,
-      longestLifetime: max(expiry.afterWrite ?? .zero, expiry.afterAccess ?? .zero))
+      longestLifetime: max(
+        expiry.afterWrite ?? .zero, expiry.afterAccess ?? .zero, configuration.loading.refreshAfter ?? .zero))
     sizer = EntrySizer(limit: limit, configuration: configuration)
     bound = SharedBound(limit: limit)
     block = CacheBlock(name: name)

@@ -171,6 +171,32 @@ import Testing
     #expect(log.sample().records.map(\.key) == last)
   }
 
+  /// Of a large cache few keys are sampled, whose upper bits are all the same: notes that know no others are of no use there.
+  @Test(arguments: [262_144, 2_000_000, 20_000_000])
+  func aLogOfALargeCacheTellsItsKeysApart(entries: Int) {
+    var log = AccessLog(SamplingPlan(entries: 0))
+    let plan = SamplingPlan(entries: entries)
+    var random = Generator(state: 9)
+    func note(_ count: Int) -> Int {
+      var keys: Set<UInt32> = []
+      for _ in 0..<count {
+        let key = UInt32.random(in: 0..<plan.threshold, using: &random)
+        keys.insert(key)
+        log.append(AccessNote(key: key, kind: .miss))
+      }
+      return keys.count
+    }
+    // While it fills.
+    for entries in [1000, 3000, 9000, 90_000, entries] {
+      _ = note(1000)
+      log.turn(SamplingPlan(entries: entries))
+    }
+    let noted = note(3000)
+    log.turn(plan)
+    let records = log.sample().records
+    #expect(records.count >= 3000 && Set(records.suffix(3000).map(\.key)).count == noted)
+  }
+
   @Test func tagsSayWhatBecameOfALookUp() {
     for reuse in 1..<UInt8(ReuseClass.count) {
       #expect(NoteTag.hit(reuse).reuse == reuse && NoteTag.hit(reuse).kind == .hit)

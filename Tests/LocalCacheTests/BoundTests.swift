@@ -1,5 +1,6 @@
-import LocalCache
 import Testing
+
+@testable import LocalCache
 
 @Suite struct BoundTests {
   @Test(arguments: [1, 2, 7, 100, 5000])
@@ -52,6 +53,35 @@ import Testing
   }
 
   /// What a pinned entry takes is free for its successor, also where other shards give their share.
+  /// What was pinned beyond a limit that became smaller goes when it may.
+  @Test(arguments: [1, 8])
+  func whatIsNoLongerPinnedHasToFit(shards: Int) {
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.shards = shards
+    let cache = LocalCache<Int, Int>(name: "unpinned", limit: .entries(1000), configuration: configuration)
+    for key in 0..<100 { cache.set(key, for: key, pinned: true) }
+    cache.resize(to: .entries(40))
+    #expect(cache.count == 100, "pinned ones stay")
+    for key in 0..<100 { #expect(cache.unpin(key) && cache.count == max(99 - key, 40)) }
+    cache.resize(to: .entries(0))
+    #expect(cache.count == 0)
+  }
+
+  /// Beyond a limit that became smaller than what is pinned, a value in place of a pinned one is taken in if it leaves no more than the limit.
+  @Test(arguments: [1, 8])
+  func aSmallerValueMayTakeThePlaceOfAPinnedOne(shards: Int) {
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.shards = shards
+    configuration.weigher = { _, value in value }
+    let cache = LocalCache<Int, Int>(name: "smaller", limit: .weight(100), configuration: configuration)
+    for key in 0..<9 { cache.set(10, for: key, pinned: true) }
+    cache.resize(to: .weight(85))
+    #expect(cache.weight == 90)
+    #expect(!cache.set(6, for: 0) && cache.weight == 80, "no room for it, and the old one is out of date")
+    cache.resize(to: .weight(75))
+    #expect(cache.set(5, for: 1) && cache.weight == 75)
+  }
+
   @Test func aPinnedEntryMayGrowToTheLimit() {
     var configuration = LocalCache<Int, Int>.Configuration()
     configuration.weigher = { _, value in value }
@@ -149,6 +179,17 @@ import Testing
     #expect(heard.current == [.refused] && cache.statistics.replaced == 0)
     #expect(cache.set(40, for: 2) && cache.set(35, for: 2))
     #expect(cache.statistics.replaced == 1)
+  }
+
+  /// A shard numbers eight million entries.
+  @Test func thereAreShardsForAllEntriesOfTheLimit() {
+    #expect(SharedBound.shardCount(.entries(8_388_096), wanted: 1) == 1)
+    #expect(SharedBound.shardCount(.entries(8_388_097), wanted: 1) == 2)
+    #expect(SharedBound.shardCount(.entries(100_000_000), wanted: 4) == 16)
+    #expect(SharedBound.shardCount(.entries(1_000_000_000), wanted: nil) >= 128)
+    #expect(SharedBound.shardCount(.bytes(.gibibytes(64)), wanted: nil) * 8_388_096 * 48 >= 64 << 30)
+    #expect(SharedBound.shardCount(.entries(.max), wanted: nil) == 256)
+    #expect(SharedBound.shardCount(.weight(.max), wanted: 1) == 1)
   }
 
   /// Bytes are counted in steps of 16 whatever the limit.

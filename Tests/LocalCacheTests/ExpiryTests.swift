@@ -124,6 +124,54 @@ import Testing
   }
 
   /// All at once, in more than one slice for each shard, and with some that were prolonged meanwhile.
+  /// Times are counted in ticks, rounded down; nothing ends earlier for that after a use, however short a life is.
+  @Test func livesOfATickLastAsLongAsTheyShould() {
+    let clock = ManualClock()
+    let cache = cache(clock, CacheExpiry(afterAccess: .milliseconds(1)))
+    var random = Generator(state: 8)
+    var early = 0
+    for step in 0..<2000 {
+      clock.advance(by: .microseconds(Int.random(in: 0...5000, using: &random)))
+      cache.set(step, for: 1)
+      for _ in 0..<3 {
+        clock.advance(by: .microseconds(Int.random(in: 0...990, using: &random)))
+        if cache.get(1) != step { early += 1 }
+      }
+    }
+    #expect(early == 0)
+  }
+
+  /// Ages are known as far as anything depends on them.
+  @Test func valuesThatAreRefreshedAfterAMonthGetThatOld() throws {
+    let clock = ManualClock()
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.clock = clock
+    configuration.shards = 1
+    configuration.loading.refreshAfter = .seconds(30 * 86_400)
+    let cache = LocalCache<Int, Int>(name: "month", limit: .entries(100), configuration: configuration)
+    cache.set(1, for: 1)
+    for day in 1...200 {
+      clock.advance(by: .seconds(86_400))
+      cache.set(day, for: 2)
+      #expect(try #require(cache.age(of: 1)) > .seconds(min(day, 31) * 86_400 - 10), "\(day)")
+    }
+  }
+
+  /// Until somebody removes it, what is over is there and is nothing: neither pinned nor of any age.
+  @Test(arguments: [CacheExpiry(afterWrite: .seconds(10)), CacheExpiry(afterAccess: .seconds(10))])
+  func whatIsOverIsNothing(expiry: CacheExpiry) {
+    let clock = ManualClock()
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.clock = clock
+    configuration.expiry = expiry
+    let cache = LocalCache<Int, Int>(name: "over", limit: .entries(100), configuration: configuration)
+    cache.set(1, for: 1)
+    #expect(cache.pin(1) && cache.unpin(1) && cache.age(of: 1) != nil)
+    clock.advance(by: .seconds(11))
+    #expect(cache.count == 1 && !cache.contains(1))
+    #expect(!cache.pin(1) && !cache.unpin(1) && cache.age(of: 1) == nil)
+  }
+
   @Test func manyThatEndTogether() {
     let clock = ManualClock()
     let cache = cache(clock, CacheExpiry(afterAccess: .seconds(100)))

@@ -1,5 +1,7 @@
-import LocalCache
+import Foundation
 import Testing
+
+@testable import LocalCache
 
 /// A write that happens while its key is being loaded is newer than the load.
 @Suite struct LoadingOvertakenTests {
@@ -61,6 +63,27 @@ import Testing
     cache.remove(1)
     #expect(try await gated(cache) {} == "loaded")
     #expect(cache.get(1) == "loaded")
+  }
+
+  /// The time of a load may be over just when its value is about to be stored.
+  @Test func aLoadThatIsGivenUpAtTheLastMomentIsOvertakenToo() async throws {
+    var configuration = LocalCache<Int, String>.Configuration()
+    configuration.loading.timeout = .milliseconds(200)
+    let (began, goOn, ended) = (Locked(false), Locked(false), Locked(false))
+    configuration.weigher = { _, value in
+      guard value == "loaded" else { return 1 }
+      began.with { $0 = true }
+      while !goOn.current { Thread.sleep(forTimeInterval: 0.001) }
+      ended.with { $0 = true }
+      return 1
+    }
+    let cache = LocalCache<Int, String>(name: "overtaken", limit: .weight(100), configuration: configuration)
+    await #expect(throws: LocalCacheError.self) { try await cache.value(for: 1) { _ in "loaded" } }
+    #expect(began.current)
+    cache.set("newer", for: 1)
+    goOn.with { $0 = true }
+    await until { ended.current && !cache.loader.isFlying }
+    #expect(cache.get(1) == "newer")
   }
 
   /// Who asks after a removal gets a load that began after it.

@@ -81,6 +81,28 @@ import Testing
     #expect(try #require(filled { key in Array(repeating: key, count: 40) }.equalValues) < 0.01)
   }
 
+  /// Bytes between fields, and those of an enum beside its payload, may be anything.
+  @Test func valuesThatShareTheirStorageAreNoCopies() {
+    struct Padded: Hashable {
+      var flag: UInt8
+      var list: [Int]
+    }
+    struct Optionally: Hashable {
+      var flag: UInt8
+      var list: [Int]
+      var name: String?
+    }
+    let list = Array(0..<40)
+    func share<Value: Hashable & Sendable>(_ make: (Int) -> Value) -> Double? {
+      let cache = LocalCache<Int, Value>(name: "padded", limit: .entries(50_000))
+      for key in 0..<20_000 { cache.set(make(key), for: key) }
+      return cache.equalValues.share
+    }
+    #expect(share { Padded(flag: UInt8($0 % 3), list: list) } == 0)
+    #expect(share { Optionally(flag: UInt8($0 % 3), list: list, name: $0 % 2 == 0 ? "short" : nil) } == 0)
+    #expect((share { Padded(flag: UInt8($0 % 3), list: list.map { $0 + 1 }) } ?? 0) > 0.9)
+  }
+
   @Test func aCurveOfFewLookUpsIsAGuess() {
     let cache = LocalCache<Int, Int>(name: "guess", limit: .entries(1000))
     var random = Generator(state: 11)
@@ -121,6 +143,22 @@ import Testing
     for access in 0..<10_000 where cache.get(access % 100) == nil { cache.set(1, for: access % 100) }
     let verdict = cache.verdict
     #expect(verdict.advice == .remove && verdict.reasons.contains { $0.contains("limit of 0") }, "\(verdict)")
+  }
+
+  /// What a job stores, and nobody asks for, says nothing of what is asked for.
+  @Test func keysThatAreOnlyStoredAreNoNewKeys() {
+    let cache = LocalCache<Int, Int>(name: "stored", limit: .entries(2000))
+    var random = Generator(state: 4)
+    for round in 1...5 {
+      for key in 0..<20_000 { cache.set(key, for: round * 1_000_000 + key) }
+      for _ in 0..<20_000 {
+        let key = Int.random(in: 0..<10_000, using: &random)
+        if cache.get(key) == nil { cache.set(key, for: key) }
+      }
+    }
+    // Of 100,000 look-ups, 10,000 are of a key's first time.
+    #expect(abs(cache.statistics.repeatRatio - 0.9) < 0.02, "\(cache.statistics.repeatRatio)")
+    #expect(cache.statistics.hitRatio < 0.5)
   }
 
   @Test func distinctKeysAreCounted() {

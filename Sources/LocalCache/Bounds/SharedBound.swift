@@ -48,6 +48,20 @@ final class SharedBound: Sendable {
     }
   }
 
+  /// As many shards as it takes to number all entries of the limit. With a limit in bytes these are as small as any can be, or, where the number of shards was
+  /// chosen, usual ones.
+  private static func fewestShards(_ limit: CacheLimit, isChosen: Bool) -> Int {
+    let most = Int(PolicyNode.identifierLimit - NodePool.reserved)
+    let entries =
+      switch limit.unit {
+      case .bytes: isChosen ? expectedEntries(limit) : limit.amount / 48
+      case .entries: limit.amount
+      // Weights of a caller's own may be anything.
+      case .weight: 0
+      }
+    return entries / most + (entries % most > 0 ? 1 : 0)
+  }
+
   /// Enough shards that threads seldom meet, and few enough that each holds two thousand entries, or one where there are fewer shards than
   /// processors: a policy that sees little decides badly, and its models take some kilobytes in each.
   static func shardCount(_ limit: CacheLimit, wanted: Int?) -> Int {
@@ -56,13 +70,13 @@ final class SharedBound: Sendable {
       while result < count { result *= 2 }
       return result
     }
-    if let wanted { return powerOfTwo(min(max(wanted, 1), 256)) }
-    // Weights of a caller's own may be anything.
+    let fewest = min(fewestShards(limit, isChosen: wanted != nil), 256)
+    if let wanted { return powerOfTwo(min(max(wanted, fewest, 1), 256)) }
     let entries = limit.unit == .weight ? limit.amount / 512 : expectedEntries(limit)
     let byProcessors = powerOfTwo(min(max(8 * processorCount, 16), 256))
     var bySize = 1
     while bySize < byProcessors, entries / (bySize * 2) >= (bySize < processorCount ? 1024 : 2048) { bySize *= 2 }
-    return bySize
+    return max(bySize, powerOfTwo(fewest))
   }
 
   /// The parts of equal shares add up to the whole.

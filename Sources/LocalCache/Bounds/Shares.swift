@@ -56,7 +56,7 @@ extension LocalCache {
       let need = weight + pinned[index] - min(replaced, pinned[index])
       let others = pinned.reduce(0, +) - pinned[index]
       guard need <= bound.available, others <= bound.available - need else { return false }
-      divide(bound.available, before: bound.available, &all)
+      divide(bound.available, before: bound.available, replacing: (index, replaced), &all)
       var have = locked(shard(at: index)) { $0.pointee.policy.maximum }
       var other = (index + 1) & shardMask
       while have < need, other != index {
@@ -85,8 +85,14 @@ extension LocalCache {
   }
 
   /// Divides what the entries may take anew. Shares that shrink come first, so that at no moment all together are more than before or after.
-  private func divide(_ total: UInt64, before: UInt64, _ removals: inout Removals<Key, Value>) {
-    let states = shareStates()
+  ///
+  /// - Parameter replacing: what is pinned in a shard and about to go: together with it there may be too much.
+  private func divide(
+    _ total: UInt64, before: UInt64, replacing: (shard: Int, pinned: UInt64) = (0, 0),
+    _ removals: inout Removals<Key, Value>
+  ) {
+    var states = shareStates()
+    states[replacing.shard].pinned -= min(replacing.pinned, states[replacing.shard].pinned)
     var needs = states.enumerated().map { index, state in
       // A shard that has borrowed for an entry larger than its share keeps what that takes.
       let hasBorrowed = state.maximum > SharedBound.share(before, of: index, shardMask + 1)

@@ -8,7 +8,7 @@ struct ShardExpiry {
   /// Lifetimes in ticks; 0 for none.
   @usableFromInline let afterWrite: UInt32
   @usableFromInline let afterAccess: UInt32
-  /// An entry that lives so many ticks more does so whether it is used or not, and needs no longer life for a use.
+  /// An entry that lives so many ticks more does so whether it is used or not, and needs no longer life for a use: see `isToBeProlonged`.
   @usableFromInline let ampleRest: Int64
   /// Share of the lifetime by which an entry may end earlier.
   private let jitter: Double
@@ -27,7 +27,7 @@ struct ShardExpiry {
     self.times = times
     self.afterWrite = afterWrite
     self.afterAccess = afterAccess
-    ampleRest = max(Int64(afterAccess), 1)
+    ampleRest = Int64(afterAccess) + 1
     self.jitter = min(max(jitter, 0), 1)
     random = seed | 1
     setNextLook()
@@ -61,10 +61,11 @@ struct ShardExpiry {
     deadline != CacheTime.never && relative(now) >= deadline
   }
 
-  /// Whether an access now has to move an entry's end. An end lies up to a 128th further off than it has to, so that most accesses write nothing.
+  /// Whether an access now has to move an entry's end, which has to lie one tick more than `afterAccess` ahead: the time of the access was rounded down. An end lies
+  /// up to a 128th further off than it has to, so that most accesses write nothing.
   @inlinable @inline(__always)
   func isToBeProlonged(_ deadline: UInt32, now: UInt32) -> Bool {
-    deadline &- now < afterAccess && deadline & Self.fixedBit == 0
+    deadline &- now <= afterAccess && deadline & Self.fixedBit == 0
   }
 
   /// When an entry ends that is used now, where accesses prolong lives.

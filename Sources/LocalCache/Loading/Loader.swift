@@ -55,7 +55,7 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   let settings: CacheLoading
   private let time: CacheTime
   let state: Guarded<State>
-  /// Flights on their way.
+  /// Loads on their way, those among them whose flight is over already: what they bring is no newer for that.
   @usableFromInline let flying = Atomic<Int>(0)
   /// Writes of keys that are being loaded.
   @usableFromInline let watch = WriteWatch()
@@ -243,6 +243,7 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   }
 
   private func run(_ flight: Flight<Key, Value>, _ work: Work) async {
+    defer { flying.subtract(1, ordering: .relaxed) }
     let begin = ContinuousClock.now
     // Who asked may have gone before this task got its turn.
     guard beginTime(of: flight, at: begin, work.failed) else { return }
@@ -288,13 +289,15 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     let waiters = state.withLock { state -> [Flight<Key, Value>.Waiter]? in
       guard flight.result == nil else { return nil }
       end(flight, all, &state)
-      state.time += time
+      let asked = flight.keys.count - present.count
       switch result {
       case .success(let values):
         state.loads += UInt64(values.count)
+        // Each key that was asked for has an equal share of the time; the shares of those that there is nothing for are of no load that gave a value.
+        state.time += time * values.count / max(values.count, asked, 1)
         forgetFailures(flight, &state)
       case .failure(let error):
-        state.failed += UInt64(flight.keys.count - present.count)
+        state.failed += UInt64(asked)
         remember(error, of: flight, &state)
       }
       defer { flight.waiters = [:] }
@@ -309,7 +312,6 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     flight.result = result
     flight.tookTooLong = nil
     state.timed.remove(flight)
-    flying.subtract(1, ordering: .relaxed)
     for key in flight.keys where state.flights[key] === flight { state.flights[key] = nil }
   }
 

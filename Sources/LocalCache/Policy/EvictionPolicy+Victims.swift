@@ -3,8 +3,8 @@ extension EvictionPolicy {
   /// The entry to remove so that one of this weight fits, or nil if it fits, or if there is nothing that may go.
   @usableFromInline
   package mutating func nextVictim(for incoming: UInt64) -> UInt32? {
-    // A shard has eight million identifiers; with tiny weights those are the bound.
-    guard weight &+ incoming > maximum || !pool.hasRoom && incoming > 0 else { return nil }
+    // A shard has eight million identifiers; with weights of nearly nothing, or nothing, those are the bound.
+    guard weight &+ incoming > maximum || !pool.hasRoom else { return nil }
     if isFilling { settle() }
     switch regime {
     case .queues: return queueVictim()

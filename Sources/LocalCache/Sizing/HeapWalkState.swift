@@ -9,9 +9,10 @@ struct HeapWalkState: ~Copyable {
   private(set) var bytes = 0
   /// Holes before the counted blocks, where they are wanted.
   private(set) var holes = GlibcChunk.Hole()
-  /// A walk for the holes, which looks at values that have been in use for a while: it does not go into objects of classes, which may be changing
-  /// under a lock of their own, nor ask types for their sizes. Storage of containers does not change while a copy is held.
   let measuresHoles: Bool
+  /// A walk over values that have been in use for a while: it does not go into objects of classes, which may be changing under a lock of their own, nor ask
+  /// types for their sizes. Storage of containers does not change while a copy is held.
+  let staysOutside: Bool
   /// Addresses of blocks that were counted: a block that is reached twice counts once.
   private(set) var seen = AddressSet()
   let elementsMeasured: Int
@@ -26,12 +27,16 @@ struct HeapWalkState: ~Copyable {
   private(set) var isBelowGuard = false
   private let mostBlocks: Int
 
-  /// - Parameter mostBlocks: how many blocks count. An entry that leads to all of a service would be walked for seconds; so many take some milliseconds.
+  /// - Parameters:
+  ///   - staysOutside: nil: if it measures holes.
+  ///   - mostBlocks: how many blocks count. An entry that leads to all of a service would be walked for seconds; so many take some milliseconds.
   init(
-    elementsMeasured: Int, baseline: SizeBaseline? = nil, measuresHoles: Bool = false, mostBlocks: Int = 1 << 17
+    elementsMeasured: Int, baseline: SizeBaseline? = nil, measuresHoles: Bool = false, staysOutside: Bool? = nil,
+    mostBlocks: Int = 1 << 17
   ) {
     self.mostBlocks = mostBlocks
     self.measuresHoles = measuresHoles
+    self.staysOutside = staysOutside ?? measuresHoles
     self.elementsMeasured = elementsMeasured
     self.baseline = baseline
   }

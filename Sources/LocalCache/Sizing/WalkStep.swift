@@ -52,7 +52,7 @@ enum WalkStep {
     guard let object = UnsafeRawPointer(bitPattern: address), walk.enter(object: object) else { return }
     let isa = object.load(as: UnsafeRawPointer.self)
     guard let plan = TypePlan.ofInstances(unsafeBitCast(isa, to: Any.Type.self)) else { return }
-    guard !walk.measuresHoles || plan.isStorageOfValues else { return }
+    guard !walk.staysOutside || plan.isStorageOfValues else { return }
     // A guard guards the variables of other objects too.
     if walk.isBelowGuard, plan.guarding == .variables { return }
     walk.walk(object, plan)
@@ -89,7 +89,7 @@ enum WalkStep {
   }
 
   private static func sized(_ type: any MemorySized.Type, _ pointer: UnsafeRawPointer, _ walk: inout HeapWalkState) {
-    guard !walk.measuresHoles else { return }
+    guard !walk.staysOutside else { return }
     func bytes<T: MemorySized>(_: T.Type) -> Int { pointer.assumingMemoryBound(to: T.self).pointee.heapBytes }
     walk.add(bytes(type))
   }

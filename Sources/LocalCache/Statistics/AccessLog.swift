@@ -133,7 +133,10 @@ struct AccessLog {
     turns += 1
     let needsMore = wanted.threshold / 2 > plan.threshold
     let isLarger = wanted.capacity > plan.capacity
-    if needsMore || wanted.capacity * 4 <= plan.capacity {
+    // Old notes know few bits of a key; where many entries leave few keys below the threshold, those bits would be the same for most.
+    let distinct = notes.distinctKeys(below: wanted.threshold, capacity: wanted.capacity)
+    let isBlurred = distinct.here < wanted.capacity && distinct.here < distinct.anew
+    if needsMore || isBlurred || wanted.capacity * 4 <= plan.capacity {
       restart(wanted)
     } else {
       let threshold = min(wanted.threshold, plan.threshold)

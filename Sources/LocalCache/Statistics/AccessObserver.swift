@@ -5,8 +5,8 @@ import Synchronization
 ///
 /// Keys are sampled by hash (Waldspurger, Park, Garthwaite, Ahmad, "Efficient MRC Construction with SHARDS", FAST 2015): all accesses of a
 /// sampled key are seen, none of another. Besides, each so-many-th access of any key is noted as a probe, for what few keys cannot tell: how
-/// the traffic as a whole is made up. A look-up pays two comparisons, and a short note for about one in a hundred. Every miss and
-/// every write of any key goes into a HyperLogLog, so distinct keys are counted too: a key's first access is never a hit.
+/// the traffic as a whole is made up. A look-up pays two comparisons, and a short note for about one in a hundred. Every miss of
+/// any key goes into a HyperLogLog, so distinct keys are counted too: the first look-up of a key is a hit only if it was stored without being asked for.
 @usableFromInline
 final class AccessObserver: @unchecked Sendable {
   /// Sampled are hashes whose high half is below this.
@@ -84,9 +84,7 @@ final class AccessObserver: @unchecked Sendable {
   /// A write. To be called without locks of the cache.
   @usableFromInline
   func stored(_ hash: UInt64, weight: UInt64) {
-    guard isOn else { return }
-    distinctKeys?.add(hash)
-    guard observes(hash) else { return }
+    guard isOn, observes(hash) else { return }
     loads.withLock { $0.stored(Self.key(hash)) }
     note(AccessNote(key: Self.key(hash), kind: .stored, weight: weight), isFree: true)
   }

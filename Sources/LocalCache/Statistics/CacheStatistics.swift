@@ -23,7 +23,7 @@ public struct CacheStatistics: Sendable {
   public var loads: UInt64 = 0
   /// Loads that failed, or took longer than their limit.
   public var failedLoads: UInt64 = 0
-  /// Time that the loads took, added up.
+  /// Time that the loads took that gave a value, added up: what hits save. Of a batch, an equal share for each key.
   public var loadTime: Duration = .zero
 
   /// Entries in the cache.
@@ -32,7 +32,8 @@ public struct CacheStatistics: Sendable {
   public var weight: Int = 0
   /// The limit.
   public var limit = CacheLimit.entries(0)
-  /// Distinct keys asked for or stored, to within 1.6 %, in small caches 2.3 %. 0 unless the cache is observed.
+  /// Distinct keys asked for in vain, once or more often, to within 1.6 %, in small caches 2.3 %. 0 unless the cache is observed. Where values are stored after
+  /// misses these are all keys; keys that were stored before they were asked for, and never missed, are not among them.
   public var distinctKeys: Int = 0
   /// Standard error of the bytes that an entry counts without having been measured, in bytes; 0 where each is (`CacheSizing.oneIn`).
   public var weightError: Double = 0
@@ -48,7 +49,8 @@ public struct CacheStatistics: Sendable {
   public var requests: UInt64 { hits &+ misses }
   /// Hits of all look-ups, 0 to 1; 0 without look-ups.
   public var hitRatio: Double { requests == 0 ? 0 : Double(hits) / Double(requests) }
-  /// Look-ups of keys that had been seen before, of all look-ups: what a cache without limit would hit. Where keys are not counted, what hit at least.
+  /// Look-ups of keys that had been asked for or stored before, of all look-ups: what a cache without limit would hit. Where keys are not counted, what hit at
+  /// least.
   public var repeatRatio: Double {
     guard requests > 0, distinctKeys > 0 else { return hitRatio }
     return max(hitRatio, 1 - min(1, Double(distinctKeys) / Double(requests)))

@@ -7,7 +7,7 @@ final class EqualValues<Value>: Sendable {
     var key: UInt32
     /// Halves of hashes: enough to tell some hundred values apart.
     var fingerprint: UInt32
-    /// Of the value's own bytes: equal for values that share their storage already.
+    /// Equal for equal values that share their storage already.
     var identity: UInt32
   }
 
@@ -21,14 +21,10 @@ final class EqualValues<Value>: Sendable {
   /// A value of a sampled key was stored. Linear in the size of the value.
   func note(_ value: Value, key: UInt32) {
     guard let samples, let hashable = value as? any Hashable else { return }
-    let identity = withUnsafeBytes(of: value) { bytes in
-      var hasher = Hasher()
-      hasher.combine(bytes: bytes)
-      return hasher.finalize()
-    }
+    let contents = hashable.hashValue
     let sample = Sample(
-      key: key, fingerprint: UInt32(truncatingIfNeeded: hashable.hashValue),
-      identity: UInt32(truncatingIfNeeded: identity))
+      key: key, fingerprint: UInt32(truncatingIfNeeded: contents),
+      identity: UInt32(truncatingIfNeeded: Self.identity(value, contents)))
     samples.withLock { state in
       if state.ring.count < Self.capacity {
         state.ring.append(sample)
@@ -37,6 +33,26 @@ final class EqualValues<Value>: Sendable {
         state.next = (state.next + 1) % Self.capacity
       }
     }
+  }
+
+  /// Blocks of a value that are looked at: where storage is not shared, the first ones differ already.
+  private static var mostBlocks: Int { 64 }
+
+  /// A hash of what a value is and of where its blocks lie. Not of its own bytes, some of which are nobody's: between fields, and beside an enum's payload.
+  private static func identity(_ value: Value, _ contents: Int) -> Int {
+    var hasher = Hasher()
+    hasher.combine(contents)
+    if Value.self is any MemorySized.Type {
+      // Only the type knows its blocks.
+      withUnsafeBytes(of: value) { hasher.combine(bytes: $0) }
+    } else {
+      var walk = HeapWalkState(elementsMeasured: 16, staysOutside: true, mostBlocks: mostBlocks)
+      HeapMeasurement.add(value, to: &walk)
+      var sum: UInt = 0
+      walk.seen.visit { sum &+= $0 &* 0x9E37_79B9_7F4A_7C15 }
+      hasher.combine(sum)
+    }
+    return hasher.finalize()
   }
 
   /// Share of the values, 0 to 1, that would be saved if equal ones were stored once; nil while fewer than 64 keys were sampled.

@@ -24,11 +24,25 @@ struct NoteRing {
   ///   - threshold: above all keys.
   init(capacity: Int, below threshold: UInt32) {
     self.capacity = capacity
-    shift = UInt32(max(0, UInt32.bitWidth - threshold.leadingZeroBitCount - 26))
+    shift = Self.shift(below: threshold)
+  }
+
+  private static func shift(below threshold: UInt32) -> UInt32 {
+    UInt32(max(0, UInt32.bitWidth - threshold.leadingZeroBitCount - 26))
   }
 
   var count: Int { low.count }
   private var isFine: Bool { capacity > Self.few }
+
+  /// How many keys below a threshold are told apart once the ring has another capacity, and how many a new ring could tell apart.
+  func distinctKeys(below threshold: UInt32, capacity: Int) -> (here: Int, anew: Int) {
+    func keys(shift: UInt32, isFine: Bool) -> Int { Int(threshold >> shift) >> (isFine ? 0 : 8) }
+    let willBeFine = capacity > Self.few
+    return (
+      keys(shift: shift, isFine: willBeFine && (isFine && coarse == 0 || count == 0)),
+      keys(shift: Self.shift(below: threshold), isFine: willBeFine)
+    )
+  }
 
   // MARK: One note
 

@@ -11,7 +11,7 @@ struct VerdictModel {
   /// Whether entries end by themselves.
   var expires: Bool
 
-  /// A hit: hash, lock, memory. Measured in docs/performance.md with cold caches.
+  /// A hit: hash, lock, memory. With cold caches of the processor; see docs/local-cache-figures.md.
   private static let hitSeconds = 100e-9
   /// A miss stores an entry: this much, and so much for each of its bytes (first touch of pages, keeping them).
   private static let missSeconds = 150e-9
