@@ -48,6 +48,11 @@ struct LibraryPatternTests {
     let place = place("OpenCombine.PassthroughSubject<String, Never>.downstreams.many", entries: 4000)
     let pattern = try #require(CollectionPattern.find(place, growth([])))
     #expect(pattern.subject == "subscribers of a subject" && pattern.advice.contains("AnyCancellable"))
+    // Where their cancellables are kept as well, the table alone keeps none of them: each hangs on its own part of the subject.
+    let kept = self.place(
+      "OpenCombine.PassthroughSubject<Int, Never>.Conduit<OpenCombine.Subscribers.Sink<Int, Never>>.downstream",
+      content: ("Session", 3000))
+    #expect(try CollectionPattern.find(kept, growth([]))?.subject == "subscribers of a subject")
   }
 
   @Test(arguments: ["GRDB.AnyDatabaseCancellable", "AnyCancellable", "any Disposable?"])

@@ -41,7 +41,7 @@ extension CollectionPattern {
     Waiting(
       subject: "subscribers of a subject",
       owners: [
-        ("OpenCombine.PassthroughSubject", ".downstreams"), ("OpenCombine.CurrentValueSubject", ".downstreams"),
+        ("OpenCombine.PassthroughSubject", ".downstream"), ("OpenCombine.CurrentValueSubject", ".downstream"),
       ],
       evidence: "subscribers: each keeps its sink's closures, and what these capture, until it is cancelled",
       advice:
