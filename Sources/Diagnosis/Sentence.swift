@@ -21,6 +21,7 @@ extension Weighing {
     case .steady:
       text = "Steady: \(first.title) over \(Say.span(test.span))" + hidden(findings, evidence)
       text += leakBelow(findings, startsSentence: text.contains(", but "))
+      text += besideTheProcess(findings, evidence, startsSentence: text.contains(", but "))
     case .load:
       text = "\(hedge.isEmpty ? "L" : hedge + "l")oad\(noLeak): \(first.title)" + leakBelow(findings)
     case .warmUp where first.growth != nil:
@@ -97,6 +98,16 @@ extension Weighing {
     let isMost = Double(first.holds) >= mostOfLeaks * Double(whole)
     return
       "\(join) \(Say.bytes(whole)) leaked before, \(isMost ? "" : "\(Say.bytes(first.holds)) of it ")in \(first.title)"
+  }
+
+  /// What grows in the control group and not in the process: files in tmpfs and the kernel's memory count against the same limit.
+  private static func besideTheProcess(_ findings: [Finding], _ evidence: Evidence, startsSentence: Bool) -> String {
+    guard
+      let found = findings.first(where: { $0.cause == .sharedMemory || $0.cause == .kernel }),
+      let growth = found.growth, Double(growth) >= Evidence.material(evidence.rss.floor), let rate = found.growthPerHour
+    else { return "" }
+    return
+      "\(startsSentence ? "; and" : ", but")\(found.confidence == .possible ? " possibly" : "") \(found.title) \(found.cause == .sharedMemory ? "grow" : "grows") by \(Say.bytes(rate))/h, which the control group counts as memory"
   }
 
   /// A cause's last word: `collection`, `native growth`.

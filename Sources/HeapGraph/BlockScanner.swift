@@ -380,6 +380,11 @@ struct BlockScanner {
     let refCounts = sideWindow.word(start + 8)
     let table = resolver.sideTable(refCounts)
     guard table >= 0 else { return ReferenceResolver.isDeiniting(refCounts) }
+    return try isOfDeinitialised(sideTable: table)
+  }
+
+  /// The object that a side table belongs to is gone, or only unowned references keep its memory.
+  mutating func isOfDeinitialised(sideTable table: Int) throws(MemoryError) -> Bool {
     let counts = heap.blocks.address(table) + 16
     guard heap.blocks.size(table) >= 24, try sideWindow.load(counts..<counts + 8) else { return false }
     return ReferenceResolver.isDeiniting(sideWindow.word(counts))

@@ -102,6 +102,7 @@ struct Marker {
       progress?(total)
     }
     try markDeinitialised(workers)
+    try findEmptySideTables(workers[0])
     referenceCount = workers.reduce(referenceCount) { $0 + $1.sink.referenceCount }
     unreadableBlocks = workers.reduce(unreadableBlocks) { $0 + $1.scanner.unreadableBlocks }
   }
@@ -192,6 +193,13 @@ struct Marker {
     for worker in workers {
       for table in worker.sink.sideTables { heap.retype(Int(table), TypedHeap.sideTable) }
       worker.sink.sideTables.removeAll(keepingCapacity: true)
+    }
+  }
+
+  /// Tells side tables whose object is gone from those of living ones. O(blocks), by address.
+  private func findEmptySideTables(_ worker: Worker) throws(MemoryError) {
+    for block in 0..<heap.blocks.count where heap.typeIndex(block) == TypedHeap.sideTable {
+      if try worker.scanner.isOfDeinitialised(sideTable: block) { heap.retype(block, TypedHeap.emptySideTable) }
     }
   }
 

@@ -8,7 +8,7 @@ import SwiftMetadata
 public final class TypedHeap: @unchecked Sendable {
   public let walk: HeapWalk
   public var blocks: BlockTable { walk.blocks }
-  /// Index 0 is `unknown`, 1 the allocator's own blocks, 2 side tables.
+  /// Index 0 is `unknown`, 1 the allocator's own blocks, 2 and 3 side tables.
   public private(set) var types: [ObjectType]
   private let typeIndices: FlatArray<UInt32>
 
@@ -19,6 +19,9 @@ public final class TypedHeap: @unchecked Sendable {
   public static let allocatorInternalName = "malloc thread cache"
   /// A weak-reference side table.
   public static let sideTable = 2
+  /// One whose object is gone: only weak references keep it.
+  public static let emptySideTable = 3
+  public static let emptySideTableName = "side table of an object that is gone"
 
   /// Types every block. One hash look-up a block; the decoder is asked once per distinct (first word, size).
   ///
@@ -29,6 +32,7 @@ public final class TypedHeap: @unchecked Sendable {
       ObjectType(kind: .native, name: "", layout: .conservative),
       ObjectType(kind: .native, name: Self.allocatorInternalName, layout: .none),
       ObjectType(kind: .sideTable, name: "weak reference side table", layout: .sideTable),
+      ObjectType(kind: .sideTable, name: Self.emptySideTableName, layout: .sideTable),
     ]
     let blocks = walk.blocks
     typeIndices = FlatArray(repeating: 0, count: blocks.count)

@@ -113,15 +113,20 @@ struct HiddenGrowthTests {
 
   /// In a group of many, tmpfs is put to the process that wrote as much.
   @Test func filesInTmpfsBelongToWhoWroteThem() {
-    func causes(written: Double) -> [Cause] {
+    func report(written: Double) -> GrowthReport {
       Self.report(Self.heap(0, [:]), Self.heap(1, [:]), more: 0) { time, sample in
         RuleTests.group(&sample, file: 10 * RuleTests.mib + time * RuleTests.mib, shared: time * RuleTests.mib)
         sample[.groupAnonymous] = 4000 * RuleTests.mib
         sample[.ioWritten] = time * written * RuleTests.mib
-      }.findings.map(\.cause)
+      }
     }
-    #expect(causes(written: 1).contains(.sharedMemory))
-    #expect(!causes(written: 0.1).contains(.sharedMemory))
+    let ours = report(written: 1)
+    #expect(ours.findings.map(\.cause).contains(.sharedMemory))
+    // The process is steady, its group is not.
+    #expect(ours.sentence.hasPrefix("Steady: "), "\(ours.sentence)")
+    #expect(ours.sentence.contains(", but possibly files in tmpfs grow by 3.5 GiB/h"), "\(ours.sentence)")
+    let others = report(written: 0.1)
+    #expect(!others.findings.map(\.cause).contains(.sharedMemory) && !others.sentence.contains("tmpfs"))
   }
 
   /// A leak that is listed among the causes is none that the first sentence may deny, however small.

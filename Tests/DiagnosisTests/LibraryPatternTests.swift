@@ -48,12 +48,20 @@ struct LibraryPatternTests {
     let place = place("OpenCombine.PassthroughSubject<String, Never>.downstreams.many", entries: 4000)
     let pattern = try #require(CollectionPattern.find(place, growth([])))
     #expect(pattern.subject == "subscribers of a subject" && pattern.advice.contains("AnyCancellable"))
+    // Where their cancellables are kept as well, the table alone keeps none of them: each hangs on its own part of the subject.
+    let kept = self.place(
+      "OpenCombine.PassthroughSubject<Int, Never>.Conduit<OpenCombine.Subscribers.Sink<Int, Never>>.downstream",
+      content: ("Session", 3000))
+    #expect(try CollectionPattern.find(kept, growth([]))?.subject == "subscribers of a subject")
   }
 
   @Test(arguments: ["GRDB.AnyDatabaseCancellable", "AnyCancellable", "any Disposable?"])
   func subscriptionsInAList(element: String) throws {
-    let pattern = CollectionPattern.find(self.place("Feed.kept", entries: 4000, element: element), try growth([]))
-    #expect(pattern?.advice.contains("cancel and remove") == true)
+    let place = place("Feed.kept", entries: 4000, element: element)
+    let closures = try growth([("closure context (Page)", "closureContext", 3000)])
+    #expect(CollectionPattern.find(place, closures)?.advice.contains("cancel and remove") == true)
+    // A shop's subscriptions are records, which nobody can cancel by dropping them.
+    #expect(CollectionPattern.find(place, try growth([("Plan", "class", 3000)])) == nil)
     #expect(CollectionPattern.subscriptions(self.place("Feed.kept", entries: 4000, element: "CancellablePage")) == nil)
     let erased = self.place("Feed.kept", content: (element, 3000), entries: 4000, element: "AnyObject")
     #expect(CollectionPattern.subscriptions(erased) != nil)
@@ -95,13 +103,51 @@ struct LibraryPatternTests {
     #expect(pattern.subject == "observers of an @Observable object")
   }
 
-  /// Each of them weakly refers to an object that is well and alive: 1.2 KiB an entry are no empty box.
+  /// Each of them weakly refers to an object that is well and alive, or is too large for an empty box.
   @Test func weakReferencesToLivingObjectsAreNoEmptyBoxes() throws {
-    let tables = try growth([("side table", "sideTable", 3000)])
-    let kept = CollectionPattern.find(place("Feed.kept", entries: 4000, element: "Listener", behind: 1200), tables)
-    #expect(kept == nil, "\(String(describing: kept))")
-    let empty = CollectionPattern.find(place("Feed.kept", entries: 4000, element: "Box", behind: 96), tables)
-    #expect(empty?.advice.hasPrefix("remove the empty boxes") == true)
+    let box = place("Feed.kept", entries: 4000, element: "Box", behind: 96)
+    let living = CollectionPattern.find(box, try growth([("weak reference side table", "sideTable", 3000)]))
+    #expect(living == nil, "\(String(describing: living))")
+    let tables = try growth([(TypedHeap.emptySideTableName, "sideTable", 3000)])
+    #expect(CollectionPattern.find(box, tables)?.advice.hasPrefix("remove the empty boxes") == true)
+    let large = CollectionPattern.find(place("Feed.kept", entries: 4000, element: "Listener", behind: 1200), tables)
+    #expect(large == nil, "\(String(describing: large))")
+  }
+
+  /// Most data are whole: what they show is counted before they are called views.
+  @Test(arguments: [("Data", BufferViewKind.data), ("NIOCore.ByteBuffer", .byteBuffer), ("Substring", .substring)])
+  func onlyPartsAreViews(element: String, kind: BufferViewKind) throws {
+    let place = place("Cache.bodies", entries: 4000, element: element, behind: 6000)
+    func pattern(shown: UInt64?) throws -> CollectionPattern? {
+      let pinned = shown.map { shown in
+        PinnedBuffers(
+          kind: kind, place: "[Int : \(element)] storage[value]", root: "", views: 3900, buffers: 3900,
+          shownBytes: 3900 * shown, pinnedBytes: 3900 * 6000, savedBytes: 3900 * (6000 - shown))
+      }
+      let waste = WasteReport(
+        reachableBytes: 40_000_000, duplicates: [], duplicateBytes: 0, spare: [], spareBytes: 0,
+        pinned: pinned.map { [$0] } ?? [], pinnedBytes: 0)
+      return CollectionPattern.find(place, try growth([]), waste)
+    }
+    #expect(try pattern(shown: 64)?.evidence.contains("3,900 of them show") == true)
+    #expect(try pattern(shown: 5000) == nil)
+    #expect(try pattern(shown: nil) == nil)
+    // Not counted.
+    #expect((CollectionPattern.find(place, try growth([])) != nil) == (element == "Substring"))
+  }
+
+  /// A part of a dense range that was looked at is no sparse one.
+  @Test func aSampleOfADenseRangeIsDense() throws {
+    var place = place("Cache.pages")
+    var keys = ContainerSummary(
+      kind: .dictionary, keyType: "Int", valueType: "Page", containers: 1, entries: 2_000_000, slots: 3_145_728,
+      inlineBytes: 60_000_000, behindBytes: 0, emptyBytes: 0)
+    keys.keys = KeySummary(
+      kind: .integers, looked: 400_000, distinct: 400_000, lowest: 3, highest: 1_999_998, averageLength: nil,
+      samples: [])
+    place.after = keys
+    let lines = CollectionWords(place, work: nil).lines
+    #expect(lines.contains { $0.hasSuffix("all 400,000 looked at differ, a dense range") }, "\(lines)")
   }
 
   /// Timers hang on segments of libdispatch's table, which are fewer than they.
@@ -121,6 +167,54 @@ struct LibraryPatternTests {
     let pattern = CollectionPattern.find(
       place, try growth([("dispatch_source_type_after", "native", more), ("Payload", "class", 3000)]))
     #expect(pattern?.subject != "timers of libdispatch")
+  }
+
+  /// One observer, operation, block or timer whose object has a growing table: the table is what grows.
+  @Test(arguments: [
+    ("center : FoundationEssentials.NotificationCenter", "FoundationEssentials.NotificationCenter"),
+    ("opq : Foundation.OperationQueue", "Foundation.OperationQueue"),
+    ("dq : Dispatch.DispatchQueue", "Dispatch.DispatchQueue"), ("model : Model", "Observation.ObservationRegistrar"),
+    ("value of pthread key 2 in the main thread", "Foundation.Timer"),
+  ])
+  func theProgramsTableIsNamedWhateverLeadsThere(holder: String, type: String) throws {
+    var place = place("PriceBook.prices", content: ("Payload", 3000), entries: 4000, element: "Payload")
+    place.heldBy = holder
+    place.types = [type, "closure context", "PriceBook", "[Int : Payload] storage"]
+    #expect(CollectionPattern.find(place, try growth([("Payload", "class", 3000)])) == nil)
+    // What the closure has captured itself.
+    place.owner = "closure context ([Int : Payload]).capture"
+    #expect(CollectionPattern.find(place, try growth([("Payload", "class", 3000)])) == nil)
+    // A list without a table.
+    place.owner = "PriceBook.first"
+    place.before = nil
+    place.after = nil
+    place.types = [type, "closure context", "PriceBook"]
+    #expect(CollectionPattern.find(place, try growth([("Payload", "class", 3000)])) == nil)
+  }
+
+  /// Operations that have ended, in a list of the program's own, wait in no queue.
+  @Test(arguments: ["Foundation.BlockOperation", "Foundation.Timer"]) func whatTheProgramKeepsWaitsNowhere(
+    element: String
+  ) throws {
+    let place = place("History.done", content: (element, 3000), entries: 4000, element: "AnyObject")
+    #expect(CollectionPattern.find(place, try growth([(element, "class", 3000)])) == nil)
+  }
+
+  /// Many observers: their table is the library's by what it is a table of. Timers: counted, since a run loop's list shows nothing.
+  @Test func manyOfThemAreToldAsSuch() throws {
+    var place = place(
+      "", content: ("closure context ((τ_0_0) -> Void)", 3000), entries: 4000,
+      element: "(FoundationEssentials.MessageBox) -> Void")
+    place.owner = nil
+    place.heldBy = "center : FoundationEssentials.NotificationCenter"
+    let sessions = try growth([("Session", "class", 3000)])
+    #expect(CollectionPattern.find(place, sessions)?.subject == "observers of a NotificationCenter")
+    place.heldBy = "value of pthread key 2 in the main thread"
+    place.types = ["Foundation.__NSCFType", "Foundation._NSCFArray", "untyped block"]
+    (place.before, place.after, place.content, place.contentGrowth) = (nil, nil, nil, 0)
+    #expect(CollectionPattern.find(place, sessions) == nil)
+    let timers = try growth([("Foundation.Timer", "class", 3000)])
+    #expect(CollectionPattern.find(place, timers)?.subject == "timers of a RunLoop")
   }
 
   /// The table is the library's, the objects that it works for are the program's.

@@ -37,4 +37,20 @@ import Testing
     }
     #expect(way.contains("  Store.users -> [Int : User] storage, reached from feed : Feed and others"), "\(way)")
   }
+
+  /// Of very many entries a part is looked at, and only that is known to differ.
+  @Test(arguments: [(UInt64(400_000), "all 400,000 different"), (691_200, "all 400,000 looked at different")])
+  func keysAreThoseLookedAt(entries: UInt64, words: String) {
+    let way = text { holder in
+      holder.count = 1
+      holder.name = "[String : User] storage"
+      var container = ContainerSummary(
+        kind: .dictionary, keyType: "String", valueType: "User", containers: 1, entries: entries, slots: entries * 2,
+        inlineBytes: entries * 48, behindBytes: 0, emptyBytes: 0)
+      container.keys = KeySummary(
+        kind: .strings, looked: 400_000, distinct: 400_000, lowest: nil, highest: nil, averageLength: 12, samples: [])
+      holder.container = container
+    }
+    #expect(way.contains(words), "\(way)")
+  }
 }

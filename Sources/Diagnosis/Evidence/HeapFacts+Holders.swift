@@ -55,22 +55,6 @@ extension HeapFacts {
 
   static func isKeyed(_ title: String) -> Bool { title.hasPrefix("value of pthread key ") }
 
-  /// A type whose name begins with an underscore, as libraries call what they keep to themselves: `Foundation.__DataStorage`,
-  /// `Deque<Job>._Storage`.
-  private static func isInside(_ type: String) -> Bool {
-    var depth = 0
-    var start = type.startIndex
-    for index in type.indices {
-      switch type[index] {
-      case "<": depth += 1
-      case ">": depth -= 1
-      case "." where depth == 0: start = type.index(after: index)
-      default: break
-      }
-    }
-    return type[start...].hasPrefix("_")
-  }
-
   /// A frame without a symbol is an address, which is another one in the next run.
   private static func isNamed(_ frame: String) -> Bool { !frame.hasPrefix("0x") }
 
@@ -93,7 +77,7 @@ extension HeapFacts {
         container: node.container, root: root, heldBy: heldBy)
       if let parent, node.field.hasPrefix(".") {
         // The insides of a library's collection say less than the field that has it.
-        place.owner = isInside(parent.name) ? owner ?? parent.name + node.field : parent.name + node.field
+        place.owner = InsideNames.isInside(parent.name) ? owner ?? parent.name + node.field : parent.name + node.field
       } else if let field = node.sharedBy {
         place.owner = field
       } else if node.kind == .shared || node.count == 1 && node.kind != .root && node.container != nil,

@@ -38,14 +38,26 @@ struct BuffersRule: Rule {
     buffers.first { type.hasPrefix($0.type) || type.contains(".\($0.type)") || type.contains("<\($0.type)") }
   }
 
-  /// The variable that has the stream, without the stream's own insides.
-  private static func holder(_ place: GrowingPlace) -> String {
+  /// The field that has the stream, to fill or to read it, else the variable, without the stream's own insides.
+  private static func holder(_ place: GrowingPlace, _ evidence: Evidence) -> String {
     guard let step = place.types.firstIndex(where: { type in buffers.contains { type.contains($0.type) } }) else {
       return place.name
     }
+    // Below a variable the fields on the way say it.
+    if place.rootKind != .global, place.rootKind != .native {
+      let path = Array(place.path.prefix(step + 1))
+      let known = evidence.heaps.last?.holders?.first { $0.path == path }?.owner
+      if let owner = known.map(withoutInside), buffer(named: String(owner.prefix { $0 != "<" })) == nil {
+        return (place.variable.map { $0 + " -> " } ?? "") + owner
+      }
+    }
     let name = GrowingPlace.title(Array(place.path.prefix(max(step, 1) + 1)), place.rootKind, nil, place.heldBy)
-    // The stream's own field says nothing.
-    return name.replacing(".storage", with: "")
+    return withoutInside(name)
+  }
+
+  /// The stream's own field says nothing.
+  private static func withoutInside(_ name: String) -> String {
+    name.replacing(".storage", with: "").replacing(".context", with: "")
   }
 
   static func findings(_ evidence: Evidence) -> [Finding] {
@@ -56,13 +68,13 @@ struct BuffersRule: Rule {
         return streams(place, buffer.name, growth, evidence)
       }
       var lines = [
-        "the buffer of \(buffer.name), held by \(holder(place)), keeps \(Say.bytes(place.growth)) more than at the first snapshot, \(Say.rate(Double(place.growth), hours: growth.hours))"
+        "the buffer of \(buffer.name), held by \(holder(place, evidence)), keeps \(Say.bytes(place.growth)) more than at the first snapshot, \(Say.rate(Double(place.growth), hours: growth.hours))"
       ]
       if let content = place.content, place.contentGrowth > 0 {
         lines.append("\(Say.count(place.contentGrowth)) more \(content) wait in it")
       }
       return Finding(
-        .buffers, title: "\(holder(place)), the buffer of \(buffer.name)", site: place.name,
+        .buffers, title: "\(holder(place, evidence)), the buffer of \(buffer.name)", site: place.name,
         confidence: evidence.confidence(of: place), growth: place.growth, holds: place.retained,
         evidence: lines,
         advice: buffer.type.hasSuffix(writes) ? forWrites : forStreams,

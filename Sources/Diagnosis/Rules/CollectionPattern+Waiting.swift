@@ -4,7 +4,7 @@ import Measurement
 extension CollectionPattern {
   private struct Waiting: Sendable {
     var subject: String
-    /// Begins of names of types on the way, or of what became more there.
+    /// Begins of names of types on the way to what became more.
     var types: [String] = []
     /// Types of what became more, on whatever way.
     var contents: [String] = []
@@ -41,14 +41,15 @@ extension CollectionPattern {
     Waiting(
       subject: "subscribers of a subject",
       owners: [
-        ("OpenCombine.PassthroughSubject", ".downstreams"), ("OpenCombine.CurrentValueSubject", ".downstreams"),
+        ("OpenCombine.PassthroughSubject", ".downstream"), ("OpenCombine.CurrentValueSubject", ".downstream"),
       ],
       evidence: "subscribers: each keeps its sink's closures, and what these capture, until it is cancelled",
       advice:
         "keep the `AnyCancellable` of `sink` in the object that it works for and capture that object weakly in the closures: it is cancelled when the object goes; a closure that captures `self` keeps both for ever",
       overturnedBy: "the subscribers are cancelled later: then their number falls"),
     Waiting(
-      subject: "timers of a RunLoop", types: ["Foundation.Timer"], contents: ["Foundation.Timer"],
+      subject: "timers of a RunLoop", types: ["Foundation.Timer", "Foundation.__NSCFType"],
+      contents: ["Foundation.Timer"],
       evidence: "timers: a run loop keeps each with its block until it has fired for the last time",
       advice: "call `invalidate()` when the object that the timer works for goes; capture that object weakly",
       overturnedBy: "their time comes: then as many end as begin"),
@@ -95,31 +96,44 @@ extension CollectionPattern {
     return row.map { "; with them came \(Say.count($0.count)) more \($0.type)" } ?? ""
   }
 
+  /// The growing table is the library's own: the field that has it is, or where none is known, what it is a table of.
+  private static func isTable(of kind: Waiting, _ place: GrowingPlace) -> Bool {
+    let modules = kind.types.map { $0.prefix { $0 != "." } + "." }
+    if let owner = place.owner { return modules.contains { owner.hasPrefix($0) } }
+    let elements = [place.after?.keyType, place.after?.valueType].compactMap { $0 }
+    return modules.contains { module in elements.contains { $0.contains(module) } }
+  }
+
   static func waiting(_ place: GrowingPlace, _ growth: HeapGrowth? = nil) -> CollectionPattern? {
-    // A table of the program's own says more.
-    let isOwn = place.after != nil && place.rootKind == .global
     let holder = place.heldBy ?? ""
     func more(of kind: Waiting) -> Int64? {
       growth?.rows.reduce(Int64(0)) { sum, row in
         kind.contents.contains(where: row.type.hasPrefix) ? sum + row.count : sum
       }
     }
+    // One of them may hold what grows, the timer of a task that sleeps now and then: then it is not they that become more.
+    func becameMore(_ kind: Waiting) -> Bool {
+      more(of: kind).map { $0 > 0 && $0 >= entries(place) / 2 } ?? true
+    }
     let kind = kinds.first { kind in
-      if kind.roots.contains(where: { place.path.first?.hasPrefix($0) == true }) {
-        // One of them may hold what grows, the timer of a task that sleeps now and then: then it is not they that become more.
-        if more(of: kind).map({ $0 > 0 && $0 >= entries(place) / 2 }) ?? true { return true }
-      }
-      if let content = place.content, kind.contents.contains(where: content.hasPrefix), !isOwn { return true }
+      if kind.roots.contains(where: { place.path.first?.hasPrefix($0) == true }), becameMore(kind) { return true }
       if let owner = place.owner,
         kind.owners.contains(where: { owner.hasPrefix($0.type) && owner.contains($0.field) })
       {
         return true
       }
-      return kind.types.contains { name in
+      // A table of the program's own says more, whatever of the library's leads there.
+      if place.after != nil, place.rootKind == .global || !isTable(of: kind, place) { return false }
+      if let content = place.content, kind.contents.contains(where: content.hasPrefix) { return true }
+      let isOnWay = kind.types.contains { name in
         place.types.contains { $0.hasPrefix(name) } || holder.hasSuffix(" : " + name)
           // The library's table itself, where nothing of the object that has it is on the way.
           || place.after?.valueType?.hasPrefix(name + ".") == true
       }
+      guard isOnWay, place.after == nil else { return isOnWay }
+      // Without a table: what is counted, or else what lies in the library's object itself.
+      return kind.contents.isEmpty
+        ? kind.types.contains { place.types.last?.hasPrefix($0) == true } : becameMore(kind)
     }
     guard let kind else { return nil }
     // What they hang on is counted where they themselves are not next on the way: segments of a table, say.

@@ -11,8 +11,9 @@ struct CollectionPattern {
   var advice: String
   var overturnedBy: String
 
-  static func find(_ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
-    deadObjects(place) ?? weakBoxes(place, growth) ?? slices(place) ?? waiting(place, growth)
+  /// - Parameter waste: what was found of views and the buffers behind them; nil where that was not looked for.
+  static func find(_ place: GrowingPlace, _ growth: HeapGrowth, _ waste: WasteReport? = nil) -> CollectionPattern? {
+    deadObjects(place) ?? weakBoxes(place, growth) ?? slices(place, waste) ?? waiting(place, growth)
       ?? subscriptions(place, growth) ?? answers(place) ?? handlers(place, growth) ?? clients(place, growth)
   }
 
@@ -34,18 +35,18 @@ struct CollectionPattern {
 
   /// A weak reference to an object that is gone keeps a side table; the box around it stays in the collection.
   private static func weakBoxes(_ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
-    let tables = growth.rows.first { $0.kind == "sideTable" }?.count ?? 0
+    let tables = growth.rows.first { $0.type == TypedHeap.emptySideTableName }?.count ?? 0
     let more = entries(place)
     guard more >= 100, Double(tables) >= 0.7 * Double(more), Double(tables) <= 1.5 * Double(more),
-      // Entries with more than that behind them keep objects, to which a weak reference may well be all right.
+      // Entries with more than that behind them are no boxes: those may be elsewhere.
       (place.after?.bytesPerEntry ?? 0) <= emptyBox
     else { return nil }
     return CollectionPattern(
       evidence:
-        "\(Say.count(tables)) more side tables of weak references came with \(Say.count(more)) more entries: boxes whose object may be gone",
+        "with \(Say.count(more)) more entries came \(Say.count(tables)) more side tables of weak references whose object is gone: empty boxes",
       advice:
         "remove the empty boxes of \(place.name): a weak reference becomes nil but its box stays (`removeAll { $0.object == nil }` when adding), or take the entry out in the object's deinit",
-      overturnedBy: "the objects behind the weak references are alive: then they are what grows")
+      overturnedBy: "the boxes are removed later: then their number falls")
   }
 
   /// What ends a subscription: the last word of its type.
@@ -58,7 +59,9 @@ struct CollectionPattern {
     let types = [now.valueType ?? now.keyType, place.content].compactMap {
       $0?.hasSuffix("?") == true ? $0?.dropLast() : $0?[...]
     }
-    guard let element = types.first(where: { type in endings.contains(where: type.hasSuffix) }) else { return nil }
+    guard let element = types.first(where: { type in endings.contains(where: type.hasSuffix) }),
+      growth.map({ hasClosures($0, entries(place)) }) ?? true
+    else { return nil }
     return CollectionPattern(
       evidence:
         "its elements are \(element): each keeps its closures, and what these capture, and goes on working until it is cancelled"
@@ -66,6 +69,11 @@ struct CollectionPattern {
       advice:
         "cancel and remove each when the one for whom it works goes: keep it there, in a request's or a session's own object, not in a list of all",
       overturnedBy: "as many are cancelled as begin: then their number stays")
+  }
+
+  /// Closures came with the entries. Records of a shop's subscriptions have none.
+  private static func hasClosures(_ growth: HeapGrowth, _ more: Int64) -> Bool {
+    growth.rows.reduce(Int64(0)) { $1.kind == "closureContext" ? $0 + max($1.count, 0) : $0 } * 2 >= more
   }
 
   /// Types of what somebody waits at, by their whole name without parameters.
@@ -136,41 +144,6 @@ struct CollectionPattern {
         advice: advice, overturnedBy: "they are shut down later: then their number falls")
     }
     return nil
-  }
-
-  /// What to do about views that keep the buffers they were cut from.
-  static let copyOut =
-    "copy what is kept out of its buffer: `Array(slice)`, `String(substring)`, `Data(slice)`; then the buffer can go"
-
-  private static let views: Set<String> = [
-    "ArraySlice", "Slice", "Substring", "Substring.UTF8View", "Data", "ByteBuffer", "NIOCore.ByteBuffer",
-  ]
-
-  /// The view that an element is, without what it is a view of; nil for other types.
-  static func view(_ element: String) -> String? {
-    var name = element[...]
-    if name.hasSuffix("?") { name = name.dropLast() }
-    if name.hasPrefix("Optional<"), name.hasSuffix(">") { name = name.dropFirst(9).dropLast() }
-    let head = String(name.prefix { $0 != "<" })
-    // `[String : Data]` and `Item<Data>` are no views, whatever is in them.
-    return views.contains(head) ? head : nil
-  }
-
-  /// A slice refers to the whole buffer it was cut from.
-  private static func slices(_ place: GrowingPlace) -> CollectionPattern? {
-    guard let now = place.after else { return nil }
-    let element = now.valueType ?? now.keyType ?? ""
-    guard let view = Self.view(element), now.entries > 0, entries(place) > 0 else {
-      return nil
-    }
-    let behind = now.behindBytes / now.entries
-    // Otherwise what is behind may well be all in use.
-    guard view.hasSuffix("Data") || view.hasSuffix("ByteBuffer") ? behind >= 4096 : behind >= 256 else { return nil }
-    return CollectionPattern(
-      evidence:
-        "its elements are \(element), a view: each keeps the whole buffer it was cut from, \(Say.bytes(behind)) on the average, however short it is",
-      advice: copyOut,
-      overturnedBy: "the views are nearly as long as their buffers")
   }
 
   static func entries(_ place: GrowingPlace) -> Int64 {

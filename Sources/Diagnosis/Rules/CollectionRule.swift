@@ -50,7 +50,7 @@ struct CollectionRule: Rule {
 
   private static func finding(_ place: GrowingPlace, _ growth: HeapGrowth, _ evidence: Evidence) -> Finding {
     let container = CollectionWords(place, work: evidence.workDone)
-    let pattern = CollectionPattern.find(place, growth)
+    let pattern = CollectionPattern.find(place, growth, evidence.heaps.last?.waste)
     let name = name(of: place, pattern)
     return Finding(
       .collection, title: name, site: name, confidence: evidence.confidence(of: place), growth: place.growth,

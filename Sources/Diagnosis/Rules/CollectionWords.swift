@@ -66,8 +66,9 @@ struct CollectionWords {
       text += ", \(Say.count(keys.distinct)) of \(Say.count(keys.looked)) differ"
     }
     if let low = keys.lowest, let high = keys.highest, high > low {
-      // Of a range that is densely filled every key has been seen; of a sparse one most never come.
-      let density = Double(keys.distinct) / (Double(high) - Double(low) + 1)
+      // Of a range that is densely filled every key has been seen; of a sparse one most never come. Of very many keys a part was looked at.
+      let part = now.entries > 0 ? min(Double(keys.looked) / Double(now.entries), 1) : 1
+      let density = min(Double(keys.distinct) / max(part, 1e-9) / (Double(high) - Double(low) + 1), 1)
       text += density > 0.5 ? ", a dense range" : ", spread over a range of which \(Share(fraction: density)) is there"
     }
     if let length = keys.averageLength { text += ", \(Say.bytes(UInt64(max(length, 0)))) long" }

@@ -40,14 +40,19 @@ extension HeapHolders {
     var found: [UInt64: (name: String, source: Int)] = [:]
 
     mutating func reference(from source: Int, offset: UInt64, to target: Int, _ strength: ReferenceSlot.Strength) {
-      guard strength == .strong || strength == .ambiguous, source != target, let address = targets[target],
-        found[address] == nil
-      else { return }
+      guard strength == .strong || strength == .ambiguous, source != target, let address = targets[target] else {
+        return
+      }
+      // A library's inside that leads there, as a stream's context to its buffer, says less than what has the library's object.
+      let known = found[address]
+      guard known.map({ isInside($0.source) && !isInside(source) }) ?? true else { return }
       // A list's node leads to the next one: that is not where the list is held.
       guard holders.references.heap.typeIndex(source) != holders.references.heap.typeIndex(target) else { return }
       let field = holders.labels.text(source, holders.labels.label(source, offset))
       // What has no name helps nobody.
       if field.hasPrefix(".") { found[address] = (holders.name(source) + field, source) }
     }
+
+    private func isInside(_ source: Int) -> Bool { InsideNames.isInside(holders.name(source)) }
   }
 }

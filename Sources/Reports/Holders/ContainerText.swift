@@ -28,22 +28,26 @@ enum ContainerText {
           + "(\(Share(container.entries, of: container.slots)) full), \(bytes) an entry; empty buckets take "
           + "\(ByteCount(container.emptyBytes))")
     }
-    if let keys = container.keys { lines.append(self.keys(keys, type: container.keyType ?? "")) }
+    if let keys = container.keys {
+      lines.append(self.keys(keys, of: container.entries, type: container.keyType ?? ""))
+    }
     if let values = container.values { lines += self.values(values, containers: container.containers) }
     return lines
   }
 
-  private static func keys(_ keys: KeySummary, type: String) -> String {
+  /// - Parameter entries: in the containers; of very many a part was looked at.
+  private static func keys(_ keys: KeySummary, of entries: UInt64, type: String) -> String {
     var line: String
     switch keys.kind {
     case .integers: line = "keys: integers"
     case .strings: line = "keys: strings"
     case .other: line = "keys: \(type)"
     }
+    let isPart = UInt64(clamping: keys.looked) < entries
     if keys.distinct == keys.looked {
-      line += ", all \(Count(keys.looked)) different"
+      line += ", all \(Count(keys.looked)) \(isPart ? "looked at " : "")different"
     } else {
-      line += ", \(Count(keys.distinct)) different among \(Count(keys.looked))"
+      line += ", \(Count(keys.distinct)) different among \(Count(keys.looked))\(isPart ? " looked at" : "")"
     }
     if let low = keys.lowest, let high = keys.highest { line += ", from \(low) to \(high)" }
     if let length = keys.averageLength { line += ", \(length) bytes on the average" }
