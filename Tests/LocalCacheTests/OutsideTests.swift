@@ -37,6 +37,18 @@ import Testing
     #expect(address.load(fromByteOffset: Field.hitRatio, as: Double.self) == 0.625)
   }
 
+  /// The first verdict waits: it would have nothing to go by, and take memory and a processor from whoever fills the cache.
+  @Test func whatIsNotDueAtOnceWaitsForItsFirstPause() {
+    let atOnce = RateLimit(seconds: 4000, first: 2000)
+    #expect(atOnce.isDue && atOnce.begin() && !atOnce.isDue && !atOnce.begin())
+    let later = RateLimit(seconds: 4000, first: 2000, isDueAtOnce: false)
+    #expect(!later.isDue && !later.begin())
+    let cache = LocalCache<Int, Int>(name: "young", limit: .entries(100))
+    #expect(
+      UnsafeRawPointer(bitPattern: cache.block.address)?.load(fromByteOffset: Field.hitRatio, as: Double.self).isNaN
+        == true)
+  }
+
   /// A reader outside that stops the process while a cache is let go finds it whole or not at all.
   @Test func aCacheThatGoesIsNotDescribedAnyMore() throws {
     final class Value: Sendable {

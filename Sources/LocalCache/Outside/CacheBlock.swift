@@ -50,6 +50,7 @@ final class CacheBlock: @unchecked Sendable {
     }
     for (index, byte) in bytes.enumerated() { store(byte, Field.name + index) }
     store(UInt32(bytes.count), Field.nameLength)
+    store(Double.nan, Field.hitRatio)
     store(Double.nan, Field.neededHitRatio)
     store(Double.nan, Field.recentHitRatio)
     Self.list.withLock { _ in

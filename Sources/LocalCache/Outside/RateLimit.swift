@@ -4,12 +4,15 @@ import Synchronization
 final class RateLimit: Sendable {
   private let interval: UInt64
   private let pause: Atomic<UInt64>
-  private let next = Atomic<UInt64>(0)
+  private let next: Atomic<UInt64>
 
-  /// - Parameter first: the first pause in seconds, if it is shorter; each is twice as long as the one before.
-  init(seconds: UInt64, first: UInt64? = nil) {
+  /// - Parameters:
+  ///   - first: the first pause in seconds, if it is shorter; each is twice as long as the one before.
+  ///   - isDueAtOnce: whether it may happen before the first pause is over.
+  init(seconds: UInt64, first: UInt64? = nil, isDueAtOnce: Bool = true) {
     interval = seconds * 1_000_000_000
     pause = Atomic((first ?? seconds) * 1_000_000_000)
+    next = Atomic(isDueAtOnce ? 0 : CacheTime.systemNanoseconds() &+ (first ?? seconds) * 1_000_000_000)
   }
 
   var isDue: Bool { CacheTime.systemNanoseconds() >= next.load(ordering: .relaxed) }
