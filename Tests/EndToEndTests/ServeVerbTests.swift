@@ -15,9 +15,8 @@ import Testing
     let port = try #require(
       server.output.split(separator: ":").last.flatMap { UInt16($0.prefix { $0.isNumber }) })
     for _ in 0..<2 {
-      let greedy = (0..<100).map { _ in Self.connection(to: port) }
-      usleep(500_000)
-      for descriptor in greedy where descriptor >= 0 { close(descriptor) }
+      let greedy = (0..<100).map { _ in try? RawClient(port: port) }
+      withExtendedLifetime(greedy) { _ = usleep(500_000) }
       var answer = ""
       for _ in 0..<50 where !answer.hasPrefix("HTTP/1.1 200") {
         usleep(100_000)
@@ -27,31 +26,9 @@ import Testing
     }
   }
 
-  private static func connection(to port: UInt16) -> Int32 {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-    var limit = timeval(tv_sec: 5, tv_usec: 0)
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let code = withUnsafePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) }
-    }
-    if code == 0 { return descriptor }
-    close(descriptor)
-    return -1
-  }
-
   private static func ask(_ port: UInt16) -> String {
-    let descriptor = connection(to: port)
-    guard descriptor >= 0 else { return "" }
-    defer { close(descriptor) }
-    let request = Array("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8)
-    guard send(descriptor, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else { return "" }
-    var bytes = [UInt8](repeating: 0, count: 4096)
-    let count = recv(descriptor, &bytes, bytes.count, 0)
-    return String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self)
+    guard let client = try? RawClient(port: port, patience: 5) else { return "" }
+    client.send("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    return client.receive()
   }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Reports
 import Synchronization
+import TestSupport
 import Testing
 import Timeline
 
