@@ -73,7 +73,8 @@ final class WriteWatch: @unchecked Sendable {
 
   /// All keys were removed.
   func noteAllWritten() {
-    for part in parts ?? UnsafeMutableBufferPointer(start: nil, count: 0) {
+    guard let parts else { return }
+    for part in parts {
       part.withLock { part in
         for hash in part.watched.keys { part.watched[hash]?.writes &+= 1 }
         for index in part.writes.indices { part.writes[index] &+= 1 }

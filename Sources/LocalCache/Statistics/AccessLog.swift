@@ -210,7 +210,7 @@ extension AccessLog {
       let counts = traffic[(lastPart - age + Self.parts) % Self.parts]
       let all = counts.reduce(0.0) { $0 + Double($1) }
       sums.all += all
-      sums.hits += all - Double(counts.first ?? 0)
+      sums.hits += all - (counts.isEmpty ? 0 : Double(counts[counts.startIndex + Int(ReuseClass.miss)]))
     }
     return sums.all > 0 ? sums.hits / sums.all : 0
   }
