@@ -122,7 +122,8 @@ import Testing
     #expect(curve.hitRatio(at: 5000) > 0.9, "\(curve.hitRatio(at: 5000))")
   }
 
-  /// What the program removes is a miss in a cache of any size, and what was evicted is not.
+  /// What the program removes is a miss in a cache of any size, and what was evicted is not. Which keys are sampled is chance,
+  /// and a few hundred of them are: one such curve in fifty is 5 points off at twice the size. So the median of five counts.
   @Test(arguments: [2000, 6000]) func removedEntriesAreNoHitsElsewhere(limit: Int) {
     func replay(_ limit: Int) -> (cache: LocalCache<Int, Int>, hitRatio: Double) {
       let cache = LocalCache<Int, Int>(name: "removing", limit: .entries(limit))
@@ -135,12 +136,11 @@ import Testing
       }
       return (cache, Double(hits) / 100_000)
     }
-    let (cache, present) = replay(limit)
-    let curve = cache.missRatioCurve
-    #expect(abs(curve.hitRatio(at: limit) - present) < 0.03)
-    for size in [limit / 2, limit * 2] {
+    let curves = (0..<5).map { _ in replay(limit).cache.missRatioCurve }
+    for size in [limit / 2, limit, limit * 2] {
+      let promised = curves.map { $0.hitRatio(at: size) }.sorted()[2]
       let truth = replay(size).hitRatio
-      #expect(abs(curve.hitRatio(at: size) - truth) < 0.05, "\(curve.hitRatio(at: size)), in truth \(truth) at \(size)")
+      #expect(abs(promised - truth) < (size == limit ? 0.03 : 0.05), "\(promised), in truth \(truth) at \(size)")
     }
   }
 
