@@ -57,13 +57,13 @@ import Testing
     let cache = LocalCache<Key, Value>(name: "held", limit: .entries(50), configuration: configuration)
     let wrong = Atomic<Int>(0)
     let found = Atomic<Int>(0)
-    let end = ContinuousClock.now + .milliseconds(700)
+    let isOver = Atomic(false)
     let threads = DispatchGroup()
     for number in 0..<10 {
       threads.enter()
       Thread {
         var step = number
-        while ContinuousClock.now < end {
+        while !isOver.load(ordering: .relaxed) {
           for _ in 0..<500 {
             step &+= 7
             let index = step % 8
@@ -83,6 +83,14 @@ import Testing
         threads.leave()
       }.start()
     }
+    let begin = ContinuousClock.now
+    // Where others have the processors, readers may begin late.
+    while ContinuousClock.now < begin + .milliseconds(700)
+      || found.load(ordering: .relaxed) == 0 && ContinuousClock.now < begin + .seconds(30)
+    {
+      Thread.sleep(forTimeInterval: 0.01)
+    }
+    isOver.store(true, ordering: .relaxed)
     threads.wait()
     #expect(wrong.load(ordering: .relaxed) == 0)
     #expect(found.load(ordering: .relaxed) > 0)
