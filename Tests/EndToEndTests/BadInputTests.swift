@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Whatever is asked for, the answer is a report or one clear line with a documented exit code, within the time limit.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(10)))
 struct BadInputTests {
   private func expectError(
     _ arguments: [String], status: Int32, mentions words: [String], sourceLocation: SourceLocation = #_sourceLocation
@@ -101,7 +101,7 @@ struct BadInputTests {
     guard FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv") else { return skip("setpriv is missing") }
     // Other users may not be able to enter the build folder, so they get the binary under a path that they can reach.
     let copy = TemporaryPath("binary")
-    try FileManager.default.copyItem(atPath: MemwhyBinary.path(), toPath: copy.path)
+    try copyProgram(MemwhyBinary.path(), to: copy.path)
     chmod(copy.path, 0o755)
     let program = try RunningProgram("/bin/sh", ["-c", "echo READY; exec sleep 60"])
     defer { program.stop() }
@@ -199,7 +199,7 @@ struct BadInputTests {
   @Test func deletedModules() throws {
     let program = try TestProgram.path("cleak", .c(["-O1", "-pthread"]))
     let copy = TemporaryPath("deleted")
-    try FileManager.default.copyItem(atPath: program, toPath: copy.path)
+    try copyProgram(program, to: copy.path)
     let truthFile = TemporaryPath("truth")
     let running = try RunningProgram(copy.path, [truthFile.path, "healthy", "50"])
     defer { running.stop() }

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Resident memory of any program is put to holders without a rest.
-@Suite(.serialized, .timeLimit(.minutes(6)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct BooksTests {
   private struct Growth: Decodable {
     struct Row: Decodable {

@@ -6,7 +6,7 @@ import Testing
 
 /// Containers of libraries: what they hold, how full they are, what slices of them keep. The program is a package of its own
 /// (`Tests/Packages/containers`), which `scripts/test` builds.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct ContainerTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct ContainerTests {
   private static let program = TestProgram.packageRoot.appendingPathComponent(".build/containers/debug/containers").path
   private static var isBuilt: Bool { FileManager.default.isExecutableFile(atPath: program) }
   private static let count = 400

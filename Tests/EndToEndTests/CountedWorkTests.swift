@@ -9,7 +9,7 @@ import Timeline
 @testable import MemwhyCLI
 
 /// Work is counted at the instants at which the heap was copied: of a service that adds one entry for each request, one entry for each request.
-@Suite(.serialized, .timeLimit(.minutes(3)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct CountedWorkTests {
   private struct Service {
     let program: RunningProgram

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The demo leaves nothing behind, whenever it is interrupted. What it answers is checked by `scripts/demo` itself.
-@Suite(.serialized, .timeLimit(.minutes(3)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct DemoTests {
   @Test func withoutAClone() throws {
     let result = try MemwhyBinary.run(["demo", "--source", "/nonexistent"])
@@ -27,8 +27,9 @@ struct DemoTests {
   @Test func interruptedWhileItBuilds() throws {
     let tools = TemporaryPath("tools")
     try FileManager.default.createDirectory(atPath: tools.path, withIntermediateDirectories: true)
-    let swift = tools.path + "/swift"
-    try "#!/bin/sh\nsleep 300 &\nwait\n".write(toFile: swift, atomically: true, encoding: .utf8)
+    let (script, swift) = (tools.path + "/script", tools.path + "/swift")
+    try "#!/bin/sh\nsleep 300 &\nwait\n".write(toFile: script, atomically: true, encoding: .utf8)
+    try copyProgram(script, to: swift)
     chmod(swift, 0o755)
     let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
     try interrupt([], ready: "building", after: 0.5, environment: ["PATH": tools.path + ":" + path], processes: 2)

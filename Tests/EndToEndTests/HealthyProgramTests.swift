@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Programs that nobody wrote for this test, known to be healthy: none of their blocks may be reported.
-@Suite(.serialized, .timeLimit(.minutes(6)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct HealthyProgramTests {
   /// The toolchain's language server with an opened package: a Swift program with the whole compiler, in C++, inside.
   @Test func languageServer() throws {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `memwhy top --held-by`: allocated here, held there. The program fills two caches by one function and knows how many entries are where.
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct HeldByTests {
   private let table = TemporaryPath("held.table")
 

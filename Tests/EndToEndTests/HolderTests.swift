@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Who holds what, on programs that know.
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct HolderTests {
   private struct Zoo {
     let program: RunningProgram

@@ -8,7 +8,7 @@ import Testing
 @testable import MemwhyCLI
 
 /// The incident's service near the limit of its container, with other traffic, and with the cures. The story itself is `scripts/demo`.
-@Suite(.serialized, .timeLimit(.minutes(4)), .enabled(if: ActivityService.isBuilt, "\(ActivityService.why)"))
+@Suite(.serialized, .timeLimit(.minutes(10)), .enabled(if: ActivityService.isBuilt, "\(ActivityService.why)"))
 struct IncidentTests {
   private func growth(_ service: ActivityService, seconds: Int, _ more: [String] = []) throws -> GrowthReport {
     let result = try MemwhyBinary.run(

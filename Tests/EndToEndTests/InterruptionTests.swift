@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Ctrl-C at any moment: the process goes on, and no ended copy is left in it.
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(10)))
 struct InterruptionTests {
   private func children(of pid: Int32) -> [Int32] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []

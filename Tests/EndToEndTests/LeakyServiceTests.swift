@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The small HTTP service with one real leak: memwhy's answer against the service's own count, under load and after it.
-@Suite(.serialized, .timeLimit(.minutes(4)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct LeakyServiceTests {
   @Test(LeakyService.isBuilt) func theLeakIsCounted() throws {
     let service = try LeakyService([])

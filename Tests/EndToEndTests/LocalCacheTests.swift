@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// The caches of a running program, from outside, against what the program says of itself.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct LocalCacheTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct LocalCacheTests {
   private func start() throws -> RunningProgram {
     let path = URL(fileURLWithPath: try MemwhyBinary.path()).deletingLastPathComponent()
       .appendingPathComponent("cache-holder").path

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// memwhy inside of its target's control group, as in a container: what it allocates is charged to the same limit.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct SharedLimitTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct SharedLimitTests {
   /// - Parameter room: MiB that the limit leaves: too little to begin, and enough to begin but not to finish.
   @Test(arguments: [("cow", 10), ("stop", 10), ("none", 10), ("none", 30), ("stop", 40)])
   func memwhyEndsBeforeTheKernelEndsAnybody(freeze: String, room: UInt64) throws {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Roots that belong to one thread or one task, by the variable's name.
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct ThreadLocalTests {
   private func answer(_ arguments: [String]) throws -> HoldersAnswer {
     let result = try MemwhyBinary.run(arguments + ["--json"])

@@ -4,7 +4,7 @@ import Testing
 import Timeline
 
 /// From the watcher to the verdict: what was recorded is judged, with the process and without it.
-@Suite(.serialized, .timeLimit(.minutes(3)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct WatchTests {
   private struct Verdict: Decodable {
     struct Growth: Decodable {

@@ -6,7 +6,7 @@ import Testing
 
 /// `memwhy wire` as a command: captures, live packets of one process, a table that follows them, TLS, and what it says without rights.
 /// What it reads out of the protocols is tested in WireTests.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct WireVerbTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct WireVerbTests {
   private static let maySeePackets = getuid() == 0
   private static let hasRedis = FileManager.default.isExecutableFile(atPath: "/usr/bin/redis-server")
   private static let hasOpenSSL = FileManager.default.isExecutableFile(atPath: "/usr/bin/openssl")

@@ -185,7 +185,7 @@ import Testing
       seen.insert(key)
       if key % 16 == 0 { records.append(.init(key: UInt32(key), kind: .loaded, reuse: 0, weight: 1)) }
     }
-    let sample = AccessSample(records: records, rate: 1.0 / 16, threshold: 1, isSteady: true)
+    let sample = AccessSample(records: records, rate: 1.0 / 16, threshold: 1, isSteady: true, isFull: false)
     let new = Double(seen.count) / Double(count)
     let pooled = 1 - new * (8.0.logarithm * (sample.growthOfKeys - 1)).exponential
     #expect(expected.contains(pooled), "\(pooled)")

@@ -125,6 +125,32 @@ import Testing
     #expect(cache.verdict.advice == .tooEarly)
   }
 
+  /// Little is noted of a small cache, and that has to do. Which keys that is of is chance, so most of five have to say it, and the one in the middle right.
+  @Test func aCacheOfAFewHundredIsToldOfOtherSizes() throws {
+    func replay(_ limit: Int, _ key: (Int, inout Generator) -> Int) -> LocalCache<Int, Int> {
+      let cache = LocalCache<Int, Int>(name: "few", limit: .entries(limit))
+      var random = Generator(state: 12)
+      for step in 0..<60_000 {
+        let key = key(step, &random)
+        if cache.get(key) == nil { cache.set(key, for: key) }
+      }
+      return cache
+    }
+    func named(
+      _ advice: CacheVerdict.Advice, _ key: (Int, inout Generator) -> Int,
+      _ size: (CacheVerdict) -> (size: Int, hitRatio: Double)?
+    ) throws {
+      let all = (0..<5).map { _ in replay(500, key).verdict }.filter { $0.advice == advice }.compactMap(size)
+      try #require(all.count >= 3)
+      let middle = all.sorted { $0.size < $1.size }[all.count / 2]
+      let truth = replay(middle.size, key).statistics.hitRatio
+      #expect(abs(middle.hitRatio - truth) < 0.12, "\(middle), in truth \(truth)")
+    }
+    // A hundred keys that everybody asks for, and one look-up in ten for something that nobody asked for before.
+    try named(.shrink, { $0 % 10 == 0 ? 1000 + $0 : Int.random(in: 0..<100, using: &$1) }, \.smallerSize)
+    try named(.enlarge, { Int.random(in: 0..<900, using: &$1) }, \.largerSize)
+  }
+
   /// Each key is looked up just after it was stored, and again and again later: at first a tiny cache seems to do.
   @Test func noOtherSizeIsAdvisedBeforeItIsKnown() {
     let cache = LocalCache<Int, Int>(name: "young", limit: .entries(60_000))

@@ -156,7 +156,7 @@ import Testing
   @Test(.enabled(if: geteuid() == 0, "changing the owner of a file needs root"))
   func programsWithAnothersRightsAreRefused() throws {
     let copy = NSTemporaryDirectory() + "memwhy-test-setuid-\(getpid())"
-    try FileManager.default.copyItem(atPath: "/bin/true", toPath: copy)
+    try copyProgram("/bin/true", to: copy)
     defer { unlink(copy) }
     chown(copy, 65534, 65534)
     chmod(copy, 0o4755)

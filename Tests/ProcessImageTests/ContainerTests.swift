@@ -13,7 +13,7 @@ import Testing
 
   /// Starts `/bin/app` in the container and gives its process id here; nil with a printed reason where that cannot be done.
   private func start() throws -> (launcher: RunningProgram, pid: Int32)? {
-    try FileManager.default.copyItem(atPath: Linking.static.program(), toPath: root + "/bin/app")
+    try copyProgram(Linking.static.program(), to: root + "/bin/app")
     // A tool outside would find this one at the same path, were it not for the root.
     let launcher: RunningProgram
     do {

@@ -105,7 +105,7 @@ import Testing
 
   @Test func replacedProgramIsNotBelieved() throws {
     let path = folder + "/replaced"
-    try FileManager.default.copyItem(atPath: Linking.static.program(), toPath: path)
+    try copyProgram(Linking.static.program(), to: path)
     guard let core = try kernelCore(path) else { return }
     try FileManager.default.removeItem(atPath: path)
     try FileManager.default.copyItem(atPath: Linking.static.program(extra: ["-O1"]), toPath: path)

@@ -79,7 +79,7 @@ import Testing
     let target = try SequenceProgram(mebibytes: 8)
     // Reachable for every user, wherever this repository lies.
     let tool = NSTemporaryDirectory() + "freeze-victim-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-    try FileManager.default.copyItem(atPath: VictimTool.path, toPath: tool)
+    try copyProgram(VictimTool.path, to: tool)
     defer { unlink(tool) }
     let result = try Command.run(
       "setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", tool, "\(target.pid)"] + options)

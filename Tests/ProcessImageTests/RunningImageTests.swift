@@ -46,7 +46,7 @@ import Testing
     let folder = try makeTemporaryFolder("image")
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let path = folder + "/deleted program"
-    try FileManager.default.copyItem(atPath: Linking.pie.program(), toPath: path)
+    try copyProgram(Linking.pie.program(), to: path)
     let program = try RunningProgram(path)
     try FileManager.default.removeItem(atPath: path)
     // Another file takes the name: it must not be taken for the program's.

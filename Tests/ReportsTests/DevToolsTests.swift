@@ -6,7 +6,7 @@ import Testing
 @testable import Reports
 
 /// The loader of the real front end reads what `memwhy export` writes. Skipped where no Chromium is installed.
-@Suite(.timeLimit(.minutes(2))) struct DevToolsTests {
+@Suite(.timeLimit(.minutes(10))) struct DevToolsTests {
   /// Two chains and a list of many, with names that need escaping.
   private var report: HolderReport {
     func holder(_ name: String, _ bytes: UInt64, _ children: [Holder]) -> Holder {

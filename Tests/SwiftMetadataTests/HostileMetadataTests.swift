@@ -52,7 +52,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(5))) func brokenMetadataNeverTraps() throws {
+  @Test(.timeLimit(.minutes(10))) func brokenMetadataNeverTraps() throws {
     let image = try ProcessImage.running(pid: getpid())
     let recorder = Recorder(image.memory)
     var recorded = image

@@ -8,7 +8,7 @@ import Testing
 
 /// Classes that derive from one of a library with `-enable-library-evolution`: where their properties lie is known only at run time.
 @Suite struct ResilientClassTests {
-  @Test(.timeLimit(.minutes(5)))
+  @Test(.timeLimit(.minutes(10)))
   func propertiesOfASubclassAreFound() throws {
     let modules = TestProgram.packageRoot.appendingPathComponent(".build/test-programs/resilient-modules").path
     try FileManager.default.createDirectory(atPath: modules, withIntermediateDirectories: true)

@@ -5,7 +5,7 @@ import Testing
 @testable import WebUI
 
 /// The pages in a real browser. Skipped where there is no Chromium; `scripts/test` installs it.
-@Suite(.serialized, .enabled(if: Browser.installed != nil, "no Chromium is installed"), .timeLimit(.minutes(3)))
+@Suite(.serialized, .enabled(if: Browser.installed != nil, "no Chromium is installed"), .timeLimit(.minutes(10)))
 struct PageTests {
   private func open(_ address: String) async throws -> Browser.Page {
     let browser = try #require(Browser.installed)

@@ -8,7 +8,7 @@ import Timeline
 @testable import WebUI
 
 /// The routes over a real connection on loopback.
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct ServerTests {
   private func object(_ body: String) throws -> [String: Any] {
     try #require(try JSONSerialization.jsonObject(with: Data(body.utf8)) as? [String: Any])

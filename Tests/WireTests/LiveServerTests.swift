@@ -5,7 +5,7 @@ import Testing
 @testable import Wire
 
 /// Packets of real servers, as they pass.
-@Suite(.serialized, .timeLimit(.minutes(4)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct LiveServerTests {
   private static let ids = (1...3_181).map(String.init).joined(separator: ",")
 

@@ -170,17 +170,14 @@ struct AccessLog {
 
   // MARK: Reading
 
-  /// Hits of all look-ups may differ by this much between the halves of steady traffic.
-  private static let steadiness = 0.02
-
   /// A copy, oldest first. The oldest quarter only shows how keys were used before, the rest is what counts; of traffic that changes the younger half.
   func sample() -> AccessSample {
     let isWrapped = notes.count == plan.capacity
     let filled = isWrapped ? Self.parts : lastPart + 1
     let isSteady =
-      filled >= 4 && abs(hitRatio(ages: 0..<filled / 2) - hitRatio(ages: filled / 2..<filled)) <= Self.steadiness
+      filled >= 4 && isSteady(probes(ages: 0..<filled / 2), probes(ages: filled / 2..<filled))
     let counted = max(isSteady ? filled - filled / 4 : filled / 2, 1)
-    var sample = AccessSample(rate: plan.rate, threshold: plan.threshold, isSteady: isSteady)
+    var sample = AccessSample(rate: plan.rate, threshold: plan.threshold, isSteady: isSteady, isFull: isWrapped)
     for age in 0..<counted {
       let part = (lastPart - age + Self.parts) % Self.parts
       for (reuse, count) in traffic[part].enumerated() {
@@ -203,8 +200,20 @@ struct AccessLog {
 }
 
 extension AccessLog {
-  /// Hits of all look-ups in parts of these ages; 0 is the youngest.
-  private func hitRatio(ages: Range<Int>) -> Double {
+  /// Hits of all look-ups may differ by this much between the halves of steady traffic, and by what is chance: so many standard deviations. In a small log
+  /// of some thousand probes that is more.
+  private static let steadiness = (difference: 0.02, deviations: 3.0)
+
+  private func isSteady(_ younger: (hits: Double, all: Double), _ older: (hits: Double, all: Double)) -> Bool {
+    guard younger.all > 0, older.all > 0 else { return younger.all == older.all }
+    let mean = (younger.hits + older.hits) / (younger.all + older.all)
+    let chance = (mean * (1 - mean) * (1 / younger.all + 1 / older.all)).squareRoot()
+    return abs(younger.hits / younger.all - older.hits / older.all)
+      <= max(Self.steadiness.difference, Self.steadiness.deviations * chance)
+  }
+
+  /// Look-ups that were probed in parts of these ages; 0 is the youngest.
+  private func probes(ages: Range<Int>) -> (hits: Double, all: Double) {
     var sums = (hits: 0.0, all: 0.0)
     for age in ages {
       let counts = traffic[(lastPart - age + Self.parts) % Self.parts]
@@ -212,7 +221,7 @@ extension AccessLog {
       sums.all += all
       sums.hits += all - (counts.isEmpty ? 0 : Double(counts[counts.startIndex + Int(ReuseClass.miss)]))
     }
-    return sums.all > 0 ? sums.hits / sums.all : 0
+    return sums
   }
 }
 
@@ -240,6 +249,8 @@ struct AccessSample: Sendable {
   var threshold: UInt32
   /// Whether the older half of the accesses hit as often as the younger one.
   var isSteady: Bool
+  /// Whether there will never be more records: each new one takes the place of the oldest.
+  var isFull: Bool
 
   /// Probes that the traffic was worked out from.
   var probes = 0

@@ -23,7 +23,7 @@ public struct MissRatioCurve: Sendable {
   /// Whether enough was noted: a thousand look-ups of sampled keys and a thousand others, and sixteen for each sampled key that fits. Before, the curve is a guess.
   public let isReliable: Bool
   /// Whether the verdict may name sizes: with a quarter of these notes for each key. A cache in full use rests from noting before it is full, and is described
-  /// by few keys' worth of notes for some seconds.
+  /// by few keys' worth of notes for some seconds. A small cache never has more than some hundred look-ups noted: those have to do, of sixteen keys at least.
   let isUsable: Bool
   /// Look-ups of all keys that the curve is about: the last so many, or, where there are millions in a second, so many of the last second.
   public let requests: Int
@@ -56,8 +56,8 @@ extension MissRatioCurve {
     0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.25, 1.5, 2, 3, 4,
   ]
 
-  /// Each counter of the cache begins with a probe, so fewer would say too much of how many counters there are.
-  private static let fewestProbes = 1000
+  private static let fewestLooks = (usually: 1000, ofAFullLog: 500)
+  private static let fewestKeys = 16
 
   /// - Parameters:
   ///   - unit: what one unit of the policy is in units of the limit.
@@ -67,7 +67,7 @@ extension MissRatioCurve {
     let lru = model.lruMissRatios(at: Self.shares)
     let policy = model.missRatios(at: Self.shares)
     let modelled = Self.shares.firstIndex(of: 1).map { policy[$0] } ?? 1
-    knowsPresent = sample.probes >= Self.fewestProbes
+    knowsPresent = sample.knowsPresent(missRatio: model.presentMissRatio, before: 1 - statistics.hitRatio)
     let actual = knowsPresent ? model.presentMissRatio : 1 - statistics.hitRatio
     points = Self.shares.indices.map { index in
       let misses = Self.corrected(policy[index], at: Self.shares[index], modelled: modelled, actual: actual)
@@ -78,9 +78,13 @@ extension MissRatioCurve {
     sampledRequests = model.counted
     requests = Int(sample.requests)
     expectedError = min(0.7 * (sample.isSteady ? 1 : 2) / Double(max(model.counted, 1)).squareRoot(), 1)
-    let isLong = knowsPresent && model.counted >= 1000
-    isReliable = isLong && sample.records.count >= 16 * contents.weights.count
-    isUsable = isLong && sample.records.count >= 4 * contents.weights.count
+    let keys = contents.weights.count
+    let looks = model.counted
+    let isLong = sample.hasManyProbes && looks >= Self.fewestLooks.usually
+    isReliable = isLong && sample.records.count >= 16 * keys
+    isUsable =
+      (isLong || sample.isFull && looks >= Self.fewestLooks.ofAFullLog && keys >= Self.fewestKeys)
+      && sample.records.count >= 4 * keys
   }
 
   /// Misses with what is known of the present size. The sample is too short for the policy to have learned in a miniature of that size all that it
@@ -92,6 +96,24 @@ extension MissRatioCurve {
   }
 
   private static let fewMisses = 0.01
+}
+
+extension AccessSample {
+  /// Each counter of the cache begins with a probe, so fewer would say too much of how many counters there are.
+  var hasManyProbes: Bool { probes >= 1000 }
+
+  /// Whether the probes say what the cache hits now better than all look-ups since it was made do.
+  ///
+  /// The log of a small cache, and half of one while traffic changes, never has many probes. These are believed where they differ by more than chance.
+  func knowsPresent(missRatio: Double, before: Double) -> Bool {
+    guard !hasManyProbes else { return true }
+    guard isFull, probes >= Self.fewestProbes else { return false }
+    let variance = (missRatio * (1 - missRatio) + before * (1 - before)) / 2 / Double(probes)
+    return abs(missRatio - before) > Self.deviations * variance.squareRoot()
+  }
+
+  private static let fewestProbes = 100
+  private static let deviations = 4.0
 }
 
 extension LocalCache {

@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// Servers that break off anywhere, dribble, or want the client's memory or processor.
-@Suite(.enabled(if: RedisServer.isInstalled, "redis-server is not installed"), .serialized, .timeLimit(.minutes(2)))
+@Suite(.enabled(if: RedisServer.isInstalled, "redis-server is not installed"), .serialized, .timeLimit(.minutes(10)))
 struct HostileServerTests {
   /// Every call gives what is there or fails, and the next connection works, wherever in an answer the first one ends.
   @Test func answersThatBreakOffAtEveryByte() async throws {

@@ -4,7 +4,7 @@ import LocalCacheRedis
 import Testing
 
 /// Two processes, as the server sees it, and somebody else who changes things.
-@Suite(.enabled(if: RedisServer.isInstalled, "redis-server is not installed"), .serialized, .timeLimit(.minutes(2)))
+@Suite(.enabled(if: RedisServer.isInstalled, "redis-server is not installed"), .serialized, .timeLimit(.minutes(10)))
 struct InvalidationTests {
   private func pair(_ server: RedisServer) async -> (Words, Words) {
     let pair = (words(server.port), words(server.port))

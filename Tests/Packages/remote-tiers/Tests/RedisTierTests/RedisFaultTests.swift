@@ -4,7 +4,7 @@ import LocalCacheRedis
 import Testing
 
 /// Servers that are slow, full, gone, stopped or mad: no load is lost, no waiter hangs, and reads are not slowed for long.
-@Suite(.enabled(if: RedisServer.isInstalled, "redis-server is not installed"), .serialized, .timeLimit(.minutes(2)))
+@Suite(.enabled(if: RedisServer.isInstalled, "redis-server is not installed"), .serialized, .timeLimit(.minutes(10)))
 struct RedisFaultTests {
   private func impatient(_ port: Int) -> Words {
     words(port) {

@@ -4,7 +4,7 @@ import LocalCacheRedis
 import Testing
 
 /// The calls of a tier, against a real server. Skipped, with this reason, where none is installed.
-@Suite(.enabled(if: RedisServer.isInstalled, "redis-server is not installed"), .serialized, .timeLimit(.minutes(2)))
+@Suite(.enabled(if: RedisServer.isInstalled, "redis-server is not installed"), .serialized, .timeLimit(.minutes(10)))
 struct RedisTierTests {
   @Test func callsDoWhatTheProtocolSays() async throws {
     let server = try await RedisServer()
