@@ -158,6 +158,8 @@ static inline bool memwhy_can_be_object(uintptr_t address) {
 
 // unwinder.c: the slow way, for code without frame pointers.
 void memwhy_unwinder_prepare(bool is_needed);
+/// From now on the unwinder is used only where it takes no lock of the loader.
+void memwhy_unwinder_avoid_locks(void);
 /// All stacks are taken by it: wished for, to compare.
 extern bool memwhy_unwinder_only;
 uint32_t memwhy_unwind(uintptr_t *frames, uint32_t most);
@@ -190,6 +192,9 @@ uint16_t memwhy_task_name(const void *task);
 void memwhy_modules_refresh(void);
 /// The table is new: the list has to be written to it again.
 void memwhy_modules_forget(void);
+/// In a forked child, whose table is new: what its parent knew of the modules is copied, without asking the loader. Whether that may be asked later on: a
+/// thread that the fork left behind may hold the loader's lock for ever.
+void memwhy_modules_inherit(const struct memwhy_header *parent, bool is_loader_free);
 /// What kind of code lies at an address.
 enum code_kind {
   CODE_UNKNOWN = 0,        // no module's text

@@ -185,11 +185,32 @@ static int visit_counts(struct dl_phdr_info *info, size_t size, void *data) {
 
 static struct loader_counts last;
 
-void memwhy_modules_forget(void) { last = (struct loader_counts){0}; }
+static _Atomic bool is_reading;
+static bool may_ask = true;
+
+void memwhy_modules_forget(void) {
+  last = (struct loader_counts){0};
+  may_ask = true;
+  // Another thread may have been reading when the process forked.
+  atomic_store(&is_reading, false);
+}
+
+void memwhy_modules_inherit(const struct memwhy_header *parent, bool is_loader_free) {
+  const struct memwhy_module *modules =
+    (const struct memwhy_module *)((const unsigned char *)parent + parent->modules.offset);
+  uint64_t used = memwhy_load(&parent->modules_used), count = 0;
+  for (uint64_t index = 0; index < used && index < parent->modules.count; index++) {
+    // A thread that the fork left behind may have been writing the last one.
+    if (modules[index].version != 2 || modules[index].unloaded || count >= memwhy.header->modules.count) continue;
+    memwhy.modules[count++] = modules[index];
+  }
+  memwhy_store(&memwhy.header->modules_used, count);
+  atomic_store(&is_reading, false);
+  may_ask = is_loader_free;
+}
 
 void memwhy_modules_refresh(void) {
-  static _Atomic bool is_reading;
-  if (atomic_exchange(&is_reading, true)) return;
+  if (!may_ask || atomic_exchange(&is_reading, true)) return;
   struct loader_counts now = {0};
   dl_iterate_phdr(visit_counts, &now);
   if (now.added != last.added || now.removed != last.removed) {

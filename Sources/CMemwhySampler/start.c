@@ -69,8 +69,8 @@ static bool has_own_new(void) {
     found.dli_fbase == allocator.dli_fbase;
 }
 
-/// Sampling begins with the return of this function.
-static enum memwhy_start_result begin(int descriptor, uint64_t size, uint64_t interval) {
+/// Makes the file this process' table, which is not written yet.
+static enum memwhy_start_result map_table(int descriptor, uint64_t size, uint64_t interval) {
   struct stat status;
   if (fstat(descriptor, &status)) return MEMWHY_NO_TABLE;
   if ((uint64_t)status.st_size < size) return MEMWHY_BAD_TABLE;
@@ -87,6 +87,20 @@ static enum memwhy_start_result begin(int descriptor, uint64_t size, uint64_t in
     memwhy.header->start_realtime = (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
   }
   memwhy.header->start_nanoseconds = memwhy.header->last_nanoseconds = memwhy_now();
+  return MEMWHY_STARTED;
+}
+
+/// Sampling begins with the return of this function.
+static void take_over(void) {
+  atomic_store(memwhy.ownership, 1);
+  atomic_store((_Atomic uint32_t *)&memwhy.header->state, MEMWHY_STATE_RUNNING);
+  atomic_store_explicit(&memwhy.is_active, true, memory_order_release);
+  memwhy_countdown = 0;
+}
+
+static enum memwhy_start_result begin(int descriptor, uint64_t size, uint64_t interval) {
+  enum memwhy_start_result result = map_table(descriptor, size, interval);
+  if (result != MEMWHY_STARTED) return result;
   memwhy_bounds_prepare();
   memwhy_modules_refresh();
   bool needs_unwinder = false;
@@ -101,10 +115,7 @@ static enum memwhy_start_result begin(int descriptor, uint64_t size, uint64_t in
   memwhy_unwinder_prepare(needs_unwinder || memwhy_unwinder_only);
   memwhy_async_prepare();
   memwhy_task_names_prepare();
-  atomic_store(memwhy.ownership, 1);
-  atomic_store((_Atomic uint32_t *)&memwhy.header->state, MEMWHY_STATE_RUNNING);
-  atomic_store_explicit(&memwhy.is_active, true, memory_order_release);
-  memwhy_countdown = 0;
+  take_over();
   return MEMWHY_STARTED;
 }
 
@@ -124,31 +135,48 @@ static bool is_called(void) {
 
 // MARK: forks
 
+/// Where a process has other threads, one may hold the loader's lock while it forks: glibc does not free that one in the child, and who asks
+/// the loader for its modules there waits for ever. A child's child has it from its parent.
+static bool is_loader_free = true, was_alone;
+
+extern char __libc_single_threaded __attribute__((weak));  // glibc 2.32
+
+static void before_fork(void) { was_alone = &__libc_single_threaded && __libc_single_threaded; }
+
+/// The child's own table, with what was found out about the program at its parent's start.
+static void follow_parent(const struct memwhy_header *parent) {
+  int descriptor = memwhy_followed_table();
+  if (descriptor < 0) return;
+  enum memwhy_start_result result = map_table(descriptor, parent->table_size, memwhy_load(&parent->interval));
+  close(descriptor);
+  if (result != MEMWHY_STARTED) return;
+  memwhy.header->flags = memwhy_load(&parent->flags);
+  memwhy_modules_inherit(parent, is_loader_free);
+  if (!is_loader_free) memwhy_unwinder_avoid_locks();
+  take_over();
+}
+
 /// The child owns no table. With --follow it gets its own.
 static void after_fork_in_child(void) {
   if (!memwhy.ownership) return;
   atomic_store(memwhy.ownership, 0);
   if (!atomic_exchange(&memwhy.is_active, false)) return;
-  uint64_t interval = memwhy_load(&memwhy.header->interval);
-  uint64_t size = memwhy.header->table_size;
-  munmap(memwhy.base, size);
+  struct memwhy_header *parent = memwhy.header;
+  is_loader_free = is_loader_free && was_alone;
   memwhy_filter_clear();
   memwhy_thread = (struct thread_state){0};
   memwhy_modules_forget();
   // It may start a table of its own.
   atomic_store(&was_started, false);
-  if (!memwhy_follows()) return;
-  int descriptor = memwhy_followed_table();
-  if (descriptor < 0) return;
-  begin(descriptor, size, interval);
-  close(descriptor);
+  if (memwhy_follows()) follow_parent(parent);
+  munmap(parent, parent->table_size);
 }
 
 static void watch_forks(void) {
   static bool is_watching;
   if (is_watching) return;
   is_watching = true;
-  pthread_atfork(NULL, NULL, after_fork_in_child);
+  pthread_atfork(before_fork, NULL, after_fork_in_child);
 }
 
 // MARK: linked into a program

@@ -30,6 +30,13 @@ void memwhy_unwinder_prepare(bool is_needed) {
   }
 }
 
+void memwhy_unwinder_avoid_locks(void) {
+  // With this function of glibc 2.35 and later, libgcc finds tables without a lock; before it, by dl_iterate_phdr.
+  if (!backtrace || dlsym(RTLD_DEFAULT, "_dl_find_object")) return;
+  backtrace = NULL;
+  memwhy.header->flags |= MEMWHY_FLAG_NO_UNWINDER;
+}
+
 /// An archive's code lies together in an executable that holds the unwinder, and its library has hardly more than this.
 #define NEAR_THE_UNWINDER (UINT64_C(1) << 16)
 

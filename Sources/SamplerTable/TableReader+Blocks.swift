@@ -3,7 +3,7 @@ import ProcessImage
 
 /// Blocks that live. A key names a block and a generation; a block is taken if its key was the same before and after.
 extension TableReader {
-  func readBlocks(_ damage: inout SamplerTable.Damage) -> [SamplerTable.Block] {
+  func readBlocks(_ damage: inout SamplerTable.Damage, _ patience: inout Patience) -> [SamplerTable.Block] {
     let before = source.file.bytes(at: areas.blockKeys.offset, count: areas.blockKeys.count * 8)
     let records = source.file.bytes(
       at: areas.blocks.offset, count: areas.blocks.count * TableLayout.Block.recordSize)
@@ -16,7 +16,7 @@ extension TableReader {
           continue
         }
         result.append(block)
-      } else if let block = readAgain(place, &damage) {
+      } else if let block = readAgain(place, &damage, &patience) {
         result.append(block)
       }
     }
@@ -48,9 +48,12 @@ extension TableReader {
   }
 
   /// A place that changed while it was read: another block may be there now, or none.
-  private func readAgain(_ place: Int, _ damage: inout SamplerTable.Damage) -> SamplerTable.Block? {
-    for attempt in 0..<Self.mostAttempts {
-      Self.wait(attempt)
+  private func readAgain(
+    _ place: Int, _ damage: inout SamplerTable.Damage, _ patience: inout Patience
+  ) -> SamplerTable.Block? {
+    var attempt = 0
+    while patience.allows(attempt) {
+      attempt += 1
       let first = source.file.bytes(at: areas.blockKeys.offset + place * 8, count: 8).word(0)
       guard first >> TableLayout.Block.generationBits != 0 else { return nil }
       guard Self.isBlock(first) else { continue }

@@ -3,7 +3,7 @@ import ProcessImage
 /// Sites. Writers count each update as begun before and as ended after it; what lies between a reading of `ended` and a later one of
 /// `begun` with the same number is whole.
 extension TableReader {
-  func readSites(_ damage: inout SamplerTable.Damage) -> [SamplerTable.Site] {
+  func readSites(_ damage: inout SamplerTable.Damage, _ patience: inout Patience) -> [SamplerTable.Site] {
     let size = areas.sites.count * TableLayout.Site.size
     let before = source.file.bytes(at: areas.sites.offset, count: size)
     let middle = source.file.bytes(at: areas.sites.offset, count: size)
@@ -16,9 +16,9 @@ extension TableReader {
         guard offset + TableLayout.Site.size <= middle.count else { continue }
         record = Array(middle[offset..<offset + TableLayout.Site.size])
       } else {
-        record = readAgain(site: index, &damage)
+        record = readAgain(site: index, &damage, &patience)
       }
-      if record.half(TableLayout.Site.state) == 0 { record = waitForStack(index, record) }
+      if record.half(TableLayout.Site.state) == 0 { record = waitForStack(index, record, &patience) }
       guard record.half(TableLayout.Site.samples) > 0 else { continue }
       if let site = site(index, record) { result.append(site) } else { damage.badSites += 1 }
     }
@@ -40,11 +40,14 @@ extension TableReader {
     return result
   }
 
-  private func readAgain(site index: Int, _ damage: inout SamplerTable.Damage) -> [UInt8] {
+  private func readAgain(
+    site index: Int, _ damage: inout SamplerTable.Damage, _ patience: inout Patience
+  ) -> [UInt8] {
     let offset = areas.sites.offset + index * TableLayout.Site.size
     var record: [UInt8] = []
-    for attempt in 0..<Self.mostAttempts {
-      Self.wait(attempt)
+    var attempt = 0
+    while patience.allows(attempt) {
+      attempt += 1
       let ended = source.file.bytes(at: offset + TableLayout.Site.ended, count: 8).word(0)
       record = source.file.bytes(at: offset, count: TableLayout.Site.size)
       if source.file.bytes(at: offset + TableLayout.Site.begun, count: 8).word(0) == ended { return record }
@@ -55,10 +58,11 @@ extension TableReader {
   }
 
   /// Its stack is written once, right after the site was taken; others may count in it meanwhile.
-  private func waitForStack(_ index: Int, _ record: [UInt8]) -> [UInt8] {
+  private func waitForStack(_ index: Int, _ record: [UInt8], _ patience: inout Patience) -> [UInt8] {
     let offset = areas.sites.offset + index * TableLayout.Site.size
-    for attempt in 0..<Self.mostAttempts {
-      Self.wait(attempt)
+    var attempt = 0
+    while patience.allows(attempt) {
+      attempt += 1
       let stack = source.file.bytes(at: offset, count: TableLayout.Site.begun)
       if stack.half(TableLayout.Site.state) != 0, stack.count == TableLayout.Site.begun {
         return stack + record.dropFirst(TableLayout.Site.begun)

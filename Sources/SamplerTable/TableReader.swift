@@ -19,14 +19,6 @@ public struct TableReader: Sendable {
     var modules, threads, taskNames, growths, points, sites, blockKeys, blocks, frames: Area
   }
 
-  /// How often a record that changes is read again before it is left out.
-  static let mostAttempts = 400
-
-  /// Before the next attempt: a writer that lost its processor in the middle needs time to get it back.
-  static func wait(_ attempt: Int) {
-    if attempt > 200 { usleep(500) }
-  }
-
   /// - Throws: `notATable`, `otherVersion`, `damaged`.
   public init(_ source: TableSource) throws(SamplerTableError) {
     self.source = source
@@ -72,9 +64,10 @@ public struct TableReader: Sendable {
   /// - Parameter now: CLOCK_MONOTONIC in nanoseconds if the process still runs, to tell how old its blocks are.
   public func read(now: UInt64? = nil) throws(SamplerTableError) -> SamplerTable {
     var damage = SamplerTable.Damage()
+    var patience = Patience()
     // Blocks before sites: a site counts its block before the block can be found.
-    let blocks = readBlocks(&damage)
-    var sites = readSites(&damage)
+    let blocks = readBlocks(&damage, &patience)
+    var sites = readSites(&damage, &patience)
     let header = try readHeader()
     let points = readPoints()
     let growths = readGrowths()

@@ -1,6 +1,8 @@
 /// Why memory over time could not be recorded or read.
 public enum TimelineError: Error, Hashable, Sendable, CustomStringConvertible {
   case cannotOpen(path: String, reason: String)
+  /// The disk, or the user's share of it, is full.
+  case noRoom(path: String)
   case otherHistory(path: String, found: Int, known: Int)
   case damaged(path: String, reason: String)
   case writeFailed(path: String, reason: String)
@@ -12,6 +14,8 @@ public enum TimelineError: Error, Hashable, Sendable, CustomStringConvertible {
     switch self {
     case .cannotOpen(let path, let reason):
       "cannot open the history \(path): \(reason); choose another file with --history"
+    case .noRoom(let path):
+      "there is no room for the history \(path): the disk is full; free some, or choose another file with --history"
     case .otherHistory(let path, let found, let known):
       "the history \(path) has version \(found), this memwhy knows \(known); read it with the version that wrote it"
     case .damaged(let path, let reason):

@@ -119,4 +119,23 @@ struct WatchTests {
     let none = try MemwhyBinary.run(["history", "--verdict", "--history", "/nonexistent/history.db"])
     #expect(none.status == 66, "\(none.errors)")
   }
+
+  /// On a full disk nothing can be recorded: said at once, and told from a file that is not there. The disk is a small one of its own.
+  @Test(arguments: [false, true]) func aFullDiskIsSaid(isHistoryThere: Bool) throws {
+    guard geteuid() == 0, Command.exists("unshare") else { return skip("a disk of its own needs root and unshare") }
+    let folder = TemporaryPath("full")
+    try FileManager.default.createDirectory(atPath: folder.path, withIntermediateDirectories: true)
+    let memwhy = try MemwhyBinary.path()
+    let watch = "'\(memwhy)' watch $$ --for 300ms --interval 100ms --quiet --history '\(folder.path)/h.db'"
+    let script = """
+      mount -t tmpfs -o size=400k none '\(folder.path)' || exit 99
+      \(isHistoryThere ? watch + " || exit 98" : "true")
+      dd if=/dev/zero of='\(folder.path)/fill' bs=1k 2>/dev/null
+      \(watch)
+      """
+    let result = try Command.run("unshare", ["-m", "sh", "-c", script])
+    if result.status == 99 || result.errors.contains("unshare failed") { return skip("nothing can be mounted here") }
+    #expect(result.status == 74, "\(result.errors)")
+    #expect(result.errors.contains("the disk is full; free some"), "\(result.errors)")
+  }
 }

@@ -59,6 +59,31 @@ import Testing
     #expect(frozen.release() == [])
   }
 
+  /// The kernel charges a record for each mapping of the copy: many of them take more than all page tables.
+  @Test func mappingsAreReckonedWith() throws {
+    guard let group = TestGroup(controller: "memory") else { return }
+    defer { group.remove() }
+    let path = try TestProgram.path("mappings.c", .c(["-O1"]))
+    let (tool, arguments) = group.command(path, ["60000"])
+    let program = try RunningProgram(tool, arguments)
+    defer { program.stop() }
+    let before = group.memoryUsage
+    let outlook = FreezeOutlook(of: try Procfs.target(program.pid))
+    #expect(outlook.refusal == nil)
+    let needed = try #require(outlook.needed)
+    let frozen = try FrozenProcess.freeze(program.pid)
+    let charged = group.memoryUsage - min(before, group.memoryUsage)
+    #expect(frozen.release() == [])
+    print("a copy of 60,000 mappings: \(charged >> 10) KiB, reckoned \(needed >> 10) KiB")
+    #expect(charged < needed, "the kernel charged \(charged) bytes")
+    // Room for page tables and what programs write meanwhile, and not for the records.
+    group.limitMemory(group.memoryUsage + (22 << 20))
+    #expect { try FrozenProcess.freeze(program.pid) } throws: { error in
+      if case FreezeError.noHeadroom = error { true } else { false }
+    }
+    #expect(program.isRunning, "the target died")
+  }
+
   @Test func readingIsNotChargedToTheTarget() throws {
     guard let group = TestGroup(controller: "memory") else { return }
     defer { group.remove() }

@@ -245,7 +245,8 @@ import Testing
 
   /// A thread that waits for a vforked child cannot stop: the attempt is given up within its budget, and all others go on.
   @Test func threadThatDoesNotStopIsGivenUp() throws {
-    let program = try RunningProgram(try TestProgram.path("vfork_wait.c", .c(["-O1", "-pthread"])), ["3000"])
+    // A crowded machine, too, has given up all attempts of both ways before the child ends.
+    let program = try RunningProgram(try TestProgram.path("vfork_wait.c", .c(["-O1", "-pthread"])), ["15000"])
     var options = FreezeOptions()
     options.attempts = 3
     options.retryDelay = 50_000_000
@@ -255,7 +256,7 @@ import Testing
       return
     }
     #expect(tid != program.pid)
-    #expect(Date().timeIntervalSince(start) < 2.5)
+    #expect(Date().timeIntervalSince(start) < 8)
     let isFree = eventually(within: 2) {
       ((try? Procfs.threads(of: program.pid)) ?? []).allSatisfy { tid in
         guard let bytes = try? contents(of: "/proc/\(program.pid)/task/\(tid)/status") else { return true }
@@ -265,7 +266,7 @@ import Testing
     #expect(isFree)
     // The same with memory copied during the stop.
     #expect(throws: FreezeError.self) { try StoppedProcess.stop(program.pid, options: options) }
-    #expect(eventually(within: 10) { program.output.contains("RETURNED 0") })
+    #expect(eventually(within: 60) { program.output.contains("RETURNED 0") })
     #expect(refusal(program.pid) == nil)
   }
 

@@ -224,9 +224,22 @@ struct FreezeUnitTests {
     var target = try Procfs.target(getpid())
     func prediction(_ swap: String) -> UInt64 {
       target.status = ProcessStatus(parsing: Array("Threads:\t1\nVmSwap:\t\(swap) kB\n".utf8))
-      return PausePrediction.nanoseconds(target: target, copying: 1 << 20, sharesPages: false)
+      return PausePrediction.nanoseconds(target: target, mappingCount: 0, copying: 1 << 20, sharesPages: false)
     }
     #expect(prediction("40960") - prediction("0") == 10_240 * 100_000)
+  }
+
+  /// Tens of thousands of mappings take a fork longer than a gigabyte does.
+  @Test func eachMappingTakesItsTime() throws {
+    var target = try Procfs.target(getpid())
+    target.status = ProcessStatus(parsing: Array("Threads:\t1\nRssAnon:\t4 kB\n".utf8))
+    let mappings = (1...60_000 as ClosedRange<UInt64>).map { page in
+      Mapping(start: page << 12, end: (page + 1) << 12, permissions: [.read])
+    }
+    let copied = [mappings, []].map { PausePrediction.nanoseconds(target: target, mappings: $0) }
+    #expect(copied[0] - copied[1] > 25_000_000)
+    let listed = [mappings.count, 0].map { PausePrediction.mostOfStop(target: target, mappingCount: $0) }
+    #expect(listed[0] - listed[1] > 25_000_000)
   }
 
   // MARK: - Control groups

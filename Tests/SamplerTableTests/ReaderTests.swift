@@ -145,6 +145,28 @@ import Testing
     #expect(half.site(at: site.index)?.samples == site.samples)
   }
 
+  /// A table that says of every record that it is being written is read in seconds, and not with a wait for each.
+  @Test func aTableFullOfHalfWrittenRecordsIsNotWaitedFor() throws {
+    let run = try SamplerRun(interval: 1, tableSize: 1 << 20)
+    _ = try run.run("/bin/true")
+    var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: run.table)))
+    let areas = try TableReader(TableSource(bytes: bytes)).areas
+    for site in 0..<areas.sites.count {
+      bytes[areas.sites.offset + site * TableLayout.Site.size + TableLayout.Site.begun] = 9
+    }
+    for place in 0..<areas.blockKeys.count {
+      for byte in 1..<8 { bytes[areas.blockKeys.offset + place * 8 + byte] = 0xff }
+      bytes[areas.blockKeys.offset + place * 8 + 1] = 0xf8
+    }
+    try #require(areas.sites.count + areas.blockKeys.count > 2_000)
+    var damage = SamplerTable.Damage()
+    let time = try ContinuousClock().measure { damage = try TableReader(TableSource(bytes: bytes)).read().damage }
+    // Each by itself would be waited for a tenth of a second.
+    #expect(time < .seconds(60), "\(time)")
+    #expect(damage.unfinishedSites == areas.sites.count, "\(damage)")
+    #expect(damage.unfinishedBlocks == areas.blockKeys.count, "\(damage)")
+  }
+
   @Test func whatIsNoTableIsRefused() throws {
     let run = try SamplerRun(interval: 1, tableSize: 1 << 20)
     _ = try run.run("/bin/true")

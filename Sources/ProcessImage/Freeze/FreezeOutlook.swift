@@ -27,7 +27,8 @@ public struct FreezeOutlook: Sendable, Hashable {
 
   /// Reads `/proc` and the control group of a living process.
   public init(of target: Procfs.Target, options: FreezeOptions = FreezeOptions()) {
-    predictedPause = PausePrediction.nanoseconds(target: target)
+    predictedPause = PausePrediction.nanoseconds(
+      target: target, mappings: (try? Procfs.mappings(of: target.memoryThread)) ?? [])
     let tightest = MemoryLimits(pid: target.pid).tightest(enough: .max)
     room = tightest?.room
     limit = tightest?.group.name

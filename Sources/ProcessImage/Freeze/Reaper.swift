@@ -17,6 +17,24 @@ struct Reaper: Sendable {
   private static let armMilliseconds: Int32 = 2_000
   private static let goneLimit: UInt64 = 50_000_000
 
+  /// The target's mappings, for several attempts: among tens of thousands, listing them anew for each would take the time that all may take.
+  private struct Listing {
+    let mappings: [Mapping]
+    /// Nanoseconds that it took, and until when it is used: its first line is as old as its last one may become.
+    let cost, end: UInt64
+
+    private static let shortestUse: UInt64 = 20_000_000
+
+    init?(of thread: Int32) {
+      let start = Clocks.monotonic
+      guard let mappings = try? Procfs.mappings(of: thread) else { return nil }
+      self.mappings = mappings
+      let now = Clocks.monotonic
+      cost = now &- start
+      end = now &+ max(cost, Self.shortestUse)
+    }
+  }
+
   /// Ended copies of the target: its children without an exit signal. O(processes).
   static func zombies(of pid: Int32) -> [Int32] {
     guard let names = try? folderEntries("/proc") else { return [] }
@@ -28,9 +46,14 @@ struct Reaper: Sendable {
 
   /// Reaps one zombie. Must run on a tracing thread that ends afterwards, whatever happens.
   ///
+  /// - Parameter deadline: monotonic nanoseconds. The first listing of the mappings does not count.
   /// - Returns: whether it is gone.
   func reap(_ zombie: Int32, deadline: UInt64) -> Bool {
     guard let number = try? Procfs.status(of: zombie).namespacePIDs.last else { return isGone(zombie) }
+    guard let living = (try? Procfs.target(pid))?.memoryThread, var listing = Listing(of: living) else {
+      return isGone(zombie)
+    }
+    let deadline = deadline &+ listing.cost
     var round = 0
     let start = Clocks.monotonic
     // A thousand threads that all sleep are not asked one by one until the time is over.
@@ -43,7 +66,8 @@ struct Reaper: Sendable {
         // Sleepers are used last: they have to be restored by hand.
         letGo(&late)
         let isChoosy = round == 0 && Clocks.monotonic < patience
-        if useThread(tid, worstRank: isChoosy ? 2 : 3, child: number, late: &late),
+        if Clocks.monotonic > listing.end { listing = Listing(of: tid) ?? listing }
+        if useThread(tid, listing.mappings, worstRank: isChoosy ? 2 : 3, child: number, late: &late),
           Clocks.poll(for: Self.goneLimit, until: { isGone(zombie) })
         {
           return true
@@ -73,10 +97,10 @@ struct Reaper: Sendable {
     }
   }
 
-  private func useThread(_ tid: Int32, worstRank: Int, child: Int32, late: inout [Tracee]) -> Bool {
-    guard let mappingsFile = try? Descriptor(reading: "/proc/\(tid)/maps"),
-      let mappings = try? Procfs.mappings(of: tid), clinux_seize(tid) >= 0
-    else { return false }
+  private func useThread(
+    _ tid: Int32, _ mappings: [Mapping], worstRank: Int, child: Int32, late: inout [Tracee]
+  ) -> Bool {
+    guard let mappingsFile = try? Descriptor(reading: "/proc/\(tid)/maps"), clinux_seize(tid) >= 0 else { return false }
     var thread = Tracee(tid: tid)
     guardian?.arm(milliseconds: Self.armMilliseconds)
     // Runs after the thread was let go.

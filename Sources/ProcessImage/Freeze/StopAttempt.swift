@@ -10,6 +10,7 @@ struct StopAttempt {
   private let guardian: Guardian?
   private let sharesPages: Bool
   private let expectedBytes: UInt64
+  private let mappingCount: Int
 
   struct Copy {
     var store: PageStore
@@ -35,7 +36,9 @@ struct StopAttempt {
       throw .target(error)
     }
     sharesPages = Self.mayShareItsPages(target)
-    expectedBytes = try Self.present(target, wanted: wanted).pages.byteCount
+    let present = try Self.present(target, wanted: wanted)
+    expectedBytes = present.pages.byteCount
+    mappingCount = present.mappings.count
     guardian = Guardian()
   }
 
@@ -44,7 +47,8 @@ struct StopAttempt {
 
   /// In nanoseconds.
   var predictedPause: UInt64 {
-    PausePrediction.nanoseconds(target: target, copying: expectedBytes, sharesPages: sharesPages)
+    PausePrediction.nanoseconds(
+      target: target, mappingCount: mappingCount, copying: expectedBytes, sharesPages: sharesPages)
   }
 
   private static func present(

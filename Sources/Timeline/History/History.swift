@@ -41,7 +41,7 @@ public final class History: Sendable {
   /// left where it is.
   ///
   /// - Returns: the history, and where a file was moved to.
-  /// - Throws: `TimelineError.cannotOpen`.
+  /// - Throws: `TimelineError.cannotOpen`, `noRoom`.
   public static func open(
     _ path: String, retention: Retention = .standard
   ) throws(TimelineError) -> (history: History, movedAside: String?) {
@@ -101,9 +101,25 @@ public final class History: Sendable {
     {
       throw .damaged(path: path, reason: error.message ?? "it is no database")
     } catch {
+      if !isReadOnly, Self.isFull(error, path: path) { throw .noRoom(path: path) }
       throw .cannotOpen(path: path, reason: Self.reason(error))
     }
   }
+
+  /// SQLite says only "disk I/O error" where there is no room for the index of its log.
+  private static func isFull(_ error: any Error, path: String) -> Bool {
+    guard let error = error as? DatabaseError else { return false }
+    if error.resultCode == .SQLITE_FULL { return true }
+    guard error.resultCode == .SQLITE_IOERR else { return false }
+    let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    var status = statvfs()
+    guard statvfs(folder, &status) == 0 else { return false }
+    let (room, overflow) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
+    return !overflow && room < logIndexSize
+  }
+
+  /// The first part of the log's index, in bytes (sqlite.org/walformat.html, 2.1).
+  private static let logIndexSize: UInt64 = 32 << 10
 
   private static func check(_ queue: DatabaseQueue, path: String, isReadOnly: Bool) throws {
     let (version, application, tables) = try queue.read { database in
