@@ -197,8 +197,7 @@ import Testing
   @Test func ringBuffers() throws {
     let heap = SyntheticHeap()
     let leaf = heap.classType("Leaf", fields: [])
-    let element = ValueLayout(
-      typeName: "Leaf", size: 8, stride: 8, alignment: 8, slots: [ReferenceSlot(offset: 0, strength: .strong)])
+    let element = SyntheticHeap.reference(to: "Leaf")
     let ring = heap.type(.arrayStorage, "_DequeBuffer<Leaf>", .ring(elements: 40, element: element))
     let leaves = (0..<6).map { _ in heap.block([leaf, 3]) }
     // Room for 6; slots 4, 5, 0 are in use, the others are left over.

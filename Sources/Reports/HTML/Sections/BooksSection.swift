@@ -10,7 +10,7 @@ struct BooksSection {
     return """
       <section id="books" aria-labelledby="books-title">
       <h2 id="books-title">Where resident memory is</h2>
-      \(bar(growth.books, whole: resident))\(closed)\(table("Resident memory by holder", growth.books, whole: resident, title: "resident, in all"))
+      \(bar(growth.books))\(closed)\(table("Resident memory by holder", growth.books, whole: resident, title: "resident, in all"))
       \(group)</section>
       """
   }
@@ -38,7 +38,7 @@ struct BooksSection {
   }
 
   /// Thousandths of the width each, separated by a gap, so that it reads without colour; the table has the same order.
-  private func bar(_ rows: [GrowthReport.Row], whole: UInt64) -> Markup {
+  private func bar(_ rows: [GrowthReport.Row]) -> Markup {
     let total = rows.reduce(0.0) { $0 + Double(max($1.bytes, 0)) }
     guard total > 0 else { return "" }
     var x = 0.0

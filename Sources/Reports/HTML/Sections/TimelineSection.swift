@@ -81,7 +81,6 @@ struct TimelineSection {
     case .count: Count(saturating: value).description
     case .cores: value.hundredths
     case .perSecond: value < 100 ? value.hundredths + "/s" : Count(saturating: value).description + "/s"
-    case .bytesPerSecond: ByteCount(saturating: value).description + "/s"
     }
   }
 }
