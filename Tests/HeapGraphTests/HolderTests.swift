@@ -307,10 +307,18 @@ import Testing
     let heap = SyntheticHeap()
     let session = heap.classType("Session", fields: [])
     heap.root(heap.block([session, 3]))
+    // Names in which another one is a parameter are as near, and come after it.
+    for name in ["Box<Offer>", "Cache<Int, Offer>", "Offer", "Table<Offer>"] {
+      heap.root(heap.block([heap.classType(name, fields: []), 3]))
+    }
     let holders = try holders(heap)
     let (_, image) = try heap.keepingReferences()
     #expect(throws: HoldersError.noSuchType("Sesion", near: ["Session"])) {
       try holders.paths(to: .type("Sesion"), image: image)
+    }
+    let near = ["Offer", "Box<Offer>", "Table<Offer>", "Cache<Int, Offer>"]
+    #expect(throws: HoldersError.noSuchType("Offe", near: near)) {
+      try holders.paths(to: .type("Offe"), image: image)
     }
     #expect(throws: HoldersError.self) { try holders.paths(to: .address(8), image: image) }
     #expect(throws: HoldersError.self) { try holders.paths(to: .address(SyntheticHeap.globals), image: image) }
