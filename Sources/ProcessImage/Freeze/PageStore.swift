@@ -2,7 +2,7 @@ import Glibc
 
 /// Pages that were copied out of a stopped process, kept in the tool's own memory. Whatever was not copied is read from the running
 /// process: files that nobody writes, shared memory.
-final class PageStore: MemoryReader, @unchecked Sendable {
+public final class PageStore: MemoryReader, @unchecked Sendable {
   // The buffer is filled by the one tracing thread before the store is handed out, and only read afterwards.
   private let buffer: UnsafeMutableRawBufferPointer
   private var used = 0
@@ -33,7 +33,7 @@ final class PageStore: MemoryReader, @unchecked Sendable {
   deinit { munmap(buffer.baseAddress, buffer.count) }
 
   /// Bytes copied so far.
-  var byteCount: UInt64 { UInt64(used) }
+  public var byteCount: UInt64 { UInt64(used) }
 
   /// Copies the present pages; false where the limit or the process's memory ends.
   ///
@@ -59,7 +59,7 @@ final class PageStore: MemoryReader, @unchecked Sendable {
     return true
   }
 
-  func read(_ address: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(MemoryError) {
+  public func read(_ address: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(MemoryError) {
     guard let present else { throw .unreadable(address: address, count: buffer.count) }
     try SparseRead.read(
       address, into: buffer, mappings: mappings, present: present, isCovered: isCovered, from: Pieces(store: self))

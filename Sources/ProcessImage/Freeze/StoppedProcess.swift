@@ -9,7 +9,7 @@ public final class StoppedProcess: Sendable {
   /// Sorted by thread id.
   public let threads: [ThreadState]
   public let mappings: [Mapping]
-  let memory: PageStore
+  public let memory: PageStore
   public let report: FreezeReport
 
   private init(pid: Int32, threads: [ThreadState], mappings: [Mapping], memory: PageStore, report: FreezeReport) {
