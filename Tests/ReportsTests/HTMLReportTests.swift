@@ -195,7 +195,9 @@ struct HTMLReportTests {
     var leaky = ReportFixtures.leaky
     leaky.profile = ReportModel.Tree(
       unit: "bytes", root: .init(name: "in use", value: 900, children: [.init(name: "main", value: 900)]))
-    let pages = try [PageFixtures.growing, leaky].map { try HTMLReport().render($0) }
+    var growing = PageFixtures.growing
+    growing.growth?.findings[0].share = 0.9
+    let pages = try [growing, leaky].map { try HTMLReport().render($0) }
     for word in Glossary.allCases where !(Self.holders + Self.holdersOfGroups).contains(word.rawValue) {
       #expect(pages.contains { $0.contains("href=\"#g-\(word.rawValue)\"") }, "\(word) is nowhere on the pages")
     }
