@@ -142,7 +142,6 @@ struct stack {
   const void *task;  // that was current, NULL for none
   uintptr_t frames[MOST_FRAMES + MOST_ASYNC_FRAMES];
 };
-void memwhy_stack_prepare(void);
 void memwhy_stack_take(struct stack *stack, uintptr_t frame);
 
 // bounds.c: what glibc knows of a thread, without asking the kernel.

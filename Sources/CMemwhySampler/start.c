@@ -15,7 +15,6 @@
 
 #include "CMemwhySampler.h"
 
-static int own_descriptor = -1;
 static _Atomic bool was_started;
 
 /// Memory that a forked child finds cleared: the child must not write its parent's table.
@@ -191,8 +190,8 @@ enum memwhy_start_result memwhy_sampler_start(int descriptor, uint64_t table_siz
     bool is_own = descriptor < 0;
     if (is_own) descriptor = make_memory_file(table_size);
     result = descriptor < 0 ? MEMWHY_NO_TABLE : begin(descriptor, table_size, interval);
-    if (is_own && result == MEMWHY_STARTED) own_descriptor = descriptor;
-    if (is_own && result != MEMWHY_STARTED && descriptor >= 0) close(descriptor);
+    // The mapping keeps the file.
+    if (is_own && descriptor >= 0) close(descriptor);
   }
   if (result == MEMWHY_STARTED) {
     watch_forks();
@@ -216,14 +215,6 @@ void memwhy_sampler_set_interval(uint64_t interval) {
 }
 
 const struct memwhy_header *memwhy_sampler_table(void) { return memwhy_owns_table() ? memwhy.header : NULL; }
-
-int memwhy_sampler_descriptor(void) {
-  if (own_descriptor < 0) {
-    errno = ENOENT;
-    return -1;
-  }
-  return fcntl(own_descriptor, F_DUPFD_CLOEXEC, 0);
-}
 
 // MARK: preloaded
 

@@ -19,7 +19,7 @@ public struct GroupMemory: Sendable, Hashable {
   private static let near = 0.95
 
   /// The peak was at the limit, or something is in swap: worth a word also where the limit is far away now.
-  public var isNoteworthy: Bool {
+  var isNoteworthy: Bool {
     guard let limit else { return false }
     return (peak ?? 0) >= Self.near * limit || (swap ?? 0) > 0
   }

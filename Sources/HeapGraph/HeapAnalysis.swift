@@ -56,13 +56,13 @@ public struct HeapAnalysis: Sendable {
     /// The async function in which the task at this address is suspended, then its callers, demangled.
     public var describeTask: @Sendable (UInt64) -> [String]
     /// The frames of the task at this address, innermost first, those of the runtime without a function.
-    public var taskFrames: @Sendable (UInt64) -> [TaskFrame]
+    var taskFrames: @Sendable (UInt64) -> [TaskFrame]
     /// What the task at this address is doing; nil where there is none.
     public var taskInfo: @Sendable (UInt64) -> TaskInfo?
     /// Stored properties of the elements or values of a collection's storage, by the storage's first word.
     public var storedFields: @Sendable (UInt64) -> [StoredField]
     /// Stored properties of a class's instances, by an instance's first word.
-    public var instanceFields: @Sendable (UInt64) -> [StoredField]
+    var instanceFields: @Sendable (UInt64) -> [StoredField]
     /// Blocks that hold bytes only, whatever stale words they contain (stdio buffers), by address.
     public var byteBuffers: [UInt64]
     /// Threads whose frames are history.

@@ -20,7 +20,7 @@ public final class TypedHeap: @unchecked Sendable {
   /// A weak-reference side table.
   public static let sideTable = 2
   /// One whose object is gone: only weak references keep it.
-  public static let emptySideTable = 3
+  static let emptySideTable = 3
   public static let emptySideTableName = "side table of an object that is gone"
 
   /// Types every block. One hash look-up a block; the decoder is asked once per distinct (first word, size).

@@ -46,7 +46,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   @usableFromInline let checksMutations: Bool
   let publishing = RateLimit(seconds: 10, first: 1)
   /// Of a cache that is filled there is nothing to say yet, and a verdict would take memory and processor from who fills it.
-  let judging = RateLimit(seconds: 30, first: 1, isDueAtOnce: false)
+  package let judging = RateLimit(seconds: 30, first: 1, isDueAtOnce: false)
 
   /// A cache of this name and limit.
   public init(name: String, limit: CacheLimit, configuration: Configuration = Configuration()) {

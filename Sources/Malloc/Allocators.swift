@@ -1,11 +1,15 @@
 import ProcessImage
 
 /// The allocators whose heaps can be walked exactly: one row each.
-public enum Allocators {
-  public static let all: [any HeapWalker.Type] = [GlibcWalker.self]
+enum Allocators {
+  static let all: [any HeapWalker.Type] = [GlibcWalker.self]
 }
 
 extension HeapWalk {
+  /// Size in bytes of the object at `address` whose first word is `head`, or nil where `head` is no metadata or the object would not fit
+  /// into `available` bytes. Called with any word that points into the image; it must not trap on any of them.
+  public typealias ObjectSize = (_ head: UInt64, _ address: UInt64, _ available: UInt64) -> UInt64?
+
   /// Walks the heap of `image` with the first allocator that recognises it.
   ///
   /// - Parameters:
@@ -13,7 +17,7 @@ extension HeapWalk {
   ///   - objectSize: where no allocator is recognised, objects are listed by what they look like; see `ObjectScan`.
   /// - Throws: `MallocError.unknownAllocator` where no structure is known and `objectSize` is nil.
   public static func walk(
-    _ image: ProcessImage, progress: (@Sendable (Double) -> Void)? = nil, objectSize: ObjectScan.ObjectSize? = nil
+    _ image: ProcessImage, progress: (@Sendable (Double) -> Void)? = nil, objectSize: ObjectSize? = nil
   ) throws(MallocError) -> HeapWalk {
     let other = KnownAllocators.name(in: image)
     for walker in Allocators.all where walker.recognizes(image) {

@@ -88,7 +88,7 @@ public struct HeapWalk: Sendable {
 }
 
 /// Finds every live block of one kind of allocator. One file an allocator; `Allocators.all` lists them.
-public protocol HeapWalker: Sendable {
+protocol HeapWalker: Sendable {
   /// Cheap structural test: is this image's heap of this kind?
   static func recognizes(_ image: ProcessImage) -> Bool
   static func walk(_ image: ProcessImage, progress: (@Sendable (Double) -> Void)?) throws(MallocError) -> HeapWalk

@@ -5,13 +5,9 @@ import ProcessImage
 /// Every 16-byte aligned word of anonymous memory that is the address of Swift metadata begins an object, if its size makes sense. Freed
 /// objects look the same until their memory is used again, so the list holds dead ones too (measured with jemalloc 5.3: about a fifth).
 /// Hence only what is reached from roots may be reported, and nothing at all may be said about leaks: `isExact` is false.
-public struct ObjectScan {
-  /// Size in bytes of the object at `address` whose first word is `head`, or nil where `head` is no metadata or the object would not fit
-  /// into `available` bytes. Called with any word that points into the image; it must not trap on any of them.
-  public typealias ObjectSize = (_ head: UInt64, _ address: UInt64, _ available: UInt64) -> UInt64?
-
+struct ObjectScan {
   private let image: ProcessImage
-  private let objectSize: ObjectSize
+  private let objectSize: HeapWalk.ObjectSize
   /// Readable memory, in which metadata must lie.
   private let readable: [Range<UInt64>]
   private var verdicts: [UInt64: Int8] = [:]
@@ -25,15 +21,15 @@ public struct ObjectScan {
   /// Scans all anonymous writable memory but the main stack. O(bytes), one look-up a word.
   ///
   /// - Parameter allocator: what is known about it, for people.
-  public static func walk(
+  static func walk(
     _ image: ProcessImage, allocator: String, progress: (@Sendable (Double) -> Void)? = nil,
-    objectSize: @escaping ObjectSize
+    objectSize: @escaping HeapWalk.ObjectSize
   ) -> HeapWalk {
     var scan = ObjectScan(image: image, objectSize: objectSize)
     return scan.run(allocator: allocator, progress: progress)
   }
 
-  private init(image: ProcessImage, objectSize: @escaping ObjectSize) {
+  private init(image: ProcessImage, objectSize: @escaping HeapWalk.ObjectSize) {
     self.image = image
     self.objectSize = objectSize
     readable = AddressSpace.union(

@@ -42,6 +42,17 @@ struct Memwhy: ParsableCommand {
     defaultSubcommand: Diagnose.self)
 }
 
+extension Memwhy {
+  /// What is wrong with the first word where it looks like a verb and is none: the default verb would call it a bad process id.
+  static func unknownVerb(_ arguments: [String]) -> CLIError? {
+    let verbs = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+    guard let word = arguments.first, word.first?.isLetter == true, !verbs.contains(word) else { return nil }
+    let near = verbs.filter { word.count > 1 && ($0.hasPrefix(word) || word.hasPrefix($0)) }.map { "`\($0)`" }
+    let hint = near.isEmpty ? "" : "; did you mean \(near.joined(separator: " or "))"
+    return .usage("there is no verb '\(word)'\(hint); `memwhy --help` lists them")
+  }
+}
+
 /// What `--version` prints and every report names.
 enum Version {
   static let current = "0.1.0"

@@ -6,7 +6,9 @@ extension MemwhyService {
   public struct Response: Sendable, Hashable {
     /// 200, 400, 404, or 503 where the sampler does not run.
     public var status: Int
+    /// For `Content-Type`.
     public var contentType: String
+    /// A gzipped profile, or text in UTF-8.
     public var body: [UInt8]
     /// For `Content-Disposition`: the name that a browser should keep it under; nil for text.
     public var fileName: String?

@@ -16,9 +16,11 @@ import SamplerTable
 /// `malloc` and its relatives are the sampler's as soon as this module is linked; it is silent until `start`. All functions may be called
 /// from any thread.
 public enum MemwhyService {
+  /// What the sampler does at present.
   public enum State: String, Sendable, Hashable {
     /// Not started.
     case silent
+    /// Takes samples.
     case running
     /// Takes no more samples; frees of those that were taken are still followed.
     case stopped
@@ -64,8 +66,10 @@ public enum MemwhyService {
 
   /// Takes no more samples until `resume`.
   public static func stop() { memwhy_sampler_stop() }
+  /// Takes samples again after `stop`; does nothing before `start`.
   public static func resume() { memwhy_sampler_resume() }
 
+  /// As it is at this moment. O(1).
   public static var state: State {
     guard let table = memwhy_sampler_table() else { return .silent }
     return table.pointee.state == MEMWHY_STATE_RUNNING.rawValue ? .running : .stopped

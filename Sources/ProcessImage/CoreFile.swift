@@ -4,7 +4,7 @@ import CLinux
 ///
 /// Parts of mapped files that were not dumped come from those files where they are at hand and are the same; anonymous memory that was
 /// not dumped was never written and reads as zeros.
-public final class CoreFile: MemoryReader {
+final class CoreFile: MemoryReader {
   /// One `PT_LOAD`.
   struct Region: Sendable, Hashable {
     var start, end: UInt64
@@ -17,12 +17,12 @@ public final class CoreFile: MemoryReader {
     var isUnlisted = false
   }
 
-  public let path: String
+  let path: String
   /// Sorted by address, without overlaps.
   let regions: [Region]
   let notes: CoreNotes
   /// Bytes of memory that the header promises and the file lacks: it is cut off.
-  public let missingBytes: UInt64
+  let missingBytes: UInt64
   let files: CoreModuleFiles
   private let file: DiskFile
   /// First page of each mapped file: path -> region.
@@ -32,7 +32,7 @@ public final class CoreFile: MemoryReader {
 
   /// - Parameter fileRoots: folders that hold the target's file system, the first one that has a matching file wins; `/` is this machine.
   /// - Throws: `cannotRead`, `notACore`, `truncatedCore`.
-  public init(path: String, fileRoots: [String] = ["/"]) throws(ProcessImageError) {
+  init(path: String, fileRoots: [String] = ["/"]) throws(ProcessImageError) {
     file = try DiskFile(path: path)
     self.path = path
     let elf = try Self.openCore(file, path: path)
@@ -133,7 +133,7 @@ public final class CoreFile: MemoryReader {
   }
 
   /// O(log regions) and one or two reads of files.
-  public func read(_ address: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(MemoryError) {
+  func read(_ address: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(MemoryError) {
     var index = regions.partitionIndex { $0.end <= address }
     var filled = 0
     while filled < buffer.count {

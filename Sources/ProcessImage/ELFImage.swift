@@ -1,13 +1,13 @@
 import CLinux
 
 /// An ELF file as the loader put it into memory: what can be told without the file.
-public struct ELFImage: Sendable {
+struct ELFImage: Sendable {
   /// Where its header lies.
-  public let base: UInt64
-  public let header: ELFHeader
-  public let segments: [ELFSegment]
+  let base: UInt64
+  let header: ELFHeader
+  let segments: [ELFSegment]
   /// Difference between run-time addresses and virtual addresses.
-  public let bias: UInt64
+  let bias: UInt64
 
   /// Pages are what the loader maps, so virtual addresses are cut to them.
   static let pageMask: UInt64 = 0xfff
@@ -15,7 +15,7 @@ public struct ELFImage: Sendable {
   private static let maximumSegments = 512
 
   /// nil where no ELF header with its program headers lies at `base`.
-  public init?(memory: any MemoryReader, base: UInt64) {
+  init?(memory: any MemoryReader, base: UInt64) {
     guard let head = try? memory.bytes(at: base, count: ELFHeader.size), let header = try? ELFHeader(head),
       header.type == UInt16(ET_EXEC) || header.type == UInt16(ET_DYN),
       Int(header.programHeaderSize) == ELFSegment.entrySize, header.programHeaderCount > 0,
@@ -40,14 +40,14 @@ public struct ELFImage: Sendable {
   }
 
   /// From the lowest to one past the highest address, bss included.
-  public var range: Range<UInt64>? {
+  var range: Range<UInt64>? {
     let loads = segments.filter(\.isLoad).compactMap(pages(of:))
     guard let start = loads.map(\.lowerBound).min(), let end = loads.map(\.upperBound).max() else { return nil }
     return start..<end
   }
 
   /// The GNU build id as lower-case hex.
-  public func buildID(memory: any MemoryReader) -> String? {
+  func buildID(memory: any MemoryReader) -> String? {
     for segment in segments where segment.type == UInt32(PT_NOTE) && segment.memorySize <= 1 << 16 {
       guard let bytes = try? memory.bytes(at: bias &+ segment.virtualAddress, count: Int(segment.memorySize)),
         let id = ELFNote.buildID(in: bytes, alignment: segment.alignment)

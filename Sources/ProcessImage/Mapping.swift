@@ -51,7 +51,7 @@ public struct Mapping: Sendable, Hashable {
     permissions.contains(.write) && permissions.contains(.read) && !permissions.contains(.shared) && !isKernel
   }
   /// Private and read-only, neither code nor the kernel's: where a module's header says writable, it has been written and then protected.
-  public var isProtected: Bool { permissions == .read && !isKernel }
+  var isProtected: Bool { permissions == .read && !isKernel }
   public func contains(_ address: UInt64) -> Bool { address >= start && address < end }
 }
 
@@ -62,7 +62,7 @@ extension [Mapping] {
   }
 
   /// Index of the mapping that holds `address`, in an array sorted by address. O(log n).
-  public func indexContaining(_ address: UInt64) -> Int? {
+  func indexContaining(_ address: UInt64) -> Int? {
     let index = partitionIndex { $0.end <= address }
     return index < count && self[index].start <= address ? index : nil
   }

@@ -7,7 +7,7 @@ public enum Permission {
   public static let ptraceCapability: UInt64 = 1 << 19
 
   /// `CAP_DAC_OVERRIDE` (include/uapi/linux/capability.h).
-  public static let overrideCapability: UInt64 = 1 << 1
+  static let overrideCapability: UInt64 = 1 << 1
 
   /// `kernel.yama.ptrace_scope`; 0 where the kernel has no Yama.
   public static var yamaScope: Int {
@@ -18,7 +18,7 @@ public enum Permission {
   }
 
   /// `CAP_SYS_ADMIN` (include/uapi/linux/capability.h).
-  public static let adminCapability: UInt64 = 1 << 21
+  static let adminCapability: UInt64 = 1 << 21
 
   /// Whether this process may read the seccomp filters of others (seccomp_get_filter in kernel/seccomp.c of Linux 6.x): `CAP_SYS_ADMIN` on the
   /// host, not only in a user namespace, and no filter of its own.

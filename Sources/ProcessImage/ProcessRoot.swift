@@ -2,14 +2,14 @@ import CLinux
 import Glibc
 
 /// Module files of a live process as that process sees them: through its own root directory, so that containers work.
-public struct ProcessRoot: ModuleFiles {
+struct ProcessRoot: ModuleFiles {
   private let pid: Int32
   private let mappings: [Mapping]
   /// Held open, so that files can still be found when the process (or the frozen copy) has ended meanwhile.
   private let root: Descriptor?
 
   /// - Parameter pid: a living process or thread: the target, or its frozen copy.
-  public init(pid: Int32, mappings: [Mapping]) {
+  init(pid: Int32, mappings: [Mapping]) {
     self.pid = pid
     self.mappings = mappings
     let number = Glibc.open("/proc/\(pid)/root", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -20,7 +20,7 @@ public struct ProcessRoot: ModuleFiles {
   ///
   /// Order: the path in the target's root; `/proc/PID/exe` (the executable, also deleted); `/proc/PID/map_files` (also deleted; needs
   /// CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN).
-  public func open(_ module: Module) -> (any FileBytes)? {
+  func open(_ module: Module) -> (any FileBytes)? {
     let own = mappings.filter { $0.path == module.path && $0.start >= module.start && $0.end <= module.end }
     if !module.isDeleted, let file = openInRoot(module.path), isSame(file, module, own) { return file }
     if Procfs.executable(of: pid) == module.path, let file = try? DiskFile(path: "/proc/\(pid)/exe"),

@@ -12,7 +12,7 @@ extension MetadataDecoder {
       let chain = superclasses(metadata)
     else { return nil }
     let minimum = UInt64(metadata.instanceSize)
-    if let storage = storageEntry(head, qualified, name, chain) { return storage }
+    if let storage = storageEntry(head, qualified, name) { return storage }
     if let ring = ringEntry(head, qualified, name) { return ring }
     if isStreamStorage(qualified), let slots = instanceSlots(chain) {
       // Behind the instance lies a lock.
@@ -124,9 +124,7 @@ extension MetadataDecoder {
 
   // MARK: Storage of the standard library
 
-  private func storageEntry(
-    _ head: UInt64, _ qualified: QualifiedName, _ name: String, _ chain: [ClassMetadata]
-  ) -> ObjectEntry? {
+  private func storageEntry(_ head: UInt64, _ qualified: QualifiedName, _ name: String) -> ObjectEntry? {
     guard let standard = qualified.standardName, let descriptor = descriptor(ofMetadata: head) else { return nil }
     let arguments = environment(ofMetadata: head, descriptor).arguments
     func value(_ index: Int) -> ValueLayout {

@@ -62,7 +62,7 @@ public struct WireAnalysis {
     report.payloadBytes += UInt64(segment.payload.count)
     firstTime = min(firstTime ?? time, time)
     lastTime = max(lastTime, time)
-    var connection = connections[flow] ?? open(flow)
+    var connection = connections[flow] ?? open()
     let wasOpaque = connection.opaque
     let before = connection.resynchronisations
     for exchange in connection.add(segment, isFromClient: isFromClient, time: time) {
@@ -84,7 +84,7 @@ public struct WireAnalysis {
     }
   }
 
-  private mutating func open(_ flow: Flow) -> WireConnection {
+  private mutating func open() -> WireConnection {
     report.connections += 1
     if connections.count >= Self.mostConnections {
       // The half that was quiet the longest.

@@ -1,6 +1,5 @@
 import Foundation
-
-@testable import LocalCache
+import LocalCache
 
 /// Builds many values of a shape and prints what the cache's walk counts beside what malloc gave for them. A process of its own, because malloc
 /// tells only what the whole process has.
@@ -79,11 +78,7 @@ import Foundation
     guard let before = MallocCounters.now?.inUse else { return print("\(name)\tmallinfo2 is missing") }
     for index in 0..<count { values[index] = make(index) }
     guard let after = MallocCounters.now?.inUse else { return }
-    let counted = values.reduce(0) { sum, value in
-      var walk = HeapWalkState(elementsMeasured: .max)
-      HeapMeasurement.add(value, to: &walk)
-      return sum + walk.bytes
-    }
+    let counted = values.reduce(0) { $0 + HeapMeasurement.bytes(of: $1) }
     withExtendedLifetime(values) {}
     print("\(name)\t\(counted)\t\(after - before)")
   }

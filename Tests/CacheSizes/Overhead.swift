@@ -1,6 +1,6 @@
+import Dispatch
 import Foundation
-
-@testable import LocalCache
+import LocalCache
 
 /// What a cache of integers takes of malloc beside its keys and values.
 enum Overhead {
@@ -40,7 +40,7 @@ enum Overhead {
     caches.reserveCapacity(1000)
     caches.append(LocalCache<Int, Int>(name: "overhead", limit: limit, configuration: configuration))
     // Nor is what a verdict takes while it is worked out: none is for the next minutes.
-    caches[caches.count - 1].judging.ended(begunAt: CacheTime.systemNanoseconds() &- 1_000_000_000)
+    caches[caches.count - 1].judging.ended(begunAt: DispatchTime.now().uptimeNanoseconds &- 1_000_000_000)
     return caches[caches.count - 1]
   }
 
@@ -61,7 +61,7 @@ enum Overhead {
     for fill in fills {
       // At last it is full, and half of its entries have made room for others.
       let isFull = fill >= 1
-      let weight = limit.amount / max(cache.entryWeight, 1)
+      let weight = limit.amount / max(Int(cache.weight(of: 0, for: 0)), 1)
       let target = Int(Double(weight) * fill)
       while isFull ? key < weight + weight / 2 : key < target {
         cache.set(key, for: key)
@@ -136,9 +136,4 @@ enum Overhead {
       }
     }
   }
-}
-
-extension LocalCache where Key == Int, Value == Int {
-  /// What an entry counts against the limit, in its unit.
-  fileprivate var entryWeight: Int { Int(sizer.weigh(0, 0) * bound.unit) }
 }

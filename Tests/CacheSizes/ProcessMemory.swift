@@ -1,8 +1,7 @@
 import Dispatch
 import Foundation
+import LocalCache
 import Synchronization
-
-@testable import LocalCache
 
 /// The cache's budget beside the memory of the process, as the system sees it. A process of its own, where nothing else takes memory.
 enum ProcessMemory {

@@ -56,6 +56,14 @@ struct WatchTests {
     #expect(alike.output == alone.output, "\(alike.errors)")
     let text = try MemwhyBinary.run(["history", "--history", file, "--verdict"])
     #expect(text.output.contains("OVER TIME") && text.output.contains("CAUSES"), "\(text.output)")
+    let answer = try MemwhyBinary.run(["diagnose", "--history", "--history-file", file, "--quiet"])
+    #expect(!answer.output.isEmpty && text.output.hasPrefix(answer.output), "\(answer.output)")
+    #expect(!answer.output.contains("OVER TIME"), "\(answer.output)")
+    // A page that cannot be written does not cost the answer.
+    let full = try MemwhyBinary.run(["history", "--history", file, "--verdict", "--html", "/dev/full"])
+    #expect(full.status == 74 && full.output == text.output, "\(full.errors)")
+    let inVain = try MemwhyBinary.run(["diagnose", "--history", "--history-file", file, "--fail-on", "likely"])
+    #expect(inVain.status == 64 && inVain.errors.contains("need a process"), "\(inVain.errors)")
   }
 
   /// A wrapper that becomes the service: two lives, of which only the service's is judged.

@@ -197,8 +197,7 @@ import Testing
   @Test func ringBuffers() throws {
     let heap = SyntheticHeap()
     let leaf = heap.classType("Leaf", fields: [])
-    let element = ValueLayout(
-      typeName: "Leaf", size: 8, stride: 8, alignment: 8, slots: [ReferenceSlot(offset: 0, strength: .strong)])
+    let element = SyntheticHeap.reference(to: "Leaf")
     let ring = heap.type(.arrayStorage, "_DequeBuffer<Leaf>", .ring(elements: 40, element: element))
     let leaves = (0..<6).map { _ in heap.block([leaf, 3]) }
     // Room for 6; slots 4, 5, 0 are in use, the others are left over.
@@ -308,10 +307,18 @@ import Testing
     let heap = SyntheticHeap()
     let session = heap.classType("Session", fields: [])
     heap.root(heap.block([session, 3]))
+    // Names in which another one is a parameter are as near, and come after it.
+    for name in ["Box<Offer>", "Cache<Int, Offer>", "Offer", "Table<Offer>"] {
+      heap.root(heap.block([heap.classType(name, fields: []), 3]))
+    }
     let holders = try holders(heap)
     let (_, image) = try heap.keepingReferences()
     #expect(throws: HoldersError.noSuchType("Sesion", near: ["Session"])) {
       try holders.paths(to: .type("Sesion"), image: image)
+    }
+    let near = ["Offer", "Box<Offer>", "Table<Offer>", "Cache<Int, Offer>"]
+    #expect(throws: HoldersError.noSuchType("Offe", near: near)) {
+      try holders.paths(to: .type("Offe"), image: image)
     }
     #expect(throws: HoldersError.self) { try holders.paths(to: .address(8), image: image) }
     #expect(throws: HoldersError.self) { try holders.paths(to: .address(SyntheticHeap.globals), image: image) }

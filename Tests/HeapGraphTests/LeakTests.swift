@@ -102,8 +102,7 @@ import Testing
   @Test func staleWordsBehindAnArraysEndKeepNothing() throws {
     let heap = SyntheticHeap()
     let leaf = heap.classType("Leaf", fields: [])
-    let element = ValueLayout(
-      typeName: "Leaf", size: 8, stride: 8, alignment: 8, slots: [.init(offset: 0, strength: .strong)])
+    let element = SyntheticHeap.reference(to: "Leaf")
     let array = heap.type(.arrayStorage, "Array<Leaf>", .array(elements: 32, element: element))
     let kept = heap.block([leaf, Self.live])
     let dropped = heap.block([leaf, Self.live])
@@ -116,8 +115,7 @@ import Testing
     let heap = SyntheticHeap()
     let leaf = heap.classType("Leaf", fields: [])
     let key = ValueLayout(typeName: "Int", size: 8, stride: 8, alignment: 8, slots: [])
-    let value = ValueLayout(
-      typeName: "Leaf", size: 8, stride: 8, alignment: 8, slots: [.init(offset: 0, strength: .strong)])
+    let value = SyntheticHeap.reference(to: "Leaf")
     let table = heap.type(.dictionaryStorage, "Dictionary<Int, Leaf>", .hashTable(bitmap: 64, key: key, value: value))
     let kept = heap.block([leaf, Self.live])
     let stale = heap.block([leaf, Self.live])

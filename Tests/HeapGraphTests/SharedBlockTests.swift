@@ -10,8 +10,7 @@ import Testing
   @Test func elementsOfSeveralContainersHaveTheirField() throws {
     let heap = SyntheticHeap()
     let event = heap.classType("Event", fields: [])
-    let element = ValueLayout(
-      typeName: "Event", size: 8, stride: 8, alignment: 8, slots: [ReferenceSlot(offset: 0, strength: .strong)])
+    let element = SyntheticHeap.reference(to: "Event")
     let array = heap.type(.arrayStorage, "_ContiguousArrayStorage<Event>", .array(elements: 32, element: element))
     let stream = heap.classType("Stream", fields: ["pending"])
     let events = (0..<20).map { _ in heap.block([event, 3]) }

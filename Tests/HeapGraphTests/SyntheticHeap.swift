@@ -39,6 +39,12 @@ final class SyntheticHeap: ObjectTypeDecoder {
     return type(.class, name, .fixed(size: 16 + 8 * fields.count, slots: slots), isOwn: isOwn)
   }
 
+  /// What containers of strong references store.
+  static func reference(to typeName: String) -> ValueLayout {
+    ValueLayout(
+      typeName: typeName, size: 8, stride: 8, alignment: 8, slots: [ReferenceSlot(offset: 0, strength: .strong)])
+  }
+
   /// Adds a block of `words` (the first is its isa) and returns its address.
   @discardableResult
   func block(_ words: [UInt64]) -> UInt64 {

@@ -22,7 +22,8 @@ struct BinaryTests {
   @Test func errorsAreOneLineOnStderr() throws {
     for (arguments, status) in [
       (["--nope", "1"], 64), (["leaks"], 64), (["4711", "--freeze", "hard"], 64), (["999999999"], 66), (["2"], 66),
-      (["--suppressions", "/nonexistent/file", "1"], 66), (["doctor", "999999999"], 66),
+      (["leak", "4711"], 64), (["nonsense"], 64), (["--suppressions", "/nonexistent/file", "1"], 66),
+      (["doctor", "999999999"], 66),
     ] as [([String], Int32)] {
       let result = try Command.run(Self.memwhy, arguments, timeout: 60)
       #expect(result.status == status, "\(arguments): \(result.errors)")

@@ -14,6 +14,16 @@ struct CommandLineTests {
     #expect(try Memwhy.parseAsRoot(["diagnose", "--once", "4711"]) is Diagnose)
   }
 
+  @Test func aMistypedVerbIsNoProcessID() {
+    for word in ["4711", "--once", "-v", "leaks", "help", "export"] {
+      #expect(Memwhy.unknownVerb([word, "1"]) == nil, "\(word)")
+    }
+    #expect(Memwhy.unknownVerb([]) == nil)
+    let leak = Memwhy.unknownVerb(["leak", "4711"])
+    #expect(leak == .usage("there is no verb 'leak'; did you mean `leaks`; `memwhy --help` lists them"))
+    #expect(Memwhy.unknownVerb(["xyz"]) == .usage("there is no verb 'xyz'; `memwhy --help` lists them"))
+  }
+
   @Test func takesEveryOption() throws {
     let arguments = [
       "leaks", "--core", "core.1", "--root", "/r", "--debug-dir", "/d", "--debug-dir", "/e", "--freeze", "stop",

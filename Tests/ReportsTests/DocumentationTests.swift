@@ -90,4 +90,18 @@ struct DocumentationTests {
       #expect(linked.contains(path), "nothing leads to \(name)")
     }
   }
+
+  /// `swift build -c release` builds the tests' programs too, and an optimized module lets nobody look inside: `@testable` is for test targets only.
+  @Test func everythingBuildsWithOptimization() throws {
+    let tests = TestProgram.packageRoot.appendingPathComponent("Tests")
+    for folder in try FileManager.default.contentsOfDirectory(atPath: tests.path) where !folder.hasSuffix("Tests") {
+      let path = tests.appendingPathComponent(folder).path
+      // Packages have test targets of their own.
+      for file in FileManager.default.subpaths(atPath: path) ?? []
+      where file.hasSuffix(".swift") && folder != "Packages" {
+        let text = try String(contentsOfFile: path + "/" + file, encoding: .utf8)
+        #expect(!text.contains("@testable import"), "\(folder)/\(file)")
+      }
+    }
+  }
 }

@@ -174,14 +174,32 @@ struct HTMLReportTests {
     }
   }
 
+  /// Rows of the books, which link to their words.
+  private static let holders = [
+    "swiftObjects", "nativeBlocks", "allocatorFree", "allocatorOverhead", "stacks", "moduleData", "files", "shared",
+    "mappings", "unexplained",
+  ]
+  private static let holdersOfGroups = ["pageCache", "shared", "kernel", "sockets"]
+
   /// Every holder of the books has a colour and an entry in the glossary.
   @Test func everyHolderIsExplained() {
-    for holder in [
-      "swiftObjects", "nativeBlocks", "allocatorFree", "allocatorOverhead", "stacks", "moduleData", "files", "shared",
-      "mappings", "unexplained",
-    ] {
+    for holder in Self.holders {
       #expect(Glossary(rawValue: holder) != nil)
       #expect(HTMLAssets.style.contains(".h-\(holder)"))
+    }
+    for holder in Self.holdersOfGroups { #expect(Glossary(rawValue: holder) != nil) }
+  }
+
+  /// What stands in the glossary stands on a page, too, and leads there.
+  @Test func everyWordOfTheGlossaryIsUsed() throws {
+    var leaky = ReportFixtures.leaky
+    leaky.profile = ReportModel.Tree(
+      unit: "bytes", root: .init(name: "in use", value: 900, children: [.init(name: "main", value: 900)]))
+    var growing = PageFixtures.growing
+    growing.growth?.findings[0].share = 0.9
+    let pages = try [growing, leaky].map { try HTMLReport().render($0) }
+    for word in Glossary.allCases where !(Self.holders + Self.holdersOfGroups).contains(word.rawValue) {
+      #expect(pages.contains { $0.contains("href=\"#g-\(word.rawValue)\"") }, "\(word) is nowhere on the pages")
     }
   }
 }

@@ -77,7 +77,12 @@ enum PageFixtures {
         .init(holder: "files", title: "mapped files and code", bytes: 20_000_000, growth: 0),
         .init(holder: "unexplained", title: "unexplained", bytes: 40_000, growth: -1000),
       ], resident: 77_640_000, booksAreClosed: true,
-      groupBooks: [.init(holder: "process", title: "anonymous memory of this process", bytes: 57_600_000, growth: nil)],
+      groupBooks: [
+        .init(holder: "process", title: "anonymous memory of this process", bytes: 50_000_000, growth: nil),
+        .init(holder: "pageCache", title: "page cache", bytes: 5_000_000, growth: nil),
+        .init(holder: "kernel", title: "kernel memory", bytes: 2_000_000, growth: nil),
+        .init(holder: "sockets", title: "network buffers", bytes: 600_000, growth: nil),
+      ],
       groupUsage: 57_600_000,
       findings: findings ?? [
         Finding(

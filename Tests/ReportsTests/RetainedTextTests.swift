@@ -12,9 +12,7 @@ import Testing
     change(&holder)
     let report = HolderReport(
       reachableBytes: 1000, reachableBlocks: 20, holders: [holder], otherCount: 0, otherBytes: 0)
-    let target = ReportModel.Target(source: .frozen, pid: 1, name: "shop", threads: 1)
-    return RetainedText(style: TextStyle(width: 1000), options: TextOptions()).lines(report, target)
-      .joined(separator: "\n")
+    return RetainedText(style: TextStyle(width: 1000), options: TextOptions()).lines(report).joined(separator: "\n")
   }
 
   @Test func theFieldThatHoldsMostIsNamed() {

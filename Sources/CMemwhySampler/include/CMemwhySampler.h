@@ -42,9 +42,6 @@ void memwhy_sampler_set_interval(uint64_t interval);
 /// The table of this process, NULL before the start. Readable at any time by the rules of memwhy_table.h.
 const struct memwhy_header *memwhy_sampler_table(void);
 
-/// A new descriptor of the table, closed at exec; -1 with errno where it is not a memfd of the sampler's own.
-int memwhy_sampler_descriptor(void);
-
 #ifdef __cplusplus
 }
 #endif

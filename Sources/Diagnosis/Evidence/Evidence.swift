@@ -9,7 +9,7 @@ public struct Evidence: Sendable {
   /// Bytes that must not be passed; nil for none.
   public var limit: Double?
   /// The limit is the control group's, so all that it charges and cannot give back counts against it.
-  public var limitIsOfGroup: Bool
+  var limitIsOfGroup: Bool
   /// What load is, for sentences: a metric's name, or `processor time`.
   public var loadName: String?
   /// Seconds that the process had lived when it was first looked at; nil where unknown.
@@ -18,7 +18,7 @@ public struct Evidence: Sendable {
   public let rss: GrowthTest
   /// The level without what load takes, tested; nil where load does not matter.
   public let withoutLoad: GrowthTest?
-  public let loadModel: LoadModel?
+  let loadModel: LoadModel?
   /// What became more in the heap; nil where there are no two snapshots.
   let heapGrowth: HeapGrowth?
 
@@ -114,7 +114,7 @@ public struct Evidence: Sendable {
   }
 
   /// The control group holds little else than this process, so its numbers may be put to it.
-  public var ownsGroup: Bool {
+  var ownsGroup: Bool {
     guard let all = latest(.groupAnonymous), let own = latest(.anonymous), latest(.groupUsage) != nil else {
       return false
     }
@@ -122,7 +122,7 @@ public struct Evidence: Sendable {
   }
 
   /// The test that decides: without load where load explains a part, else of the level itself.
-  public var decisive: GrowthTest { withoutLoad ?? rss }
+  var decisive: GrowthTest { withoutLoad ?? rss }
 
   /// When the limit is reached; nil where there is none.
   ///
@@ -153,7 +153,7 @@ public struct Evidence: Sendable {
   }
 
   /// How sure growth is at most, by what the window allows.
-  public var growthConfidence: Confidence {
+  var growthConfidence: Confidence {
     let test = decisive
     guard isGrowing, !isYoung, !loadRoseAllTheTime else { return .possible }
     return span >= 600 && test.probability < 0.001 && test.epochs >= 10 ? .certain : .likely

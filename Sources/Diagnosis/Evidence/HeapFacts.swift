@@ -148,7 +148,7 @@ public struct HeapFacts: Codable, Sendable, Hashable {
   /// nil where leaks could not be judged.
   public var leaks: [Leak]?
   /// Leaks that a suppressions file accepts: no cause of their own, and no growth of live objects either.
-  public var acceptedLeaks: [Leak]?
+  var acceptedLeaks: [Leak]?
   public var books: ResidentBooks?
   /// Places that keep at least a fifth of a percent of what is reachable; nil where that was not looked at.
   public var holders: [Holder]?

@@ -7,21 +7,20 @@ extension CollectionPattern {
   static let copyOut =
     "copy what is kept out of its buffer: `Array(slice)`, `String(substring)`, `Data(slice)`; then the buffer can go"
 
-  /// Types of views, and the kind as which they are counted; nil where they are not.
-  private static let views: [String: BufferViewKind?] = [
-    "ArraySlice": .arraySlice, "Slice": nil as BufferViewKind?, "Substring": .substring,
-    "Substring.UTF8View": nil as BufferViewKind?, "Data": .data, "Foundation.Data": .data,
+  /// Types of views that are counted with their buffers, and as what.
+  private static let counted: [String: BufferViewKind] = [
+    "ArraySlice": .arraySlice, "Substring": .substring, "Data": .data, "Foundation.Data": .data,
     "FoundationEssentials.Data": .data, "ByteBuffer": .byteBuffer, "NIOCore.ByteBuffer": .byteBuffer,
   ]
 
+  /// Types of views that are not.
+  private static let uncounted: Set<String> = ["Slice", "Substring.UTF8View"]
+
   /// The view that an element is, without what it is a view of; nil for other types.
   static func view(_ element: String) -> String? {
-    var name = element[...]
-    if name.hasSuffix("?") { name = name.dropLast() }
-    if name.hasPrefix("Optional<"), name.hasSuffix(">") { name = name.dropFirst(9).dropLast() }
-    let head = String(name.prefix { $0 != "<" })
+    let head = String(unwrapped(element).prefix { $0 != "<" })
     // `[String : Data]` and `Item<Data>` are no views, whatever is in them.
-    return views[head] == nil ? nil : head
+    return counted[head] != nil || uncounted.contains(head) ? head : nil
   }
 
   /// Bytes behind each of them from which on it matters which part they show.
@@ -33,7 +32,7 @@ extension CollectionPattern {
       let element = now.valueType ?? now.keyType, let view = view(element), now.behindBytes / now.entries >= fewest
     else { return nil }
     let part: String
-    if let kind = views[view] ?? nil, let waste {
+    if let kind = counted[view], let waste {
       let found = waste.pinned.filter { $0.kind == kind && $0.place.contains(element) }
       let shown = found.reduce(UInt64(0)) { $0 &+ $1.shownBytes }
       let kept = found.reduce(UInt64(0)) { $0 &+ $1.pinnedBytes }

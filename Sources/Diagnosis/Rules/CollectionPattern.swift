@@ -56,9 +56,7 @@ struct CollectionPattern {
   static func subscriptions(_ place: GrowingPlace, _ growth: HeapGrowth? = nil) -> CollectionPattern? {
     guard let now = place.after, entries(place) > 0 else { return nil }
     // Arrays of references often bear the type AnyObject: then what is in them tells.
-    let types = [now.valueType ?? now.keyType, place.content].compactMap {
-      $0?.hasSuffix("?") == true ? $0?.dropLast() : $0?[...]
-    }
+    let types = [now.valueType ?? now.keyType, place.content].compactMap { $0.map(unwrapped) }
     guard let element = types.first(where: { type in endings.contains(where: type.hasSuffix) }),
       growth.map({ hasClosures($0, entries(place)) }) ?? true
     else { return nil }
@@ -84,8 +82,7 @@ struct CollectionPattern {
   /// Promises and continuations in a table: those stay to whom no answer came. A bound would not do, since who waits would wait for ever.
   static func answers(_ place: GrowingPlace) -> CollectionPattern? {
     guard let now = place.after, entries(place) > 0, let element = now.valueType ?? now.keyType else { return nil }
-    let name = element.hasSuffix("?") ? element.dropLast() : element[...]
-    guard promises.contains(String(name.prefix { $0 != "<" })) else { return nil }
+    guard promises.contains(String(unwrapped(element).prefix { $0 != "<" })) else { return nil }
     return CollectionPattern(
       evidence: "its elements are \(element): each is somebody who waits for an answer that has not come",
       advice:
@@ -144,6 +141,12 @@ struct CollectionPattern {
         advice: advice, overturnedBy: "they are shut down later: then their number falls")
     }
     return nil
+  }
+
+  /// What a type is an optional of, in either way of writing; other types as they are.
+  static func unwrapped(_ type: String) -> Substring {
+    if type.hasSuffix("?") { return type.dropLast() }
+    return type.hasPrefix("Optional<") && type.hasSuffix(">") ? type.dropFirst("Optional<".count).dropLast() : type[...]
   }
 
   static func entries(_ place: GrowingPlace) -> Int64 {

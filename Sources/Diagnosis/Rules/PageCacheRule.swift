@@ -21,13 +21,13 @@ struct PageCacheRule: Rule {
     let isOurs = evidence.ownsGroup || max(moved, written) >= 0.5 * test.rise
     guard test.pattern == .growing, isOurs else {
       let isMost = evidence.ownsGroup && now >= 0.5 * usage && now >= 64 * 1_048_576
-      return isMost ? [finding(test, usage: usage, now: now, growth: nil, evidence)] : []
+      return isMost ? [finding(usage: usage, now: now, growth: nil, evidence)] : []
     }
-    return [finding(test, usage: usage, now: now, growth: test.rise.saturated, evidence)]
+    return [finding(usage: usage, now: now, growth: test.rise.saturated, evidence)]
   }
 
   private static func finding(
-    _ test: GrowthTest, usage: Double, now: Double, growth: Int64?, _ evidence: Evidence
+    usage: Double, now: Double, growth: Int64?, _ evidence: Evidence
   ) -> Finding {
     var lines = [
       "\(Say.bytes(now)) of \(Say.bytes(usage)) in the control group is page cache that this process does not map"

@@ -218,7 +218,7 @@ struct HolderSearch {
       }.min()
       if let distance, distance <= limit, !close.contains(where: { $0.name == name }) { close.append((distance, name)) }
     }
-    close.sort { ($0.distance, $0.name) < ($1.distance, $1.name) }
+    close.sort { ($0.distance, $0.name.count, $0.name) < ($1.distance, $1.name.count, $1.name) }
     let found = close.map(\.name)
     return .noSuchHolder(
       path, near: Array((found.isEmpty ? names : found).prefix(Self.nearLimit)), areSimilar: !found.isEmpty)

@@ -43,7 +43,9 @@ struct TypeQuery {
     }
     let limit = max(1, wanted.count / 3)
     var near: [String] = []
-    for (distance, name) in ranked.sorted(by: { ($0.distance, $0.name) < ($1.distance, $1.name) })
+    // Of names that are as near the type itself comes first, before what it is a parameter of.
+    ranked.sort { ($0.distance, $0.name.count, $0.name) < ($1.distance, $1.name.count, $1.name) }
+    for (distance, name) in ranked
     where distance <= limit && !near.contains(name) && near.count < Self.nearLimit {
       near.append(name)
     }

@@ -53,3 +53,8 @@ struct EntrySizer<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     return weigher(key, value)
   }
 }
+
+extension LocalCache {
+  /// What an entry counts against the limit, in the limit's unit.
+  package func weight(of value: Value, for key: Key) -> UInt64 { sizer.weigh(key, value) * bound.unit }
+}

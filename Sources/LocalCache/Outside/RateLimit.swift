@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Lets something happen once in a while at most: sooner at first, when there is news, where that is wanted.
-final class RateLimit: Sendable {
+package final class RateLimit: Sendable {
   private let interval: UInt64
   private let pause: Atomic<UInt64>
   private let next: Atomic<UInt64>
@@ -29,7 +29,7 @@ final class RateLimit: Sendable {
   }
 
   /// What began has taken until now: it happens again when five hundred times as long has gone by, if that is later than otherwise.
-  func ended(begunAt start: UInt64) {
+  package func ended(begunAt start: UInt64) {
     let now = CacheTime.systemNanoseconds()
     let (pause, isTooLong) = (now &- min(start, now)).multipliedReportingOverflow(by: 500)
     if !isTooLong { next.max(now &+ pause, ordering: .relaxed) }

@@ -2,7 +2,14 @@
 ///
 /// What a type's fields are and where they lie is asked of the runtime once; after that a walk reads memory at known offsets. It needs no
 /// conformance of the types, and takes some ten nanoseconds a block.
-enum HeapMeasurement {
+package enum HeapMeasurement {
+  /// All that a value leads to, every element of its containers.
+  package static func bytes<Value>(of value: Value) -> Int {
+    var walk = HeapWalkState(elementsMeasured: .max)
+    add(value, to: &walk)
+    return walk.bytes
+  }
+
   static func add<Value>(_ value: Value, to walk: inout HeapWalkState) {
     guard let plan = TypePlan.of(Value.self) else { return }
     add(value, plan, to: &walk)

@@ -1,13 +1,13 @@
 import ProcessImage
 
 /// glibc's `malloc`, 2.31 to 2.43, found and walked by structure: no symbols, no version table.
-public enum GlibcWalker: HeapWalker {
-  public static func recognizes(_ image: ProcessImage) -> Bool {
+enum GlibcWalker: HeapWalker {
+  static func recognizes(_ image: ProcessImage) -> Bool {
     let space = AddressSpace(image.mappings)
     return !ArenaLocator(image: image, space: space, cache: PageCache(image.memory)).locate().isEmpty
   }
 
-  public static func walk(
+  static func walk(
     _ image: ProcessImage, progress: (@Sendable (Double) -> Void)?
   ) throws(MallocError) -> HeapWalk {
     let space = AddressSpace(image.mappings)

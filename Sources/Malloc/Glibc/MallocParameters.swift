@@ -55,9 +55,7 @@ struct MallocParameters: Sendable, Hashable {
       while address < range.upperBound, range.upperBound - address >= 40 {
         defer { address += 8 }
         guard let base = cache.word(address) else { continue }
-        guard isUnused ? base == 0 : isHeapStart(base, top: top, ring: ring, space: space, cache: cache) else {
-          continue
-        }
+        guard isUnused ? base == 0 : isHeapStart(base, space: space, cache: cache) else { continue }
         for layout in Layout.allCases {
           // Without fastbins it is 2.43; with them it is not.
           guard (layout == .hugePageModes) == !ring.layout.hasFastbins else { continue }
@@ -73,9 +71,7 @@ struct MallocParameters: Sendable, Hashable {
   }
 
   /// A chunk chain may begin at `base`.
-  private static func isHeapStart(
-    _ base: UInt64, top: UInt64, ring: ArenaRing, space: AddressSpace, cache: PageCache
-  ) -> Bool {
+  private static func isHeapStart(_ base: UInt64, space: AddressSpace, cache: PageCache) -> Bool {
     guard space.contains(base, count: 32) else { return false }
     let first = Chunk.alignUp(base, 16)
     guard let word = cache.word(first &+ 8) else { return false }

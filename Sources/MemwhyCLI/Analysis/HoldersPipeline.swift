@@ -65,9 +65,7 @@ enum HoldersPipeline {
     if output.json {
       try Terminal.output(json: answer)
     } else {
-      let options = TextOptions(
-        limit: output.limit, verbose: output.verbose, quiet: output.quiet, showAddresses: output.showAddresses)
-      Terminal.output(HoldersText(style: terminal.style(output.color), options: options).render(answer))
+      Terminal.output(HoldersText(style: terminal.style(output.color), options: output.text).render(answer))
     }
     // Last: a page that cannot be written must not cost the answer.
     try page?.write { try HTMLReport().render(answer) }

@@ -75,6 +75,12 @@ struct Diagnose: ParsableCommand {
     if tryTrim && (target.freeze != .cow || target.pid == nil) {
       throw ValidationError("--try-trim needs a process and its copy: not --core, not --freeze stop or none")
     }
+    if target.isMissing && historyPath != nil
+      && (once || profile != nil || findings.failOn != .none || findings.suppressions != nil)
+    {
+      throw ValidationError(
+        "--once, --profile, --fail-on and --suppressions need a process; a history alone is judged as it was recorded")
+    }
     if duration.nanoseconds < 1_000_000_000 {
       throw ValidationError("--for must be at least 1s; use --once for one look")
     }
@@ -96,7 +102,7 @@ struct Diagnose: ParsableCommand {
   private func judge(_ path: String) throws {
     let style = Terminal.current().style(output.color)
     try HistoryVerdict.publish(path, target: nil, limit: memoryMax, loadName: load?.metric, page: page) {
-      output.json ? try JSONReport.render($0) : $0.text(style)
+      output.json ? try JSONReport.render($0) : $0.text(style, output.text)
     }
   }
 }

@@ -30,11 +30,13 @@ struct DiffVerb: ParsableCommand {
     let snapshots = try files.map(Self.read)
     let diff: SnapshotDiff
     do { diff = try SnapshotDiff(snapshots, anyProgram: anyProgram) } catch { throw CLIError.noInput("\(error)") }
+    if output.json {
+      try Terminal.output(json: diff)
+    } else {
+      Terminal.output(DiffText(style: Terminal.current().style(output.color), options: output.text).render(diff))
+    }
+    // Last: a page that cannot be written must not cost the answer.
     try page.write { try HTMLReport().render(diff, tool: ReportModel.Tool(version: Version.current)) }
-    if output.json { return try Terminal.output(json: diff) }
-    let options = TextOptions(
-      limit: output.limit, verbose: output.verbose, quiet: output.quiet, showAddresses: false)
-    Terminal.output(DiffText(style: Terminal.current().style(output.color), options: options).render(diff))
   }
 
   private static func read(_ file: String) throws(CLIError) -> Snapshot {

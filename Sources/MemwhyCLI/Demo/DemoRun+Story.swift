@@ -26,7 +26,7 @@ extension DemoRun {
           seen: outcome.report.growth?.sentence ?? outcome.report.verdict.sentence)
       }
     }
-    compare(facts, &result)
+    compare(&result)
     return result
   }
 
@@ -73,7 +73,7 @@ extension DemoRun {
   }
 
   /// What was predicted and what came of it.
-  private func compare(_ facts: CacheFacts?, _ result: inout DemoResult) {
+  private func compare(_ result: inout DemoResult) {
     guard result.days.count == 3, let predicted = result.predictedSaving, predicted > 0 else { return }
     let (old, shared, none) = (result.days[0], result.days[1], result.days[2])
     let real = old.liveBytes > shared.liveBytes ? old.liveBytes - shared.liveBytes : 0

@@ -26,13 +26,17 @@ struct OutputOptions: ParsableArguments {
     if quiet && verbose { throw ValidationError("--quiet and --verbose contradict each other") }
   }
 
+  /// How much of it, as text.
+  var text: TextOptions {
+    TextOptions(limit: limit, verbose: verbose, quiet: quiet, showAddresses: showAddresses)
+  }
+
   /// The report as it goes to stdout.
   func render(_ report: ReportModel, terminal: Terminal) throws -> String {
     if json {
       do { return try JSONReport.render(report) } catch { throw CLIError.fault("\(error)") }
     }
-    let options = TextOptions(limit: limit, verbose: verbose, quiet: quiet, showAddresses: showAddresses)
-    return TextReport(style: terminal.style(color), options: options).render(report)
+    return TextReport(style: terminal.style(color), options: text).render(report)
   }
 }
 

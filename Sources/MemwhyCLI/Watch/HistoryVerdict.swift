@@ -34,13 +34,14 @@ struct HistoryVerdict: Encodable {
     try page.check()
     do {
       let verdict = try HistoryVerdict(History.reading(path), target: target, limit: limit, loadName: loadName)
-      try page.write { try HTMLReport().render(verdict.growth, name: verdict.name ?? "", tool: verdict.tool) }
       Terminal.output(try print(verdict))
+      // Last: a page that cannot be written must not cost the answer.
+      try page.write { try HTMLReport().render(verdict.growth, name: verdict.name ?? "", tool: verdict.tool) }
     } catch let error as TimelineError { throw CLIError(error) }
   }
 
-  func text(_ style: TextStyle) -> String {
-    let text = GrowthText(style: style, options: TextOptions())
-    return (text.answer(growth) + text.lines(growth)).joined(separator: "\n") + "\n"
+  func text(_ style: TextStyle, _ options: TextOptions = TextOptions()) -> String {
+    let text = GrowthText(style: style, options: options)
+    return (text.answer(growth) + (options.quiet ? [] : text.lines(growth))).joined(separator: "\n") + "\n"
   }
 }

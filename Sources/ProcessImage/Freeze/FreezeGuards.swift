@@ -53,7 +53,7 @@ struct FreezeGuards: Sendable {
       predictedPause = PausePrediction.nanoseconds(target: target, mappings: mappings)
       try requireHeadroom()
       try requireCommitRoom(status: status)
-      try requireProcessRoom(status: status)
+      try requireProcessRoom()
       if limits.isPartlyHidden {
         notes.append(
           "not all memory control groups of the process can be seen from here; their limits were not checked")
@@ -107,7 +107,7 @@ struct FreezeGuards: Sendable {
   }
 
   /// The clone would fail without harm; asking first gives the better message.
-  private func requireProcessRoom(status: ProcessStatus) throws(FreezeError) {
+  private func requireProcessRoom() throws(FreezeError) {
     guard let unified = ControlGroupMount.all.first(where: \.isUnified) else { return }
     for membership in ControlGroupMembership.all(of: pid) where membership.isUnified {
       var isHidden = false

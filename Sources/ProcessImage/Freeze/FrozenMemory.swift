@@ -1,5 +1,5 @@
 /// Memory of a frozen copy: present pages through the copy's `/proc/PID/mem`, never touched private pages as zeros.
-public final class FrozenMemory: MemoryReader {
+final class FrozenMemory: MemoryReader {
   private let memory: LiveMemory
   private let mappings: [Mapping]
   private let present: PresentPages
@@ -13,7 +13,7 @@ public final class FrozenMemory: MemoryReader {
     self.owner = owner
   }
 
-  public func read(_ address: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(MemoryError) {
+  func read(_ address: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(MemoryError) {
     try SparseRead.read(
       address, into: buffer, mappings: mappings, present: present, isCovered: { _ in true }, from: memory)
   }

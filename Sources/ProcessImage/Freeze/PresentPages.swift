@@ -7,7 +7,7 @@ public struct PresentPages: Sendable {
   public private(set) var ranges: [Range<UInt64>] = []
   /// Anonymous pages in bytes by size: what a fork has to copy page table entries for. Huge pages cost one entry a 2 MiB.
   public private(set) var smallPageBytes: UInt64 = 0
-  public private(set) var hugePageBytes: UInt64 = 0
+  private(set) var hugePageBytes: UInt64 = 0
 
   static let pageSize: UInt64 = 4096
   private static let regionCapacity = 1024

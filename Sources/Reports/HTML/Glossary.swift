@@ -2,6 +2,7 @@
 enum Glossary: String, CaseIterable {
   case resident, limit, forecast, growthRate, confidence, share, unexplained
   case swiftObjects, nativeBlocks, allocatorFree, allocatorOverhead, stacks, moduleData, files, shared, mappings
+  case pageCache, kernel, sockets
   case retained, ownSize, holder, leak, cycle, lostTask, liveBlock, arena, pause, selfCheck, load, group, inUse
 
   var title: String {
@@ -22,6 +23,9 @@ enum Glossary: String, CaseIterable {
     case .files: "Mapped files and code"
     case .shared: "Shared memory and tmpfs"
     case .mappings: "Anonymous mappings"
+    case .pageCache: "Page cache"
+    case .kernel: "Kernel memory"
+    case .sockets: "Network buffers"
     case .retained: "Retained size"
     case .ownSize: "Own size"
     case .holder: "Holder"
@@ -63,6 +67,10 @@ enum Glossary: String, CaseIterable {
     case .files: "Pages of files that are mapped: code, constants, data files. The kernel can drop them."
     case .shared: "Memory that is shared with other processes, and files in tmpfs."
     case .mappings: "Memory that the program mapped itself, past malloc."
+    case .pageCache:
+      "Contents of files that the kernel keeps because they were read or written. It counts against the limit and is given back when room is needed."
+    case .kernel: "What the kernel keeps for the group's processes: page tables, stacks of threads, descriptors."
+    case .sockets: "Bytes that wait in sockets, to be sent or to be read."
     case .retained: "What would go if this went: its own bytes, and all that only it leads to."
     case .ownSize: "The bytes of the blocks themselves, without what hangs on them."
     case .holder: "A variable, a frame of a stack or a task from which a chain of references keeps memory alive."

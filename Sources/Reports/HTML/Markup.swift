@@ -4,36 +4,36 @@ import Measurement
 ///
 /// `"<b>\(typeName)</b>"` is markup in which the type's name, which came from somebody's process, cannot open a tag, close an attribute or
 /// hide in control and direction characters.
-public struct Markup: Sendable, Hashable, ExpressibleByStringInterpolation {
-  public private(set) var text: String
+struct Markup: Sendable, Hashable, ExpressibleByStringInterpolation {
+  private(set) var text: String
 
-  public init(stringLiteral value: String) { text = value }
+  init(stringLiteral value: String) { text = value }
 
-  public init(stringInterpolation: StringInterpolation) { text = stringInterpolation.text }
+  init(stringInterpolation: StringInterpolation) { text = stringInterpolation.text }
 
-  public init(_ parts: [Markup], separator: Markup = "") {
+  init(_ parts: [Markup], separator: Markup = "") {
     text = parts.map(\.text).joined(separator: separator.text)
   }
 
   /// Escaped.
-  public static func text(_ text: some StringProtocol) -> Markup { "\(String(text))" }
+  static func text(_ text: some StringProtocol) -> Markup { "\(String(text))" }
 
-  public var isEmpty: Bool { text.isEmpty }
+  var isEmpty: Bool { text.isEmpty }
 
-  public static func + (left: Markup, right: Markup) -> Markup { Markup([left, right]) }
+  static func + (left: Markup, right: Markup) -> Markup { Markup([left, right]) }
 
-  public struct StringInterpolation: StringInterpolationProtocol {
+  struct StringInterpolation: StringInterpolationProtocol {
     fileprivate var text: String
 
-    public init(literalCapacity: Int, interpolationCount: Int) {
+    init(literalCapacity: Int, interpolationCount: Int) {
       text = ""
       text.reserveCapacity(literalCapacity + 16 * interpolationCount)
     }
 
-    public mutating func appendLiteral(_ literal: String) { text += literal }
-    public mutating func appendInterpolation(_ markup: Markup) { text += markup.text }
-    public mutating func appendInterpolation(_ markup: [Markup]) { for part in markup { text += part.text } }
-    public mutating func appendInterpolation(_ value: some CustomStringConvertible) {
+    mutating func appendLiteral(_ literal: String) { text += literal }
+    mutating func appendInterpolation(_ markup: Markup) { text += markup.text }
+    mutating func appendInterpolation(_ markup: [Markup]) { for part in markup { text += part.text } }
+    mutating func appendInterpolation(_ value: some CustomStringConvertible) {
       text += SafeText.html(TextStyle.printable(value.description))
     }
   }

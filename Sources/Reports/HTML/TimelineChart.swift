@@ -5,7 +5,7 @@ import Timeline
 public struct TimelineChart: Codable, Hashable, Sendable {
   public enum Unit: String, Codable, Hashable, Sendable {
     case bytes, count, cores
-    case perSecond, bytesPerSecond
+    case perSecond
   }
 
   /// Values at `TimelineChart.times`; nil where unknown. `low` and `high` are there where values are means.

@@ -14,7 +14,7 @@ public struct HoldersText: Sendable {
   public func render(_ answer: HoldersAnswer) -> String {
     var lines: [String] = []
     if let retained = answer.retained {
-      lines += RetainedText(style: style, options: options).lines(retained, answer.target)
+      lines += RetainedText(style: style, options: options).lines(retained)
     }
     if let paths = answer.paths { lines += PathText(style: style, options: options).lines(paths) }
     if let waste = answer.waste { lines += WasteText(style: style, options: options).lines(waste) }

@@ -9,7 +9,7 @@ struct RetainedText {
   /// A child with at least this share of its parent's bytes goes on its parent's line.
   private static let foldShare = 0.95
 
-  func lines(_ report: HolderReport, _ target: ReportModel.Target) -> [String] {
+  func lines(_ report: HolderReport) -> [String] {
     var lines = style.wrap(TextStyle.printable(Self.headline(report)))
     guard !options.quiet else { return lines }
     lines += ["", style.paint("WHO HOLDS IT", .heading)]

@@ -18,9 +18,7 @@ enum NextSteps {
         at: 0)
     }
     if leaks.groups.isEmpty {
-      steps.append(
-        "If memory still grows, what grows is in use. Run `memwhy heap` now and again later: the type whose count rose is "
-          + "the one to bound.")
+      steps.append(inUse(target))
     } else if let first = leaks.groups.first {
       steps.append(
         "If one of these is meant to be so, put `leak:\(pattern(for: first))` with a comment above it into "
@@ -29,9 +27,21 @@ enum NextSteps {
     return steps
   }
 
+  /// Nothing is leaked, and one look does not say whether anything grows.
+  private static func inUse(_ target: ReportModel.Target) -> String {
+    if target.source == .core {
+      let file = target.corePath ?? "FILE"
+      return "If memory grew, what grew is in use: `memwhy retained --core \(file)` says who holds it."
+    }
+    let process = target.pid.map { "\($0)" } ?? "PID"
+    return "If memory grows, what grows is in use: `memwhy \(process)` watches it and says what grows, "
+      + "`memwhy retained \(process)` who holds what is there."
+  }
+
   static func afterCensus() -> [String] {
     [
-      "Run it again later: the type whose count rose is what grows. `memwhy leaks` says what of it nothing uses any more."
+      "Run it again later: the type whose count rose is what grows. `memwhy retained` says who holds it, "
+        + "`memwhy leaks` what of it nothing uses any more."
     ]
   }
 

@@ -57,7 +57,7 @@ public struct ReportModel: Codable, Hashable, Sendable {
       self.verdict = Verdict(heap: heap, census: census)
       self.nextSteps = NextSteps.afterCensus()
     } else {
-      self.verdict = Verdict(target: target, heap: heap, leaks: leaks)
+      self.verdict = Verdict(heap: heap, leaks: leaks)
       self.nextSteps = NextSteps.steps(target: target, heap: heap, leaks: leaks)
     }
   }

@@ -29,7 +29,7 @@ extension ReportModel {
       self.init(answer: .notJudged, certainty: .none, sentence: sentence + ".")
     }
 
-    init(target: Target, heap: Heap, leaks: Leaks) {
+    init(heap: Heap, leaks: Leaks) {
       guard leaks.isJudged else {
         self.init(answer: .notJudged, certainty: .none, sentence: Self.notJudged(leaks.reason))
         return

@@ -6,7 +6,7 @@ import HeapGraph
 /// Identity from one snapshot to the next is the path, because addresses change (docs/snapshots.md).
 public struct Snapshot: Codable, Hashable, Sendable {
   public static let format = "memwhy-snapshot"
-  public static let currentVersion = 1
+  static let currentVersion = 1
   /// Larger files are refused, in bytes.
   public static let largestFile = 256 << 20
 

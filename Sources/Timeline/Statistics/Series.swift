@@ -44,7 +44,7 @@ public struct Series: Sendable, Hashable {
   }
 
   /// `count` values at equal distances, each the mean of what fell into its piece, or the one before where nothing did.
-  public func resampled(_ count: Int) -> [Double] {
+  func resampled(_ count: Int) -> [Double] {
     guard let first = times.first, span > 0, count > 1 else { return values }
     var sums = [Double](repeating: 0, count: count)
     var counts = [Double](repeating: 0, count: count)

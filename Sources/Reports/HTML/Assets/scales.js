@@ -17,7 +17,6 @@ memwhy.scales = (() => {
     if (value === null || value === undefined) return "–";
     switch (unit) {
       case "bytes": return bytes(value);
-      case "bytesPerSecond": return `${bytes(value)}/s`;
       case "perSecond": return `${decimal(value)}/s`;
       case "cores": return `${decimal(value)} cores`;
       default: return count(value);
@@ -28,7 +27,7 @@ memwhy.scales = (() => {
   const ticks = (top, wanted, unit) => {
     if (!(top > 0)) return [0];
     let step;
-    if (unit === "bytes" || unit === "bytesPerSecond") {
+    if (unit === "bytes") {
       const base = Math.pow(1024, Math.max(0, Math.floor(Math.log(top / wanted) / Math.log(1024))));
       const raw = top / wanted / base;
       step = base * [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024].find((size) => size >= raw);

@@ -10,7 +10,7 @@ struct BooksSection {
     return """
       <section id="books" aria-labelledby="books-title">
       <h2 id="books-title">Where resident memory is</h2>
-      \(bar(growth.books, whole: resident))\(closed)\(table("Resident memory by holder", growth.books, whole: resident, title: "resident, in all"))
+      \(bar(growth.books))\(closed)\(table("Resident memory by holder", growth.books, whole: resident, title: Glossary.resident.term("resident, in all")))
       \(group)</section>
       """
   }
@@ -25,7 +25,7 @@ struct BooksSection {
     guard let usage = growth.groupUsage, !growth.groupBooks.isEmpty else { return "" }
     return """
       <details><summary>The control group: \(ByteCount(usage))</summary>
-      \(table("Memory of the control group", growth.groupBooks, whole: usage, title: "usage, in all"))
+      \(table("Memory of the control group", growth.groupBooks, whole: usage, title: Glossary.group.term("usage, in all")))
       </details>
 
       """
@@ -38,7 +38,7 @@ struct BooksSection {
   }
 
   /// Thousandths of the width each, separated by a gap, so that it reads without colour; the table has the same order.
-  private func bar(_ rows: [GrowthReport.Row], whole: UInt64) -> Markup {
+  private func bar(_ rows: [GrowthReport.Row]) -> Markup {
     let total = rows.reduce(0.0) { $0 + Double(max($1.bytes, 0)) }
     guard total > 0 else { return "" }
     var x = 0.0
@@ -58,7 +58,7 @@ struct BooksSection {
       """
   }
 
-  private func table(_ caption: String, _ rows: [GrowthReport.Row], whole: UInt64, title: String) -> Markup {
+  private func table(_ caption: String, _ rows: [GrowthReport.Row], whole: UInt64, title: Markup) -> Markup {
     let hasGrowth = rows.contains { $0.growth != nil }
     var table = HTMLTable(
       caption,

@@ -62,7 +62,11 @@ struct TimelineSection {
     let lines = chart.lines + chart.panels
     var table = HTMLTable(
       "Memory and load over time",
-      [.text("Time")] + lines.map { .number("<span title=\"\($0.meaning)\">\($0.title)</span>") })
+      [.text("Time")]
+        + lines.map { line in
+          line.id == Metric.load.name
+            ? .number(Glossary.load.term()) : .number("<span title=\"\(line.meaning)\">\(line.title)</span>")
+        })
     let step = max((chart.times.count + Self.mostRows - 1) / Self.mostRows, 1)
     for index in chart.times.indices where index % step == 0 || index == chart.times.count - 1 {
       table.rows.append(
@@ -81,7 +85,6 @@ struct TimelineSection {
     case .count: Count(saturating: value).description
     case .cores: value.hundredths
     case .perSecond: value < 100 ? value.hundredths + "/s" : Count(saturating: value).description + "/s"
-    case .bytesPerSecond: ByteCount(saturating: value).description + "/s"
     }
   }
 }
