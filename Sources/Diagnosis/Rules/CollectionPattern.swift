@@ -14,7 +14,8 @@ struct CollectionPattern {
   /// - Parameter waste: what was found of views and the buffers behind them; nil where that was not looked for.
   static func find(_ place: GrowingPlace, _ growth: HeapGrowth, _ waste: WasteReport? = nil) -> CollectionPattern? {
     deadObjects(place) ?? weakBoxes(place, growth) ?? slices(place, waste) ?? waiting(place, growth)
-      ?? subscriptions(place, growth) ?? answers(place) ?? handlers(place, growth) ?? clients(place, growth)
+      ?? subscriptions(place, growth) ?? answers(place, tasks: waitingTasks(growth)) ?? handlers(place, growth)
+      ?? clients(place, growth)
   }
 
   /// An object whose deinit has run keeps its memory as long as an unowned reference leads to it.
@@ -76,21 +77,30 @@ struct CollectionPattern {
     growth.rows.reduce(Int64(0)) { $1.kind == "closureContext" ? $0 + max($1.count, 0) : $0 } * 2 >= more
   }
 
-  /// Types of what somebody waits at, by their whole name without parameters.
-  private static let promises: Set<String> = [
-    "NIOCore.EventLoopPromise", "CheckedContinuation", "UnsafeContinuation",
-  ]
-
-  /// Promises and continuations in a table: those stay to whom no answer came. A bound would not do, since who waits would wait for ever.
-  static func answers(_ place: GrowingPlace) -> CollectionPattern? {
+  /// Promises and continuations in a table, or in what its entries are: those stay to whom no answer came. A bound would not do, since who waits
+  /// would wait for ever.
+  ///
+  /// An entry may keep a promise that is long completed, or have room for one. Where it is but one of an entry's properties, as many tasks have to
+  /// wait: `tasks` more of them.
+  static func answers(_ place: GrowingPlace, tasks: Int64) -> CollectionPattern? {
     guard let now = place.after, entries(place) > 0, let element = now.valueType ?? now.keyType else { return nil }
-    let name = element.hasSuffix("?") ? element.dropLast() : element[...]
-    guard promises.contains(String(name.prefix { $0 != "<" })) else { return nil }
+    let what: String
+    if Promises.contain(element) {
+      what = "its elements are \(element)"
+    } else if let field = now.promise, tasks >= entries(place) / 2 {
+      what = "its elements, \(element), have a \(field.typeName) in `\(field.path)`"
+    } else {
+      return nil
+    }
     return CollectionPattern(
-      evidence: "its elements are \(element): each is somebody who waits for an answer that has not come",
+      evidence: "\(what): each is somebody who waits for an answer that has not come",
       advice:
-        "end each wait on every path: when the answer comes, after a time-out, and for all when the connection closes, take it out of \(place.name) and complete or resume it, with an error where there is no answer",
+        "end each wait on every path: when the answer comes, after a time-out, when the one who waits is cancelled, and for all when the connection closes, take it out of \(place.name) and complete or resume it, with an error where there is no answer",
       overturnedBy: "the answers come later: then their number falls")
+  }
+
+  private static func waitingTasks(_ growth: HeapGrowth) -> Int64 {
+    growth.tasks.filter { $0.group.state == .waitsForContinuation }.reduce(0) { $0 + max($1.more, 0) }
   }
 
   /// Closures in a list: those who are to be called when something happens, of whom none is ever removed.
