@@ -138,6 +138,11 @@ struct CollectionPattern {
       "use one URLSession, or call `finishTasksAndInvalidate()` when it is done: each has connections of its own"
     ),
   ]
+  /// What is said of the clients that a module has.
+  static func advice(ofModule module: String) -> [String] {
+    shared.filter { $0.type.hasPrefix(module + ".") }.map(\.advice)
+  }
+
   private static let fewestShared: Int64 = 8
 
   /// More clients of a library, at a place that belongs to that library: what is at the place is theirs.
