@@ -59,7 +59,7 @@ struct TasksRule: Rule {
     // The table that has their continuations is where they are to be resumed.
     let answers =
       worst.group.state == .waitsForContinuation
-      ? growth.places.lazy.compactMap { place in
+      ? (growth.taskPlaces + growth.places).lazy.compactMap { place in
         CollectionPattern.entries(place) * 2 >= worst.more
           ? CollectionPattern.answers(place, tasks: worst.more).map { (place.name, $0.advice) } : nil
       }.first : nil
