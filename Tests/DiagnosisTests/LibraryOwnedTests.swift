@@ -44,6 +44,7 @@ struct LibraryOwnedTests {
 
   private static func table(_ minute: Int64, _ entries: UInt64, owner: String) -> HeapFacts {
     var facts = heap(minute)
+    facts.census = [.init(type: "Stream", kind: "class", count: entries, bytes: entries * 4040)]
     let root = "group : NIOPosix.Group"
     let table = ContainerSummary(
       kind: .dictionary, keyType: "Int", valueType: "Stream", containers: 1, entries: entries, slots: entries * 2,
@@ -104,6 +105,7 @@ struct LibraryOwnedTests {
   @Test func theFieldOfAVariablesObjectIsNamed() throws {
     func heap(_ minute: Int64, _ nodes: UInt64) -> HeapFacts {
       var facts = Self.heap(minute)
+      facts.census = [.init(type: "Tree.Node", kind: "class", count: nodes, bytes: nodes * 1000)]
       let root = "catalogue : Catalogue"
       facts.holders = [
         Holder(path: [root], type: root, count: 1, retained: nodes * 1000, root: .global),
@@ -115,5 +117,28 @@ struct LibraryOwnedTests {
     }
     let found = CollectionRule.findings(Self.evidence(heap(0, 1000), heap(1, 5000)))
     #expect(found.first?.title == "catalogue.tree._root", "\(found.map(\.title))")
+  }
+
+  /// Tasks of clients that are made anew are ended with their clients.
+  @Test(arguments: [UInt64(900), 3])
+  func tasksThatComeWithClientsAreToldWithThem(clients: UInt64) throws {
+    func heap(_ minute: Int64, _ count: UInt64, _ clients: UInt64) -> HeapFacts {
+      var facts = Self.heap(minute)
+      facts.census = [
+        .init(type: "GRPCCore.GRPCClient<Transport>", kind: "class", count: clients, bytes: clients * 100),
+        .init(type: "Task", kind: "task", count: count, bytes: count * 1000),
+      ]
+      facts.tasks = [
+        TaskGroup(
+          state: .waitsForContinuation, functions: ["AsyncStream.Iterator.next(isolation:)", "serve()"],
+          locations: [], isOwn: [false, true], isMain: [false, true], relation: .own, tasks: Int(count), lost: 0,
+          handleOnly: 0, cancelled: 0, retainedBytes: count * 3000, holds: [], example: "")
+      ]
+      return facts
+    }
+    let evidence = Self.evidence(heap(0, 10, 0), heap(1, 1010, clients))
+    let found = try #require(TasksRule.findings(evidence).first)
+    #expect((found.advice.first?.hasPrefix("make one GRPCClient") == true) == (clients > 100), "\(found.advice)")
+    #expect(found.evidence.contains { $0.contains("900 more GRPCCore.GRPCClient") } == (clients > 100))
   }
 }

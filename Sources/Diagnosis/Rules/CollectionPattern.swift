@@ -148,12 +148,19 @@ struct CollectionPattern {
   /// More clients of a library, at a place that belongs to that library: what is at the place is theirs.
   static func clients(_ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
     let names = place.types + [place.owner ?? "", place.content ?? ""]
-    for (type, advice) in shared {
+    return clients(growth, atLeast: fewestShared) { module in names.contains { $0.contains(module) } }
+  }
+
+  /// At least so many more clients of one library.
+  ///
+  /// - Parameter isMeant: asked with the module and a point, `GRPCCore.`.
+  static func clients(
+    _ growth: HeapGrowth, atLeast fewest: Int64, _ isMeant: (String) -> Bool = { _ in true }
+  ) -> CollectionPattern? {
+    for (type, advice) in shared where isMeant(type.prefix { $0 != "." } + ".") {
       guard let row = growth.rows.first(where: { $0.type == type || $0.type.hasPrefix(type + "<") }),
-        row.count >= fewestShared
+        row.count >= max(fewest, fewestShared)
       else { continue }
-      let module = type.prefix { $0 != "." } + "."
-      guard names.contains(where: { $0.contains(module) }) else { continue }
       return CollectionPattern(
         evidence: "\(Say.count(row.count)) more \(row.type) are there, of which a process needs one",
         advice: advice, overturnedBy: "they are shut down later: then their number falls")

@@ -63,6 +63,9 @@ struct TasksRule: Rule {
         CollectionPattern.entries(place) * 2 >= worst.more
           ? CollectionPattern.answers(place, tasks: worst.more).map { (place.name, $0.advice) } : nil
       }.first : nil
+    // Each client has tasks of its own, which end with it.
+    let clients = CollectionPattern.clients(growth, atLeast: worst.more / 2)
+    if let clients { lines.append(clients.evidence) }
     return Finding(
       stuck * 2 > worst.group.tasks ? .lostTasks : .tasks,
       title:
@@ -74,7 +77,8 @@ struct TasksRule: Rule {
       advice: [
         stuck * 2 > worst.group.tasks
           ? LeakRule.resume
-          : answers?.1 ?? worst.group.queuedOn.map(slowActor) ?? (sends(worst.group) ? slowConsumer : nil)
+          : clients?.advice ?? answers?.1 ?? worst.group.queuedOn.map(slowActor)
+            ?? (sends(worst.group) ? slowConsumer : nil)
             ?? (groups.contains { $0.more * 2 >= worst.more && iterates($0.group) }
               ? endOfStream
               : "bound how many run at once (a task group with a limit), give them a deadline, and cancel them when their client goes")
