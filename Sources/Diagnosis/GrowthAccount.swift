@@ -41,10 +41,24 @@ struct GrowthAccount {
         free)
     }
     add("allocatorOverhead", "the allocator's own", change(.allocatorOverhead))
+    let untouched = Self.untouched(pair, change(.swiftObjects) + change(.nativeBlocks))
+    if untouched.magnitude >= HeapGrowth.negligible {
+      add(
+        "notResident",
+        untouched < 0
+          ? "parts of new blocks that are not resident: never written, or in swap"
+          : "parts of older blocks that have become resident", untouched)
+    }
     let placed = rows.reduce(Int64(0)) { $0 + $1.bytes }
     let open = change(.unexplained)
     add("small", "changes too small for a cause", whole - placed - open)
     rows.append(.init(holder: "unexplained", title: "unexplained", bytes: open, growth: nil))
+  }
+
+  /// By how much more, or less, live blocks grew in resident memory than by their sizes: a buffer takes memory only where it was written.
+  private static func untouched(_ pair: (first: HeapFacts, last: HeapFacts), _ resident: Int64) -> Int64 {
+    guard pair.first.liveBytes > 0, pair.last.liveBytes > 0 else { return 0 }
+    return resident - (Int64(clamping: pair.last.liveBytes) - Int64(clamping: pair.first.liveBytes))
   }
 
   private mutating func add(_ holder: String, _ title: String, _ bytes: Int64) {

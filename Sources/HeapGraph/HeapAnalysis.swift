@@ -61,6 +61,8 @@ public struct HeapAnalysis: Sendable {
     public var taskInfo: @Sendable (UInt64) -> TaskInfo?
     /// Stored properties of the elements or values of a collection's storage, by the storage's first word.
     public var storedFields: @Sendable (UInt64) -> [StoredField]
+    /// The same, and of the instances where the elements are references to objects of a class.
+    public var elementFields: @Sendable (UInt64) -> [StoredField]
     /// Stored properties of a class's instances, by an instance's first word.
     var instanceFields: @Sendable (UInt64) -> [StoredField]
     /// Blocks that hold bytes only, whatever stale words they contain (stdio buffers), by address.
@@ -74,6 +76,7 @@ public struct HeapAnalysis: Sendable {
       taskFrames: @escaping @Sendable (UInt64) -> [TaskFrame] = { _ in [] },
       taskInfo: @escaping @Sendable (UInt64) -> TaskInfo? = { _ in nil },
       storedFields: @escaping @Sendable (UInt64) -> [StoredField] = { _ in [] },
+      elementFields: @escaping @Sendable (UInt64) -> [StoredField] = { _ in [] },
       instanceFields: @escaping @Sendable (UInt64) -> [StoredField] = { _ in [] }, byteBuffers: [UInt64] = [],
       idleWorkers: IdleWorkers = IdleWorkers()
     ) {
@@ -82,6 +85,7 @@ public struct HeapAnalysis: Sendable {
       self.taskFrames = taskFrames
       self.taskInfo = taskInfo
       self.storedFields = storedFields
+      self.elementFields = elementFields
       self.instanceFields = instanceFields
       self.byteBuffers = byteBuffers
       self.idleWorkers = idleWorkers

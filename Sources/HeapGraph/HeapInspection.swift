@@ -60,6 +60,7 @@ extension HeapInspection {
         taskFrames: { address in decoder.asyncFrames(at: address).map { names.frame($0) } },
         taskInfo: { address in decoder.taskInfo(at: address) },
         storedFields: { head in decoder.storedFields(ofElementsOf: head) },
+        elementFields: { head in decoder.elementFields(ofStorage: head) },
         instanceFields: { head in decoder.storedFields(ofInstances: head) },
         byteBuffers: StdioBuffers.addresses(memory: image.memory, symbols: symbols),
         idleWorkers: IdleWorkers(image: image, symbols: symbols))
@@ -188,6 +189,10 @@ final class SharedDecoder: ObjectTypeDecoder, @unchecked Sendable {
 
   func storedFields(ofElementsOf head: UInt64) -> [StoredField] {
     lock.withLock { _ in decoder.storedFields(ofElementsOf: head) }
+  }
+
+  func elementFields(ofStorage head: UInt64) -> [StoredField] {
+    lock.withLock { _ in decoder.elementFields(ofStorage: head) }
   }
 
   func storedFields(ofInstances head: UInt64) -> [StoredField] {

@@ -227,6 +227,21 @@ struct LeakFinder {
       blocks: group.blocks, bytes: group.bytes, contents: contents, examples: group.examples,
       confidence: isDoubtful ? confidence.lowered : confidence)
     if let allocations { result.allocatedIn = group.allocated.summary(allocations) }
+    if shape.kind == .cycle { result.library = library(group.path.map { heap.type($0.block) }) }
     return result
+  }
+
+  /// The module of the first class of a ring in which nothing can be the program's.
+  private func library(_ ring: [ObjectType]) -> String? {
+    // Types of the program's own module are written without it.
+    guard heap.types.contains(where: \.isOwn) else { return nil }
+    for type in ring {
+      switch type.kind {
+      case .class: if type.isOwn || !type.name.contains(".") { return nil }
+      case .arrayStorage, .dictionaryStorage, .setStorage: continue
+      default: return nil
+      }
+    }
+    return ring.first { $0.kind == .class }.map { String($0.name.prefix { $0 != "." }) }
   }
 }

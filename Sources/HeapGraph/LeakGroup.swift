@@ -87,6 +87,9 @@ public struct LeakGroup: Sendable, Hashable {
   public var confidence: Confidence
   /// Of the blocks that were sampled, the most frequent stacks.
   public var allocatedIn: [AllocatedIn] = []
+  /// Of a cycle whose objects are all of another module than the program's: that module. Nil where one is of the program's own, where closures
+  /// are in the cycle, whose code may be the program's, and where it is not known which module that is.
+  public var library: String?
 
   public init(
     kind: Kind, title: String, steps: [Step], waitsIn: [String] = [], instances: Int, blocks: Int, bytes: UInt64,

@@ -98,6 +98,7 @@ extension ReportModel.LeakGroup {
         ReportModel.CensusRow(type: $0.type, kind: $0.kind.rawValue, count: UInt64($0.count), bytes: $0.bytes)
       },
       exampleAddresses: group.examples.map { "0x" + String($0, radix: 16) })
+    library = group.library
   }
 }
 

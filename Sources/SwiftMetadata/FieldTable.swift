@@ -6,6 +6,12 @@ public struct StoredField: Sendable, Hashable, Codable {
   public var offset: Int
   /// As a developer writes it.
   public var typeName: String
+
+  public init(path: String, offset: Int, typeName: String) {
+    self.path = path
+    self.offset = offset
+    self.typeName = typeName
+  }
 }
 
 extension MetadataDecoder {
@@ -24,6 +30,19 @@ extension MetadataDecoder {
       var fields: [StoredField] = []
       addFields(ofMetadata: metadata, at: 0, path: "", depth: 0, to: &fields)
       return fields
+    }
+  }
+
+  /// Stored properties of what a storage object is for, given its first word: of a dictionary's values, an array's or a set's elements. Those
+  /// of a struct as `storedFields(ofElementsOf:)` lists them, those of a class's instances where the elements are references to them. Empty for
+  /// others, and where the storage does not name the class of its elements.
+  public func elementFields(ofStorage head: UInt64) -> [StoredField] {
+    ask {
+      let fields = storedFields(ofElementsOf: head)
+      guard fields.isEmpty, let descriptor = descriptor(ofMetadata: head),
+        case .metadata(let metadata)?? = environment(ofMetadata: head, descriptor).arguments.last
+      else { return fields }
+      return storedFields(ofInstances: metadata)
     }
   }
 

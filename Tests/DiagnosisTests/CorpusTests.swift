@@ -199,6 +199,7 @@ struct CorpusTests {
     .init(program: "dead-objects", cause: .collection, name: "DeadObjectService.entries"),
     .init(program: "children", cause: .tasks, name: "collectResults"),
     .init(program: "actor-queue", cause: .tasks, name: "SlowReporter"),
+    .init(program: "pool-queue", cause: .tasks, name: "their continuations in causes.connections"),
     .init(program: "sleeper", cause: .collection, name: "Directory.people"),
     .init(program: "plateau", cause: .load, name: nil),
   ]

@@ -1,3 +1,4 @@
+import SwiftMetadata
 import Testing
 
 @testable import Diagnosis
@@ -74,6 +75,16 @@ struct LibraryPatternTests {
     #expect(pattern?.advice.contains("complete or resume") == true)
     let other = CollectionPattern.find(self.place("Client.seen", entries: 4000, element: "ReplyBox"), try growth([]))
     #expect(other == nil)
+  }
+
+  /// A promise may be one of an entry's properties: then as many tasks tell that it is waited at.
+  @Test func answersThatAreAPropertyOfTheElements() throws {
+    var place = place("Pool.callers", entries: 4000, element: "Caller")
+    place.after?.promise = StoredField(path: "ready", offset: 8, typeName: "CheckedContinuation<Int, Never>")
+    let pattern = try #require(CollectionPattern.answers(place, tasks: 3000))
+    #expect(pattern.evidence.hasPrefix("its elements, Caller, have a CheckedContinuation<Int, Never> in `ready`: each"))
+    #expect(CollectionPattern.answers(place, tasks: 12) == nil)
+    #expect(CollectionPattern.find(place, try growth([])) == nil)
   }
 
   /// A closure that nobody removes keeps the object for which it works.
@@ -315,6 +326,26 @@ struct LibraryPatternTests {
         == "6,000 more live tasks, 3,000 of them suspended in closure #1 in Chat.talk(_:), there in Clock.sleep(for:tolerance:)",
       "\(found.title)")
     #expect(found.site == "closure #1 in Chat.talk(_:)")
+  }
+
+  /// Of a long chain those functions are told that are next to the program's.
+  @Test func theStandardLibrarysInsideIsLeftOut() throws {
+    let found = try tasks([
+      (
+        [
+          "withUnsafeContinuation(isolation:_:)", "closure #1 in AsyncStream._Storage.next()",
+          "withTaskCancellationHandler(operation:onCancel:isolation:)", "AsyncStream.Iterator.next(isolation:)",
+          "Cart.run()", "closure #1 in Cart.start()",
+        ], [false, false, false, false, true, true], 2000
+      )
+    ])
+    #expect(
+      found.title.hasSuffix("suspended in Cart.run(), there in AsyncStream.Iterator.next(isolation:)"), "\(found.title)"
+    )
+    #expect(
+      found.evidence.first?.contains(
+        "continuation: AsyncStream.Iterator.next(isolation:) <- Cart.run() <- closure #1 in Cart.start(), ") == true,
+      "\(found.evidence)")
   }
 
   /// Time-outs that are cancelled: their jobs are what is there, in no function, and their timers.

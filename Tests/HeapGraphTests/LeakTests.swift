@@ -46,6 +46,28 @@ import Testing
     #expect(group.contents.first { $0.type == "Array<UInt8>" }?.count == 3)
   }
 
+  /// What a program let go of without ending it is a ring of the library's own objects.
+  @Test(arguments: [("Library.Manager", true), ("Library.Manager", false), ("Manager", true)])
+  func aRingOfALibrarysObjectsIsToldByItsModule(second: String, isKnown: Bool) throws {
+    let heap = SyntheticHeap()
+    let pool = heap.classType("Library.Pool", fields: ["delegate"])
+    let manager = heap.classType(second, fields: ["pools"], isOwn: !second.contains("."))
+    let table = heap.type(
+      .arrayStorage, "Array<Library.Pool>",
+      .array(
+        elements: 32,
+        element: ValueLayout(
+          typeName: "Library.Pool", size: 8, stride: 8, alignment: 8, slots: [.init(offset: 0, strength: .strong)])))
+    // The program has types of its own, by which its module is known.
+    if isKnown { heap.root(heap.block([heap.classType("Main", fields: [], isOwn: true), Self.live])) }
+    let first = heap.block([pool, Self.live, 0])
+    let list = heap.block([table, Self.live, 1, 2, first])
+    heap.store(heap.block([manager, Self.live, list]), in: first, at: 16)
+    let group = try #require(try heap.analysis().leaks?.first)
+    #expect(group.kind == .cycle && group.blocks == 3)
+    #expect(group.library == (isKnown && second.contains(".") ? "Library" : nil))
+  }
+
   /// A closure that captures one object alone has that object as its context.
   @Test func aClosureThatCapturesItsOwnerAloneIsTold() throws {
     let heap = SyntheticHeap()

@@ -16,6 +16,8 @@ struct GrowingPlace: Sendable, Hashable {
   /// What became more below it, and by how many.
   var content: String?
   var contentGrowth: Int64 = 0
+  /// The field below the place by which that hangs there; nil where the path names fields already.
+  var contentField: String?
   var contentContainer: ContainerSummary?
   /// In how many of the steps between snapshots it rose.
   var risenSteps = 1
@@ -43,7 +45,9 @@ struct GrowingPlace: Sendable, Hashable {
 
   /// `Store.shared.profiles`, for people.
   var name: String {
-    guard let task else { return Self.title(path, rootKind, owner, heldBy, content) }
+    guard let task else {
+      return Self.title(path + (contentField.map { [$0] } ?? []), rootKind, owner, heldBy, content)
+    }
     // What lies in the task's own frame is called by what it is: that the frame is the task's is said already.
     func isFrame(_ name: String?) -> Bool { name?.hasPrefix(" (frame of ") == true }
     let step = isFrame(path.last) ? types.last : path.last
@@ -240,6 +244,10 @@ struct GrowingPlace: Sendable, Hashable {
       found.heldBy = place.heldBy
       found.after = place.container
       found.content = content?.type
+      // A variable's object may have many fields.
+      if place.root == .global, place.container == nil, !place.path.dropFirst().contains(where: GrowingPlace.isField) {
+        found.contentField = content?.path.last.flatMap { $0.hasPrefix(".") ? $0 : nil }
+      }
       found.holdsTyped = content.map(isTyped) ?? false
       found.contentContainer = content?.container
       found.contentGrowth = content.map(more) ?? 0
@@ -247,15 +255,16 @@ struct GrowingPlace: Sendable, Hashable {
     }
   }
 
+  /// `[value]` is a field, `[Int : Page] storage` a type.
+  private static func isField(_ step: String) -> Bool {
+    step.hasPrefix(".") || step.hasPrefix("[") && !step.hasSuffix(" storage")
+  }
+
   /// Fields are written behind the variable; types in between are left out, since the fields say it. A frame of a stack says less than
   /// the object in it.
   static func title(
     _ path: [String], _ root: NamedRoot.Kind?, _ owner: String?, _ heldBy: String? = nil, _ content: String? = nil
   ) -> String {
-    // `[value]` is a field, `[Int : Page] storage` a type.
-    func isField(_ step: String) -> Bool {
-      step.hasPrefix(".") || step.hasPrefix("[") && !step.hasSuffix(" storage")
-    }
     let fields = path.dropFirst().filter(isField).joined()
     let top = withoutType(path.first ?? "")
     switch root {

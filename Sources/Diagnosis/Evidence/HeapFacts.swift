@@ -45,10 +45,12 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     public var instances, blocks, bytes: UInt64
     /// Bytes of its blocks that have no Swift type; absent in older captures, where only `native` leaks have any.
     public var nativeBytes: UInt64?
+    /// `LeakGroup.library`; absent in older captures.
+    public var library: String?
 
     public init(
       kind: String, title: String, waitsIn: String? = nil, confidence: Confidence, instances: UInt64, blocks: UInt64,
-      bytes: UInt64, nativeBytes: UInt64? = nil
+      bytes: UInt64, nativeBytes: UInt64? = nil, library: String? = nil
     ) {
       self.kind = kind
       self.title = title
@@ -58,6 +60,7 @@ public struct HeapFacts: Codable, Sendable, Hashable {
       self.blocks = blocks
       self.bytes = bytes
       self.nativeBytes = nativeBytes
+      self.library = library
     }
 
     /// Bytes without and with a Swift type.
@@ -158,6 +161,8 @@ public struct HeapFacts: Codable, Sendable, Hashable {
   public var waste: WasteReport?
   /// Caches of the module LocalCache, as they describe themselves; nil where there are none or that was not looked at.
   public var caches: [LocalCacheSummary]?
+  /// Modules of the classes that are there, without the program's own; nil where it is not known which that is, and in older captures.
+  public var libraries: [String]?
   public var threads: Int
   /// Nanoseconds for which the process stood still.
   public var pause: UInt64?
@@ -258,17 +263,33 @@ extension HeapFacts {
         Arena(isMain: $0.isMain, system: $0.systemBytes, live: $0.liveBytes, free: $0.freeBytes, top: $0.topBytes)
       }, census: rows,
       leaks: analysis.leaks.map(Self.leaks), books: books, threads: threads, pause: pause)
+    libraries = Self.libraries(analysis.heap.types)
   }
 }
 
 extension HeapFacts {
+  /// Types of the program's own module are written without it: where none is there, modules cannot be told from outer types.
+  private static func libraries(_ types: [ObjectType]) -> [String]? {
+    guard types.contains(where: \.isOwn) else { return nil }
+    let others = types.lazy.filter { $0.kind == .class && !$0.isOwn && $0.name.contains(".") }
+    return Set(others.map { String($0.name.prefix { $0 != "." }) }).sorted()
+  }
+
+  /// The library to whose class a field belongs, given as `NIOHTTP2.HTTP2StreamMultiplexer.streams`; nil for fields of the program's own, and of
+  /// generic classes, which may be boxes around what is the program's.
+  func library(of field: String?) -> String? {
+    guard let field, !field.contains("<") else { return nil }
+    let module = String(field.prefix { $0 != "." })
+    return libraries?.contains(module) == true ? module : nil
+  }
+
   /// Largest first; beyond `mostRows` one row a kind, so that their sum stays what it is.
   private static func leaks(_ groups: [LeakGroup]) -> [Leak] {
     var rows = groups.prefix(mostRows).map { group in
       Leak(
         kind: group.kind.rawValue, title: group.title, waitsIn: group.waitsIn.first,
         confidence: group.confidence, instances: UInt64(group.instances), blocks: UInt64(group.blocks),
-        bytes: group.bytes, nativeBytes: nativeBytes(group))
+        bytes: group.bytes, nativeBytes: nativeBytes(group), library: group.library)
     }
     var rest: [String: Leak] = [:]
     for group in groups.dropFirst(mostRows) {

@@ -1,3 +1,4 @@
+import HeapGraph
 import Measurement
 
 /// Room in containers that nothing uses: empty buckets of hash tables, spare capacity of arrays.
@@ -50,6 +51,19 @@ struct CapacityRule: Rule {
     return false
   }
 
+  /// A buffer that grows keeps the size of the largest that it ever had to take.
+  private static let forBuffers =
+    "give a buffer that is kept to be used again back after a large message: `clear(minimumCapacity:)`, or a new one"
+
+  private static func advice(_ views: ArraySlice<PinnedBuffers>, _ heap: HeapFacts) -> [String] {
+    // What a library keeps in its own objects cannot be copied by those who use it.
+    let library = views.first.flatMap { heap.library(of: $0.place) }.map { module in
+      "where \(module) is a library, these buffers are its own, some for each of its objects that is kept: close those that nobody uses, or set a smaller size where \(module) has one for it"
+    }
+    let buffers = views.contains { $0.kind == .byteBuffer || $0.kind == .data }
+    return (library.map { [$0] } ?? []) + [CollectionPattern.copyOut] + (buffers ? [forBuffers] : [])
+  }
+
   /// Small views that keep the large buffers they were cut from.
   private static func views(_ evidence: Evidence) -> [Finding] {
     guard let heap = evidence.heaps.last, let waste = heap.waste, waste.pinnedBytes >= negligible,
@@ -64,7 +78,7 @@ struct CapacityRule: Rule {
         evidence: waste.pinned.prefix(3).map {
           "\(Say.count($0.views)) views in \($0.place) show \(Say.bytes($0.shownBytes)) and keep \(Say.bytes($0.pinnedBytes)): copies would save \(Say.bytes($0.savedBytes))"
         },
-        advice: [CollectionPattern.copyOut], overturnedBy: "the views are gone at another moment")
+        advice: advice(waste.pinned.prefix(3), heap), overturnedBy: "the views are gone at another moment")
     ]
   }
 }

@@ -96,6 +96,18 @@ extension CollectionPattern {
     return row.map { "; with them came \(Say.count($0.count)) more \($0.type)" } ?? ""
   }
 
+  /// A table in an object of another module, of which nothing else is known. Of a library the program cannot bound it, but end what it opened or
+  /// registered there; which modules are the program's own as well, nothing says.
+  static func table(of module: String, _ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
+    let more = entries(place)
+    guard more > 0 else { return nil }
+    return CollectionPattern(
+      evidence: "it belongs to an object of the module \(module)" + companions(growth, more),
+      advice:
+        "where \(module) is a library, end what the program opened or registered there on every path, errors and time-outs included: `close()`, `finish()`, `cancel()` or remove it, whatever \(module) calls it; or set the limit that \(module) has for it",
+      overturnedBy: "as many are ended as begin: then their number stays")
+  }
+
   /// The growing table is the library's own: the field that has it is, or where none is known, what it is a table of.
   private static func isTable(of kind: Waiting, _ place: GrowingPlace) -> Bool {
     let modules = kind.types.map { $0.prefix { $0 != "." } + "." }

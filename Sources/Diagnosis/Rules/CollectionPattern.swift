@@ -14,7 +14,8 @@ struct CollectionPattern {
   /// - Parameter waste: what was found of views and the buffers behind them; nil where that was not looked for.
   static func find(_ place: GrowingPlace, _ growth: HeapGrowth, _ waste: WasteReport? = nil) -> CollectionPattern? {
     deadObjects(place) ?? weakBoxes(place, growth) ?? slices(place, waste) ?? waiting(place, growth)
-      ?? subscriptions(place, growth) ?? answers(place) ?? handlers(place, growth) ?? clients(place, growth)
+      ?? subscriptions(place, growth) ?? answers(place, tasks: waitingTasks(growth)) ?? handlers(place, growth)
+      ?? clients(place, growth)
   }
 
   /// An object whose deinit has run keeps its memory as long as an unowned reference leads to it.
@@ -74,20 +75,30 @@ struct CollectionPattern {
     growth.rows.reduce(Int64(0)) { $1.kind == "closureContext" ? $0 + max($1.count, 0) : $0 } * 2 >= more
   }
 
-  /// Types of what somebody waits at, by their whole name without parameters.
-  private static let promises: Set<String> = [
-    "NIOCore.EventLoopPromise", "CheckedContinuation", "UnsafeContinuation",
-  ]
-
-  /// Promises and continuations in a table: those stay to whom no answer came. A bound would not do, since who waits would wait for ever.
-  static func answers(_ place: GrowingPlace) -> CollectionPattern? {
+  /// Promises and continuations in a table, or in what its entries are: those stay to whom no answer came. A bound would not do, since who waits
+  /// would wait for ever.
+  ///
+  /// An entry may keep a promise that is long completed, or have room for one. Where it is but one of an entry's properties, as many tasks have to
+  /// wait: `tasks` more of them.
+  static func answers(_ place: GrowingPlace, tasks: Int64) -> CollectionPattern? {
     guard let now = place.after, entries(place) > 0, let element = now.valueType ?? now.keyType else { return nil }
-    guard promises.contains(String(unwrapped(element).prefix { $0 != "<" })) else { return nil }
+    let what: String
+    if Promises.contain(String(unwrapped(element))) {
+      what = "its elements are \(element)"
+    } else if let field = now.promise, tasks >= entries(place) / 2 {
+      what = "its elements, \(element), have a \(field.typeName) in `\(field.path)`"
+    } else {
+      return nil
+    }
     return CollectionPattern(
-      evidence: "its elements are \(element): each is somebody who waits for an answer that has not come",
+      evidence: "\(what): each is somebody who waits for an answer that has not come",
       advice:
-        "end each wait on every path: when the answer comes, after a time-out, and for all when the connection closes, take it out of \(place.name) and complete or resume it, with an error where there is no answer",
+        "end each wait on every path: when the answer comes, after a time-out, when the one who waits is cancelled, and for all when the connection closes, take it out of \(place.name) and complete or resume it, with an error where there is no answer",
       overturnedBy: "the answers come later: then their number falls")
+  }
+
+  private static func waitingTasks(_ growth: HeapGrowth) -> Int64 {
+    growth.tasks.filter { $0.group.state == .waitsForContinuation }.reduce(0) { $0 + max($1.more, 0) }
   }
 
   /// Closures in a list: those who are to be called when something happens, of whom none is ever removed.
@@ -125,17 +136,29 @@ struct CollectionPattern {
       "use one URLSession, or call `finishTasksAndInvalidate()` when it is done: each has connections of its own"
     ),
   ]
+  /// What is said of the clients that a module has.
+  static func advice(ofModule module: String) -> [String] {
+    shared.filter { $0.type.hasPrefix(module + ".") }.map(\.advice)
+  }
+
   private static let fewestShared: Int64 = 8
 
   /// More clients of a library, at a place that belongs to that library: what is at the place is theirs.
   static func clients(_ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
     let names = place.types + [place.owner ?? "", place.content ?? ""]
-    for (type, advice) in shared {
+    return clients(growth, atLeast: fewestShared) { module in names.contains { $0.contains(module) } }
+  }
+
+  /// At least so many more clients of one library.
+  ///
+  /// - Parameter isMeant: asked with the module and a point, `GRPCCore.`.
+  static func clients(
+    _ growth: HeapGrowth, atLeast fewest: Int64, _ isMeant: (String) -> Bool = { _ in true }
+  ) -> CollectionPattern? {
+    for (type, advice) in shared where isMeant(type.prefix { $0 != "." } + ".") {
       guard let row = growth.rows.first(where: { $0.type == type || $0.type.hasPrefix(type + "<") }),
-        row.count >= fewestShared
+        row.count >= max(fewest, fewestShared)
       else { continue }
-      let module = type.prefix { $0 != "." } + "."
-      guard names.contains(where: { $0.contains(module) }) else { continue }
       return CollectionPattern(
         evidence: "\(Say.count(row.count)) more \(row.type) are there, of which a process needs one",
         advice: advice, overturnedBy: "they are shut down later: then their number falls")

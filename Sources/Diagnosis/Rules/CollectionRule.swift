@@ -51,6 +51,9 @@ struct CollectionRule: Rule {
   private static func finding(_ place: GrowingPlace, _ growth: HeapGrowth, _ evidence: Evidence) -> Finding {
     let container = CollectionWords(place, work: evidence.workDone)
     let pattern = CollectionPattern.find(place, growth, evidence.heaps.last?.waste)
+    let library =
+      pattern == nil
+      ? evidence.heaps.last?.library(of: place.owner).flatMap { CollectionPattern.table(of: $0, place, growth) } : nil
     let name = name(of: place, pattern)
     return Finding(
       .collection, title: name, site: name, confidence: evidence.confidence(of: place), growth: place.growth,
@@ -58,9 +61,9 @@ struct CollectionRule: Rule {
       evidence: [
         "\(name) \(pattern?.subject == nil ? "keeps" : "keep") \(Say.bytes(place.growth)) more than at the first snapshot, \(Say.rate(Double(place.growth), hours: growth.hours))"
           + (place.steps > 1 ? "; it rose in \(place.risenSteps) of \(place.steps) steps between snapshots" : "")
-      ] + hidden(place, growth, evidence) + (pattern.map { [$0.evidence] } ?? [])
+      ] + hidden(place, growth, evidence) + ((pattern ?? library).map { [$0.evidence] } ?? [])
         + (pattern?.count == nil ? container.lines : []) + worker(on: place, pattern),
-      advice: pattern.map { [$0.advice] } ?? container.advice,
+      advice: pattern.map { [$0.advice] } ?? (library.map { [$0.advice] } ?? []) + container.advice,
       overturnedBy: pattern?.overturnedBy
         ?? "the number of entries stays or falls while the load is the same: then it has a bound, and this was its filling"
     )

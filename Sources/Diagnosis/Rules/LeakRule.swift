@@ -95,7 +95,11 @@ struct LeakRule: Rule {
   private static func advice(_ leak: HeapFacts.Leak) -> [String] {
     switch leak.kind {
     case "cycle":
-      [
+      leak.library.map { library in
+        [
+          "its objects are all of the module \(library): where that is a library, the program let go of an object of it without the call that ends it. End each (`shutdown()`, `close()`, `cancel()`, whatever \(library) calls it) before its last reference goes"
+        ] + CollectionPattern.advice(ofModule: library)
+      } ?? [
         "break the cycle: capture weakly, make one reference weak, or clear it when done; the leak section names the field"
       ]
     case "lostTask": [resume]

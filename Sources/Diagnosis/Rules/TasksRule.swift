@@ -33,18 +33,22 @@ struct TasksRule: Rule {
     let more = (named.isEmpty ? groups : named).reduce(0) { $0 + $1.more }
     let bytes = groups.reduce(0) { $0 + $1.growth }
     let function = function(worst.group)
-    let inner = worst.group.functions.first
+    let inner = called(worst.group)
     let site =
       queue(worst.group)
-      ?? function.map { $0 == inner ? "suspended in \($0)" : "suspended in \($0), there in \(inner ?? "")" }
+      ?? function.map { function in "suspended in \(function)" + (inner.map { ", there in \($0)" } ?? "") }
       ?? worst.group.state.words
     var lines = groups.prefix(4).map { tasks in
-      let chain = tasks.group.functions.prefix(3).joined(separator: " <- ")
+      let chain = chain(tasks.group).joined(separator: " <- ")
       return
         "+\(Say.count(tasks.more)) \(tasks.group.state.words)\(chain.isEmpty ? "" : ": \(chain)"), +\(Say.bytes(tasks.growth)) with what they keep"
     }
-    lines += growth.taskPlaces.prefix(1).map { "held by \($0.name)" }
-    if let location = worst.group.locations.first(where: { !$0.isEmpty }) { lines.append("at \(location)") }
+    if let place = growth.taskPlaces.first {
+      lines.append("held by \(place.name)")
+    } else if let root = worst.group.heldBy, !HeapFacts.isFrame(root) {
+      lines.append("reached from \(root)")
+    }
+    if let location = location(worst.group) { lines.append("at \(location)") }
     let stuck = groups.reduce(0) { $0 + $1.group.handleOnly }
     if stuck > 0 {
       lines.append(
@@ -55,10 +59,13 @@ struct TasksRule: Rule {
     // The table that has their continuations is where they are to be resumed.
     let answers =
       worst.group.state == .waitsForContinuation
-      ? growth.places.lazy.compactMap { place in
+      ? (growth.taskPlaces + growth.places).lazy.compactMap { place in
         CollectionPattern.entries(place) * 2 >= worst.more
-          ? CollectionPattern.answers(place).map { (place.name, $0.advice) } : nil
+          ? CollectionPattern.answers(place, tasks: worst.more).map { (place.name, $0.advice) } : nil
       }.first : nil
+    // Each client has tasks of its own, which end with it.
+    let clients = CollectionPattern.clients(growth, atLeast: worst.more / 2)
+    if let clients { lines.append(clients.evidence) }
     return Finding(
       stuck * 2 > worst.group.tasks ? .lostTasks : .tasks,
       title:
@@ -70,7 +77,8 @@ struct TasksRule: Rule {
       advice: [
         stuck * 2 > worst.group.tasks
           ? LeakRule.resume
-          : answers?.1 ?? worst.group.queuedOn.map(slowActor) ?? (sends(worst.group) ? slowConsumer : nil)
+          : clients?.advice ?? answers?.1 ?? worst.group.queuedOn.map(slowActor)
+            ?? (sends(worst.group) ? slowConsumer : nil)
             ?? (groups.contains { $0.more * 2 >= worst.more && iterates($0.group) }
               ? endOfStream
               : "bound how many run at once (a task group with a limit), give them a deadline, and cancel them when their client goes")
@@ -131,8 +139,25 @@ struct TasksRule: Rule {
 
   /// The function of the program that a group of tasks is in; where it is in none of the executable's, a library's.
   static func function(_ group: TaskGroup) -> String? {
-    zip(group.functions, group.isMain ?? []).first { $0.1 }?.0 ?? zip(group.functions, group.isOwn).first { $0.1 }?.0
-      ?? own(group.functions)
+    group.telling.map { group.functions[$0] } ?? own(group.functions)
+  }
+
+  /// What that function has called; nil where the task is suspended in it.
+  private static func called(_ group: TaskGroup) -> String? {
+    let functions = group.functions
+    let index = group.telling ?? function(group).flatMap { functions.firstIndex(of: $0) } ?? 0
+    return index > 0 ? functions[index - 1] : nil
+  }
+
+  /// The three functions that tell most: what the program's function has called, that function, and who waits for it.
+  private static func chain(_ group: TaskGroup) -> ArraySlice<String> {
+    group.functions.dropFirst(max((group.telling ?? 0) - 1, 0)).prefix(3)
+  }
+
+  /// Source line of the program's function, else of the innermost one that has one.
+  private static func location(_ group: TaskGroup) -> String? {
+    let own = group.telling.flatMap { $0 < group.locations.count ? group.locations[$0] : nil }
+    return own.flatMap { $0.isEmpty ? nil : $0 } ?? group.locations.first { !$0.isEmpty }
   }
 
   /// The first function of the chain that is not the standard library's.

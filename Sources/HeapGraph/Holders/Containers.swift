@@ -17,6 +17,8 @@ public struct ContainerSummary: Sendable, Hashable, Codable {
   public var keyType: String?
   /// Type of the values of a dictionary, of the elements of an array.
   public var valueType: String?
+  /// The first stored property of a dictionary's values, an array's or a set's elements by which somebody is told who waits; nil where there is none.
+  public var promise: StoredField?
   public var containers: Int
   public var entries: UInt64
   /// Entries that fit without growing: buckets, spare capacity.
@@ -75,7 +77,11 @@ struct ContainerReader {
       summary.slots += room.slots
       summary.emptyBytes += room.emptyBytes
     }
-    if describesEntries, case .hashTable = layout { try describeEntries(blocks, &summary) }
+    if describesEntries {
+      summary.promise = references.context.elementFields(heap.blocks.head(Int(first)))
+        .first { Promises.contain($0.typeName) }
+      if case .hashTable = layout { try describeEntries(blocks, &summary) }
+    }
     return summary
   }
 

@@ -56,6 +56,13 @@ public struct TaskGroup: Sendable, Hashable, Codable {
   /// The root that leads to the first of them.
   public var heldBy: String?
   public var example: String
+
+  /// The function that a developer looks for: the innermost of the program's own module, else of a library, not of the standard library. What it
+  /// called comes before it in `functions`.
+  public var telling: Int? {
+    let index = isMain?.firstIndex(of: true) ?? isOwn.firstIndex(of: true)
+    return index.flatMap { functions.indices.contains($0) ? $0 : nil }
+  }
 }
 
 /// The answer of `HeapHolders.tasks`.

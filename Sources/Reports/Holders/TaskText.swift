@@ -46,7 +46,7 @@ struct TaskText {
     if group.handleOnly > 0 {
       add("nobody can resume \(Count(group.handleOnly)) of them: a Task handle is kept, the continuation is not")
     }
-    for position in group.functions.indices.dropFirst((group.firstOwn ?? 0) + 1)
+    for position in group.functions.indices.dropFirst((group.telling ?? 0) + 1)
     where group.isOwn(position) || options.verbose { add("awaited by \(Self.place(group, position))") }
     if let relation = Self.relation(group) { add(relation) }
     if !group.holds.isEmpty {
@@ -109,9 +109,9 @@ struct TaskText {
 
   private static func state(_ group: TaskGroup) -> String {
     // A developer looks for the own function; what it called of the library comes second.
-    let own = group.firstOwn ?? 0
+    let own = group.telling ?? 0
     var place = group.functions.isEmpty ? "" : " in \(place(group, own))"
-    if own > 0, own <= group.functions.count { place += ", in \(group.functions[own - 1])" }
+    if own > 0 { place += ", in \(group.functions[own - 1])" }
     return switch group.state {
     case .running: "running\(place)"
     case .enqueued: (group.queuedOn.map { "queued on \($0)" } ?? "ready to run") + place
@@ -129,7 +129,4 @@ struct TaskText {
 
 extension TaskGroup {
   fileprivate func isOwn(_ index: Int) -> Bool { index < isOwn.count && isOwn[index] }
-
-  /// The innermost function that is not of the standard library.
-  fileprivate var firstOwn: Int? { isOwn.firstIndex(of: true) }
 }

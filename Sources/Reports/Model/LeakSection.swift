@@ -89,6 +89,8 @@ extension ReportModel {
     public var evidence: [String]
     /// The async function a lost task waits in.
     public var waitsIn: String?
+    /// The module to which all objects of a cycle belong, where it is not the program's own.
+    public var library: String?
     /// What else goes with it: the types of all its blocks, most bytes first.
     public var members: [CensusRow]
     /// A few of the blocks, as `0x…`.

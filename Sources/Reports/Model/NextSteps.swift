@@ -74,6 +74,12 @@ enum NextSteps {
       return "`\(group.type)`: break the cycle by making one of its references weak, or by clearing it when done."
     }
     let field = "`\(edge.source).\(edge.field)`"
+    if let library = group.library {
+      return
+        "\(field): all objects of this cycle are of the module \(library). Where that is a library, the program let go of an object "
+        + "of it that has to be ended first: call what ends it (`shutdown()`, `close()`, `cancel()`) before its last "
+        + "reference goes, or keep one and share it. Where it is yours, make this reference (or the one back) `weak`."
+    }
     if isCapture(edge.target) || edge.isClosure == true {
       let captured =
         isCapture(edge.target) || edge.target == edge.source ? "its owner" : "the \(shortName(edge.target))"

@@ -24,7 +24,7 @@ let services: [String: any Service.Type] = [
   "moving": MovingService.self, "task-cache": TaskCacheService.self, "kinds": LeakKindsService.self,
   "callbacks": CallbackService.self, "backlog": BacklogService.self, "observers": ObserverService.self,
   "dead-objects": DeadObjectService.self, "children": ChildResultService.self, "actor-queue": ActorQueueService.self,
-  "sleeper": SleeperService.self,
+  "sleeper": SleeperService.self, "pool-queue": PoolQueueService.self,
   "daily": DailyService.self, "plateau": PlateauService.self,
 ]
 

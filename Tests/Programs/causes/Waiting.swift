@@ -137,3 +137,46 @@ func refreshDirectory() async {
     try? await Task.sleep(nanoseconds: 40_000_000)
   }
 }
+
+/// Callers who queue for one of few connections, each a struct with its continuation; those who have a connection never give it back.
+final class PoolQueueService: Service {
+  init() {}
+  func turn(_ number: Int) -> Int {
+    churn()
+    for index in 0..<60 { Task.detached { await loadProfile(index) } }
+    usleep(20_000)
+    return 60
+  }
+}
+
+final class ConnectionQueue: @unchecked Sendable {
+  struct Caller {
+    let name: Payload
+    let ready: UnsafeContinuation<Void, Never>
+  }
+  private let lock = NSLock()
+  private var free = 4
+  private var callers: [Int: Caller] = [:]
+
+  func connection(for name: Payload) async {
+    await withUnsafeContinuation { continuation in
+      let isFree = lock.withLock {
+        if free > 0 {
+          free -= 1
+          return true
+        }
+        callers[callers.count] = Caller(name: name, ready: continuation)
+        return false
+      }
+      if isFree { continuation.resume() }
+    }
+  }
+}
+
+let connections = ConnectionQueue()
+
+@inline(never)
+func loadProfile(_ number: Int) async {
+  await connections.connection(for: Payload(400))
+  try? await Task.sleep(nanoseconds: 1_000_000_000_000)
+}
