@@ -3,8 +3,8 @@ import ProcessImage
 
 /// Freezes a process, reads all of it and lets it go: the tool that tests kill at any instant.
 ///
-/// `freeze-victim PID [--die-at PHASE] [--stop-at PHASE] [--jitter MICROSECONDS] [--progress FILE] [--stop] [--hold MILLISECONDS]
-/// [--read-limit BYTES] [--budget BYTES]`
+/// `freeze-victim PID [--die-at PHASE] [--stop-at PHASE] [--wait-at PHASE=MILLISECONDS] [--jitter MICROSECONDS] [--progress FILE]
+/// [--stop] [--hold MILLISECONDS] [--read-limit BYTES] [--budget BYTES]`
 @main
 struct FreezeVictim {
   var pid: Int32 = 0
@@ -33,6 +33,7 @@ struct FreezeVictim {
     self.pid = pid
     var dieAt: FreezePhase?
     var stopAt: FreezePhase?
+    var waitAt: (phase: FreezePhase, milliseconds: UInt32)?
     var jitter: UInt32 = 0
     var progress: Progress?
     var rest = arguments.dropFirst()
@@ -45,6 +46,12 @@ struct FreezeVictim {
       switch option {
       case "--die-at": dieAt = FreezePhase(rawValue: value)
       case "--stop-at": stopAt = FreezePhase(rawValue: value)
+      case "--wait-at":
+        let words = value.split(separator: "=")
+        guard words.count == 2, let phase = FreezePhase(rawValue: String(words[0])), let time = UInt32(words[1]) else {
+          return false
+        }
+        waitAt = (phase, time)
       case "--jitter": jitter = UInt32(value) ?? 0
       case "--hold": holdMilliseconds = UInt32(value) ?? 0
       case "--progress": progress = Progress(path: value)
@@ -54,7 +61,7 @@ struct FreezeVictim {
       }
     }
     options.announce = { _ in print("announced") }
-    options.phaseHook = { [dieAt, stopAt, jitter, progress] phase in
+    options.phaseHook = { [dieAt, stopAt, waitAt, jitter, progress] phase in
       progress?.store(phase)
       if phase == dieAt {
         usleep(UInt32.random(in: 0...400))
@@ -65,6 +72,7 @@ struct FreezeVictim {
         // The main thread takes the signal, and on a busy host this one would run on for a while.
         sleep(60)
       }
+      if let waitAt, phase == waitAt.phase { usleep(waitAt.milliseconds * 1000) }
       if jitter > 0 { usleep(UInt32.random(in: 0...jitter)) }
     }
     return true

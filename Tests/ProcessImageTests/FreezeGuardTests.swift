@@ -228,12 +228,39 @@ import Testing
     #expect(frozen.release() == [])
   }
 
+  /// As the kernel does for lack of memory, before the guard of the limit has seen it: the target is not said to have ended.
+  @Test func aCopyThatOthersKillIsNoEndOfTheTarget() throws {
+    let target = try SequenceProgram(mebibytes: 16)
+    let frozen = try FrozenProcess.freeze(target.pid)
+    #expect(frozen.failure == nil)
+    kill(frozen.copyPid, SIGKILL)
+    #expect(eventually(within: 10) { (try? frozen.memory.load(UInt64.self, at: target.heap)) == nil })
+    #expect(frozen.failure?.contains("its copy was killed, by the kernel for lack of memory") == true)
+    #expect(!frozen.targetHasEnded && target.program.isRunning)
+    #expect(frozen.release() == [])
+  }
+
+  /// Who waits for a processor is late, and is let finish; who does not go on at all is ended.
+  @Test(arguments: [700 as UInt32, 60_000]) func aLateToolIsNoStuckOne(milliseconds: UInt32) throws {
+    let target = try SequenceProgram(mebibytes: 16)
+    defer { target.program.stop() }
+    let tool = try VictimTool(target.pid, ["--wait-at", "repaired=\(milliseconds)"])
+    #expect(tool.end(within: 30) == (milliseconds < 1000 ? .exited(0) : .killed(SIGKILL)))
+    #expect(target.program.isRunning && eventually(within: 10) { (try? Procfs.status(of: target.pid))?.tracer == 0 })
+  }
+
   /// Ctrl-Z in the worst moment: the guardian kills the tool, and the target goes on.
   @Test(arguments: [FreezePhase.stopped, .hijacked, .masked, .copied, .reapHijacked])
   func stoppedToolIsKilled(phase: FreezePhase) throws {
     let target = try SelfCheckingProgram()
-    let tool = try VictimTool(target.pid, ["--stop-at", phase.rawValue])
+    let errors = NSTemporaryDirectory() + "memwhy-errors-\(getpid())-\(UInt64.random(in: 0 ... .max))"
+    defer { unlink(errors) }
+    let tool = try VictimTool(target.pid, ["--stop-at", phase.rawValue], errors: errors)
     #expect(tool.end(within: 30) == .killed(SIGKILL))
+    #expect(
+      eventually(within: 10) {
+        (try? String(contentsOfFile: errors, encoding: .utf8))?.contains("--freeze none\n") == true
+      })
     #expect(target.makesProgress())
     #expect(target.heldThreads == [])
     // The copy ends by itself, on a busy host a little later; the next run after that removes it.

@@ -10,13 +10,16 @@ struct VictimTool {
   static let path = TestProgram.built("freeze-victim")
 
   /// Starts it without waiting. Its output is discarded.
-  init(_ target: Int32, _ arguments: [String] = []) throws {
+  ///
+  /// - Parameter errors: the file to which it writes errors.
+  init(_ target: Int32, _ arguments: [String] = [], errors: String = "/dev/null") throws {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
-    for descriptor: Int32 in [0, 1, 2] {
+    for descriptor: Int32 in [0, 1] {
       posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0)
     }
+    posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT | O_APPEND, 0o600)
     var words: [UnsafeMutablePointer<CChar>?] = ([Self.path, "\(target)"] + arguments).map { strdup($0) } + [nil]
     defer { for word in words { free(word) } }
     var pid: pid_t = 0

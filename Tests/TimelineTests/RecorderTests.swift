@@ -91,9 +91,11 @@ struct RecorderTests {
   }
 
   /// A program that starts another one in its own place on SIGUSR1, as wrappers of services do.
-  static func wrapper() throws -> RunningProgram {
+  ///
+  /// - Parameter mark: the beginning of its script.
+  static func wrapper(mark: String = "") throws -> RunningProgram {
     try RunningProgram(
-      "/bin/sh", ["-c", "trap 'exec sleep 600' USR1; echo READY; while :; do sleep 0.02; done"], ready: "READY")
+      "/bin/sh", ["-c", "\(mark)trap 'exec sleep 600' USR1; echo READY; while :; do sleep 0.02; done"], ready: "READY")
   }
 
   /// The same process with another program in it: another life, which is said.
@@ -115,10 +117,11 @@ struct RecorderTests {
 
   /// Who asked for a name does not want what has another one.
   @Test func anotherProgramOfAnotherName() throws {
-    let program = try Self.wrapper()
+    // Its command line is its own: other shells, and wrappers of other tests, run beside this one.
+    let mark = ": \(UInt64.random(in: 0 ... .max)); "
+    let program = try Self.wrapper(mark: mark)
     defer { program.stop() }
-    // Its command line is its own: other shells run beside this test.
-    var recorder = Recorder(.name("/bin/sh -c trap 'exec sleep 600' USR1; echo READY; while :; do sleep 0.02; done"))
+    var recorder = Recorder(.name("/bin/sh -c \(mark)"))
     let before = try Self.wait(&recorder) { $0.run != nil }
     kill(program.pid, SIGUSR1)
     let tick = try Self.wait(&recorder) { $0.run?.pid != before.run?.pid }

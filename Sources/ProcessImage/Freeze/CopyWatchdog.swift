@@ -5,7 +5,11 @@ import Synchronization
 /// Watches the target while its copy lives. The copy is killed when the target's memory limit comes near, because every page that the
 /// target writes is copied on its account, and when the target ends, because the copy would hold its sockets open.
 final class CopyWatchdog: @unchecked Sendable {
-  enum Outcome: Int, Sendable { case none, noHeadroom, targetEnded }
+  enum Outcome: Int, Sendable {
+    case none, noHeadroom, targetEnded
+    /// By somebody else: the watchdog never says so itself.
+    case killed
+  }
 
   private let limits: MemoryLimits
   private let reserve: UInt64

@@ -31,8 +31,22 @@ final class FrozenCopy: Sendable {
     self.watchdog = watchdog
   }
 
-  /// Why the copy was given up early, if it was.
-  var outcome: CopyWatchdog.Outcome { watchdog?.outcome ?? .none }
+  /// Why the copy ended before its release, if it did. Never `none` once a read has found the copy's memory gone.
+  var outcome: CopyWatchdog.Outcome {
+    isReleased.withLock { remarks in
+      if let outcome = watchdog?.outcome, outcome != .none { return outcome }
+      // Its memory goes shortly before the process is seen to have ended; the watchdog, who may wait for a core, can be later still.
+      guard remarks == nil, isMemoryGone else { return .none }
+      return Self.hasEnded(targetPidfd) ? .targetEnded : .killed
+    }
+  }
+
+  private var isMemoryGone: Bool { (try? LiveMemory(pid: child)) == nil || Self.hasEnded(pidfd) }
+
+  private static func hasEnded(_ pidfd: Int32) -> Bool {
+    var file = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+    return pidfd >= 0 && poll(&file, 1, 0) > 0
+  }
 
   /// Runs `body` on the thread to which the copy answers. `ended` after `release`.
   func trial<Result>(_ body: @escaping () throws(TrialRun.Failure) -> Result) throws(TrialRun.Failure) -> Result {

@@ -40,10 +40,13 @@ public final class FrozenProcess: Sendable {
     }
   }
 
+  private static let killed = "its copy was killed, by the kernel for lack of memory or by another program"
+
   private static func explain(_ error: ProcessImageError, copy: FrozenCopy) -> FreezeError {
     switch copy.outcome {
     case .noHeadroom: .copyFailed(pid: copy.target, reason: "its memory limit came too near and the copy was given up")
     case .targetEnded: .targetGone(pid: copy.target, during: "its copy was being opened")
+    case .killed: .copyFailed(pid: copy.target, reason: killed)
     case .none: .target(error)
     }
   }
@@ -58,6 +61,8 @@ public final class FrozenProcess: Sendable {
     case .noHeadroom:
       "the copy of process \(pid) was given up because the process came near its memory limit; use --freeze stop or --freeze none"
     case .targetEnded: "process \(pid) ended while its copy was being read"
+    case .killed:
+      "process \(pid) could not be read: \(Self.killed); it runs on unharmed, use --freeze stop or --freeze none"
     }
   }
 

@@ -1,7 +1,7 @@
 import Foundation
 
 // busy: task groups, actors and JSON under continuous load, and nothing is ever leaked. Prints READY once warm; ends by
-// itself after ten minutes, should nobody end it.
+// itself after half an hour, should nobody end it.
 
 struct Order: Codable, Sendable {
   struct Item: Codable, Sendable {
@@ -91,5 +91,5 @@ let workers = (0..<4).map { number in Task.detached { await work(number, store, 
 try await Task.sleep(for: .seconds(1))
 print("READY pid \(getpid())")
 fflush(nil)
-try await Task.sleep(for: .seconds(600))
+try await Task.sleep(for: .seconds(1800))
 for worker in workers { worker.cancel() }

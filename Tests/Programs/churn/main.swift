@@ -2,7 +2,7 @@ import Dispatch
 import Foundation
 
 // churn: threads that come and go, queues that are pushed to from all sides, buffers of all sizes that are resized and freed. Nothing
-// is ever leaked. Prints READY once warm; ends by itself after ten minutes, should nobody end it.
+// is ever leaked. Prints READY once warm; ends by itself after half an hour, should nobody end it.
 
 final class Node {
   var next: Node?
@@ -101,4 +101,4 @@ for lane in 0..<2 {
 sleep(1)
 print("READY pid \(getpid())")
 fflush(nil)
-sleep(600)
+sleep(1800)
