@@ -48,6 +48,28 @@ struct CollectionRule: Rule {
     }
   }
 
+  /// Whether it grows as fast as at first: what fills up to a bound slows down.
+  private static func pace(_ place: GrowingPlace, _ evidence: Evidence) -> [String] {
+    guard let pace = place.pace else {
+      return evidence.slows(place)
+        ? [
+          "memory rose by less than half as fast in the later half of the watch as in the earlier one: what fills up to a bound does so"
+        ] : []
+    }
+    let (early, late) = (Say.bytes(pace.early), Say.bytes(pace.late))
+    let rates = "\(early)/h at first, \(late)/h later, over \(pace.readings) snapshots"
+    if pace.slows { return ["it slows down, \(rates): what fills up to a bound does so"] }
+    return pace.isEven ? ["it does not slow down, \(rates): not as what fills up to a bound"] : []
+  }
+
+  private static func unwritten(_ place: GrowingPlace) -> [String] {
+    place.unwritten < max(place.retained / 10, UInt64(HeapGrowth.negligible))
+      ? []
+      : [
+        "beside that it keeps \(Say.bytes(place.unwritten)) that nobody has written yet: room that takes no memory until it is used"
+      ]
+  }
+
   private static func finding(_ place: GrowingPlace, _ growth: HeapGrowth, _ evidence: Evidence) -> Finding {
     let container = CollectionWords(place, work: evidence.workDone)
     let pattern = CollectionPattern.find(place, growth, evidence.heaps.last?.waste)
@@ -61,7 +83,8 @@ struct CollectionRule: Rule {
       evidence: [
         "\(name) \(pattern?.subject == nil ? "keeps" : "keep") \(Say.bytes(place.growth)) more than at the first snapshot, \(Say.rate(Double(place.growth), hours: growth.hours))"
           + (place.steps > 1 ? "; it rose in \(place.risenSteps) of \(place.steps) steps between snapshots" : "")
-      ] + hidden(place, growth, evidence) + ((pattern ?? library).map { [$0.evidence] } ?? [])
+      ] + pace(place, evidence) + unwritten(place) + hidden(place, growth, evidence)
+        + ((pattern ?? library).map { [$0.evidence] } ?? [])
         + (pattern?.count == nil ? container.lines : []) + worker(on: place, pattern),
       advice: pattern.map { [$0.advice] } ?? (library.map { [$0.advice] } ?? []) + container.advice,
       overturnedBy: pattern?.overturnedBy

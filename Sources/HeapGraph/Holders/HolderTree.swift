@@ -12,6 +12,8 @@ struct HolderTreeBuilder {
   let cut: UInt64
   let showContents: Bool
   private let labels: FlatArray<UInt32>
+  /// By preorder number; nil where nothing is known to be unwritten.
+  private let unwritten: FlatArray<UInt64>?
   private var scanner: BlockScanner
 
   private static let deepest = 40
@@ -21,6 +23,7 @@ struct HolderTreeBuilder {
     self.cut = cut
     self.showContents = showContents
     labels = FlatArray(repeating: Self.unlabelled, count: holders.tree.count)
+    unwritten = holders.unwritten.flatMap { $0.blocks.isEmpty ? nil : holders.unwrittenBelow($0) }
     scanner = holders.references.scanner()
   }
 
@@ -75,6 +78,7 @@ struct HolderTreeBuilder {
       let name = holders.roots[tree.node(Int(vertex)) - holders.graph.blockCount]
       var holder = Holder(
         kind: .root, name: name.title, root: name, field: "", count: 1, ownBytes: 0, retainedBytes: retained)
+      holder.unwrittenBytes = unwrittenBytes([vertex])
       try expand([vertex], type: nil, into: &holder, above: [])
       if name.kind == .unowned { try addOwners(of: vertex, to: &holder) }
       result.append(holder)
@@ -136,8 +140,16 @@ struct HolderTreeBuilder {
       kind: .blocks, name: holders.name(block), root: nil, field: field, count: group.members.count, ownBytes: 0,
       retainedBytes: group.retained,
       example: "0x" + String(holders.references.heap.blocks.address(block), radix: 16))
+    holder.unwrittenBytes = unwrittenBytes(group.members)
     try expand(group.members, type: key.type, into: &holder, above: above + [key.type])
     return holder
+  }
+
+  /// Of what these keep; nil for none.
+  private func unwrittenBytes(_ members: [UInt32]) -> UInt64? {
+    guard let unwritten else { return nil }
+    let sum = members.reduce(UInt64(0)) { $0 &+ unwritten[Int($1)] }
+    return sum == 0 ? nil : sum
   }
 
   /// Collects what `members` and blocks of their own type below them dominate directly.
