@@ -1,11 +1,11 @@
 import Foundation
-import HeapGraph
 import ProcessImage
 import TestSupport
 import Testing
 import Timeline
 
 @testable import Diagnosis
+@testable import HeapGraph
 
 /// First sentences that said too much, or the wrong thing.
 struct VerdictTests {
@@ -103,6 +103,21 @@ struct VerdictTests {
     let pattern = try #require(CollectionPattern.find(place(before, after, growth: 1 << 20), growth))
     #expect(pattern.evidence.contains("taken out") == isBacklog, "\(pattern.evidence)")
     #expect(pattern.advice.contains("token") == !isBacklog, "\(pattern.advice)")
+  }
+
+  /// Foundation's cache bounds nothing unless it is told to.
+  @Test func aCacheOfFoundationWithoutALimitIsSaid() throws {
+    let growth = try #require(HeapGrowth([HeapFacts(time: 0), HeapFacts(time: 60_000)]))
+    let cache = "Foundation.NSCache<Foundation.NSString, Foundation.NSData>"
+    var place = GrowingPlace(
+      path: ["Store.shared", cache, "._entries[value]"], types: ["Store", cache], growth: 1 << 20, retained: 1 << 22)
+    place.owner = cache + "._entries[value]"
+    (place.content, place.contentGrowth) = ("Foundation.NSData", 900)
+    let pattern = try #require(CollectionPattern.find(place, growth))
+    #expect(pattern.advice.hasPrefix("set `countLimit`") && pattern.count == 900, "\(pattern)")
+    place.owner = "Store.pages"
+    place.after = array(900, slots: 1024)
+    #expect(CollectionPattern.unboundedCache(place) == nil)
   }
 
   // MARK: - Clients

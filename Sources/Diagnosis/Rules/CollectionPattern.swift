@@ -13,7 +13,8 @@ struct CollectionPattern {
 
   /// - Parameter waste: what was found of views and the buffers behind them; nil where that was not looked for.
   static func find(_ place: GrowingPlace, _ growth: HeapGrowth, _ waste: WasteReport? = nil) -> CollectionPattern? {
-    deadObjects(place) ?? weakBoxes(place, growth) ?? slices(place, waste) ?? waiting(place, growth)
+    deadObjects(place) ?? weakBoxes(place, growth) ?? slices(place, waste) ?? unboundedCache(place)
+      ?? waiting(place, growth)
       ?? subscriptions(place, growth) ?? answers(place, tasks: waitingTasks(growth)) ?? backlog(place)
       ?? handlers(place, growth)
       ?? clients(place, growth)

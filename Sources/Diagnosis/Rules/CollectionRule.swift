@@ -11,9 +11,29 @@ struct CollectionRule: Rule {
     guard let growth = evidence.heapGrowth else { return [] }
     // What has a bound of its own is filled, not grown: `CacheFillingRule`.
     let bounded = evidence.heaps.last.flatMap(BoundedCaches.init)
-    return growth.places.filter {
+    let places = growth.places.filter {
       $0.growth >= HeapGrowth.negligible && !BuffersRule.isBuffer($0) && bounded?.contain($0.path) != true
-    }.prefix(most).map { finding($0, growth, evidence) }
+    }
+    return merged(places, growth).prefix(most).map { finding($0, growth, evidence) }
+  }
+
+  /// What a library keeps may hang on several of its own tables and on a thread that works on it: one answer, not one a table.
+  private static func merged(_ places: [GrowingPlace], _ growth: HeapGrowth) -> [GrowingPlace] {
+    var result: [GrowingPlace] = []
+    var known: [String: Int] = [:]
+    for place in places {
+      let pattern = CollectionPattern.find(place, growth)
+      let name = name(of: place, pattern)
+      if pattern?.subject != nil, place.after == nil, let index = known[name] {
+        result[index].growth += place.growth
+        result[index].retained &+= place.retained
+        if place.content == result[index].content { result[index].contentGrowth += place.contentGrowth }
+      } else {
+        if place.after == nil { known[name] = result.count }
+        result.append(place)
+      }
+    }
+    return result.sorted { ($0.growth, $1.name) > ($1.growth, $0.name) }
   }
 
   /// The variable that a developer knows, with what a library keeps behind it; that alone where only the library's own tables or frames lead there.

@@ -132,6 +132,15 @@ struct CollectionWords {
     return parts.isEmpty ? nil : parts.joined(separator: ", ")
   }
 
+  /// Keys that nobody counts up and of which none was seen twice: what requests and sessions are called by.
+  private var isKeyedByUse: Bool {
+    guard let now = place.after, let keys = now.keys, keys.looked >= 100, keys.distinct == keys.looked else {
+      return false
+    }
+    let type = now.keyType ?? ""
+    return type.hasSuffix("UUID") || type == "String" && (keys.averageLength ?? 0) >= 16
+  }
+
   var advice: [String] {
     let name = place.name
     var advice: [String] = []
@@ -140,6 +149,11 @@ struct CollectionWords {
       advice.append(
         "bound \(name): a limit on entries or bytes with removal of the least recently used, or an age; first ask whether it pays at all: if its keys hardly ever come again, remove it"
       )
+      if isKeyedByUse {
+        advice.append(
+          "where an entry belongs to one request or session, take it out of \(name) when that ends, on every path (`defer`)"
+        )
+      }
     case .array, .deque:
       advice.append("bound \(name): remove what is done with, or keep the newest only (a ring buffer)")
     default:

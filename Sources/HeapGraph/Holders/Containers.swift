@@ -43,6 +43,12 @@ public struct ContainerSummary: Sendable, Hashable, Codable {
     entries == 0 ? 0 : (inlineBytes - min(emptyBytes, inlineBytes) + behindBytes) / entries
   }
 
+  /// Takes room that nobody has written off the containers' own storage.
+  mutating func leaveOut(_ unwritten: UInt64) {
+    inlineBytes -= min(unwritten, inlineBytes)
+    emptyBytes -= min(unwritten, emptyBytes)
+  }
+
   public struct Ends: Sendable, Hashable, Codable {
     public var first, last: UInt64
 

@@ -145,6 +145,12 @@ struct HolderTreeBuilder {
     return holder
   }
 
+  /// Of the blocks themselves.
+  private func unwrittenBytes(of blocks: [UInt32]) -> UInt64 {
+    guard unwritten != nil, let known = holders.unwritten else { return 0 }
+    return blocks.reduce(UInt64(0)) { $0 &+ known.bytes(of: Int($1)) }
+  }
+
   /// Of what these keep; nil for none.
   private func unwrittenBytes(_ members: [UInt32]) -> UInt64? {
     guard let unwritten else { return nil }
@@ -163,10 +169,15 @@ struct HolderTreeBuilder {
       for vertex in all { holder.ownBytes += holders.references.heap.blocks.size(tree.node(Int(vertex))) }
       let blocks = all.map { UInt32(tree.node(Int($0))) }
       holder.allocatedIn = allocatedIn(blocks)
+      // Bytes of an entry are those that take memory.
+      let absent = unwrittenBytes(of: blocks)
+      let absentBehind = (holder.unwrittenBytes ?? 0) - min(absent, holder.unwrittenBytes ?? 0)
+      let behind = holder.retainedBytes - min(holder.ownBytes &+ absentBehind, holder.retainedBytes)
       holder.container = try ContainerReader(
         references: holders.references, showContents: showContents, caches: holders.caches
       )
-      .summary(blocks, behind: holder.retainedBytes - min(holder.ownBytes, holder.retainedBytes))
+      .summary(blocks, behind: behind)
+      holder.container?.leaveOut(absent)
       if let first = blocks.first, holders.references.heap.type(Int(first)).actor == .standard {
         holder.actors = try holders.actors.get().summary(blocks.lazy.map { Int($0) })
       }

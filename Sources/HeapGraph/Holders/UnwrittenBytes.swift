@@ -1,4 +1,5 @@
 import Malloc
+import ProcessImage
 
 /// Parts of live blocks that nobody has written yet: they are the program's by its own account, and take no memory.
 ///
@@ -28,6 +29,12 @@ public struct UnwrittenBytes: Sendable {
       }
       if written < size { blocks.append((block, size - written)) }
     }
+  }
+
+  /// O(log blocks).
+  public func bytes(of block: Int) -> UInt64 {
+    let index = blocks.partitionIndex { $0.block < block }
+    return index < blocks.count && blocks[index].block == block ? blocks[index].bytes : 0
   }
 }
 
