@@ -15,6 +15,22 @@ public struct GroupMemory: Sendable, Hashable {
     swapLimit = sample[.groupSwapLimit]
   }
 
+  /// A group that stands at its limit and has put memory into swap, in bytes.
+  struct Pressure {
+    var limit, inSwap, moreInSwap: Double
+  }
+
+  /// Nil where there is room, or nothing is in swap. Between two readings the kernel takes back a little more than it has to.
+  static func pressure(_ life: [Sample]) -> Pressure? {
+    guard let last = life.last(where: { $0[.groupLimit] != nil && $0[.groupUsage] != nil }),
+      let limit = last[.groupLimit], let usage = last[.groupUsage], limit > 0
+    else { return nil }
+    let quantity: Metric = last[.groupSwap] != nil ? .groupSwap : .swap
+    guard let inSwap = last[quantity], inSwap > 0, usage >= near * limit else { return nil }
+    return Pressure(
+      limit: limit, inSwap: inSwap, moreInSwap: inSwap - (life.first { $0[quantity] != nil }?[quantity] ?? inSwap))
+  }
+
   /// From this share of what is allowed on, swap is full and a peak was at the limit.
   private static let near = 0.95
 

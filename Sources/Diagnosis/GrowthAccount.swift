@@ -55,10 +55,14 @@ struct GrowthAccount {
     rows.append(.init(holder: "unexplained", title: "unexplained", bytes: open, growth: nil))
   }
 
-  /// By how much more, or less, live blocks grew in resident memory than by their sizes: a buffer takes memory only where it was written.
+  /// By how much more, or less, live blocks grew in resident memory than by what was written of them: the rest is in swap, or older captures
+  /// do not know which parts nobody wrote.
   private static func untouched(_ pair: (first: HeapFacts, last: HeapFacts), _ resident: Int64) -> Int64 {
     guard pair.first.liveBytes > 0, pair.last.liveBytes > 0 else { return 0 }
-    return resident - (Int64(clamping: pair.last.liveBytes) - Int64(clamping: pair.first.liveBytes))
+    func written(_ heap: HeapFacts) -> Int64 {
+      Int64(clamping: heap.liveBytes) - Int64(clamping: heap.census.reduce(UInt64(0)) { $0 &+ ($1.unwritten ?? 0) })
+    }
+    return resident - (written(pair.last) - written(pair.first))
   }
 
   private mutating func add(_ holder: String, _ title: String, _ bytes: Int64) {

@@ -8,11 +8,11 @@ extension Weighing {
   static func sentence(
     _ findings: [Finding], _ evidence: Evidence, _ forecast: Forecast?, hasEnded: Bool = false
   ) -> String {
-    guard let first = findings.first else {
+    let test = evidence.decisive
+    guard let first = findings.first, !(hasEnded && isUndecided(first, test)) else {
       if hasEnded { return "Nothing can be said: the process ended before enough was seen." }
       return "Nothing can be said yet: too little was seen. Watch longer with --for 5min."
     }
-    let test = evidence.decisive
     var text: String
     let hedge = first.confidence == .certain ? "" : first.confidence == .likely ? "Probably " : "Possibly "
     // What explains the level takes no leak back that was found beside it.
@@ -20,8 +20,11 @@ extension Weighing {
     switch first.cause {
     case .steady:
       text = "Steady: \(first.title) over \(Say.span(test.span))" + hidden(findings, evidence)
+      text += pressed(evidence, startsSentence: text.contains(", but "))
       text += leakBelow(findings, startsSentence: text.contains(", but "))
       text += besideTheProcess(findings, evidence, startsSentence: text.contains(", but "))
+    case .unexplained where test.pattern == .undecided:
+      text = undecided(test) + pressed(evidence) + leakBelow(findings)
     case .load:
       text = "\(hedge.isEmpty ? "L" : hedge + "l")oad\(noLeak): \(first.title)" + leakBelow(findings)
     case .warmUp where first.growth != nil:
@@ -55,8 +58,36 @@ extension Weighing {
       if let rate = first.growthPerHour, rate > 0 { text += " of \(Say.bytes(rate))/h" }
       if let share = first.share { text += ", \(Share(fraction: share)) of it" }
       text += " in \(kind(first)): \(first.title)"
+      if let place = evidence.heapGrowth?.places.first(where: { $0.name == first.site }), evidence.slows(place) {
+        text += ", slower and slower: it may be filling up"
+      }
     }
     return text + ending(forecast) + "."
+  }
+
+  private static func isUndecided(_ finding: Finding, _ test: GrowthTest) -> Bool {
+    finding.cause == .unexplained && test.pattern == .undecided
+  }
+
+  /// What was found, where it does not suffice for an answer.
+  private static func undecided(_ test: GrowthTest) -> String {
+    let (low, high) = (Say.bytes(test.firstFloor), Say.bytes(test.floor))
+    guard test.epochs > 0, test.steps > 0 else {
+      return "Undecided whether memory grows: too little was seen, \(low) -> \(high). Watch longer with --for 5min"
+    }
+    guard test.floor > test.firstFloor else {
+      return "Undecided whether memory grows: its lowest levels went from \(low) to \(high) in \(Say.span(test.span))"
+    }
+    return
+      "Undecided whether memory goes on growing: its lowest levels rose from \(low) to \(high) in \(Say.span(test.span)), up in \(test.risenSteps) of \(test.steps) steps, as growth does and a swing may; watch longer with --for 5min"
+  }
+
+  /// At the limit of a group that swaps, what a process needs more goes to swap, and slowly: that its level stays says little.
+  private static func pressed(_ evidence: Evidence, startsSentence: Bool = false) -> String {
+    guard evidence.limitIsOfGroup, let press = GroupMemory.pressure(evidence.lives.last ?? []) else { return "" }
+    let more = press.moreInSwap > 0 ? ", \(Say.bytes(press.moreInSwap)) more than at the first sample" : ""
+    return
+      "\(startsSentence ? "; and" : ", but") its control group is at its limit of \(Say.bytes(press.limit)) and swaps (\(Say.bytes(press.inSwap)) are in swap\(more)): there what is needed more shows late"
   }
 
   /// A leak that has this part of all that leaked is named alone.

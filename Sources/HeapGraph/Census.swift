@@ -17,6 +17,15 @@ public struct CensusRow: Sendable, Hashable, Codable {
   }
 }
 
+extension TypedHeap {
+  /// By name of the census' rows: bytes of parts of blocks. O(parts).
+  public func censusBytes(of parts: [(block: Int, bytes: UInt64)]) -> [String: UInt64] {
+    var bytes: [String: UInt64] = [:]
+    for (block, part) in parts { bytes[Census.name(block, self), default: 0] &+= part }
+    return bytes
+  }
+}
+
 /// Which types fill the heap.
 struct Census {
   /// Rows by bytes, largest first. Types of one name are one row; unknown blocks are one row a size, sizes above 1 KiB a row
@@ -50,10 +59,19 @@ struct Census {
       add(type.name, type.kind, counts[index], bytes[index])
     }
     for (sizes, row) in unknown {
-      let name = sizes.count == 1 ? "malloc(\(sizes.lowerBound))" : "malloc(\(sizes.lowerBound)...\(sizes.upperBound))"
-      add(name, .native, row.count, row.bytes)
+      add(name(sizes), .native, row.count, row.bytes)
     }
     return rows.values.sorted { ($0.bytes, $1.type) > ($1.bytes, $0.type) }
+  }
+
+  /// The row that a block is counted in.
+  fileprivate static func name(_ block: Int, _ heap: TypedHeap) -> String {
+    let type = heap.typeIndex(block)
+    return type == TypedHeap.unknown ? name(sizeClass(heap.blocks.size(block))) : heap.types[type].name
+  }
+
+  private static func name(_ sizes: ClosedRange<UInt64>) -> String {
+    sizes.count == 1 ? "malloc(\(sizes.lowerBound))" : "malloc(\(sizes.lowerBound)...\(sizes.upperBound))"
   }
 
   /// Sizes that are one row: exact ones up to 1 KiB, powers of two above.

@@ -96,7 +96,7 @@ struct TaskNames: Sendable {
   let symbols: any SymbolSource
   private let demangler: Demangler
   /// How mangled names of the executable's own module begin; nil where it is not known.
-  private let mainPrefix: String?
+  private let mainPrefixes: [String]
   private let known = Known()
 
   /// Names by code address: thousands of tasks wait in a few functions, and each name costs reads of a file. A hostile image names many;
@@ -122,7 +122,7 @@ struct TaskNames: Sendable {
   init(symbols: any SymbolSource, mainModule: String? = nil) {
     self.symbols = symbols
     demangler = Demangler(mainModule: mainModule)
-    mainPrefix = mainModule.map { "$s\($0.utf8.count)\($0)" }
+    mainPrefixes = mainModule.map { [$0, MetadataDecoder.unnamedModule].map { "$s\($0.utf8.count)\($0)" } } ?? []
   }
 
   /// Names of a task's frames; the runtime's own are left out where the program's are known.
@@ -148,7 +148,7 @@ struct TaskNames: Sendable {
       let mangled = symbol?.mangledName ?? ""
       return Known.Function(
         name: name(code, symbol), isStandard: mangled.hasPrefix("$ss") || mangled.hasPrefix("$sS"),
-        isMain: mainPrefix.map(mangled.hasPrefix) ?? false)
+        isMain: mainPrefixes.contains(where: mangled.hasPrefix))
     }
   }
 

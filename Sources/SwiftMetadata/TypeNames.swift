@@ -156,8 +156,10 @@ extension MetadataDecoder {
     case ("Dictionary"?, 2): return "[\(arguments[0]) : \(arguments[1])]"
     default: break
     }
-    var text =
-      ["Swift", "__C", "__C_Synthesized", "_Concurrency", omittedModule].contains(name.module) ? "" : name.module
+    var omitted = ["Swift", "__C", "__C_Synthesized", "_Concurrency", omittedModule]
+    // A program for whose module nobody has chosen a name is called after its file, its module is not.
+    if omittedModule != nil { omitted.append(MetadataDecoder.unnamedModule) }
+    var text = omitted.contains(name.module) ? "" : name.module
     var used = 0
     for (index, level) in name.path.enumerated() {
       if !text.isEmpty { text += "." }

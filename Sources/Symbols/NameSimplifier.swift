@@ -103,7 +103,8 @@ struct NameSimplifier: Sendable {
 
   private func withoutModules(_ text: String) -> String {
     var names = ["Swift.", "_Concurrency.", "__C."]
-    if let mainModule, !mainModule.isEmpty { names.append(mainModule + ".") }
+    // `main` is the module of a program for which nobody has chosen a name, whatever its file is called.
+    if let mainModule, !mainModule.isEmpty { names += [mainModule + ".", "main."] }
     return NameScanner(text).removing(qualifiers: names)
   }
 }

@@ -66,7 +66,10 @@ struct CorpusTests {
     let holders = try HeapInspection.holders(image, symbols: symbols)
     let analysis = holders.analysis
     let books = ResidentBooks(image: image, heap: analysis.heap, mapped: mapped, present: process.presentPages.ranges)
-    var facts = HeapFacts(analysis, time: time, books: books, threads: image.threads.count, pause: nil)
+    let unwritten = UnwrittenBytes(analysis.heap.blocks, present: process.presentPages.ranges)
+    var facts = HeapFacts(
+      analysis, time: time, books: books, threads: image.threads.count, pause: nil, unwritten: unwritten)
+    holders.unwritten = unwritten
     try facts.add(holders)
     if findsWaste { try facts.addWaste(holders) }
     return facts
@@ -202,6 +205,8 @@ struct CorpusTests {
     .init(program: "pool-queue", cause: .tasks, name: "their continuations in causes.connections"),
     .init(program: "sleeper", cause: .collection, name: "Directory.people"),
     .init(program: "plateau", cause: .load, name: nil),
+    .init(program: "jobs", cause: .collection, name: "JobService.jobs"),
+    .init(program: "roomy", cause: .collection, name: "RoomyBufferService.buffers"),
   ]
 
   @Test(arguments: expectations) func theRightCauseComesFirst(_ expected: Expectation) throws {

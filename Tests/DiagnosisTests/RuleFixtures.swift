@@ -43,7 +43,7 @@ enum RuleFixtures {
     (CapacityRule.self, capacity), (RetentionRule.self, retention), (ThreadsRule.self, threads),
     (DescriptorsRule.self, descriptors), (PageCacheRule.self, pageCache), (SharedMemoryRule.self, sharedMemory),
     (MappingsRule.self, mappings), (KernelRule.self, kernel), (LoadRule.self, load), (WarmUpRule.self, warmUp),
-    (SteadyRule.self, steady),
+    (UndecidedRule.self, undecided), (SteadyRule.self, steady),
   ]
 
   static var leak: Evidence {
@@ -237,6 +237,11 @@ enum RuleFixtures {
 
   static var warmUp: Evidence {
     Evidence(lives: [samples { time, sample in sample[.rss] = (100 + 80 * (1 - exp(-time / 8))) * mib }])
+  }
+
+  /// A few lowest levels on a curve.
+  static var undecided: Evidence {
+    Evidence(lives: [samples(18) { time, sample in sample[.rss] = (359 + 132 * time * time / 289) * mib }])
   }
 
   static var steady: Evidence {

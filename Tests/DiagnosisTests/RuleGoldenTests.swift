@@ -41,6 +41,7 @@ struct RuleGoldenTests {
 
   @Test(arguments: [
     ("ArraySlice<UInt8>", true), ("Substring", true), ("Data", true), ("Optional<ByteBuffer>", true), ("Data?", true),
+    ("_StringProcessing.Regex<(Substring, Substring)>.Match", true), ("_StringProcessing.Regex<Substring>", false),
     ("IDData", false), ("Item<Data>", false), ("[String : Data]", false), ("MyByteBuffer", false), ("", false),
   ]) func viewsAreKnownByTheirWholeName(type: String, isView: Bool) {
     #expect((CollectionPattern.view(type) != nil) == isView)

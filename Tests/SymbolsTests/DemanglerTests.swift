@@ -94,6 +94,17 @@ import Testing
     #expect(demangler.variableType("main") == nil)
   }
 
+  /// The module of a program for which nobody has chosen a name is `main`, whatever its file is called.
+  @Test func theUnnamedModuleIsLeftOutToo() {
+    let demangler = Demangler(mainModule: "service")
+    #expect(demangler.displayName("$s4main5cacheSDySiAA5EntryCGvp") == "cache")
+    #expect(demangler.variableType("$s4main5cacheSDySiAA5EntryCGvp") == "[Int : Entry]")
+    let simplifier = NameSimplifier(mainModule: "a")
+    #expect(simplifier.simplify("static main.Main.main() -> ()") == "static Main.main()")
+    #expect(simplifier.simplify("domain.Queue.main.getter : b.Queue") == "domain.Queue.main.getter")
+    #expect(NameSimplifier(mainModule: nil).simplify("main.Session.run() -> ()") == "main.Session.run()")
+  }
+
   @Test func otherNames() {
     #expect(Demangler.demangle("malloc") == nil)
     #expect(Demangler.demangle("$s") == nil)

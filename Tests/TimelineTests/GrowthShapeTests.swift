@@ -30,6 +30,31 @@ struct GrowthShapeTests {
     #expect(GrowthTest([stepped], material: mib).pattern == .growing)
   }
 
+  /// Few lowest levels on a curve: a test against a line takes it for a swing, and there are too few steps for signs. Not steady, all the same.
+  @Test(arguments: [18, 20, 22, 24]) func fewLevelsThatRiseAreNotSteady(count: Int) {
+    let shapes: [(Double) -> Double] = [{ $0 * $0 }, { $0.squareRoot() }, { ($0 * 4).rounded(.down) / 4 }]
+    for (index, shape) in shapes.enumerated() {
+      var source = Synthetic(UInt64(count + index))
+      let series = source.series(count) { time, source in
+        (359 + 132 * shape(time / Double(count - 1))) * mib + source.normal() * mib / 10
+      }
+      let test = GrowthTest([series], material: 5 * mib)
+      #expect(test.pattern == .undecided || test.pattern == .growing, "\(index): \(test)")
+      #expect(test.floor - test.firstFloor > 90 * mib && test.risenSteps >= 2 && test.steps >= 3, "\(test)")
+    }
+  }
+
+  /// What stays is called steady, or has too short a rhythm; a rise of a few units of noise is no reason not to.
+  @Test func noiseIsNotUndecidedForItsRanks() {
+    var undecided = 0
+    for seed in 0..<300 {
+      var source = Synthetic(UInt64(seed) + 9000)
+      let series = source.series(300) { _, source in 400 * mib + source.normal() * 4 * mib }
+      if GrowthTest([series], material: 4 * mib).pattern == .undecided { undecided += 1 }
+    }
+    #expect(undecided <= 6, "\(undecided) of 300")
+  }
+
   /// A walk without drift is no growth more often than the test says it may be.
   @Test func aWalkIsNoGrowth() {
     var growing = 0

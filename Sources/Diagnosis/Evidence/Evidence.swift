@@ -163,6 +163,7 @@ public struct Evidence: Sendable {
   func confidence(of place: GrowingPlace) -> Confidence {
     let test = decisive
     guard isGrowing, !loadRoseAllTheTime, place.risenSteps == place.steps else { return .possible }
+    if slows(place) { return .possible }
     let isClear = test.probability < 0.001 && test.epochs >= 10
     if isYoung {
       // A warm-up bends as it fills. What has at least doubled at an even rate while it was watched is filling with something else.
@@ -170,6 +171,15 @@ public struct Evidence: Sendable {
     }
     let isLong = span >= 600 || span >= 120 && place.steps >= 3
     return isClear && isLong ? .certain : .likely
+  }
+
+  /// Most of what grows is at that place, and it, or where two snapshots only know it memory as a whole, grows at most half as fast as at
+  /// first: what fills up to a bound does so.
+  func slows(_ place: GrowingPlace) -> Bool {
+    if let pace = place.pace { return pace.slows }
+    let growth = Double(max(place.growth, 0))
+    return decisive.pattern == .growing && decisive.bend <= 0.5
+      && growth >= 0.8 * (heapGrowth?.places.reduce(0.0) { $0 + Double(max($1.growth, 0)) } ?? growth)
   }
 
   private var isGrowing: Bool {

@@ -9,8 +9,11 @@ struct GrowingPlace: Sendable, Hashable {
   var path: [String]
   /// Types along the path.
   var types: [String]
+  /// Bytes that take memory, resident or in swap: parts of blocks that nobody has written do not count.
   var growth: Int64
   var retained: UInt64
+  /// What it keeps beside that and nobody has written, in bytes.
+  var unwritten: UInt64 = 0
   /// What the containers at this place held before and hold now; nil where they are none.
   var before, after: ContainerSummary?
   /// What became more below it, and by how many.
@@ -22,6 +25,8 @@ struct GrowingPlace: Sendable, Hashable {
   /// In how many of the steps between snapshots it rose.
   var risenSteps = 1
   var steps = 1
+  /// How fast it grew early and late; nil where fewer than three snapshots know it.
+  var pace: Pace?
 
   /// A child with this part of its parent's growth is followed.
   private static let follow = 0.7
@@ -80,7 +85,7 @@ struct GrowingPlace: Sendable, Hashable {
   static func find(_ heaps: [HeapFacts]) -> [GrowingPlace] {
     let known = heaps.filter { $0.holders != nil }
     guard let first = known.first, let last = known.last, first.time < last.time else { return [] }
-    return search(first.holders ?? [], last.holders ?? []).map { place in
+    return search(written(first), written(last)).map { place in
       var place = place
       place.count(in: known)
       return place
@@ -92,7 +97,7 @@ struct GrowingPlace: Sendable, Hashable {
   static func findShrunk(_ heaps: [HeapFacts]) -> [GrowingPlace] {
     let known = heaps.filter { $0.holders != nil }
     guard let first = known.first, let last = known.last, first.time < last.time else { return [] }
-    return search(last.holders ?? [], first.holders ?? []).filter { place in
+    return search(written(last), written(first)).filter { place in
       place.rootKind == .global || place.rootKind == .native || place.rootKind == nil && place.owner != nil
     }.map { place in
       var place = place
@@ -102,6 +107,8 @@ struct GrowingPlace: Sendable, Hashable {
       return place
     }
   }
+
+  private static func written(_ heap: HeapFacts) -> [HeapFacts.Holder] { (heap.holders ?? []).map(\.written) }
 
   private static func search(_ before: [HeapFacts.Holder], _ after: [HeapFacts.Holder]) -> [GrowingPlace] {
     var search = Search(before, after)
@@ -117,8 +124,9 @@ struct GrowingPlace: Sendable, Hashable {
     let levels = heaps.map { heap in
       let known =
         heap.holders?.first { $0.path == path } ?? heap.holders?.first { $0.owner != nil && $0.owner == owner }
-      return known?.retained ?? 0
+      return known?.written.retained ?? 0
     }
+    pace = Pace(zip(heaps, levels).map { (Double($0.time) / 1000, Double($1)) })
     steps = max(levels.count - 1, 1)
     risenSteps = zip(levels, levels.dropFirst()).count { $0 < $1 }
   }
@@ -238,6 +246,7 @@ struct GrowingPlace: Sendable, Hashable {
     private mutating func add(_ place: HeapFacts.Holder, _ types: [String], content: HeapFacts.Holder?) {
       var found = GrowingPlace(path: place.path, types: types, growth: delta(place), retained: place.retained)
       found.before = earlier(place)?.container
+      found.unwritten = place.unwritten ?? 0
       found.rootKind = place.root
       // Of dead objects whose memory is kept: by what leads to them, since nothing holds them.
       found.owner = place.owner ?? (place.root == .unowned ? content?.owner : nil)

@@ -75,6 +75,7 @@ extension HeapFacts {
       var place = Holder(
         path: own, type: node.name, count: UInt64(max(node.count, 0)), retained: node.retainedBytes,
         container: node.container, root: root, heldBy: heldBy)
+      place.unwritten = node.unwrittenBytes
       if let parent, node.field.hasPrefix(".") {
         // The insides of a library's collection say less than the field that has it.
         place.owner = InsideNames.isInside(parent.name) ? owner ?? parent.name + node.field : parent.name + node.field

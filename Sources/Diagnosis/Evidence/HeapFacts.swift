@@ -26,6 +26,11 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     public var kind: String
     public var count: UInt64
     public var bytes: UInt64
+    /// Of `bytes`, those that nobody has written, which take no memory; absent where there are none, and in older captures.
+    public var unwritten: UInt64?
+
+    /// Bytes that take memory, resident or in swap.
+    var written: UInt64 { bytes - min(unwritten ?? 0, bytes) }
 
     public init(type: String, kind: String, count: UInt64, bytes: UInt64) {
       self.type = type
@@ -109,6 +114,15 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     public var owner: String?
     /// A variable or frame that leads there, where several do.
     public var heldBy: String?
+    /// Of `retained`, those that nobody has written, which take no memory; absent where there are none, and in older captures.
+    public var unwritten: UInt64?
+
+    /// With what takes memory only, resident or in swap.
+    var written: Holder {
+      var holder = self
+      holder.retained -= min(unwritten ?? 0, retained)
+      return holder
+    }
 
     public init(
       path: [String], type: String, count: UInt64, retained: UInt64, container: ContainerSummary? = nil,
@@ -197,12 +211,12 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     let most: UInt64 = 1 << 52
     var numbers: [UInt64] = [liveBytes, liveBlocks, books?.resident ?? 0, time.magnitude]
     for arena in arenas { numbers += [arena.system, arena.live, arena.free, arena.top] }
-    for row in census { numbers += [row.count, row.bytes] }
+    for row in census { numbers += [row.count, row.bytes, row.unwritten ?? 0] }
     for leak in (leaks ?? []) + (acceptedLeaks ?? []) {
       numbers += [leak.instances, leak.blocks, leak.bytes, leak.nativeBytes ?? 0]
     }
     for holder in holders ?? [] {
-      numbers += [holder.count, holder.retained]
+      numbers += [holder.count, holder.retained, holder.unwritten ?? 0]
       if let own = holder.container {
         numbers += [own.entries, own.slots, own.inlineBytes, own.behindBytes, own.emptyBytes]
         numbers += [UInt64(own.containers.magnitude), UInt64(own.values?.valueBytes.magnitude ?? 0)]
@@ -243,17 +257,27 @@ public struct HeapFacts: Codable, Sendable, Hashable {
 
 extension HeapFacts {
   /// From an analysis; the image may be gone.
-  public init(_ analysis: HeapAnalysis, time: Int64, books: ResidentBooks?, threads: Int, pause: UInt64?) {
+  ///
+  /// - Parameter unwritten: parts of blocks that nobody has written; nil where that is not known.
+  public init(
+    _ analysis: HeapAnalysis, time: Int64, books: ResidentBooks?, threads: Int, pause: UInt64?,
+    unwritten: UnwrittenBytes? = nil
+  ) {
     let walk = analysis.heap.walk
+    let absent = unwritten.map { analysis.heap.censusBytes(of: $0.blocks) } ?? [:]
     var rows = analysis.census.map { row in
-      Row(
+      var own = Row(
         type: row.type, kind: row.type.hasPrefix("malloc(") ? "unknown" : row.kind.rawValue, count: UInt64(row.count),
         bytes: row.bytes)
+      own.unwritten = absent[row.type]
+      return own
     }
     if rows.count > Self.mostRows {
       let tail = rows[Self.mostRows...]
-      let rest = Row(
+      var rest = Row(
         type: Self.rest, kind: "rest", count: tail.reduce(0) { $0 + $1.count }, bytes: tail.reduce(0) { $0 + $1.bytes })
+      let restUnwritten = tail.reduce(UInt64(0)) { $0 &+ ($1.unwritten ?? 0) }
+      rest.unwritten = restUnwritten == 0 ? nil : restUnwritten
       rows = Array(rows[..<Self.mostRows]) + [rest]
     }
     self.init(

@@ -146,7 +146,7 @@ struct HeapGrowth: Sendable {
   }
 }
 
-/// What changed between two censuses.
+/// What changed between two censuses, in bytes that take memory.
 enum CensusDelta {
   struct Row: Sendable, Hashable {
     var type: String
@@ -159,12 +159,12 @@ enum CensusDelta {
   static func rows(_ first: HeapFacts, _ last: HeapFacts, where include: (HeapFacts.Row) -> Bool) -> [Row] {
     var rows: [String: Row] = [:]
     for row in last.census where include(row) {
-      rows[row.type] = Row(type: row.type, kind: row.kind, count: Int64(row.count), bytes: Int64(row.bytes))
+      rows[row.type] = Row(type: row.type, kind: row.kind, count: Int64(row.count), bytes: Int64(row.written))
     }
     for row in first.census where include(row) {
       var delta = rows[row.type] ?? Row(type: row.type, kind: row.kind, count: 0, bytes: 0)
       delta.count -= Int64(row.count)
-      delta.bytes -= Int64(row.bytes)
+      delta.bytes -= Int64(row.written)
       rows[row.type] = delta
     }
     return rows.values.filter { $0.bytes != 0 || $0.count != 0 }.sorted { ($0.bytes, $1.type) > ($1.bytes, $0.type) }

@@ -13,12 +13,16 @@ extension CollectionPattern {
     "FoundationEssentials.Data": .data, "ByteBuffer": .byteBuffer, "NIOCore.ByteBuffer": .byteBuffer,
   ]
 
+  private static let match = "Regex.Match"
   /// Types of views that are not.
   private static let uncounted: Set<String> = ["Slice", "Substring.UTF8View"]
 
   /// The view that an element is, without what it is a view of; nil for other types.
   static func view(_ element: String) -> String? {
-    let head = String(unwrapped(element).prefix { $0 != "<" })
+    let whole = unwrapped(element)
+    let head = String(whole.prefix { $0 != "<" })
+    // A match keeps the text that was searched, beside its captures.
+    if head == "Regex" || head == "_StringProcessing.Regex" { return whole.hasSuffix(">.Match") ? match : nil }
     // `[String : Data]` and `Item<Data>` are no views, whatever is in them.
     return counted[head] != nil || uncounted.contains(head) ? head : nil
   }
@@ -41,7 +45,7 @@ extension CollectionPattern {
       part = "\(Say.count(count)) of them show \(Say.bytes(shown)) and keep \(Say.bytes(kept))"
     } else {
       // Not counted: then only what is never whole.
-      guard view.hasSuffix("Slice") || view.hasPrefix("Substring") else { return nil }
+      guard view.hasSuffix("Slice") || view.hasPrefix("Substring") || view == match else { return nil }
       part = "\(Say.bytes(now.behindBytes / now.entries)) on the average, however short it is"
     }
     return CollectionPattern(

@@ -77,6 +77,22 @@ extension CollectionPattern {
       overturnedBy: "the properties change now and then: then the observers go"),
   ]
 
+  /// Foundation's cache gives nothing back by itself on Linux, and has no limit unless it is given one (swift-corelibs-foundation,
+  /// Sources/Foundation/NSCache.swift: `countLimit` and `totalCostLimit` are 0, which means none).
+  static func unboundedCache(_ place: GrowingPlace) -> CollectionPattern? {
+    let name = "Foundation.NSCache"
+    let isItsOwn = place.owner?.hasPrefix(name) == true
+    let isOnWay = place.after == nil && place.types.contains { $0.hasPrefix(name) }
+    guard entries(place) > 0, isItsOwn || isOnWay else { return nil }
+    return CollectionPattern(
+      subject: "entries of an NSCache", count: entries(place),
+      evidence:
+        "\(Say.count(entries(place))) more entries: an NSCache has no limit unless it is given one, and on Linux it gives nothing back when memory is short",
+      advice:
+        "set `countLimit`, or `totalCostLimit` and a cost with each `setObject(_:forKey:cost:)`; first ask whether it pays at all: if its keys hardly ever come again, remove it",
+      overturnedBy: "it has a limit, and this was its filling")
+  }
+
   /// A time-out is mostly written as a task that sleeps, and is cancelled when the work is done first.
   static let sleeps = (
     evidence:

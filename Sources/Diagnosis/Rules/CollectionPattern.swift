@@ -13,8 +13,10 @@ struct CollectionPattern {
 
   /// - Parameter waste: what was found of views and the buffers behind them; nil where that was not looked for.
   static func find(_ place: GrowingPlace, _ growth: HeapGrowth, _ waste: WasteReport? = nil) -> CollectionPattern? {
-    deadObjects(place) ?? weakBoxes(place, growth) ?? slices(place, waste) ?? waiting(place, growth)
-      ?? subscriptions(place, growth) ?? answers(place, tasks: waitingTasks(growth)) ?? handlers(place, growth)
+    deadObjects(place) ?? weakBoxes(place, growth) ?? slices(place, waste) ?? unboundedCache(place)
+      ?? waiting(place, growth)
+      ?? subscriptions(place, growth) ?? answers(place, tasks: waitingTasks(growth)) ?? backlog(place)
+      ?? handlers(place, growth)
       ?? clients(place, growth)
   }
 
@@ -101,10 +103,31 @@ struct CollectionPattern {
     growth.tasks.filter { $0.group.state == .waitsForContinuation }.reduce(0) { $0 + max($1.more, 0) }
   }
 
+  /// An array from whose begin elements are taken while more are put to its end: work that comes faster than it is done.
+  ///
+  /// Of what only grows, the first element stays; of what is sorted with the newest first, the last.
+  private static func backlog(_ place: GrowingPlace) -> CollectionPattern? {
+    guard let now = place.after, let before = place.before, entries(place) > 0, let element = now.valueType,
+      let ends = now.ends, let old = before.ends, ends.first != old.first, ends.last != old.last
+    else { return nil }
+    let what = isClosure(element) ? "closures, \(element)" : element
+    return CollectionPattern(
+      evidence:
+        "its elements are \(what); the first ones were taken out between the snapshots, and more were added: work that waits, and comes faster than it is done",
+      advice:
+        "let those who add to \(place.name) wait or be refused beyond a number that waits; make the work quicker, or let several do it; look for a piece of work that waits for something",
+      overturnedBy: "it is empty at another moment: then it was a burst")
+  }
+
+  private static func isClosure(_ type: String) -> Bool {
+    let type = unwrapped(type)
+    return (type.hasPrefix("(") || type.hasPrefix("@")) && type.contains("-> ")
+  }
+
   /// Closures in a list: those who are to be called when something happens, of whom none is ever removed.
   private static func handlers(_ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
     guard let now = place.after, now.kind == .array, entries(place) > 0, let element = now.valueType,
-      element.hasPrefix("("), element.contains(") -> ")
+      isClosure(element)
     else { return nil }
     return CollectionPattern(
       evidence:
@@ -144,9 +167,24 @@ struct CollectionPattern {
   private static let fewestShared: Int64 = 8
 
   /// More clients of a library, at a place that belongs to that library: what is at the place is theirs.
+  ///
+  /// A table of the program's own is not, whatever of the library's its elements are or leads there.
   static func clients(_ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
-    let names = place.types + [place.owner ?? "", place.content ?? ""]
-    return clients(growth, atLeast: fewestShared) { module in names.contains { $0.contains(module) } }
+    let elements = [place.after?.valueType, place.after?.keyType].compactMap { $0.map { String(unwrapped($0)) } }
+    return clients(growth, atLeast: fewestShared) { module in
+      if let owner = place.owner, !owner.hasPrefix(module) {
+        // Its elements are the clients themselves.
+        return elements.contains { element in
+          element.hasPrefix(module) && shared.contains { isClient(element, $0.type) }
+        }
+      }
+      return place.owner != nil || place.types.contains { $0.hasPrefix(module) }
+        || place.content?.hasPrefix(module) == true
+    }
+  }
+
+  private static func isClient(_ name: String, _ type: String) -> Bool {
+    name == type || name.hasPrefix(type + "<")
   }
 
   /// At least so many more clients of one library.
@@ -156,7 +194,7 @@ struct CollectionPattern {
     _ growth: HeapGrowth, atLeast fewest: Int64, _ isMeant: (String) -> Bool = { _ in true }
   ) -> CollectionPattern? {
     for (type, advice) in shared where isMeant(type.prefix { $0 != "." } + ".") {
-      guard let row = growth.rows.first(where: { $0.type == type || $0.type.hasPrefix(type + "<") }),
+      guard let row = growth.rows.first(where: { isClient($0.type, type) }),
         row.count >= max(fewest, fewestShared)
       else { continue }
       return CollectionPattern(

@@ -11,9 +11,29 @@ struct CollectionRule: Rule {
     guard let growth = evidence.heapGrowth else { return [] }
     // What has a bound of its own is filled, not grown: `CacheFillingRule`.
     let bounded = evidence.heaps.last.flatMap(BoundedCaches.init)
-    return growth.places.filter {
+    let places = growth.places.filter {
       $0.growth >= HeapGrowth.negligible && !BuffersRule.isBuffer($0) && bounded?.contain($0.path) != true
-    }.prefix(most).map { finding($0, growth, evidence) }
+    }
+    return merged(places, growth).prefix(most).map { finding($0, growth, evidence) }
+  }
+
+  /// What a library keeps may hang on several of its own tables and on a thread that works on it: one answer, not one a table.
+  private static func merged(_ places: [GrowingPlace], _ growth: HeapGrowth) -> [GrowingPlace] {
+    var result: [GrowingPlace] = []
+    var known: [String: Int] = [:]
+    for place in places {
+      let pattern = CollectionPattern.find(place, growth)
+      let name = name(of: place, pattern)
+      if pattern?.subject != nil, place.after == nil, let index = known[name] {
+        result[index].growth += place.growth
+        result[index].retained &+= place.retained
+        if place.content == result[index].content { result[index].contentGrowth += place.contentGrowth }
+      } else {
+        if place.after == nil { known[name] = result.count }
+        result.append(place)
+      }
+    }
+    return result.sorted { ($0.growth, $1.name) > ($1.growth, $0.name) }
   }
 
   /// The variable that a developer knows, with what a library keeps behind it; that alone where only the library's own tables or frames lead there.
@@ -48,6 +68,28 @@ struct CollectionRule: Rule {
     }
   }
 
+  /// Whether it grows as fast as at first: what fills up to a bound slows down.
+  private static func pace(_ place: GrowingPlace, _ evidence: Evidence) -> [String] {
+    guard let pace = place.pace else {
+      return evidence.slows(place)
+        ? [
+          "memory rose by less than half as fast in the later half of the watch as in the earlier one: what fills up to a bound does so"
+        ] : []
+    }
+    let (early, late) = (Say.bytes(pace.early), Say.bytes(pace.late))
+    let rates = "\(early)/h at first, \(late)/h later, over \(pace.readings) snapshots"
+    if pace.slows { return ["it slows down, \(rates): what fills up to a bound does so"] }
+    return pace.isEven ? ["it does not slow down, \(rates): not as what fills up to a bound"] : []
+  }
+
+  private static func unwritten(_ place: GrowingPlace) -> [String] {
+    place.unwritten < max(place.retained / 10, UInt64(HeapGrowth.negligible))
+      ? []
+      : [
+        "beside that it keeps \(Say.bytes(place.unwritten)) that nobody has written yet: room that takes no memory until it is used"
+      ]
+  }
+
   private static func finding(_ place: GrowingPlace, _ growth: HeapGrowth, _ evidence: Evidence) -> Finding {
     let container = CollectionWords(place, work: evidence.workDone)
     let pattern = CollectionPattern.find(place, growth, evidence.heaps.last?.waste)
@@ -61,7 +103,8 @@ struct CollectionRule: Rule {
       evidence: [
         "\(name) \(pattern?.subject == nil ? "keeps" : "keep") \(Say.bytes(place.growth)) more than at the first snapshot, \(Say.rate(Double(place.growth), hours: growth.hours))"
           + (place.steps > 1 ? "; it rose in \(place.risenSteps) of \(place.steps) steps between snapshots" : "")
-      ] + hidden(place, growth, evidence) + ((pattern ?? library).map { [$0.evidence] } ?? [])
+      ] + pace(place, evidence) + unwritten(place) + hidden(place, growth, evidence)
+        + ((pattern ?? library).map { [$0.evidence] } ?? [])
         + (pattern?.count == nil ? container.lines : []) + worker(on: place, pattern),
       advice: pattern.map { [$0.advice] } ?? (library.map { [$0.advice] } ?? []) + container.advice,
       overturnedBy: pattern?.overturnedBy

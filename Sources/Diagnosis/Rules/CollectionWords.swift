@@ -22,10 +22,10 @@ struct CollectionWords {
         "it keeps \(Say.count(place.contentGrowth)) more \(content), \(Say.bytes(place.growth / place.contentGrowth)) each with what hangs on them"
       ]
     }
-    let old = place.before.map { ($0.entries, $0.bytesPerEntry) } ?? (0, 0)
+    let old = place.before.map { ($0.entries, $0.usedBytesPerEntry) } ?? (0, 0)
     let what = now.kind == .array || now.kind == .deque ? "elements" : "entries"
     var lines = [
-      "\(Say.count(old.0)) -> \(Say.count(now.entries)) \(what), \(Say.bytes(old.1)) -> \(Say.bytes(now.bytesPerEntry)) each"
+      "\(Say.count(old.0)) -> \(Say.count(now.entries)) \(what), \(Say.bytes(old.1)) -> \(Say.bytes(now.usedBytesPerEntry)) each"
         + ": \(share(old.0, old.1, now))"
     ]
     let more = Double(now.entries) - Double(old.0)
@@ -44,13 +44,21 @@ struct CollectionWords {
     return each > 0.5 ? ": most of its keys do not come again, so it is hit by less than half of the work" : ""
   }
 
-  /// How much of the growth is more entries, how much bigger ones.
+  /// How much of the growth is more entries, how much bigger ones, and how much room that no entry has yet.
   private func share(_ oldCount: UInt64, _ oldEach: UInt64, _ now: ContainerSummary) -> String {
     guard oldCount > 0, oldEach > 0 else { return "it was small or empty before" }
     let more = max(Double(now.entries) - Double(oldCount), 0) * Double(oldEach)
-    let bigger = max(Double(now.bytesPerEntry) - Double(oldEach), 0) * Double(now.entries)
-    guard more + bigger > 0 else { return "neither more nor bigger entries" }
-    let part = more / (more + bigger)
+    let bigger = max(Double(now.usedBytesPerEntry) - Double(oldEach), 0) * Double(now.entries)
+    let room = max(Double(now.emptyBytes) - Double(place.before?.emptyBytes ?? 0), 0)
+    let whole = more + bigger + room
+    guard whole > 0 else { return "neither more nor bigger entries" }
+    if room > 0.9 * whole { return "room for more of them, not bigger ones" }
+    let part = more / max(more + bigger, 1e-9)
+    if room > 0.1 * whole {
+      return
+        "\(Share(fraction: more / whole)) of it more entries"
+        + (bigger > 0.1 * whole ? ", \(Share(fraction: bigger / whole)) bigger ones" : "") + ", the rest empty room"
+    }
     if part > 0.9 { return "more entries, not bigger ones" }
     if part < 0.1 { return "bigger entries, not more of them" }
     return "\(Share(fraction: part)) of it more entries, the rest bigger ones"
@@ -124,6 +132,15 @@ struct CollectionWords {
     return parts.isEmpty ? nil : parts.joined(separator: ", ")
   }
 
+  /// Keys that nobody counts up and of which none was seen twice: what requests and sessions are called by.
+  private var isKeyedByUse: Bool {
+    guard let now = place.after, let keys = now.keys, keys.looked >= 100, keys.distinct == keys.looked else {
+      return false
+    }
+    let type = now.keyType ?? ""
+    return type.hasSuffix("UUID") || type == "String" && (keys.averageLength ?? 0) >= 16
+  }
+
   var advice: [String] {
     let name = place.name
     var advice: [String] = []
@@ -132,6 +149,11 @@ struct CollectionWords {
       advice.append(
         "bound \(name): a limit on entries or bytes with removal of the least recently used, or an age; first ask whether it pays at all: if its keys hardly ever come again, remove it"
       )
+      if isKeyedByUse {
+        advice.append(
+          "where an entry belongs to one request or session, take it out of \(name) when that ends, on every path (`defer`)"
+        )
+      }
     case .array, .deque:
       advice.append("bound \(name): remove what is done with, or keep the newest only (a ring buffer)")
     default:

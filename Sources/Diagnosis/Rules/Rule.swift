@@ -13,6 +13,6 @@ public enum Rules {
     NativeRule.self,
     DuplicatesRule.self, CapacityRule.self, RetentionRule.self, ThreadsRule.self, DescriptorsRule.self,
     PageCacheRule.self, SharedMemoryRule.self, MappingsRule.self, KernelRule.self, LoadRule.self, WarmUpRule.self,
-    SteadyRule.self,
+    UndecidedRule.self, SteadyRule.self,
   ]
 }

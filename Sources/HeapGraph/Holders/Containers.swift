@@ -29,11 +29,34 @@ public struct ContainerSummary: Sendable, Hashable, Codable {
   public var behindBytes: UInt64
   /// Bytes of empty buckets or spare capacity, of `inlineBytes`.
   public var emptyBytes: UInt64
+  /// Of one array of references or closures: what its first and its last element refer to, as a number that says whether it is the same
+  /// at another time.
+  public var ends: Ends?
   public var keys: KeySummary?
   public var values: ValueSummary?
 
   /// Bytes that go with an entry, on the average.
   public var bytesPerEntry: UInt64 { entries == 0 ? 0 : (inlineBytes + behindBytes) / entries }
+
+  /// The same without room that no entry has: storage that doubles makes no entry bigger.
+  public var usedBytesPerEntry: UInt64 {
+    entries == 0 ? 0 : (inlineBytes - min(emptyBytes, inlineBytes) + behindBytes) / entries
+  }
+
+  /// Takes room that nobody has written off the containers' own storage.
+  mutating func leaveOut(_ unwritten: UInt64) {
+    inlineBytes -= min(unwritten, inlineBytes)
+    emptyBytes -= min(unwritten, emptyBytes)
+  }
+
+  public struct Ends: Sendable, Hashable, Codable {
+    public var first, last: UInt64
+
+    public init(first: UInt64, last: UInt64) {
+      self.first = first
+      self.last = last
+    }
+  }
 }
 
 /// Reads containers' storage.
@@ -77,6 +100,9 @@ struct ContainerReader {
       summary.entries += room.entries
       summary.slots += room.slots
       summary.emptyBytes += room.emptyBytes
+    }
+    if case .array(let elements, let element) = layout {
+      try ArrayPlaces(heap: heap, window: window, elements: elements, element: element).add(blocks, to: &summary)
     }
     if describesEntries {
       summary.promise = references.context.elementFields(heap.blocks.head(Int(first)))

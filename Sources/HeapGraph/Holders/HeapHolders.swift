@@ -18,6 +18,8 @@ public final class HeapHolders: @unchecked Sendable {
   let labels: EdgeLabels
   let caches: LocalCacheReader.Found
   private let entries: [[UInt32]]
+  /// Parts of blocks that nobody has written; nil where that was not looked at.
+  public var unwritten: UnwrittenBytes?
   /// Tasks by the async function they wait in; numbers from `taskBase` on.
   private var taskFunctions: [String] = []
   private var taskKeys: [Int: UInt64] = [:]

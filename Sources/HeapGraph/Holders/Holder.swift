@@ -20,6 +20,8 @@ public struct Holder: Sendable, Hashable, Codable {
   public var ownBytes: UInt64
   /// Bytes that would go with them, their own included.
   public var retainedBytes: UInt64
+  /// Of `retainedBytes`, those that nobody has written, which take no memory; nil where there are none or that was not looked at.
+  public var unwrittenBytes: UInt64?
   /// For `shared`: the roots that lead here, up to three.
   public var heldBy: [String] = []
   /// For several `shared` blocks: the field by which most of them are held, elements of a container by the field that has it:

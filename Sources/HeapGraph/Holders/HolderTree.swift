@@ -12,6 +12,8 @@ struct HolderTreeBuilder {
   let cut: UInt64
   let showContents: Bool
   private let labels: FlatArray<UInt32>
+  /// By preorder number; nil where nothing is known to be unwritten.
+  private let unwritten: FlatArray<UInt64>?
   private var scanner: BlockScanner
 
   private static let deepest = 40
@@ -21,6 +23,7 @@ struct HolderTreeBuilder {
     self.cut = cut
     self.showContents = showContents
     labels = FlatArray(repeating: Self.unlabelled, count: holders.tree.count)
+    unwritten = holders.unwritten.flatMap { $0.blocks.isEmpty ? nil : holders.unwrittenBelow($0) }
     scanner = holders.references.scanner()
   }
 
@@ -75,6 +78,7 @@ struct HolderTreeBuilder {
       let name = holders.roots[tree.node(Int(vertex)) - holders.graph.blockCount]
       var holder = Holder(
         kind: .root, name: name.title, root: name, field: "", count: 1, ownBytes: 0, retainedBytes: retained)
+      holder.unwrittenBytes = unwrittenBytes([vertex])
       try expand([vertex], type: nil, into: &holder, above: [])
       if name.kind == .unowned { try addOwners(of: vertex, to: &holder) }
       result.append(holder)
@@ -136,8 +140,22 @@ struct HolderTreeBuilder {
       kind: .blocks, name: holders.name(block), root: nil, field: field, count: group.members.count, ownBytes: 0,
       retainedBytes: group.retained,
       example: "0x" + String(holders.references.heap.blocks.address(block), radix: 16))
+    holder.unwrittenBytes = unwrittenBytes(group.members)
     try expand(group.members, type: key.type, into: &holder, above: above + [key.type])
     return holder
+  }
+
+  /// Of the blocks themselves.
+  private func unwrittenBytes(of blocks: [UInt32]) -> UInt64 {
+    guard unwritten != nil, let known = holders.unwritten else { return 0 }
+    return blocks.reduce(UInt64(0)) { $0 &+ known.bytes(of: Int($1)) }
+  }
+
+  /// Of what these keep; nil for none.
+  private func unwrittenBytes(_ members: [UInt32]) -> UInt64? {
+    guard let unwritten else { return nil }
+    let sum = members.reduce(UInt64(0)) { $0 &+ unwritten[Int($1)] }
+    return sum == 0 ? nil : sum
   }
 
   /// Collects what `members` and blocks of their own type below them dominate directly.
@@ -151,10 +169,15 @@ struct HolderTreeBuilder {
       for vertex in all { holder.ownBytes += holders.references.heap.blocks.size(tree.node(Int(vertex))) }
       let blocks = all.map { UInt32(tree.node(Int($0))) }
       holder.allocatedIn = allocatedIn(blocks)
+      // Bytes of an entry are those that take memory.
+      let absent = unwrittenBytes(of: blocks)
+      let absentBehind = (holder.unwrittenBytes ?? 0) - min(absent, holder.unwrittenBytes ?? 0)
+      let behind = holder.retainedBytes - min(holder.ownBytes &+ absentBehind, holder.retainedBytes)
       holder.container = try ContainerReader(
         references: holders.references, showContents: showContents, caches: holders.caches
       )
-      .summary(blocks, behind: holder.retainedBytes - min(holder.ownBytes, holder.retainedBytes))
+      .summary(blocks, behind: behind)
+      holder.container?.leaveOut(absent)
       if let first = blocks.first, holders.references.heap.type(Int(first)).actor == .standard {
         holder.actors = try holders.actors.get().summary(blocks.lazy.map { Int($0) })
       }

@@ -39,8 +39,10 @@ extension HeapHolders {
     let duplicates = try duplicateGroups()
     let spare = try spareRoom()
     let pinned = try pinnedBuffers()
+    // What was never written takes no memory, and is no waste of it.
+    let absent = unwritten?.blocks.reduce(UInt64(0)) { tree.vertex($1.block) == nil ? $0 : $0 &+ $1.bytes } ?? 0
     return WasteReport(
-      reachableBytes: reachableBytes, duplicates: duplicates,
+      reachableBytes: reachableBytes - min(absent, reachableBytes), duplicates: duplicates,
       duplicateBytes: duplicates.reduce(0) { $0 + $1.savedBytes }, spare: spare,
       spareBytes: spare.reduce(0) { $0 + $1.emptyBytes }, pinned: pinned,
       pinnedBytes: pinned.reduce(0) { $0 + $1.savedBytes })
@@ -93,15 +95,17 @@ extension HeapHolders {
       }
     }
     let reader = ContainerReader(references: references)
+    var absent: [Int: UInt64] = [:]
+    for (block, bytes) in unwritten?.blocks ?? [] { absent[heap.typeIndex(block), default: 0] &+= bytes }
     var spare: [SpareRoom] = []
     for (type, blocks) in containers {
-      guard let summary = try reader.summary(blocks, behind: 0, describesEntries: false), summary.emptyBytes > 0 else {
-        continue
-      }
+      guard let summary = try reader.summary(blocks, behind: 0, describesEntries: false) else { continue }
+      let empty = summary.emptyBytes - min(absent[type] ?? 0, summary.emptyBytes)
+      guard empty > 0 else { continue }
       spare.append(
         SpareRoom(
           type: ContainerNames.readable(heap.types[type]), containers: blocks.count, entries: summary.entries,
-          slots: summary.slots, emptyBytes: summary.emptyBytes))
+          slots: summary.slots, emptyBytes: empty))
     }
     return spare.sorted { ($0.emptyBytes, $1.type) > ($1.emptyBytes, $0.type) }
   }

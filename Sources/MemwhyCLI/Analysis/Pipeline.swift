@@ -90,13 +90,14 @@ struct Pipeline: Analyzer {
     let books = mapped.map {
       ResidentBooks(image: source.image, heap: analysis.heap, mapped: $0, present: source.presentRanges)
     }
+    let unwritten = source.presentRanges.map { UnwrittenBytes(analysis.heap.blocks, present: $0) }
     var facts = HeapFacts(
       analysis, time: time, books: books, threads: source.image.threads.count,
-      pause: source.image.freeze?.measuredPause)
+      pause: source.image.freeze?.measuredPause, unwritten: unwritten)
     var remarks: [String] = []
     var held: HolderReport?
     if depth != .report {
-      held = hold(analysis, source, symbols, request, depth, progress, &facts, &remarks)
+      held = hold(analysis, source, symbols, unwritten, request, depth, progress, &facts, &remarks)
       wasGivenUp = source.wasGivenUp
     }
     clock.finish("heap and graph")
@@ -134,14 +135,16 @@ struct Pipeline: Analyzer {
   ///
   /// - Returns: the tree for the report; nil where it could not be had, and `remarks` say why.
   private func hold(
-    _ analysis: HeapAnalysis, _ source: ImageSource, _ symbols: ImageSymbols, _ request: AnalysisRequest,
-    _ depth: Depth, _ progress: Progress, _ facts: inout HeapFacts, _ remarks: inout [String]
+    _ analysis: HeapAnalysis, _ source: ImageSource, _ symbols: ImageSymbols, _ unwritten: UnwrittenBytes?,
+    _ request: AnalysisRequest, _ depth: Depth, _ progress: Progress, _ facts: inout HeapFacts,
+    _ remarks: inout [String]
   ) -> HolderReport? {
     var held: HolderReport?
     do {
       let graph = try HeapHolders(analysis: analysis, image: source.image, symbols: symbols) {
         progress.update("finding holders", $0)
       }
+      graph.unwritten = unwritten
       try facts.add(graph)
       held = try graph.holders(cut: request.findsHolders ? 0.001 : 0.005)
       guard depth == .waste else { return held }

@@ -34,8 +34,14 @@ struct WholeDiagnosis {
     let pipeline = Pipeline(load: load)
     var firstRequest = request
     firstRequest.triesTrim = false
+    // Samples go on while the first snapshot is read, which takes as long as the heap is large.
+    let sampler = BackgroundSamples(
+      Recorder(.pid(pid), interval: interval, load: load), pid: pid, interval: interval)
+    defer { sampler.end() }
     let first = try pipeline.capture(firstRequest, progress: progress, depth: .holders)
-    let watched = watch(load, start: Clocks.monotonic)
+    sampler.ownMemoryIsSmall()
+    wait(sampler)
+    let watched = sampler.end()
     try requireSameProgram(program)
     var last = first
     var remarks: [String] = []
@@ -87,28 +93,19 @@ struct WholeDiagnosis {
     )
   }
 
-  private func watch(_ load: LoadSource?, start: UInt64) -> (samples: [Sample], events: [TimelineEvent]) {
-    // Some dozen samples are what the tests need, however short the watch.
-    let interval = min(max(options.duration.nanoseconds / 40, 50_000_000), 1_000_000_000)
-    var recorder = Recorder(.pid(pid), interval: interval, load: load)
-    var samples: [Sample] = []
-    var events: [TimelineEvent] = []
-    var life: Run?
-    let stop = StopFlag()
+  /// Nanoseconds between samples. Some dozen samples are what the tests need, however short the watch.
+  private var interval: UInt64 { min(max(options.duration.nanoseconds / 40, 50_000_000), 1_000_000_000) }
+
+  /// Until the time is over, or there is nothing more to watch.
+  private func wait(_ sampler: BackgroundSamples) {
+    let start = Clocks.monotonic
     let whole = TimeSpan(nanoseconds: options.duration.nanoseconds)
-    while true {
-      let tick = recorder.tick()
-      events += tick.events
-      // Its restart is another process, and an exec another program: the second snapshot would not be of the same heap.
-      if recorder.pid != pid || life.map({ $0 != recorder.run }) ?? false { break }
-      life = recorder.run
-      if let sample = tick.sample { samples.append(sample) }
+    while !sampler.isOver {
       let passed = Clocks.monotonic &- start
-      guard passed < options.duration.nanoseconds else { break }
+      guard passed < options.duration.nanoseconds else { return }
       progress.update("watching for \(whole)", Double(passed) / Double(options.duration.nanoseconds))
-      stop.wait(min(interval, options.duration.nanoseconds - passed))
+      sampler.wait(min(interval, options.duration.nanoseconds - passed))
     }
-    return (samples, events)
   }
 
   /// Seconds since the process began.

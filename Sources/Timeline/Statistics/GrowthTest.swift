@@ -12,7 +12,7 @@ public struct GrowthTest: Sendable, Hashable {
     /// The floor does not rise, or by too little to matter.
     case steady
     case falling
-    /// Too short, or too little of a rhythm was seen.
+    /// Too short, too little of a rhythm was seen, or the floor rose as a line does and as a walk may.
     case undecided
   }
 
@@ -33,6 +33,11 @@ public struct GrowthTest: Sendable, Hashable {
   public var lives: Int
   /// Latest floor.
   public var floor: Double
+  /// Lowest level in the first epoch of the last life.
+  public var firstFloor: Double
+  /// Steps between neighbouring floors, over all lives, and how many of them go up.
+  public var steps: Int
+  public var risenSteps: Int
   /// Height of the peaks above the floor, median over epochs.
   public var swing: Double
   /// Slope of the later half of the last life over that of the earlier half: 1 for a line, near 0 for what levels off.
@@ -47,6 +52,9 @@ public struct GrowthTest: Sendable, Hashable {
   private static let mostEpochs = 32
   /// The later half rises by less than this part of the earlier half's slope: it has levelled off.
   private static let levelling = 0.2
+  /// A rise of so many times what is material is not called steady where values without a memory would rise so in one of twenty windows only.
+  private static let notable = 3.0
+  private static let suspicion = 0.05
   /// Von Neumann's ratio below this is a walk (a walk of 32 floors has 0.5 on the average, independent values 2).
   private static let wandering = 1.0
 
@@ -85,9 +93,12 @@ public struct GrowthTest: Sendable, Hashable {
     floors = floors.filter { $0.count >= 3 }
     epochs = floors.reduce(0) { $0 + $1.count }
     floor = floors.last?.last?.value ?? lives.last?.values.last ?? 0
+    firstFloor = floors.last?.first?.value ?? lives.last?.values.first ?? 0
     swing = TheilSen.median(swings)
     let test = MannKendall(blocks: floors.map { $0.map(\.value) })
     let signs = DifferenceSigns(blocks: floors.map { $0.map(\.value) })
+    steps = floors.reduce(0) { $0 + max($1.count - 1, 0) }
+    risenSteps = signs.up
     slope = TheilSen(blocks: floors, test: test) ?? TheilSen(slope: 0, low: 0, high: 0)
     // What wanders looks like a trend to a test against a line, so only its steps are asked. Else two looks at the same floors: the
     // better one counts, at twice its probability (Bonferroni).
@@ -108,6 +119,11 @@ public struct GrowthTest: Sendable, Hashable {
     } else if Self.steppedUp(floors, material: material) {
       // Early on and then nothing: too few rising pairs for the test, and no growth either.
       pattern = .levelledOff
+    } else if rise >= Self.notable * material && floor - firstFloor >= material
+      && MannKendall(blocks: floors.map { $0.map(\.value) }, isIndependent: true).probabilityOfRise < Self.suspicion
+    {
+      // Values without a memory would hardly ever rise so; those of a walk, or a few on a curve, do.
+      pattern = .undecided
     } else {
       pattern = .steady
     }

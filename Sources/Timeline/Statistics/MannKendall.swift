@@ -20,7 +20,9 @@ public struct MannKendall: Sendable, Hashable {
   }
 
   /// O(n²); for some hundred values at most.
-  public init(_ values: [Double]) {
+  ///
+  /// - Parameter isIndependent: values do not remember each other, so the variance is taken as it is.
+  public init(_ values: [Double], isIndependent: Bool = false) {
     let count = values.count
     self.count = count
     var score = 0.0
@@ -40,15 +42,15 @@ public struct MannKendall: Sendable, Hashable {
     for value in values { ties[value, default: 0] += 1 }
     let tied = ties.values.reduce(0) { $0 + $1 * ($1 - 1) * (2 * $1 + 5) }
     let independent = (n * (n - 1) * (2 * n + 5) - tied) / 18
-    variance = max(independent * Self.correction(values), 0)
+    variance = max(isIndependent ? independent : independent * Self.correction(values), 0)
   }
 
   /// Several series that each may have a level of its own: lives of a process, or the same hour of different days.
   ///
   /// Sum of scores and variances: R. M. Hirsch, J. R. Slack, R. A. Smith, "Techniques of trend analysis for monthly water quality data",
   /// Water Resources Research 18 (1982).
-  public init(blocks: [[Double]]) {
-    let tests = blocks.map { MannKendall($0) }
+  public init(blocks: [[Double]], isIndependent: Bool = false) {
+    let tests = blocks.map { MannKendall($0, isIndependent: isIndependent) }
     self.init(
       score: tests.reduce(0) { $0 + $1.score }, variance: tests.reduce(0) { $0 + $1.variance },
       count: tests.reduce(0) { $0 + $1.count })

@@ -1,0 +1,94 @@
+import ProcessImage
+import SwiftMetadata
+
+/// What is at the places of arrays: which are empty, and what the ends refer to.
+///
+/// A ring buffer such as SwiftNIO's `CircularBuffer` is an array of optionals of which only some are in use (swift-nio 2,
+/// Sources/NIOCore/CircularBuffer.swift: `_buffer: ContiguousArray<Element?>`).
+struct ArrayPlaces {
+  let heap: TypedHeap
+  let window: MemoryWindow
+  /// Where they begin in a block, in bytes.
+  let elements: Int
+  let element: ValueLayout
+
+  /// Places looked at where there are more, in one array and in all.
+  private static let mostPlaces: UInt64 = 1 << 20
+
+  /// O(places, at most 2^20) for optionals, else O(1).
+  func add(_ blocks: [UInt32], to summary: inout ContainerSummary) throws(MemoryError) {
+    if blocks.count == 1 { summary.ends = try ends(Int(blocks[0])) }
+    guard isOptionalOfReferences else { return }
+    var (looked, empty) = (UInt64(0), UInt64(0))
+    for block in blocks {
+      guard looked < Self.mostPlaces else { break }
+      let (places, free) = try emptyPlaces(Int(block), most: Self.mostPlaces - looked)
+      looked += places
+      empty += free
+    }
+    guard looked > 0, empty > 0 else { return }
+    // Of very many a part was looked at, and the rest is taken to be like it.
+    let all = looked >= summary.entries ? empty : UInt64(Double(empty) / Double(looked) * Double(summary.entries))
+    let places = min(all, summary.entries)
+    summary.entries -= places
+    summary.emptyBytes = min(summary.emptyBytes &+ places &* UInt64(max(element.stride, 0)), summary.inlineBytes)
+  }
+
+  /// No value of a type with a strong reference is all zeros, its nil is.
+  private var isOptionalOfReferences: Bool {
+    let name = element.typeName
+    return (name.hasSuffix("?") || name.hasPrefix("Optional<")) && element.stride >= 8 && element.stride % 8 == 0
+      && element.stride <= 4096 && element.slots.contains { $0.strength == .strong }
+  }
+
+  private func count(_ block: Int) throws(MemoryError) -> UInt64 {
+    let address = heap.blocks.address(block)
+    let size = heap.blocks.size(block)
+    guard size >= 32, size > UInt64(elements), element.stride > 0, try window.load(address..<address + 32) else {
+      return 0
+    }
+    return min(window.word(address + 16), (size - UInt64(elements)) / UInt64(element.stride))
+  }
+
+  private func emptyPlaces(_ block: Int, most: UInt64) throws(MemoryError) -> (places: UInt64, empty: UInt64) {
+    let count = min(try count(block), most)
+    let stride = UInt64(element.stride)
+    var address = heap.blocks.address(block) + UInt64(elements)
+    var (looked, empty) = (UInt64(0), UInt64(0))
+    while looked < count {
+      guard try window.load(address..<address + stride) else { break }
+      var isEmpty = true
+      for offset in Swift.stride(from: UInt64(0), to: stride, by: 8) where window.word(address + offset) != 0 {
+        isEmpty = false
+        break
+      }
+      if isEmpty { empty += 1 }
+      looked += 1
+      address += stride
+    }
+    return (looked, empty)
+  }
+
+  /// Elements that are one reference, or a closure: a function and its context. Others may be changed where they are.
+  private func ends(_ block: Int) throws(MemoryError) -> ContainerSummary.Ends? {
+    let isClosure = element.stride == 16 && element.typeName.contains("->")
+    let isObject = element.stride == 8 && !element.typeName.hasPrefix("[") && element.slots.count == 1
+    guard isClosure || isObject else { return nil }
+    let count = try count(block)
+    guard count >= 2 else { return nil }
+    let start = heap.blocks.address(block) + UInt64(elements) + (isClosure ? 8 : 0)
+    let end = start + (count - 1) * UInt64(element.stride)
+    guard try window.load(start..<start + 8) else { return nil }
+    let first = window.word(start)
+    guard try window.load(end..<end + 8) else { return nil }
+    let last = window.word(end)
+    return first == 0 || last == 0 ? nil : ContainerSummary.Ends(first: Self.number(first), last: Self.number(last))
+  }
+
+  /// No address leaves the process: a mixing of its bits that does not lead back at a glance (SplitMix64's finaliser).
+  private static func number(_ word: UInt64) -> UInt64 {
+    var mixed = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+    return mixed ^ (mixed >> 31)
+  }
+}
