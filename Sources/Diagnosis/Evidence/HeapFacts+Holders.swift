@@ -3,11 +3,13 @@ import HeapGraph
 extension HeapFacts {
   /// Takes over what the graph knows of holders and tasks; the image must still be readable.
   ///
-  /// - Parameter share: places that keep less than this part of the reachable bytes are left out.
+  /// - Parameter cut: for the tree that is returned, as `HeapHolders.holders` takes it. To build a tree reads most of the heap, so there is one for both.
+  /// - Returns: the tree of holders.
   /// - Throws: what the graph throws where memory cannot be read.
-  public mutating func add(_ graph: HeapHolders, share: Double = 0.002) throws {
-    let report = try graph.holders(cut: share)
-    var flat = Self.places(report)
+  @discardableResult
+  public mutating func add(_ graph: HeapHolders, cut: Double = smallestPlace) throws -> HolderReport {
+    let report = try graph.holders(cut: min(cut, Self.smallestPlace))
+    var flat = Self.places(report.pruned(cut: Self.smallestPlace))
     let fields = try graph.leadingFields(of: flat.unnamed.map(\.address))
     for (index, address) in flat.unnamed {
       guard let field = fields[address] else { continue }
@@ -22,7 +24,11 @@ extension HeapFacts {
     holders = flat.places
     caches = report.localCaches
     tasks = Array(try graph.tasks().groups.prefix(Self.mostRows))
+    return report.pruned(cut: cut)
   }
+
+  /// Places that keep less than this part of the reachable bytes are left out.
+  public static let smallestPlace = 0.002
 
   /// Compares all blocks for equal copies and unused room, which reads every byte that has a type; the image must still be readable.
   ///

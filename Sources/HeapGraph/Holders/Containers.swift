@@ -79,6 +79,8 @@ struct ContainerReader {
   func summary(
     _ blocks: [UInt32], behind: UInt64, describesEntries: Bool = true
   ) throws(MemoryError) -> ContainerSummary? {
+    // In the order of addresses: in any other the window would read most of the heap many times.
+    let blocks = blocks.sorted()
     guard let first = blocks.first else { return nil }
     let layout = heap.type(Int(first)).layout
     guard let (kind, key, value) = Self.container(layout) else {
@@ -89,8 +91,7 @@ struct ContainerReader {
       kind: kind, keyType: key, valueType: value, containers: blocks.count, entries: 0, slots: 0, inlineBytes: 0,
       behindBytes: behind, emptyBytes: 0)
     let window = MemoryWindow(references.memory)
-    // In the order of addresses: in any other the window would read most of the heap many times.
-    for block in blocks.sorted() {
+    for block in blocks {
       let address = heap.blocks.address(Int(block))
       let size = heap.blocks.size(Int(block))
       summary.inlineBytes += size

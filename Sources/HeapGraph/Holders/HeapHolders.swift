@@ -67,8 +67,8 @@ public final class HeapHolders: @unchecked Sendable {
   ///
   /// - Parameter cut: holders that retain a smaller share of the reachable bytes are summed up, 0...1.
   public func holders(cut: Double = 0.01, showContents: Bool = false) throws -> HolderReport {
-    let bytes = UInt64(max(1, Double(reachableBytes) * min(max(cut, 0), 1)))
-    var builder = HolderTreeBuilder(self, cut: bytes, showContents: showContents)
+    var builder = HolderTreeBuilder(
+      self, cut: HolderReport.bytes(cut, of: reachableBytes), showContents: showContents)
     let built = try builder.build()
     return HolderReport(
       reachableBytes: reachableBytes, reachableBlocks: reachableBlocks, holders: built.roots,
@@ -191,6 +191,28 @@ public struct HolderReport: Sendable, Hashable, Codable {
   public var localCaches: [LocalCacheSummary]?
   /// Blocks that claim to describe a cache and contradict themselves.
   public var damagedCaches: Int?
+
+  /// Bytes of a share of the reachable ones, 0...1; never 0.
+  public static func bytes(_ share: Double, of reachable: UInt64) -> UInt64 {
+    UInt64(max(1, Double(reachable) * min(max(share, 0), 1)))
+  }
+
+  /// What `HeapHolders.holders` would say with a coarser cut, without reading memory again. What several of a type keep among them counts with
+  /// the blocks of that type that they lead to.
+  public func pruned(cut: Double) -> HolderReport {
+    let bytes = Self.bytes(cut, of: reachableBytes)
+    var report = self
+    report.holders = []
+    for holder in holders {
+      if holder.retainedBytes >= bytes {
+        report.holders.append(holder.pruned(below: bytes))
+      } else {
+        report.otherCount += holder.count
+        report.otherBytes += holder.retainedBytes
+      }
+    }
+    return report
+  }
 }
 
 /// Why nothing can be said of holders.

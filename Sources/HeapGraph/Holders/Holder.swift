@@ -39,3 +39,20 @@ public struct Holder: Sendable, Hashable, Codable {
   /// Address of one of the blocks, `0x…`.
   public var example: String?
 }
+
+extension Holder {
+  /// Without what keeps fewer bytes below it, which is only counted.
+  func pruned(below cut: UInt64) -> Holder {
+    var holder = self
+    holder.children = []
+    for child in children {
+      if child.retainedBytes >= cut {
+        holder.children.append(child.pruned(below: cut))
+      } else {
+        holder.otherCount += child.count
+        holder.otherBytes += child.retainedBytes
+      }
+    }
+    return holder
+  }
+}

@@ -145,8 +145,7 @@ struct Pipeline: Analyzer {
         progress.update("finding holders", $0)
       }
       graph.unwritten = unwritten
-      try facts.add(graph)
-      held = try graph.holders(cut: request.findsHolders ? 0.001 : 0.005)
+      held = try facts.add(graph, cut: request.findsHolders ? 0.001 : 0.005)
       guard depth == .waste else { return held }
       do { try facts.addWaste(graph) } catch {
         remarks.append("equal copies and unused room were not looked for: \(source.reason(error))")
