@@ -8,7 +8,10 @@ import SwiftMetadata
 /// reference counts as the content of what it refers to, to a bounded depth. Blocks of unknown layout have no hash.
 struct BlockContents {
   private let references: HeapReferences
+  /// For blocks that are asked for one behind the other.
   private let window: MemoryWindow
+  /// For what they refer to, which lies anywhere; that must not move the window, or each block would be read by itself.
+  private let pages: PagedMemory
   /// 0 not asked yet, 1 no hash, else the hash.
   private let known: FlatArray<UInt64>
   private static let none: UInt64 = 1
@@ -21,6 +24,7 @@ struct BlockContents {
   init(_ references: HeapReferences) {
     self.references = references
     window = MemoryWindow(references.memory)
+    pages = PagedMemory(references.memory)
     known = FlatArray(repeating: 0, count: references.heap.blocks.count)
   }
 
@@ -36,10 +40,19 @@ struct BlockContents {
     return hash
   }
 
-  /// The block's words; nil where they cannot be read. A copy, because following references moves the window.
-  private func words(_ block: Int, bytes: UInt64) throws(MemoryError) -> [UInt64]? {
+  /// The block's words; nil where they cannot be read.
+  private func words(_ block: Int, bytes: UInt64, _ depth: Int) throws(MemoryError) -> [UInt64]? {
     let address = heap.blocks.address(block)
     let end = address + min(bytes, heap.blocks.size(block)) & ~7
+    if depth > 0 {
+      do throws(MemoryError) {
+        return try pages.words(at: address, count: Int(end - address) / 8)
+      } catch .targetGone {
+        throw .targetGone
+      } catch {
+        return nil
+      }
+    }
     guard try window.load(address..<end) else { return nil }
     return stride(from: address, to: end, by: 8).map { window.word($0) }
   }
@@ -51,12 +64,12 @@ struct BlockContents {
     hash.add(UInt64(type))
     switch heap.types[type].layout {
     case .string:
-      guard let words = try words(block, bytes: size), words.count > 4 else { return nil }
+      guard let words = try words(block, bytes: size, depth), words.count > 4 else { return nil }
       let count = min(words[3] & 0xffff_ffff_ffff, size - 32)
       hash.add(count)
       Self.add(words, from: 32, bytes: Int(count), to: &hash)
     case .array(let elements, let element):
-      guard element.stride > 0, let words = try words(block, bytes: size), words.count >= 4, elements >= 32 else {
+      guard element.stride > 0, let words = try words(block, bytes: size, depth), words.count >= 4, elements >= 32 else {
         return nil
       }
       let fits = size > UInt64(elements) ? (size - UInt64(elements)) / UInt64(element.stride) : 0
@@ -71,7 +84,7 @@ struct BlockContents {
       }
     case .hashTable(let bitmap, let key, let value):
       guard let shape = HashTableShape(bitmap: bitmap, key: key, value: value, size: size),
-        let words = try words(block, bytes: size), words.count >= 8
+        let words = try words(block, bytes: size, depth), words.count >= 8
       else { return nil }
       var sum: UInt64 = 0
       for bucket in 0..<shape.buckets {
@@ -87,7 +100,7 @@ struct BlockContents {
     case .fixed(let extent, let slots):
       // Objects that are told apart by their address only are not copies of each other.
       guard extent > 16, heap.types[type].kind == .class || heap.types[type].kind == .box,
-        let words = try words(block, bytes: UInt64(extent + 7))
+        let words = try words(block, bytes: UInt64(extent + 7), depth)
       else { return nil }
       let layout = ValueLayout(typeName: "", size: extent, stride: extent, alignment: 8, slots: slots)
       guard try add(words, at: 0, layout, depth, &hash, skipping: 16) else { return nil }
