@@ -69,7 +69,8 @@ struct BlockContents {
       hash.add(count)
       Self.add(words, from: 32, bytes: Int(count), to: &hash)
     case .array(let elements, let element):
-      guard element.stride > 0, let words = try words(block, bytes: size, depth), words.count >= 4, elements >= 32 else {
+      guard element.stride > 0, let words = try words(block, bytes: size, depth), words.count >= 4, elements >= 32
+      else {
         return nil
       }
       let fits = size > UInt64(elements) ? (size - UInt64(elements)) / UInt64(element.stride) : 0
