@@ -53,6 +53,7 @@ extension Weighing {
     case .duplicates, .capacity:
       text =
         "\(leaks(evidence, findings)), and memory does not grow: \(Say.bytes(first.holds)) of it \(first.cause == .duplicates ? "would go if copies were shared" : "is room that nothing uses") (\(first.title))"
+        + pressed(evidence)
     default:
       text = "\(leaks(evidence, findings)), \(leaked(evidence) > 0 ? "and" : "but") \(hedge.lowercased())growth"
       if let rate = first.growthPerHour, rate > 0 { text += " of \(Say.bytes(rate))/h" }

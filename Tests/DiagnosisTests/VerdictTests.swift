@@ -80,7 +80,7 @@ struct VerdictTests {
     let doubled = CollectionWords(
       place(array(4_190_000, slots: 4_194_304), array(4_200_000, slots: 8_388_608), growth: 33 << 20), work: nil)
     let line = try #require(doubled.lines.first)
-    #expect(line == "4,190,000 -> 4,200,000 elements, 8 bytes -> 8 bytes each: room for more of them, not bigger ones")
+    #expect(line == "4,190,000 -> 4,200,000 elements, 8 B -> 8 B each: room for more of them, not bigger ones")
     let both = CollectionWords(
       place(array(1_000_000, slots: 1_048_576), array(1_500_000, slots: 2_097_152), growth: 8 << 20), work: nil)
     #expect(both.lines.first?.hasSuffix("% of it more entries, the rest empty room") == true, "\(both.lines)")
@@ -145,7 +145,10 @@ struct VerdictTests {
         time: Self.start + Int64(index) * 60_000,
         census: [.init(type: "Page", kind: "class", count: bytes / 1000, bytes: bytes)])
       facts.holders = [
-        .init(path: ["pages : [Int : Page]"], type: "[Int : Page] storage", count: 1, retained: bytes, root: .global)
+        .init(path: ["pages : [Int : Page]"], type: "[Int : Page] storage", count: 1, retained: bytes, root: .global),
+        .init(
+          path: ["pages : [Int : Page]", "[value]"], type: "Page", count: bytes / 1000, retained: bytes - 1,
+          root: .global),
       ]
       return facts
     }
