@@ -23,6 +23,8 @@ struct VerdictTests {
       report.sentence.hasPrefix("Undecided whether memory goes on growing: its lowest levels rose from 359.0 MiB"),
       "\(report.sentence)")
     #expect(report.sentence.contains("up in 5 of 5 steps"), "\(report.sentence)")
+    let limited = Weighing.verdict(Evidence(lives: RuleFixtures.undecided.lives, limit: 1e9))
+    #expect(limited.sentence.contains("; if it goes on, the limit of 953.7 MiB is reached in"), "\(limited.sentence)")
   }
 
   @Test func tooFewSamplesAreUndecidedAndSayWhatWasSeen() {
