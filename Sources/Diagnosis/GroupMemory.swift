@@ -20,13 +20,20 @@ public struct GroupMemory: Sendable, Hashable {
     var limit, inSwap, moreInSwap: Double
   }
 
-  /// Nil where there is room, or nothing is in swap. Between two readings the kernel takes back a little more than it has to.
+  /// Of a limit, what is no page cache where the limit presses: cache fills any room, and goes when there is need.
+  private static let pressed = 0.8
+  /// Of a limit, what is in swap where it matters.
+  private static let notable = 0.01
+
+  /// Nil where there is room, or next to nothing is in swap. Between two readings the kernel takes back a little more than it has to.
   static func pressure(_ life: [Sample]) -> Pressure? {
     guard let last = life.last(where: { $0[.groupLimit] != nil && $0[.groupUsage] != nil }),
       let limit = last[.groupLimit], let usage = last[.groupUsage], limit > 0
     else { return nil }
     let quantity: Metric = last[.groupSwap] != nil ? .groupSwap : .swap
-    guard let inSwap = last[quantity], inSwap > 0, usage >= near * limit else { return nil }
+    guard let inSwap = last[quantity], inSwap >= notable * limit, usage >= near * limit,
+      last.groupCharged.map({ $0 - (last[.swap] ?? 0) }) ?? usage >= pressed * limit
+    else { return nil }
     return Pressure(
       limit: limit, inSwap: inSwap, moreInSwap: inSwap - (life.first { $0[quantity] != nil }?[quantity] ?? inSwap))
   }

@@ -53,6 +53,7 @@ extension Weighing {
     case .duplicates, .capacity:
       text =
         "\(leaks(evidence, findings)), and memory does not grow: \(Say.bytes(first.holds)) of it \(first.cause == .duplicates ? "would go if copies were shared" : "is room that nothing uses") (\(first.title))"
+        + pressed(evidence)
     default:
       text = "\(leaks(evidence, findings)), \(leaked(evidence) > 0 ? "and" : "but") \(hedge.lowercased())growth"
       if let rate = first.growthPerHour, rate > 0 { text += " of \(Say.bytes(rate))/h" }
@@ -62,7 +63,7 @@ extension Weighing {
         text += ", slower and slower: it may be filling up"
       }
     }
-    return text + ending(forecast) + "."
+    return text + ending(forecast, isUndecided: isUndecided(first, test)) + "."
   }
 
   private static func isUndecided(_ finding: Finding, _ test: GrowthTest) -> Bool {
@@ -165,11 +166,11 @@ extension Weighing {
     return little == 0 ? "No leak" : "Hardly any leak (\(Say.bytes(little)))"
   }
 
-  private static func ending(_ forecast: Forecast?) -> String {
+  private static func ending(_ forecast: Forecast?, isUndecided: Bool) -> String {
     guard let forecast, forecast.outcome == .reaches, let likely = forecast.likely, let earliest = forecast.earliest
     else { return "" }
     let late = forecast.latest.map { "and \(Say.span($0))" } ?? "and never"
     return
-      "; the limit of \(Say.bytes(forecast.limit)) is reached in about \(Say.span(likely)) (between \(Say.span(earliest)) \(late))"
+      "; \(isUndecided ? "if it goes on, " : "")the limit of \(Say.bytes(forecast.limit)) is reached in about \(Say.span(likely)) (between \(Say.span(earliest)) \(late))"
   }
 }

@@ -23,6 +23,8 @@ struct VerdictTests {
       report.sentence.hasPrefix("Undecided whether memory goes on growing: its lowest levels rose from 359.0 MiB"),
       "\(report.sentence)")
     #expect(report.sentence.contains("up in 5 of 5 steps"), "\(report.sentence)")
+    let limited = Weighing.verdict(Evidence(lives: RuleFixtures.undecided.lives, limit: 1e9))
+    #expect(limited.sentence.contains("; if it goes on, the limit of 953.7 MiB is reached in"), "\(limited.sentence)")
   }
 
   @Test func tooFewSamplesAreUndecidedAndSayWhatWasSeen() {
@@ -36,12 +38,13 @@ struct VerdictTests {
 
   // MARK: - At the limit
 
-  private func atLimit(swap: Double, usage: Double = 64) -> Evidence {
+  private func atLimit(swap: Double, usage: Double = 64, cache: Double = 4) -> Evidence {
     Evidence(
       lives: [
         RuleTests.samples(40, step: 125) { time, sample in
           sample[.rss] = 60 * Self.mib
           RuleTests.group(&sample)
+          sample[.groupAnonymous] = (usage - cache) * Self.mib
           sample[.groupLimit] = 64 * Self.mib
           sample[.groupUsage] = usage * Self.mib
           sample[.groupSwap] = swap * (1 + time / 400) * Self.mib
@@ -55,7 +58,8 @@ struct VerdictTests {
     #expect(
       report.sentence.contains("but its control group is at its limit of 64.0 MiB and swaps (109.7 MiB are in swap"),
       "\(report.sentence)")
-    for quiet in [atLimit(swap: 0), atLimit(swap: 100, usage: 40)] {
+    // Page cache fills whatever room there is.
+    for quiet in [atLimit(swap: 0), atLimit(swap: 0.1), atLimit(swap: 100, usage: 40), atLimit(swap: 9, cache: 50)] {
       #expect(!Weighing.verdict(quiet).sentence.contains("swaps"))
     }
   }
@@ -80,7 +84,7 @@ struct VerdictTests {
     let doubled = CollectionWords(
       place(array(4_190_000, slots: 4_194_304), array(4_200_000, slots: 8_388_608), growth: 33 << 20), work: nil)
     let line = try #require(doubled.lines.first)
-    #expect(line == "4,190,000 -> 4,200,000 elements, 8 bytes -> 8 bytes each: room for more of them, not bigger ones")
+    #expect(line == "4,190,000 -> 4,200,000 elements, 8 B -> 8 B each: room for more of them, not bigger ones")
     let both = CollectionWords(
       place(array(1_000_000, slots: 1_048_576), array(1_500_000, slots: 2_097_152), growth: 8 << 20), work: nil)
     #expect(both.lines.first?.hasSuffix("% of it more entries, the rest empty room") == true, "\(both.lines)")
@@ -145,7 +149,10 @@ struct VerdictTests {
         time: Self.start + Int64(index) * 60_000,
         census: [.init(type: "Page", kind: "class", count: bytes / 1000, bytes: bytes)])
       facts.holders = [
-        .init(path: ["pages : [Int : Page]"], type: "[Int : Page] storage", count: 1, retained: bytes, root: .global)
+        .init(path: ["pages : [Int : Page]"], type: "[Int : Page] storage", count: 1, retained: bytes, root: .global),
+        .init(
+          path: ["pages : [Int : Page]", "[value]"], type: "Page", count: bytes / 1000, retained: bytes - 1,
+          root: .global),
       ]
       return facts
     }

@@ -41,7 +41,7 @@ struct HolderTests {
     defer { inline.program.stop() }
     let retained = try #require(try answer(["retained", "\(inline.program.pid)"]).retained)
     let holder = try #require(retained.holders.first)
-    #expect(holder.name.hasPrefix("main.cache : [Int64 : main.Cached<"), "\(holder.name)")
+    #expect(holder.name.hasPrefix("cache : [Int64 : Cached<"), "\(holder.name)")
     #expect(Double(holder.retainedBytes) > 0.97 * Double(retained.reachableBytes))
     let found = containers(holder)
     let outer = try #require(found.first?.container)
@@ -50,7 +50,7 @@ struct HolderTests {
     #expect(outer.keys?.kind == .integers && outer.keys?.distinct == ids)
     #expect(outer.keys?.lowest == 3 && outer.keys?.highest == Int64(ids - 1) * 7 + 3)
     let inner = try #require(found.dropFirst().first)
-    #expect(inner.field == "[value].value" && inner.name == "[String : main.Offer] storage")
+    #expect(inner.field == "[value].value" && inner.name == "[String : Offer] storage")
     // A word on the stack may hold the one or other as well.
     #expect(inner.count >= ids - 6 && inner.count <= ids, "\(inner.count)")
     let container = try #require(inner.container)
@@ -74,7 +74,7 @@ struct HolderTests {
       #expect(abs(promised * Double(ids) - saved) < 0.02 * saved, "\(shape): \(promised * Double(ids)) and \(saved)")
     }
 
-    let paths = try #require(try answer(["path", "[String: main.Offer]", "\(inline.program.pid)"]).paths)
+    let paths = try #require(try answer(["path", "[String: Offer]", "\(inline.program.pid)"]).paths)
     #expect(paths.objects == ids && paths.groups.reduce(0) { $0 + $1.objects } == ids)
     #expect(paths.groups.first?.root.title == holder.name)
   }
@@ -143,8 +143,8 @@ struct HolderTests {
     let saved = Double(try views.number("live")) - Double(try copied.number("live"))
     #expect(abs(Double(waste.pinnedBytes) - saved) < 0.02 * saved, "\(waste.pinned) and \(saved)")
     for (kind, place, root) in [
-      (BufferViewKind.substring, "[Substring] storage[…]", "main.words"), (.data, "Header.bytes", "main.headers"),
-      (.arraySlice, "[Int : ArraySlice<Double>] storage[value]", "main.samples"),
+      (BufferViewKind.substring, "[Substring] storage[…]", "words"), (.data, "Header.bytes", "headers"),
+      (.arraySlice, "[Int : ArraySlice<Double>] storage[value]", "samples"),
     ] {
       let row = try #require(waste.pinned.first { $0.kind == kind && $0.views > 10 }, "\(waste.pinned)")
       #expect(row.place.hasSuffix(place) && row.root.hasPrefix(root), "\(row)")
@@ -187,7 +187,7 @@ struct HolderTests {
     }
     let dropped = try group(.waitsForContinuation, .own, "waitForDropped")
     #expect(dropped.tasks == count && dropped.lost == 0 && dropped.handleOnly >= count - 2, "\(dropped)")
-    #expect(dropped.heldBy?.hasPrefix("main.handles") ?? false, "\(dropped)")
+    #expect(dropped.heldBy?.hasPrefix("handles") ?? false, "\(dropped)")
     let children = try group(.waitsForContinuation, .groupChild, "waitInGroup")
     #expect(children.tasks == count && children.handleOnly == 0, "\(children)")
     #expect(children.parent?.contains("fanOut") ?? false, "\(children)")
@@ -201,7 +201,7 @@ struct HolderTests {
 
     let unread = try #require(report.streams.first { $0.type == "AsyncStream<Int>" }, "\(report.streams)")
     #expect(unread.elements == UInt64(count * 10) && unread.reader == .none, "\(unread)")
-    #expect(unread.heldBy.hasPrefix("main.feed"), "\(unread)")
+    #expect(unread.heldBy.hasPrefix("feed"), "\(unread)")
     let stored = try #require(report.streams.first { $0.type.hasSuffix("Document>") }, "\(report.streams)")
     #expect(stored.elements == UInt64(count) && stored.reader == .stored && stored.bytes > 40_000, "\(stored)")
     let text = try MemwhyBinary.run(["tasks", "\(zoo.program.pid)"])
@@ -233,10 +233,10 @@ struct HolderTests {
     for line in cases {
       // Variables of a stripped program have no names.
       let place = stripped ? String(line[2].drop { $0 != "." && $0 != "[" }) : String(line[2])
-      let suffix = place.replacing("states[", with: "[").replacing("byNumber[", with: "[") + " -> main.Payload"
+      let suffix = place.replacing("states[", with: "[").replacing("byNumber[", with: "[") + " -> Payload"
       let variable = place.prefix { $0.isLetter }
       let found = paths.groups.filter {
-        $0.text.hasSuffix(suffix) && (stripped || !place.contains("[") || $0.text.contains("main.\(variable) "))
+        $0.text.hasSuffix(suffix) && (stripped || !place.contains("[") || $0.text.hasPrefix("\(variable) "))
       }
       let objects = found.reduce(0) { $0 + $1.objects }
       // A word of the stack may lead to one as well.
@@ -255,7 +255,7 @@ struct HolderTests {
     let actors = try #require(report.actors, "\(report)")
     #expect(actors.count == 1, "\(actors)")
     let mailbox = try #require(actors.first)
-    #expect(mailbox.type.hasSuffix("Mailbox") && mailbox.heldBy?.hasPrefix("main.mailbox") ?? false, "\(mailbox)")
+    #expect(mailbox.type.hasSuffix("Mailbox") && mailbox.heldBy?.hasPrefix("mailbox") ?? false, "\(mailbox)")
     #expect(mailbox.summary.jobs == sorted + incoming && mailbox.summary.running == 1, "\(mailbox)")
     #expect(mailbox.summary.longestWaiting?.contains("deliver") ?? false, "\(mailbox)")
     #expect(mailbox.summary.waiting.map(\.jobs) == [sorted, incoming], "\(mailbox)")
@@ -324,9 +324,9 @@ struct HolderTests {
     #expect(result.status == 0, "\(result.errors)")
     let diff = try JSONDecoder().decode(SnapshotDiff.self, from: Data(result.output.utf8))
     let first = try #require(diff.holders.first)
-    #expect(first.path.hasPrefix("main.cache : ") && first.growsInEveryStep, "\(first)")
+    #expect(first.path.hasPrefix("cache : ") && first.growsInEveryStep, "\(first)")
     #expect(diff.holders.contains { $0.entries == [100, 200, 300] }, "\(diff.holders)")
-    #expect(!diff.holders.contains { $0.path.hasPrefix("main.titles") })
+    #expect(!diff.holders.contains { $0.path.hasPrefix("titles") })
     let text = try MemwhyBinary.run(["diff"] + files.map(\.path))
     #expect(text.output.contains("HOLDERS THAT GREW IN EVERY STEP"), "\(text.output)")
     #expect(text.output.contains("100 -> 300 entries"), "\(text.output)")
@@ -343,7 +343,7 @@ struct HolderTests {
     let zoo = try start(["incident", "20", "10", "inline"])
     defer { zoo.program.stop() }
     for (arguments, status, words) in [
-      (["path", "Offr"], Int32(66), ["Offr", "[String : main.Offer]"]), (["path", "0x10"], 66, ["nothing is mapped"]),
+      (["path", "Offr"], Int32(66), ["Offr", "[String : Offer]"]), (["path", "0x10"], 66, ["nothing is mapped"]),
       (["path", "0xzz"], 64, ["not an address"]),
       (["path", "0x" + String(try zoo.number("freed"), radix: 16)], 66, ["free or the allocator's own"]),
       (["retained", "--min-share", "200"], 64, ["--min-share"]),

@@ -62,7 +62,7 @@ struct ThreadLocalTests {
     #expect(named.reduce(0) { $0 + $1.objects } == 3, "\(sessions.groups.map(\.text))")
     let traces = try #require(try answer(["path", "Trace", "\(program.pid)"]).paths)
     #expect(traces.objects == 20)
-    let bound = traces.groups.filter { $0.text.contains("(task-local main.Request.trace) -> ") }
+    let bound = traces.groups.filter { $0.text.contains("(task-local Request.trace) -> ") }
     // The last one may still be in a register or on the stack of the main thread.
     #expect(bound.reduce(0) { $0 + $1.objects } >= 18, "\(traces.groups.map(\.text))")
   }

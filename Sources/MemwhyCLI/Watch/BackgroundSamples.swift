@@ -47,6 +47,9 @@ final class BackgroundSamples: Sendable {
     pthread_detach(thread)
   }
 
+  /// Samples so far.
+  var count: Int { state.withLock { $0.samples.count } }
+
   var isOver: Bool { over.isRaised }
 
   /// Sleeps at most this many nanoseconds, or until it is over.

@@ -62,6 +62,7 @@ public struct GrowthTest: Sendable, Hashable {
   ///   - lives: the level within each life of the process, in order.
   ///   - material: a rise below this many units is no growth.
   public init(_ lives: [Series], material: Double) {
+    let seen = lives.last { !$0.isEmpty }?.values ?? []
     let lives = lives.filter { $0.count >= 6 && $0.span > 0 }
     self.lives = lives.count
     span = lives.reduce(0) { $0 + $1.span }
@@ -92,8 +93,8 @@ public struct GrowthTest: Sendable, Hashable {
     self.resolution = resolution
     floors = floors.filter { $0.count >= 3 }
     epochs = floors.reduce(0) { $0 + $1.count }
-    floor = floors.last?.last?.value ?? lives.last?.values.last ?? 0
-    firstFloor = floors.last?.first?.value ?? lives.last?.values.first ?? 0
+    floor = floors.last?.last?.value ?? seen.last ?? 0
+    firstFloor = floors.last?.first?.value ?? seen.first ?? 0
     swing = TheilSen.median(swings)
     let test = MannKendall(blocks: floors.map { $0.map(\.value) })
     let signs = DifferenceSigns(blocks: floors.map { $0.map(\.value) })
