@@ -64,7 +64,7 @@ struct ObjectScan {
       }
     }
     var remarks = [
-      "the allocator (\(allocator)) is not known by structure: objects were found by their metadata, freed ones may be among them; "
+      "the structures of \(allocator) are not known: objects were found by their metadata, freed ones may be among them; "
         + "types and sizes of what is reachable can be told, leaks cannot be judged"
     ]
     if unreadable > 0 { remarks.append("\(unreadable) bytes of memory could not be read") }
