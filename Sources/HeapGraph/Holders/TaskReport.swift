@@ -134,12 +134,12 @@ extension HeapHolders {
       streams: try streamBuffers(), actors: busy.isEmpty ? nil : busy)
   }
 
-  /// Where the allocator does not say which blocks are live: what nothing leads to, and a finished task to which only memory that nobody
-  /// claims leads, as the lists of free blocks do, is most likely what is left of one.
+  /// Where the allocator does not say which blocks are live: what nothing leads to, and a finished task to which no variable leads but words of
+  /// stacks and of memory that nobody claims, as the lists of free blocks are, is most likely what is left of one.
   private func mayBeFreed(_ task: TaskFinder.Found) -> Bool {
     guard let block = task.block else { return false }
     guard references.marked.contains(block) else { return true }
-    return task.info.isComplete && root(leadingTo: block)?.kind == .anonymous
+    return task.info.isComplete && [.anonymous, .stack].contains(root(leadingTo: block)?.kind)
   }
 
   /// Steps up the tree in which another task is looked for.
