@@ -27,7 +27,8 @@ struct DispatchCaches {
     var lists: [UInt64: [[Int]]] = [:]
     let places = ThreadPlaces(threads)
     for root in roots where root.kind != .register {
-      guard let thread = places.threadPointer(atOrAbove: root.address), thread - root.address <= 1 << 16 else { continue }
+      guard let thread = places.threadPointer(atOrAbove: root.address), thread - root.address <= 1 << 16
+      else { continue }
       let list = try Self.list(from: Int(root.block), heap: heap, window: window)
       guard !list.isEmpty else { continue }
       lists[thread - root.address, default: []].append(list)
