@@ -194,7 +194,9 @@ struct RootFinder {
     let skipsBlocks = kind == .anonymous && !heap.walk.isExact
     var block = skipsBlocks ? max(heap.blocks.firstIndex(atOrAfter: start) - 1, 0) : 0
     while start + 8 <= range.upperBound {
+      start = window.skippingUntouched(start, to: range.upperBound)
       let end = min(range.upperBound, start + UInt64(MemoryWindow.capacity))
+      guard start + 8 <= end else { return }
       if try window.load(start..<end) {
         while start + 8 <= end {
           if skipsBlocks, let past = pastBlock(at: start, &block) {

@@ -116,6 +116,7 @@ struct ThreadStacks {
     var found: [UInt64] = []
     var start = mapping.start
     while start < mapping.end {
+      start = window.skippingUntouched(start, to: mapping.end)
       let end = min(mapping.end, start + UInt64(MemoryWindow.capacity) / 2)
       // 24 bytes more, so that no block is cut in two.
       let loadEnd = min(mapping.end, end + 24)

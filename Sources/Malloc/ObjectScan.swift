@@ -51,6 +51,10 @@ struct ObjectScan {
     for range in ranges {
       var position = range.lowerBound
       while position < range.upperBound {
+        let next = image.memory.skippingUntouched(position, to: range.upperBound)
+        done += next - position
+        position = next
+        guard position < range.upperBound else { break }
         let count = Int(min(range.upperBound - position, UInt64(Self.pieceSize)))
         let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
         if (try? image.memory.read(position, into: piece)) != nil {
