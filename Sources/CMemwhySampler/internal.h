@@ -28,6 +28,13 @@ static inline bool memwhy_is_own(uintptr_t address) {
 // Reached without a call through the dynamic loader, which may allocate.
 #define THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
 
+#if defined(__has_feature)
+#define MEMWHY_SANITIZED \
+  (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer))
+#else
+#define MEMWHY_SANITIZED 0
+#endif
+
 #define MOST_FRAMES 96
 #define MOST_ASYNC_FRAMES 32
 

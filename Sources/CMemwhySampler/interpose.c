@@ -7,6 +7,14 @@
 
 THREAD_LOCAL int64_t memwhy_countdown;
 
+// A sanitizer's runtime is the program's allocator, and calls it before the program's own code may run: there the sampler stays out of the
+// way, and starting says that malloc is not the sampler's.
+#if MEMWHY_SANITIZED
+
+void *(*memwhy_own_malloc(void))(size_t) { return NULL; }
+
+#else
+
 /// Counts an allocation; true where the sampler has to look at it.
 static inline bool is_due(size_t size) { return unlikely((memwhy_countdown -= memwhy_counted(size)) < 0); }
 
@@ -163,3 +171,5 @@ EXPORT int dlclose(void *handle) {
   if (!real) return -1;
   return real(handle);
 }
+
+#endif

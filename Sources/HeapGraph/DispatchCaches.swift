@@ -25,9 +25,10 @@ struct DispatchCaches {
     // thread tells where to look in all others.
     var votes: [UInt64: Int] = [:]
     var lists: [UInt64: [[Int]]] = [:]
-    let sorted = threads.map(\.threadPointer).filter { $0 != 0 }.sorted()
+    let places = ThreadPlaces(threads)
     for root in roots where root.kind != .register {
-      guard let thread = sorted.first(where: { $0 >= root.address }), thread - root.address <= 1 << 16 else { continue }
+      guard let thread = places.threadPointer(atOrAbove: root.address), thread - root.address <= 1 << 16
+      else { continue }
       let list = try Self.list(from: Int(root.block), heap: heap, window: window)
       guard !list.isEmpty else { continue }
       lists[thread - root.address, default: []].append(list)

@@ -33,6 +33,9 @@ final class MemoryWindow {
     return try miss(range)
   }
 
+  /// The first address from `address` on that may hold anything but zeros; `end` where there is none.
+  func skippingUntouched(_ address: UInt64, to end: UInt64) -> UInt64 { memory.skippingUntouched(address, to: end) }
+
   private func miss(_ range: Range<UInt64>) throws(MemoryError) -> Bool {
     guard range.upperBound - range.lowerBound < Self.smallest else { return try fill(range) }
     let isForward = range.lowerBound >= last

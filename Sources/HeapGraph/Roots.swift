@@ -48,6 +48,7 @@ struct RootFinder {
   private(set) var slabsInFlight: [Int] = []
   /// What threads work with just now, as far as it can be the address of a thread's control block.
   private let inHand: Set<UInt64>
+  private let threads: ThreadPlaces
   /// Roots' memory that the image could not deliver, in bytes.
   private(set) var unreadableBytes: UInt64 = 0
 
@@ -59,6 +60,7 @@ struct RootFinder {
     self.heap = heap
     self.resolver = resolver
     self.idle = idle
+    threads = ThreadPlaces(image.threads)
     window = MemoryWindow(image.memory)
     targetWindow = MemoryWindow(image.memory)
     var inHand: Set<UInt64> = []
@@ -158,7 +160,7 @@ struct RootFinder {
     _ mapping: Mapping, guarded: Bool, excluding owned: [Range<UInt64>]
   ) throws(MemoryError) {
     let stacks = try ThreadStacks(
-      mapping: mapping, guarded: guarded, threads: image.threads, inHand: inHand, window: window)
+      mapping: mapping, guarded: guarded, threads: threads, inHand: inHand, window: window)
     for (range, kind) in stacks.ranges {
       // A stack belongs to one thread; where idle frames lie in it, they are its lowest part.
       let history = idle.idleFrames.values.first { range.overlaps($0) }
@@ -192,7 +194,9 @@ struct RootFinder {
     let skipsBlocks = kind == .anonymous && !heap.walk.isExact
     var block = skipsBlocks ? max(heap.blocks.firstIndex(atOrAfter: start) - 1, 0) : 0
     while start + 8 <= range.upperBound {
+      start = window.skippingUntouched(start, to: range.upperBound)
       let end = min(range.upperBound, start + UInt64(MemoryWindow.capacity))
+      guard start + 8 <= end else { return }
       if try window.load(start..<end) {
         while start + 8 <= end {
           if skipsBlocks, let past = pastBlock(at: start, &block) {

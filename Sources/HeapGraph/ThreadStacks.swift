@@ -19,11 +19,11 @@ struct ThreadStacks {
 
   /// - Parameter inHand: what threads work with just now: who creates a thread has its control block there.
   init(
-    mapping: Mapping, guarded: Bool, threads: [ThreadState], inHand: Set<UInt64> = [], window: MemoryWindow
+    mapping: Mapping, guarded: Bool, threads: ThreadPlaces, inHand: Set<UInt64> = [], window: MemoryWindow
   ) throws(MemoryError) {
-    let stackPointers = threads.filter { mapping.contains($0.stackPointer) }
+    let stackPointers = threads.stackPointers(in: mapping.start..<mapping.end)
     if mapping.path == "[stack]" {
-      let lowest = stackPointers.map(\.stackPointer).min() ?? mapping.start
+      let lowest = stackPointers.first ?? mapping.start
       ranges = [(Self.fromRedZone(lowest, mapping)..<mapping.end, .stack)]
       return
     }
@@ -33,11 +33,10 @@ struct ThreadStacks {
       return
     }
     // Several stacks can share one mapping where guard pages leave no mapping of their own (glibc 2.42 and later).
-    let liveBlocks = Set(threads.map(\.threadPointer))
     let controlBlocks = try Self.controlBlocks(in: mapping, window: window)
     guard !controlBlocks.isEmpty else {
       // A stack that glibc did not make (a fibre, a signal stack): all of it from the stack pointer on, or all of it.
-      let lowest = stackPointers.map { Self.fromRedZone($0.stackPointer, mapping) }.min() ?? mapping.start
+      let lowest = stackPointers.first.map { Self.fromRedZone($0, mapping) } ?? mapping.start
       ranges = [(lowest..<mapping.end, stackPointers.isEmpty ? .anonymous : .stack)]
       return
     }
@@ -51,10 +50,10 @@ struct ThreadStacks {
       }
       let guess = index + 1 < controlBlocks.count ? min(mapping.end, (block | 0xfff) + 1) : mapping.end
       let top = max(bottom, stack.map { min(mapping.end, $0.upperBound) } ?? guess)
-      if liveBlocks.contains(block) {
-        let inside = stackPointers.map(\.stackPointer).filter { $0 >= bottom && $0 < top }
+      if threads.isControlBlock(block) {
+        let inside = stackPointers.first { $0 >= bottom && $0 < top }
         // A thread that stands on another stack just now: its own is scanned whole.
-        let start = inside.min().map { max(bottom, Self.fromRedZone($0, mapping)) } ?? bottom
+        let start = inside.map { max(bottom, Self.fromRedZone($0, mapping)) } ?? bottom
         ranges.append((start..<top, .stack))
       } else if threads.isEmpty {
         ranges.append((bottom..<top, .stack))
@@ -117,6 +116,7 @@ struct ThreadStacks {
     var found: [UInt64] = []
     var start = mapping.start
     while start < mapping.end {
+      start = window.skippingUntouched(start, to: mapping.end)
       let end = min(mapping.end, start + UInt64(MemoryWindow.capacity) / 2)
       // 24 bytes more, so that no block is cut in two.
       let loadEnd = min(mapping.end, end + 24)

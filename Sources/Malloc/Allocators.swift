@@ -28,7 +28,7 @@ extension HeapWalk {
       walk.remarks.append("\(other) is loaded too; blocks that it hands out are not listed")
       return walk
     }
-    let name = other ?? "unknown allocator"
+    let name = other ?? "an unknown allocator"
     guard let objectSize else {
       throw .unknownAllocator(other ?? "no glibc arena was found in \(image.modules.count) modules")
     }

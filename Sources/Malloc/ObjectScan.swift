@@ -51,6 +51,10 @@ struct ObjectScan {
     for range in ranges {
       var position = range.lowerBound
       while position < range.upperBound {
+        let next = image.memory.skippingUntouched(position, to: range.upperBound)
+        done += next - position
+        position = next
+        guard position < range.upperBound else { break }
         let count = Int(min(range.upperBound - position, UInt64(Self.pieceSize)))
         let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
         if (try? image.memory.read(position, into: piece)) != nil {
@@ -64,7 +68,7 @@ struct ObjectScan {
       }
     }
     var remarks = [
-      "the allocator (\(allocator)) is not known by structure: objects were found by their metadata, freed ones may be among them; "
+      "the structures of \(allocator) are not known: objects were found by their metadata, freed ones may be among them; "
         + "types and sizes of what is reachable can be told, leaks cannot be judged"
     ]
     if unreadable > 0 { remarks.append("\(unreadable) bytes of memory could not be read") }

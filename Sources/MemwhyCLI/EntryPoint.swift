@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Measurement
 import ProcessImage
 
 /// Runs the command and turns every ending into an exit code: one line on stderr where something failed.
@@ -33,7 +34,7 @@ enum EntryPoint {
     } catch let exit as ExitCode {
       return exit.rawValue
     } catch let failure as CLIError {
-      Terminal.error("memwhy: \(failure)\n")
+      Terminal.error("memwhy: \(oneLine("\(failure)"))\n")
       return failure.exitStatus
     } catch {
       return report(parserError: error)
@@ -48,12 +49,17 @@ enum EntryPoint {
     }
     let message = Memwhy.message(for: error)
     let known = Memwhy.exitCode(for: error) == .validationFailure
-    Terminal.error("memwhy: \(oneLine(message)); see `memwhy --help`\n")
+    Terminal.error("memwhy: \(withoutStop(oneLine(message))); see `memwhy --help`\n")
     return known ? ExitStatus.usage : ExitStatus.fault
   }
 
+  /// Names of files, and what SQLite quotes of a damaged one, come from outside: no control character of theirs may reach a terminal.
   private static func oneLine(_ text: String) -> String {
-    var line = text.split(separator: "\n", omittingEmptySubsequences: true).map(String.init).joined(separator: " ")
+    SafeText.line(text.split(whereSeparator: \.isNewline).joined(separator: " "))
+  }
+
+  private static func withoutStop(_ text: String) -> String {
+    var line = text
     while let last = line.last, last == "." || last == " " { line.removeLast() }
     return line
   }

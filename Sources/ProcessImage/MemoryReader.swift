@@ -6,6 +6,16 @@ public protocol MemoryReader: Sendable {
   /// All or nothing: a range that is only partly readable throws, it is never silently shortened.
   /// Pages of private anonymous memory that were never touched read as zeros.
   func read(_ address: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(MemoryError)
+
+  /// The first address from `address` on, `end` at most, before which all pages are known to have never been touched: they read as zeros.
+  ///
+  /// For scans of whole mappings: a program may reserve terabytes of which it uses a few pages.
+  func skippingUntouched(_ address: UInt64, to end: UInt64) -> UInt64
+}
+
+extension MemoryReader {
+  /// Nothing is known of any page.
+  public func skippingUntouched(_ address: UInt64, to end: UInt64) -> UInt64 { min(address, end) }
 }
 
 /// Why bytes could not be had.

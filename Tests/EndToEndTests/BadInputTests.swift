@@ -29,6 +29,17 @@ struct BadInputTests {
     try expectError([verb, "\(freePID())"], status: 66, mentions: ["no process"])
   }
 
+  /// A name can hold an escape sequence, or begin a line that looks like memwhy's own.
+  @Test func namesInErrorsReachNoTerminal() throws {
+    let result = try MemwhyBinary.run(["leaks", "--core", "/nowhere/a\u{1b}[31mb\nmemwhy: all is well"])
+    #expect(result.status == 66)
+    let line = "memwhy: cannot read /nowhere/a\\u{1b}[31mb memwhy: all is well: "
+    #expect(result.errors.hasPrefix(line), "\(result.errors)")
+    #expect(result.errors.split(separator: "\n").count == 1)
+    let usage = try MemwhyBinary.run(["leaks", "4711\u{1b}[31m"])
+    #expect(usage.status == 64 && !usage.errors.contains("\u{1b}"), "\(usage.errors)")
+  }
+
   /// A report that is cut off by a full disk is no success.
   @Test(arguments: ["--version", "heap", "heap --json"]) func answerThatCannotBeWritten(words: String) throws {
     let pid = words.hasPrefix("heap") ? " --freeze none \(getpid())" : ""

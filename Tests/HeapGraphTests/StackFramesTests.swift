@@ -38,7 +38,7 @@ import Testing
     let thread = ThreadState(
       tid: 1, stackPointer: Self.stack, instructionPointer: Self.library + 0x300, threadPointer: 0,
       registers: [0, 0, 0, 0, framePointer])
-    return StackFrames(thread: thread, image: image)
+    return StackFrames(thread: thread, image: image, memory: image.memory)
   }
 
   /// A saved register points into the stack right below a return address: no frame, since none follows it.

@@ -29,7 +29,7 @@ import Testing
     let mapping = Mapping(start: Self.start, end: Self.start + Self.size, permissions: [.read, .write])
     let threads = [ThreadState(tid: 1, stackPointer: Self.live, threadPointer: Self.live + 0x800)]
     let stacks = try ThreadStacks(
-      mapping: mapping, guarded: true, threads: threads, inHand: inHand, window: MemoryWindow(memory))
+      mapping: mapping, guarded: true, threads: ThreadPlaces(threads), inHand: inHand, window: MemoryWindow(memory))
     return stacks.ranges.map(\.0)
   }
 
@@ -76,7 +76,7 @@ import Testing
       tid: 1, stackPointer: isInside ? Self.start + UInt64.random(in: 0..<Self.size, using: &random) : Self.live,
       threadPointer: Bool.random(using: &random) ? blocks[0] : Self.live + 0x800)
     let stacks = try ThreadStacks(
-      mapping: mapping, guarded: true, threads: [thread], inHand: Set(blocks.prefix(1)), window: MemoryWindow(memory))
+      mapping: mapping, guarded: true, threads: ThreadPlaces([thread]), inHand: Set(blocks.prefix(1)), window: MemoryWindow(memory))
     for (range, _) in stacks.ranges { #expect(range.lowerBound >= mapping.start && range.upperBound <= mapping.end) }
   }
 }

@@ -33,7 +33,7 @@ import Testing
   @Test(arguments: [
     ("/usr/lib/libjemalloc.so.2", "jemalloc"), ("/usr/lib/libmimalloc.so.2.1", "mimalloc"),
     ("/lib/ld-musl-x86_64.so.1", "musl malloc"), ("/usr/lib/libtcmalloc_minimal.so.4", "tcmalloc"),
-    ("/opt/server", "unknown allocator"),
+    ("/opt/server", "an unknown allocator"),
   ])
   func objectsAreListedWithoutAStatementAboutLeaks(module: String, name: String) throws {
     let image = image(

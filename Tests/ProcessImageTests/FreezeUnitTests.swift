@@ -293,6 +293,21 @@ struct FreezeUnitTests {
       #expect(pages.byteCount == UInt64(touched.count) * 4096)
       #expect(pages.smallPageBytes == pages.byteCount)
       #expect(pages.ranges.count == 4)
+      // Scans go from used page to used page, and past nothing where nobody looked.
+      for position in 0..<64 {
+        let next = touched.first { $0 >= position } ?? 64
+        let from = start + UInt64(position) * 4096
+        for (address, expected) in [
+          (from, start + UInt64(next) * 4096), (from + 8, next == position ? from + 8 : start + UInt64(next) * 4096),
+        ] {
+          func skipped(_ isCovered: Bool) -> UInt64 {
+            SparseRead.skippingUntouched(address, to: mapping.end, mappings: [mapping], present: pages) { _ in isCovered
+            }
+          }
+          #expect(skipped(true) == expected)
+          #expect(skipped(false) == address)
+        }
+      }
     }
   }
 }

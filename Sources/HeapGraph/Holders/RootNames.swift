@@ -68,6 +68,7 @@ struct RootNames {
   private let threadLocals: ThreadLocalStorage
   private let demangler: Demangler
   private let mainModule: String?
+  private let places: ThreadPlaces
   private var frames: [Int32: StackFrames] = [:]
 
   /// Modules whose variables are the runtime's tables: nothing in them is the program's to change.
@@ -93,7 +94,9 @@ struct RootNames {
     threadLocals = references.threadLocals
     mainModule = MainModule.name(image)
     demangler = Demangler(mainModule: mainModule)
-    for thread in image.threads { frames[thread.tid] = StackFrames(thread: thread, image: image) }
+    places = ThreadPlaces(image.threads)
+    let pages = PagedMemory(image.memory)
+    for thread in image.threads { frames[thread.tid] = StackFrames(thread: thread, image: image, memory: pages) }
     var byName: [NamedRoot: [UInt32]] = [:]
     var lastAddress: UInt64 = 0
     var lastEnd: UInt64 = 0
@@ -132,7 +135,7 @@ struct RootNames {
     case .global: return variable(root.address, end: &end)
     case .stack: return stackWord(root.address)
     case .register:
-      let thread = image.threads.first { UInt64(UInt32(bitPattern: $0.tid)) == root.address }
+      let thread = places.thread(id: Int32(truncatingIfNeeded: root.address)).map { image.threads[$0] }
       // Most registers are kept for the callers of the function that waits in the kernel.
       let function =
         thread.map { code(frames[$0.tid].map { telling($0.functions(owning: 0)) } ?? $0.instructionPointer) }
@@ -175,7 +178,8 @@ struct RootNames {
 
   private func stackWord(_ address: UInt64) -> NamedRoot {
     // The thread whose stack pointer is the nearest below.
-    let thread = image.threads.filter { $0.stackPointer &- 128 <= address }.max { $0.stackPointer < $1.stackPointer }
+    let (lowest, overflows) = address.addingReportingOverflow(ThreadState.redZone)
+    let thread = places.thread(withStackPointerAtOrBelow: overflows ? .max : lowest).map { image.threads[$0] }
     // Where its variables are known, what else lies below the control block is the stack.
     if let local = threadOwningStatic(address), address > frames[local.tid]?.end ?? 0,
       address >= local.threadPointer || threadLocals.areas.isEmpty
@@ -224,14 +228,8 @@ struct RootNames {
   /// The thread whose static thread-local storage or control block holds `address`.
   private func threadOwningStatic(_ address: UInt64) -> ThreadState? {
     // Stacks may lie right below each other: the nearest thread pointer, in the same mapping.
-    let near = image.threads.filter { thread in
-      thread.threadPointer != 0 && address >= thread.threadPointer &- Self.staticTLS
-        && address < thread.threadPointer &+ 4096
-    }
-    func distance(_ thread: ThreadState) -> UInt64 {
-      max(address, thread.threadPointer) - min(address, thread.threadPointer)
-    }
-    guard let nearest = near.min(by: { distance($0) < distance($1) }) else { return nil }
+    guard let index = places.thread(nearestTo: address, below: Self.staticTLS, above: 4096) else { return nil }
+    let nearest = image.threads[index]
     return image.mappings.containing(address)?.contains(nearest.threadPointer) ?? false ? nearest : nil
   }
 

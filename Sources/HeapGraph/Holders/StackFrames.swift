@@ -17,12 +17,13 @@ struct StackFrames: Sendable {
   private static let asyncMark: UInt64 = 1 << 60
   private static let searchBytes: UInt64 = 16 << 10
 
-  init(thread: ThreadState, image: ProcessImage) {
+  /// - Parameter memory: the image's, or pages of it that are kept, as words are read one by one.
+  init(thread: ThreadState, image: ProcessImage, memory: any MemoryReader) {
     innermost = thread.instructionPointer
     guard let mapping = image.mappings.containing(thread.stackPointer), thread.registers.count > Self.rbp else {
       return
     }
-    func word(_ address: UInt64) -> UInt64? { try? image.memory.load(UInt64.self, at: address) }
+    func word(_ address: UInt64) -> UInt64? { try? memory.load(UInt64.self, at: address) }
     func isCode(_ address: UInt64) -> Bool {
       guard let module = image.modules.first(where: { $0.start <= address && address < $0.end }) else { return false }
       return !module.writableRanges.contains { $0.contains(address) }
@@ -53,7 +54,7 @@ struct StackFrames: Sendable {
     // Where everything is inlined into `main`, there is none: the frame that it saved is that of nobody.
     let firstFrame = min(pointer == 0 ? mapping.end &- 8 : pointer, slot &+ Self.searchBytes)
     while slot < firstFrame {
-      if let code = word(slot), isCode(code), isAfterCall(code, image) { frames.append((slot, code)) }
+      if let code = word(slot), isCode(code), isAfterCall(code, memory) { frames.append((slot, code)) }
       slot += 8
     }
     while frames.count < Self.frameLimit, let (next, code) = frame(at: pointer) {
@@ -64,8 +65,8 @@ struct StackFrames: Sendable {
   }
 
   /// `call rel32`, or `call` through a register or memory in its forms of 2, 3, 6 and 7 bytes.
-  private func isAfterCall(_ address: UInt64, _ image: ProcessImage) -> Bool {
-    guard let code = try? image.memory.bytes(at: address &- 7, count: 7) else { return false }
+  private func isAfterCall(_ address: UInt64, _ memory: any MemoryReader) -> Bool {
+    guard let code = try? memory.bytes(at: address &- 7, count: 7) else { return false }
     if code[2] == 0xe8 { return true }
     return [5, 4, 1, 0].contains { start in code[start] == 0xff && code[start + 1] & 0x38 == 0x10 }
   }

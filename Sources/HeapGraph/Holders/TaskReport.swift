@@ -81,9 +81,12 @@ public struct TaskReport: Sendable, Hashable, Codable {
 extension HeapHolders {
   /// Every task, grouped by what it does. O(blocks + references).
   ///
+  /// Where the allocator does not say which blocks are live, no task is called lost: that is a judgement about leaks.
+  ///
   /// - Parameter locate: source lines of code addresses, asked once for all groups.
   public func tasks(locate: (([UInt64]) -> [UInt64: String])? = nil) throws -> TaskReport {
-    let tasks = try TaskFinder(self).tasks()
+    let isExact = references.heap.walk.isExact
+    let tasks = try TaskFinder(self).tasks().filter { isExact || !mayBeFreed($0) }
     let resumable = try ResumableTasks(self)
     let actors = try self.actors.get()
     var groups: [TaskGroupKey: TaskGroupBuilder] = [:]
@@ -102,7 +105,7 @@ extension HeapHolders {
       if let block = task.block {
         if references.marked.contains(block) {
           keys[block] = key
-          if key.state == .waitsForContinuation, resumable.isHeldByHandlesOnly(block) { group.handleOnly += 1 }
+          if isExact, key.state == .waitsForContinuation, resumable.isHeldByHandlesOnly(block) { group.handleOnly += 1 }
           addHeld(block, to: &group)
           if group.heldBy == nil { group.heldBy = leader(of: block) }
         } else {
@@ -129,6 +132,14 @@ extension HeapHolders {
     return TaskReport(
       tasks: tasks.count, retainedBytes: outermostBytes(tasks.compactMap(\.block)), groups: list,
       streams: try streamBuffers(), actors: busy.isEmpty ? nil : busy)
+  }
+
+  /// Where the allocator does not say which blocks are live: what nothing leads to, and a finished task to which no variable leads but words of
+  /// stacks and of memory that nobody claims, as the lists of free blocks are, is most likely what is left of one.
+  private func mayBeFreed(_ task: TaskFinder.Found) -> Bool {
+    guard let block = task.block else { return false }
+    guard references.marked.contains(block) else { return true }
+    return task.info.isComplete && [.anonymous, .stack].contains(root(leadingTo: block)?.kind)
   }
 
   /// Steps up the tree in which another task is looked for.

@@ -17,6 +17,10 @@ final class FrozenMemory: MemoryReader {
     try SparseRead.read(
       address, into: buffer, mappings: mappings, present: present, isCovered: { _ in true }, from: memory)
   }
+
+  func skippingUntouched(_ address: UInt64, to end: UInt64) -> UInt64 {
+    SparseRead.skippingUntouched(address, to: end, mappings: mappings, present: present) { _ in true }
+  }
 }
 
 /// Reads that cross mappings and that must not touch pages which were never there.
@@ -48,6 +52,26 @@ enum SparseRead {
       position = stop
       index += 1
     }
+  }
+
+  /// See `MemoryReader.skippingUntouched`. O(log pages) for each mapping between the two.
+  static func skippingUntouched(
+    _ address: UInt64, to end: UInt64, mappings: [Mapping], present: PresentPages, isCovered: (Mapping) -> Bool
+  ) -> UInt64 {
+    guard address < end, var index = mappings.indexContaining(address) else { return min(address, end) }
+    var position = address
+    while position < end, index < mappings.count, mappings[index].contains(position), mappings[index].isAnonymous,
+      isCovered(mappings[index])
+    {
+      let stop = min(end, mappings[index].end)
+      let next = present.ranges.firstIndex(endingAfter: position)
+      if next < present.ranges.count, present.ranges[next].lowerBound < stop {
+        return max(position, present.ranges[next].lowerBound)
+      }
+      position = stop
+      index += 1
+    }
+    return position
   }
 
   private static func readAnonymous(

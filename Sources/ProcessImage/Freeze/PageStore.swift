@@ -65,6 +65,11 @@ public final class PageStore: MemoryReader, @unchecked Sendable {
       address, into: buffer, mappings: mappings, present: present, isCovered: isCovered, from: Pieces(store: self))
   }
 
+  public func skippingUntouched(_ address: UInt64, to end: UInt64) -> UInt64 {
+    guard let present else { return min(address, end) }
+    return SparseRead.skippingUntouched(address, to: end, mappings: mappings, present: present, isCovered: isCovered)
+  }
+
   /// Copied pages, and the running process for the rest. `SparseRead` has answered for absent private pages already.
   private struct Pieces: MemoryReader {
     let store: PageStore
