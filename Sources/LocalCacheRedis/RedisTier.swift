@@ -70,9 +70,9 @@
       guard let elements = reply.elements, elements.count == names else {
         throw RemoteTierError.unavailable("an answer of another form than MGET has")
       }
-      let contents = elements.map { element in
+      let contents = elements.map { element -> [UInt8]? in
         if case .bytes(let bytes) = element { return bytes }
-        return nil as [UInt8]?
+        return nil
       }
       parts.answered(
         names: names, bytes: contents.reduce(0) { $0 + ($1?.count ?? 0) + RedisAnswerMeter.costOfElement })

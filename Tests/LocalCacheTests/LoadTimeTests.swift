@@ -72,6 +72,22 @@ import Testing
     #expect(alone.mean == nil && alone.mean(own: own) == own)
   }
 
+  /// The writes that end loads are not seen while notes rest, and later ones are none of theirs.
+  @Test func aLoadThatEndsWhileNotesRestIsNotTimed() async throws {
+    let cells = ReaderCells(isSmall: true)
+    defer { cells.deallocate() }
+    let observer = AccessObserver(isOn: true, isSmall: true, cells: cells)
+    observer.missed(7, number: 1)
+    // Keys of others until there is enough for now.
+    for key in 1..<100_000 as Range<UInt64> where observer.observes(7) { observer.stored(key << 32 | 8, weight: 1) }
+    #expect(!observer.observes(7))
+    try await Task.sleep(for: .milliseconds(1100))
+    for _ in 0..<100_000 where !observer.observes(7) { observer.missed(5 << 32, number: 0) }
+    #expect(observer.observes(7))
+    observer.stored(7, weight: 1)
+    #expect(observer.meanLoadTime(own: nil) == nil)
+  }
+
   /// A key that nothing was stored for is missed again much later: its load began then, whether that miss is timed or not.
   @Test func aMissThatNothingWasStoredForBeginsNoLoad() async throws {
     var timer = LoadTimer()

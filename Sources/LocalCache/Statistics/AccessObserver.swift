@@ -151,6 +151,7 @@ final class AccessObserver: @unchecked Sendable {
   private func setResting(_ rests: Bool, _ plan: SamplingPlan) {
     isResting.store(rests, ordering: .relaxed)
     setSampling(plan)
+    if rests { loads.withLock { $0.rest() } }
   }
 
   @inline(never)

@@ -22,6 +22,9 @@ struct LoadTimer {
     pending[Int(key) % Self.places] = nil
   }
 
+  /// Nothing is noted for a while: the write that ends a load may not be seen, and a later one would seem to.
+  mutating func rest() { pending = [] }
+
   /// - Parameter isOwn: whether the cache ran the load. It knows then, better than this, how long that took.
   mutating func stored(_ key: UInt32, isOwn: Bool = false) {
     guard !pending.isEmpty, let load = pending[Int(key) % Self.places], load.key == key else { return }
