@@ -212,7 +212,7 @@ extension EverythingModel {
     // One that nobody asks for.
     let brought = newItem()
     note("load \(items.map { "\($0.key.number): \($0.value.serial)" }), \(other.number): \(brought.serial), \(kind)")
-    let surelyThere = items.keys.filter(isSurelyThere)
+    let (before, surelyThere) = (contents, items.keys.filter(isSurelyThere))
     let found = try? await cache.values(for: Array(items.keys)) { keys in
       if kind == 0 { throw Failed() }
       var values: [Name: Item] = [:]
@@ -226,10 +226,11 @@ extension EverythingModel {
       for key in surelyThere { expect(found[key] != nil, "\(key) is not found") }
       for (key, item) in found where item !== all[key] {
         expect(isKnown(item, key), "\(key) has \(item.serial)")
-        used(key)
       }
     }
     settleLoads(Array(items.keys) + [other], Array(items.values) + [brought], mayHaveFailed: false)
+    // All were looked for, whatever came of it; what was over has gone by that.
+    for key in items.keys where contents[key]?.serial == before[key]?.serial { used(key) }
   }
 
   // MARK: A snapshot
