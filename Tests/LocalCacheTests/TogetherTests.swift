@@ -90,7 +90,7 @@ import Testing
       }
     }
     #expect(source.complaints.isEmpty, "\(source.complaints.prefix(5))")
-    for _ in 0..<1000 where cache.loader.isFlying { try await Task.sleep(for: .milliseconds(5)) }
+    for _ in 0..<6000 where cache.loader.isFlying { try await Task.sleep(for: .milliseconds(5)) }
     for key in 0..<keys { cache.unpin(key) }
     #expect(!cache.loader.isFlying && cache.weight <= cache.limit.amount)
     box.with { $0 = nil }
