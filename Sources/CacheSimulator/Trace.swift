@@ -34,6 +34,10 @@ extension Trace {
   /// - Parameter warn: told of what is damaged, where the rest can be used.
   static func load(_ path: String, format: TraceFormat?, warn: (String) -> Void) throws -> Trace {
     let data: Data
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+      throw SimulatorError.unreadable(path: path, reason: "it is a folder")
+    }
     if path.hasSuffix(".gz") {
       data = try unpack(path, with: "gzip")
     } else if path.hasSuffix(".xz") {

@@ -35,6 +35,7 @@ enum TraceFormat: String, CaseIterable {
     guard isText else {
       if name.hasPrefix("corda") { return .corda }
       if name.hasPrefix("web") { return .cache2k }
+      if isOfLongWords(start) { return .corda }
       return data.count % 8 == 0 ? wordsFormat(start) : .cache2k
     }
     for line in start.split(whereSeparator: { $0 == 10 || $0 == 13 }) {
@@ -45,7 +46,15 @@ enum TraceFormat: String, CaseIterable {
     return .lirs
   }
 
-  /// Numbers of objects are small: as words of four bytes they begin with a zero, as words of eight only every other half does.
+  /// Numbers of objects as words of eight bytes: every other half is nothing but zeros, which as words of four would be one object all the time.
+  private static func isOfLongWords(_ start: Data) -> Bool {
+    let bytes = Array(start)
+    let words = stride(from: 0, to: bytes.count - bytes.count % 8, by: 8)
+    return bytes.count >= 32 && words.allSatisfy { bytes[$0..<$0 + 4].allSatisfy { $0 == 0 } }
+      && words.contains { bytes[$0 + 4..<$0 + 8].contains { $0 != 0 } }
+  }
+
+  /// Numbers of objects are small: as words of four bytes they begin with a zero, as words of eight that are hashes only by chance.
   private static func wordsFormat(_ start: Data) -> TraceFormat {
     let bytes = Array(start)
     let firsts = stride(from: 0, to: bytes.count - bytes.count % 8, by: 4).map { bytes[$0] }

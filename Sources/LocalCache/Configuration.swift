@@ -3,7 +3,7 @@ extension LocalCache {
   public struct Configuration: Sendable {
     /// When entries end.
     public var expiry = CacheExpiry()
-    /// A lifetime for an entry of its own, asked once when it is stored; nil leaves it to `expiry`.
+    /// A lifetime for an entry of its own, asked once when it is stored; nil leaves it to `expiry`. As long as that of `set(_:for:lifetime:pinned:)` at most.
     public var lifetime: (@Sendable (Key, Value) -> Duration?)?
     /// How bytes are counted, with a limit in bytes.
     public var sizing = CacheSizing()

@@ -5,6 +5,9 @@ extension LocalCache {
   /// while it waits leaves at once with `CancellationError`, and the load goes on for the others. A value that is set, or removed, while the key is being
   /// loaded is newer than what the load brings: those who wait get the latter, but it is not stored.
   ///
+  /// The closure runs in a task of its own, since it belongs to nobody who waits: task-local values, such as the context of a trace, are not those of who
+  /// asks. What it needs of them it has to capture.
+  ///
   /// - Throws: what the load throws; `LocalCacheError` for a load that takes too long or would wait for itself; `CancellationError`.
   @inlinable
   public func value(for key: Key, load: @escaping @Sendable (Key) async throws -> Value)
@@ -135,7 +138,7 @@ extension LocalCache {
   private func store(_ values: [Key: Value], _ stamps: LoadStamps<Key>) {
     for (key, value) in values {
       if let stamp = stamps.keys[key] {
-        store(value, for: key, lifetime: nil, pinned: nil, stamp: stamp)
+        store(value, for: key, lifetime: nil, pinned: nil, stamp: stamp, isLoaded: true)
       } else {
         storeUnasked(value, key, stamps)
       }
@@ -149,7 +152,7 @@ extension LocalCache {
     let stamp = loader.watch.begin(hash)
     defer { loader.watch.end(hash) }
     guard !loader.watch.mayBeWritten(hash, since: stamps.others) else { return }
-    store(value, for: key, lifetime: nil, pinned: nil, stamp: stamp)
+    store(value, for: key, lifetime: nil, pinned: nil, stamp: stamp, isLoaded: true)
   }
 
   /// Loads keys again and again until the task that runs this is cancelled: the cache's periodic refresh.

@@ -3,7 +3,7 @@ extension LocalCache {
   ///
   /// - Parameters:
   ///   - lifetime: how long this entry lives, in place of the configured time; not prolonged by use. Needs a cache whose `Configuration` has a
-  ///     lifetime or an `expiry`, if only `perEntry`.
+  ///     lifetime or an `expiry`, if only `perEntry`. 13 days at most, or the longest of the `expiry`'s times if that is more: what is given beyond ends then.
   ///   - pinned: true keeps the entry from being evicted (it still counts, and still expires), false lets it go again, nil changes nothing.
   /// - Returns: false if the entry was refused: it is larger than the whole cache, or than 4 GiB, or pinned entries leave no room, or the cache keeps
   ///   no lifetimes and this entry has one. An earlier value of the key is removed even then, since it is out of date.
@@ -15,14 +15,18 @@ extension LocalCache {
     store(value, for: key, lifetime: lifetime, pinned: pinned, stamp: nil)
   }
 
-  /// - Parameter stamp: what `WriteWatch` said when a load of the value began; nothing is stored if the key was written since.
+  /// - Parameters:
+  ///   - stamp: what `WriteWatch` said when a load of the value began; nothing is stored if the key was written since.
+  ///   - isLoaded: whether the value comes from a load of the cache's own, which is timed elsewhere.
   @inlinable @inline(__always)
   @discardableResult
-  func store(_ value: Value, for key: Key, lifetime: Duration?, pinned: Bool?, stamp: UInt32?) -> Bool {
+  func store(
+    _ value: Value, for key: Key, lifetime: Duration?, pinned: Bool?, stamp: UInt32?, isLoaded: Bool = false
+  ) -> Bool {
     let hash = hash(key)
     let shard = shard(for: hash)
     shard.pointee.prefetch(Self.high(hash))
-    guard lifetime == nil || expires else { return refuse(key, hash) }
+    guard lifetime == nil || expires else { return refuse(key, hash, stamp) }
     let weight = sizer.weigh(key, value)
     if checksMutations { noteFingerprint(key, value) }
     let ticks = lifetimeTicks(key, value, lifetime)
@@ -42,7 +46,7 @@ extension LocalCache {
     shard.pointee.setSampling()
     let isSweeperWanted = shard.pointee.expiry.takeSweeperWanted()
     shard.pointee.lock.unlock()
-    observer.stored(hash, weight: weight)
+    observer.stored(hash, weight: weight, isLoaded: isLoaded)
     if observer.observes(hash) { noteValue(value, hash) }
     if isSweeperWanted { startSweeping() }
     if removals.first != nil { report(removals) }

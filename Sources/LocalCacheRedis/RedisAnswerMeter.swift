@@ -24,6 +24,8 @@
     /// What hiredis takes for each part, and for the place of each element.
     private static let costOfPart = 64
     private static let costOfPlace = 8
+    /// Of an element of an answer, beside its content.
+    static var costOfElement: Int { costOfPart + costOfPlace }
 
     init(maximum: Int) { self.maximum = max(1024, maximum) }
 
@@ -99,6 +101,7 @@
       cost += amount
     }
 
-    private var tooLarge: RemoteTierError { .unavailable("an answer takes more than \(maximum) bytes") }
+    /// What says so.
+    var tooLarge: RemoteTierError { .unavailable("an answer takes more than \(maximum) bytes") }
   }
 #endif

@@ -37,8 +37,8 @@
     public var reconnectPause: Duration = .milliseconds(50)
     /// Calls of one connection that may wait; more fail at once.
     public var maximumWaiting = 4096
-    /// Bytes of memory that an answer may take: its contents, and 72 for each of its parts. A connection whose answer takes more is closed. To be larger than
-    /// the values of a batch together. A value that is larger by itself is not stored.
+    /// Bytes of memory that an answer may take: its contents, and 72 for each of its parts. A connection whose answer takes more is closed. Batches are asked
+    /// for in smaller parts once their values have taken half of it or more. A value that is larger by itself is not stored.
     public var maximumAnswer = 64 << 20
     /// Connections on which nothing is said are tried this often, so that a peer that is gone without a word is noticed.
     public var pingInterval: Duration = .seconds(5)

@@ -19,12 +19,16 @@
     private let next = Atomic<Int>(0)
     /// What cannot be read again is not stored: whoever asked for it would lose the connection, with all that waits there.
     private let largestValue: Int
+    private let parts: RedisParts
+    private let tooLarge: RemoteTierError
 
     /// A tier on this server. Does not wait for it.
     public init(_ configuration: RedisConfiguration) {
       let tracking = RedisTracking()
       self.tracking = tracking
       largestValue = max(0, configuration.maximumAnswer - 1024)
+      parts = RedisParts(maximum: configuration.maximumAnswer)
+      tooLarge = RedisAnswerMeter(maximum: configuration.maximumAnswer).tooLarge
       readers = (0..<min(max(1, configuration.readConnections), 64)).map { _ in RedisConnection(configuration) }
       var writing = RedisConnection.Role()
       writing.isKept = { tracking.isWanted }
@@ -49,16 +53,30 @@
     public func get(_ names: [String]) async throws -> [[UInt8]?] {
       guard !names.isEmpty else { return [] }
       let reader = readers[next.add(1, ordering: .relaxed).oldValue & .max % readers.count]
-      let replies = try await reader.run([["MGET"].words + names.words])
-      guard let reply = replies.first else { throw RemoteTierError.unavailable("no answer") }
+      let parts = parts.divide(names)
+      let size = parts.first?.count ?? 0
+      do {
+        let replies = try await reader.run(parts.map { ["MGET"].words + Array($0).words })
+        guard replies.count == parts.count else { throw RemoteTierError.unavailable("no answer") }
+        return try zip(parts, replies).flatMap { part, reply in try contents(reply, of: part.count) }
+      } catch let error as RemoteTierError where error == tooLarge {
+        self.parts.failed(names: size)
+        throw error
+      }
+    }
+
+    private func contents(_ reply: RedisReply, of names: Int) throws -> [[UInt8]?] {
       if case .error(let reason) = reply { throw RemoteTierError.refused(reason) }
-      guard let elements = reply.elements, elements.count == names.count else {
+      guard let elements = reply.elements, elements.count == names else {
         throw RemoteTierError.unavailable("an answer of another form than MGET has")
       }
-      return elements.map { element in
+      let contents = elements.map { element -> [UInt8]? in
         if case .bytes(let bytes) = element { return bytes }
         return nil
       }
+      parts.answered(
+        names: names, bytes: contents.reduce(0) { $0 + ($1?.count ?? 0) + RedisAnswerMeter.costOfElement })
+      return contents
     }
 
     public func set(_ entries: [RemoteEntry]) async throws {

@@ -22,6 +22,7 @@
     }
 
     let configuration: RedisConfiguration
+    private let tooLarge: RemoteTierError
     let role: RedisConnection.Role
     let mailbox: RedisMailbox
     var socket: RedisSocket?
@@ -39,6 +40,7 @@
 
     init(_ configuration: RedisConfiguration, _ role: RedisConnection.Role, _ mailbox: RedisMailbox) {
       self.configuration = configuration.reckonable
+      tooLarge = RedisAnswerMeter(maximum: configuration.maximumAnswer).tooLarge
       self.role = role
       self.mailbox = mailbox
     }
@@ -118,13 +120,14 @@
     private func close(_ error: RemoteTierError) {
       let wasOpen = socket != nil
       socket = nil
-      lastError = error
+      // The answer that was being read is that of the first one; the others are not to take it for theirs.
+      lastError = error == tooLarge ? .unavailable("the answer to another call was too large") : error
       isReserved = false
       pingSince = nil
       let lost = inFlight
       inFlight = []
-      for entry in lost { entry.finish(.failure(error)) }
-      for request in queue { request.fail(error) }
+      for (place, entry) in lost.enumerated() { entry.finish(.failure(place == 0 ? error : lastError)) }
+      for request in queue { request.fail(lastError) }
       queue = []
       if wasOpen { role.closed() }
       let pause = min(configuration.reconnectPause * (1 << min(pauses, 6)), configuration.reconnectPause * 64)

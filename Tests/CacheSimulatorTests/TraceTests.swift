@@ -22,6 +22,18 @@ import Testing
     #expect(TraceFormat.guess(words([0, 1, 2, 3, 1, 7] as [UInt32]), name: "trace") == .cache2k)
     #expect(TraceFormat.guess(words([1, 2, 3] as [UInt32]), name: "trace") == .cache2k)
     #expect(TraceFormat.guess(words([0x391C_8EE0_C575_42C7, 0x0548_DD3A_BF6E_3FCC] as [UInt64]), name: "x") == .corda)
+    // Small numbers, in a file that may have been cut.
+    let small = words([7, 1, 300, 70_000, 1, 0] as [UInt64])
+    #expect(TraceFormat.guess(small, name: "trace") == .corda)
+    #expect(TraceFormat.guess(small.dropLast(3), name: "trace") == .corda)
+    #expect(TraceFormat.guess(words([UInt32](repeating: 0, count: 16)), name: "trace") == .cache2k)
+  }
+
+  @Test func aFolderIsNoTrace() {
+    let error = #expect(throws: SimulatorError.self) {
+      try Trace.load(NSTemporaryDirectory(), format: nil) { _ in }
+    }
+    #expect("\(error.map { "\($0)" } ?? "")".contains("it is a folder"))
   }
 
   @Test func everyFormatIsRead() {

@@ -36,6 +36,58 @@ import Testing
     #expect(cache.statistics.loads == 1)
   }
 
+  /// One slow load by the cache says little of a cache that the program fills itself.
+  @Test func loadsOfTheProgramCountBesideThoseOfTheCache() async throws {
+    let cache = loadingCache()
+    _ = try await cache.value(for: -1) { key in
+      try await Task.sleep(for: .milliseconds(500))
+      return key
+    }
+    for key in 0..<8000 where cache.get(key) == nil { cache.set(key, for: key) }
+    #expect(cache.statistics.loads == 1)
+    // One key in sixteen is sampled, so the slow load counts for a five-hundredth at most.
+    let time = try #require(cache.verdict.loadTime)
+    #expect(time < .milliseconds(50), "\(time)")
+  }
+
+  @Test func eachKindOfLoadCountsAsOftenAsItIsMissed() throws {
+    var timer = LoadTimer()
+    #expect(timer.mean(own: nil) == nil && timer.mean(own: .seconds(3)) == .seconds(3))
+    // In no order: one miss in eight is timed.
+    var random = Generator(state: 1)
+    for load in 0..<4000 as Range<UInt32> {
+      timer.missed(load)
+      timer.stored(load, isOwn: UInt8.random(in: 0..<4, using: &random) != 0)
+    }
+    let (own, program) = (Duration.seconds(4), try #require(timer.mean))
+    let mean = try #require(timer.mean(own: own))
+    // Three of four; the last five hundred and more are known.
+    #expect(abs((mean - program) / own - 0.75) < 0.1, "\(mean)")
+    // A cache that only loads itself is not timed twice.
+    var alone = LoadTimer()
+    for load in 0..<1000 as Range<UInt32> {
+      alone.missed(load)
+      alone.stored(load, isOwn: true)
+    }
+    #expect(alone.mean == nil && alone.mean(own: own) == own)
+  }
+
+  /// The writes that end loads are not seen while notes rest, and later ones are none of theirs.
+  @Test func aLoadThatEndsWhileNotesRestIsNotTimed() async throws {
+    let cells = ReaderCells(isSmall: true)
+    defer { cells.deallocate() }
+    let observer = AccessObserver(isOn: true, isSmall: true, cells: cells)
+    observer.missed(7, number: 1)
+    // Keys of others until there is enough for now.
+    for key in 1..<100_000 as Range<UInt64> where observer.observes(7) { observer.stored(key << 32 | 8, weight: 1) }
+    #expect(!observer.observes(7))
+    try await Task.sleep(for: .milliseconds(1100))
+    for _ in 0..<100_000 where !observer.observes(7) { observer.missed(5 << 32, number: 0) }
+    #expect(observer.observes(7))
+    observer.stored(7, weight: 1)
+    #expect(observer.meanLoadTime(own: nil) == nil)
+  }
+
   /// A key that nothing was stored for is missed again much later: its load began then, whether that miss is timed or not.
   @Test func aMissThatNothingWasStoredForBeginsNoLoad() async throws {
     var timer = LoadTimer()

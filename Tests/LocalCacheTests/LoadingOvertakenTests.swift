@@ -46,6 +46,25 @@ import Testing
     #expect(cache.get(1) == nil)
   }
 
+  /// Who asks for many keys waits for the batch of somebody else for some of them. What that brings of the others may be older than a write.
+  @Test func ofABatchOfOthersOnlyWhatItIsWaitedForCounts() async throws {
+    let cache = LocalCache<Int, String>(name: "overtaken", limit: .entries(100))
+    let (began, goOn) = (Locked(false), Locked(false))
+    async let first = cache.values(for: [1, 2]) { keys in
+      began.with { $0 = true }
+      await until { goOn.current }
+      return Dictionary(uniqueKeysWithValues: keys.map { ($0, "old") })
+    }
+    await until { began.current }
+    cache.remove(2)
+    async let second = cache.values(for: [1, 2]) { keys in Dictionary(uniqueKeysWithValues: keys.map { ($0, "new") }) }
+    await until { cache.contains(2) }
+    goOn.with { $0 = true }
+    #expect(try await first == [1: "old", 2: "old"])
+    #expect(try await second == [1: "old", 2: "new"])
+    #expect(cache.get(2) == "new")
+  }
+
   @Test func writesOfOtherKeysDoNotMatter() async throws {
     let cache = LocalCache<Int, String>(name: "overtaken", limit: .entries(100))
     #expect(try await gated(cache) { for other in 2..<500 { cache.set("other", for: other) } } == "loaded")

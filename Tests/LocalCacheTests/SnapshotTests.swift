@@ -28,6 +28,30 @@ import Testing
     }
   }
 
+  /// A service that answers already while it reads its snapshot.
+  @Test(arguments: [false, true]) func whatIsWrittenMeanwhileIsNewer(isRemoved: Bool) throws {
+    try withFile { path in
+      let beforeStoring = Locked<@Sendable () -> Void>({})
+      var configuration = LocalCache<Int, String>.Configuration()
+      // Asked between the look for the key and the lock.
+      configuration.weigher = { _, value in
+        if value == "old" { beforeStoring.current() }
+        return 1
+      }
+      let cache = LocalCache<Int, String>(name: "snapshot", limit: .weight(100), configuration: configuration)
+      cache.set("old", for: 1)
+      cache.set("other", for: 2)
+      try cache.writeSnapshot(to: path)
+      cache.removeAll()
+      beforeStoring.with { action in
+        action = { [weak cache] in if isRemoved { cache?.remove(1) } else { cache?.set("new", for: 1) } }
+      }
+      #expect(cache.readSnapshot(from: path) == .restored(1))
+      #expect(cache.get(1) == (isRemoved ? nil : "new") && cache.get(2) == "other")
+      #expect(cache.loader.isFlying == false)
+    }
+  }
+
   @Test func damagedFilesAreIgnored() throws {
     try withFile { path in
       #expect(cache().readSnapshot(from: path) == .noSnapshot)

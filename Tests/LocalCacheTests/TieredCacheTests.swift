@@ -44,6 +44,29 @@ import Testing
     #expect(await caches[0].get(1) == nil)
   }
 
+  /// That there is no value is believed for as long as this process would remember it, whatever the clock of who says so.
+  @Test func noValueOfAProcessWhoseClockIsAhead() async throws {
+    let time = Locked(Int64(1_000_000))
+    let caches = [0, 3].map { (hours: Int64) in
+      words(MemoryTier(store, process: Int(hours))) { configuration in
+        configuration.negativeLifetime = .seconds(10)
+        configuration.stampede.eagerness = 0
+        configuration.wallClock = { time.current + hours * 3_600_000 }
+      }
+    }
+    #expect(try await caches[1].value(for: 1) { _ in nil } == nil)
+    #expect(await eventually { caches[1].statistics.writes == 1 })
+    let loads = Locked(0)
+    let load: @Sendable (Int) async throws -> String? = { _ in
+      loads.with { $0 += 1 }
+      return nil
+    }
+    #expect(try await caches[0].value(for: 1, load: load) == nil)
+    #expect(loads.current == 0 && caches[0].statistics.negativeHits == 1)
+    let kept = try #require(caches[0].local.get(1))
+    #expect(kept.deadline == time.current + 10_000)
+  }
+
   @Test func thatThereIsNoValueIsRememberedForItsTime() async throws {
     let time = Locked(Int64(1_000_000))
     let tiers = (1...2).map { MemoryTier(store, process: $0) }

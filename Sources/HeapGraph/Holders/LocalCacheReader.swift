@@ -177,9 +177,10 @@ struct LocalCacheReader {
       recentHitRatio: block.count < Field.wholeSize ? nil : Self.ratio(block.word(Field.recentHitRatio)), time: time)
   }
 
+  /// What the verdict follows from: loads of the cache and of the program. Older caches, and those without a verdict, know the former only.
   private static func loadNanoseconds(_ block: [UInt8]) -> UInt64? {
     let loads = block.word(Field.loads)
-    return loads == 0 ? positive(block.word(Field.loadMean)) : block.word(Field.loadTime) / loads
+    return positive(block.word(Field.loadMean)) ?? (loads == 0 ? nil : block.word(Field.loadTime) / loads)
   }
 
   private static func positive(_ value: UInt64) -> UInt64? { value == 0 ? nil : value }

@@ -41,7 +41,7 @@ public struct LocalCacheSummary: Sendable, Hashable, Codable {
     /// Look-ups of keys that had been asked for before, of all, 0 to 1: no cache of any size hits more. nil where it cannot be told.
     public var repeatRatio: Double?
     public var loads: UInt64
-    /// Mean, in nanoseconds, from a miss to the write after it where the cache does not load itself; nil where none was timed.
+    /// Mean time of a load in nanoseconds, from a miss to the write after it where the program loads; nil where none was timed.
     public var loadNanoseconds: UInt64?
     public var advice: Advice
     /// Hit ratio when the advice was reached.

@@ -5,8 +5,8 @@
 /// let tokens = LocalCache<String, Token>(name: "tokens", limit: .entries(10_000))
 /// ```
 ///
-/// The bound holds at every moment: room is made before an entry goes in. With a limit of 0 or less nothing is stored, and every `set` is
-/// refused and counted.
+/// The bound holds at every moment: room is made before an entry goes in. With a limit of 0 or less nothing is stored but what weighs nothing, and every
+/// other `set` is refused and counted.
 public struct CacheLimit: Sendable, Hashable, CustomStringConvertible {
   /// The unit of a limit.
   public enum Unit: UInt8, Sendable {

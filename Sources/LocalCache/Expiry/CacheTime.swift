@@ -81,7 +81,7 @@ final class CacheTime: Sendable {
     return last & (1 &<< 40 &- 1)
   }
 
-  /// At least one tick, at most a quarter of what 32 bits hold (12 days of the finest ticks).
+  /// At least one tick, at most a quarter of what 32 bits hold (13 days of the finest ticks).
   @usableFromInline
   func ticks(_ duration: Duration) -> UInt32 {
     let ticks = (duration.nanoseconds + (1 << shift) - 1) >> shift

@@ -95,20 +95,25 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
   /// The values that a loader of batches gives, in one call for those keys that nobody loads already.
   func values(for keys: [Key], _ work: Work) async throws -> Values {
-    let flights = flights(for: keys, work)
-    var all: Values
-    if flights.count == 1 {
-      all = try await wait(for: flights[0]) { .all($0) }
-    } else {
-      all = try await withThrowingTaskGroup(of: Values.self) { group in
-        for flight in flights { group.addTask { [self] in try await wait(for: flight) { .all($0) } } }
-        return try await group.reduce(into: Values()) { all, values in all.merge(values) { _, new in new } }
-      }
+    let parts = flights(for: keys, work)
+    if parts.count == 1 { return try await values(of: parts[0]) }
+    return try await withThrowingTaskGroup(of: Values.self) { group in
+      for part in parts { group.addTask { [self] in try await values(of: part) } }
+      return try await group.reduce(into: Values()) { all, values in all.merge(values) { _, new in new } }
     }
-    // Flights of others, and loaders, may bring more than was asked for.
-    let wanted = Set(keys)
-    if all.contains(where: { !wanted.contains($0.key) }) { all = all.filter { wanted.contains($0.key) } }
-    return all
+  }
+
+  /// Keys, and the flight that is to bring them.
+  private struct Part: Sendable {
+    let flight: Flight<Key, Value>
+    var keys: [Key]
+  }
+
+  /// What a flight brings of these keys. It may bring more: others', what nobody asked for, and what is older than a write that has come since it began.
+  private func values(of part: Part) async throws -> Values {
+    let all = try await wait(for: part.flight) { .all($0) }
+    let wanted = Set(part.keys)
+    return all.contains { !wanted.contains($0.key) } ? all.filter { wanted.contains($0.key) } : all
   }
 
   /// Loads in the background those keys that nobody loads already.
@@ -146,20 +151,21 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   }
 
   /// The flights that bring these keys: those that are on their way, and one more for the rest.
-  private func flights(for keys: [Key], _ work: Work) -> [Flight<Key, Value>] {
+  private func flights(for keys: [Key], _ work: Work) -> [Part] {
     state.withLock { state in
-      var flights: [Flight<Key, Value>] = []
-      var (free, seen): ([Key], Set<UInt64>) = ([], [])
+      var parts: [UInt64: Part] = [:]
+      var free: [Key] = []
       for key in keys {
-        if let flight = state.flights[key] {
-          if seen.insert(flight.number).inserted { flights.append(flight) }
-        } else {
+        guard let flight = state.flights[key] else {
           free.append(key)
+          continue
         }
+        parts[flight.number, default: Part(flight: flight, keys: [])].keys.append(key)
       }
-      if !free.isEmpty { flights.append(start(free, isKept: false, work, &state)) }
-      for flight in flights { flight.expected += 1 }
-      return flights
+      var all = Array(parts.values)
+      if !free.isEmpty { all.append(Part(flight: start(free, isKept: false, work, &state), keys: free)) }
+      for part in all { part.flight.expected += 1 }
+      return all
     }
   }
 

@@ -186,7 +186,7 @@ package struct EvictionPolicy: ~Copyable {
   /// Whether an entry may take this weight without anything else going.
   @inlinable @inline(__always)
   package func fits(_ weight: UInt64, insteadOf id: UInt32) -> Bool {
-    self.weight &- self.weight(of: id) &+ weight <= maximum
+    weight <= PolicyNode.maximumWeight && self.weight &- self.weight(of: id) &+ weight <= maximum
   }
 
   /// Whether an entry of this weight can be made room for at all, in place of another.

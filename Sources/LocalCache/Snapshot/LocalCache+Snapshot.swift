@@ -59,8 +59,8 @@ extension LocalCache where Key: Codable, Value: Codable {
     return written
   }
 
-  /// Takes the entries of a snapshot in, up to the limit of the cache: those whose lifetime is not over by now, and whose key has no value yet. Whatever is
-  /// wrong with the file, the cache works, and nothing of the file is taken in.
+  /// Takes the entries of a snapshot in, up to the limit of the cache: those whose lifetime is not over by now, and whose key has no value yet. The cache may
+  /// be used meanwhile: what is written is newer and stays. Whatever is wrong with the file, the cache works, and nothing of the file is taken in.
   public func readSnapshot(from path: String, maximumSize: ByteSize = .mebibytes(64)) -> WarmStart {
     readSnapshot(from: path, maximumSize: maximumSize, at: WallClock.milliseconds() / 1000)
   }
@@ -85,16 +85,25 @@ extension LocalCache where Key: Codable, Value: Codable {
     }
     // Entries went on ageing while no process had them. A clock that went back makes nothing younger.
     let elapsed = max(0, Double(now) - Double(file.written))
-    var restored = 0
-    for entry in entries where !contains(entry.key) {
-      let left = entry.seconds.map { $0 - elapsed }
-      if let left, !(left > 0) { continue }
-      let lifetime = left.map { Duration.milliseconds(Int64(min(max($0, 0.001), 1e12) * 1000)) }
-      guard set(entry.value, for: entry.key, lifetime: lifetime) else { continue }
-      restored += 1
-      if entry.isProlonged, lifetime != nil { letUsesProlong(entry.key) }
+    // Like a load: what the program writes meanwhile is newer.
+    loader.flying.add(1, ordering: .relaxed)
+    defer { loader.flying.subtract(1, ordering: .relaxed) }
+    return .restored(entries.reduce(0) { $0 + (restore($1, after: elapsed) ? 1 : 0) })
+  }
+
+  /// Takes an entry in that has aged by so many seconds. Returns whether it did.
+  private func restore(_ entry: Entry, after elapsed: Double) -> Bool {
+    let hash = hash(entry.key)
+    let stamp = loader.watch.begin(hash)
+    defer { loader.watch.end(hash) }
+    let left = entry.seconds.map { $0 - elapsed }
+    guard !contains(entry.key), left.map({ $0 > 0 }) ?? true else { return false }
+    let lifetime = left.map { Duration.milliseconds(Int64(min(max($0, 0.001), 1e12) * 1000)) }
+    guard store(entry.value, for: entry.key, lifetime: lifetime, pinned: nil, stamp: stamp, isLoaded: true) else {
+      return false
     }
-    return .restored(restored)
+    if entry.isProlonged, lifetime != nil { letUsesProlong(entry.key) }
+    return true
   }
 
   /// For an entry that ends some time after its last use, and was stored with what was left of that. Where entries end after writing too, their time of

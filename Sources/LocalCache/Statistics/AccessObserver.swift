@@ -81,11 +81,11 @@ final class AccessObserver: @unchecked Sendable {
     note(AccessNote(key: Self.key(hash), kind: .miss), isFree: true)
   }
 
-  /// A write. To be called without locks of the cache.
+  /// A write, perhaps of what the cache itself has loaded. To be called without locks of the cache.
   @usableFromInline
-  func stored(_ hash: UInt64, weight: UInt64) {
+  func stored(_ hash: UInt64, weight: UInt64, isLoaded: Bool = false) {
     guard isOn, observes(hash) else { return }
-    loads.withLock { $0.stored(Self.key(hash)) }
+    loads.withLock { $0.stored(Self.key(hash), isOwn: isLoaded) }
     note(AccessNote(key: Self.key(hash), kind: .stored, weight: weight), isFree: true)
   }
 
@@ -151,6 +151,7 @@ final class AccessObserver: @unchecked Sendable {
   private func setResting(_ rests: Bool, _ plan: SamplingPlan) {
     isResting.store(rests, ordering: .relaxed)
     setSampling(plan)
+    if rests { loads.withLock { $0.rest() } }
   }
 
   @inline(never)
@@ -195,8 +196,9 @@ final class AccessObserver: @unchecked Sendable {
   /// A copy of what was noted, and the share of keys that it stands for.
   func sample() -> AccessSample { log.withLock { $0.sample() } }
 
-  /// Mean time from a miss of a sampled key to the write that followed it, as far as any was seen.
-  var meanLoadTime: Duration? { loads.withLock { $0.mean } }
+  /// Mean time of a load: of those that the cache ran, which it knows, and of the time from a miss of a sampled key to the write by the program that followed
+  /// it, in the shares that they have among sampled misses. Nil if there was neither.
+  func meanLoadTime(own: Duration?) -> Duration? { loads.withLock { $0.mean(own: own) } }
 
   var distinctCount: Int { distinctKeys?.count ?? 0 }
 

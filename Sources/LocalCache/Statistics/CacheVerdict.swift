@@ -43,7 +43,7 @@ public struct CacheVerdict: Sendable, CustomStringConvertible {
   public let neededHitRatio: Double?
   /// Look-ups of keys that had been seen before: no cache of any size hits more.
   public let repeatRatio: Double
-  /// Mean time of a load, as timed by `value(for:load:)` or between a miss and the `set` that follows it.
+  /// Mean time of a load, as timed by `value(for:load:)` or between a miss and the `set` that follows it: of both, where both are used.
   public let loadTime: Duration?
   /// What a miss costs more than without a cache: to store the value and to keep its memory.
   public let missOverhead: Duration
@@ -65,10 +65,10 @@ extension LocalCache {
   /// Whether the cache is worth its memory. Takes 20 to 250 milliseconds, the more the larger the cache: see `missRatioCurve`.
   public var verdict: CacheVerdict {
     let statistics = statistics
-    if statistics.loads > 0 { return verdict(statistics, loadTime: statistics.meanLoadTime) }
-    // A write that follows a miss ends a load, unless writes come by themselves: then the time between the two is chance.
-    let isLoading = statistics.writes / 2 <= statistics.misses
-    return verdict(statistics, loadTime: isLoading ? observer.meanLoadTime : nil)
+    let own = statistics.loads > 0 ? statistics.meanLoadTime : nil
+    // A write of the program that follows a miss ends a load, unless writes come by themselves: then the time between the two is chance.
+    let isLoading = (statistics.writes - min(statistics.loads, statistics.writes)) / 2 <= statistics.misses
+    return verdict(statistics, loadTime: isLoading ? observer.meanLoadTime(own: own) : own)
   }
 
   /// The verdict with a load time that is known, not measured.

@@ -1,3 +1,6 @@
+import CLocalCache
+import Synchronization
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -14,6 +17,10 @@
 package final class Guarded<Value>: @unchecked Sendable {
   /// The lock, and the value behind it. Not fields: the sanitizer would take an access to a value of no size for one to what has its address.
   private let memory: UnsafeMutableRawPointer
+  /// The generation of the process in which the lock is known to be nobody's, or that of a thread which is there.
+  private let generation = Atomic(localcache_generation())
+  /// That in which a thread has begun to find out.
+  private let asked = Atomic(localcache_generation())
 
   private static var offset: Int {
     let alignment = MemoryLayout<Value>.alignment
@@ -41,8 +48,36 @@ package final class Guarded<Value>: @unchecked Sendable {
   package func withLock<Result, Failure: Error>(_ body: (inout Value) throws(Failure) -> Result)
     throws(Failure) -> Result
   {
-    pthread_mutex_lock(lock)
+    if generation.load(ordering: .relaxed) == localcache_generation() {
+      pthread_mutex_lock(lock)
+    } else {
+      lockAfterFork()
+    }
     defer { pthread_mutex_unlock(lock) }
     return try body(&value.pointee)
+  }
+
+  /// The same for the first time in the child of a fork: a thread that held the lock then is not here, and will never free it.
+  private func lockAfterFork() {
+    let now = localcache_generation()
+    if asked.exchange(now, ordering: .acquiringAndReleasing) != now {
+      // Nobody else of this process takes it before this thread has.
+      guard pthread_mutex_trylock(lock) == 0 else { ForkedProcess.endOfWhatWasBeingChanged() }
+      return generation.store(now, ordering: .releasing)
+    }
+    while generation.load(ordering: .acquiring) != now { sched_yield() }
+    pthread_mutex_lock(lock)
+  }
+}
+
+/// The child of a fork, which has one thread of its parent's.
+enum ForkedProcess {
+  /// What another thread was changing when the process was forked stays half changed in the child.
+  ///
+  /// Not a precondition: an optimized program would end without the words.
+  static func endOfWhatWasBeingChanged() -> Never {
+    fatalError(
+      "LocalCache: the process was forked while another thread changed this cache; use caches in the parent only, or begin the child with posix_spawn"
+    )
   }
 }

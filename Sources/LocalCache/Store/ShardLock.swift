@@ -211,10 +211,6 @@ struct ShardLock: ~Copyable {
   /// A thread that was changing the cache when another one called fork does not end that in the child.
   private func checkHolderIsHere() {
     let holder = state.load(ordering: .relaxed)
-    if holder != 0, holder < localcache_generation() {
-      fatalError(
-        "LocalCache: the process was forked while another thread changed this cache; use caches in the parent only, or begin the child with posix_spawn"
-      )
-    }
+    if holder != 0, holder < localcache_generation() { ForkedProcess.endOfWhatWasBeingChanged() }
   }
 }

@@ -45,7 +45,7 @@ extension TieredCache {
     _ load: @escaping @Sendable ([Key]) async throws -> [Key: TieredEntry<Value>]
   ) -> Loader<Key, TieredEntry<Value>>.Work {
     var work = Loader<Key, TieredEntry<Value>>.Work(load: load) { [weak self] entries, _ in
-      for (key, entry) in entries { self?.keep(entry, key) }
+      for (key, entry) in entries { self?.keep(entry, key, isLoaded: true) }
     }
     if isWanted { work.present = { [weak self] in self?.local.present($0) ?? [:] } }
     return work
@@ -112,8 +112,8 @@ extension TieredCache {
         }
       }
       // Who wrote it may have a clock that is hours ahead.
-      let longest = max(configuration.lifetime, configuration.negativeLifetime).wholeMilliseconds
-      let (bound, overflow) = now.addingReportingOverflow(longest)
+      let longest = value == nil ? configuration.negativeLifetime : configuration.lifetime
+      let (bound, overflow) = now.addingReportingOverflow(longest.wholeMilliseconds)
       return TieredEntry(
         value: value, deadline: min(envelope.deadline, overflow ? .max : bound),
         loadMicroseconds: envelope.loadMicroseconds, stamp: stamp)
@@ -122,11 +122,13 @@ extension TieredCache {
   }
 
   /// Takes an entry into the local tier, unless its key was changed since it was read.
-  func keep(_ entry: TieredEntry<Value>, _ key: Key) {
+  ///
+  /// - Parameter isLoaded: whether the local tier's loader brings it.
+  func keep(_ entry: TieredEntry<Value>, _ key: Key, isLoaded: Bool = false) {
     if entry.value == nil, configuration.negativeLifetime <= .zero { return }
     // What is newer is not to be replaced, not even for a moment.
     guard stamps.isSurelyUnchanged(key.hashValue, since: entry.stamp) else { return }
-    local.set(entry, for: key)
+    local.store(entry, for: key, lifetime: nil, pinned: nil, stamp: nil, isLoaded: isLoaded)
     // After storing too, because a change between the look before and the storing would be lost.
     if !stamps.isSurelyUnchanged(key.hashValue, since: entry.stamp) { local.remove(key) }
   }

@@ -44,7 +44,8 @@ struct LocalCacheText {
     guard let hitRatio = cache.hitRatio else { return "nobody has looked anything up" }
     var text = "\(Share(fraction: hitRatio)) of \(Count(cache.lookups).of("look-up")) hit"
     if let repeats = cache.published?.repeatRatio {
-      text += "; \(Share(fraction: repeats)) are for keys that were asked for before"
+      // Published a while ago, perhaps when nobody had come twice.
+      text += "; \(Share(fraction: max(repeats, hitRatio))) are for keys that were asked for before"
     }
     text += "; \(Count(cache.insertions).of("insertion")), \(Count(cache.evictions).of("eviction"))"
     if cache.expired > 0 { text += ", \(Count(cache.expired)) expired" }
