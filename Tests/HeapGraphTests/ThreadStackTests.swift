@@ -76,7 +76,8 @@ import Testing
       tid: 1, stackPointer: isInside ? Self.start + UInt64.random(in: 0..<Self.size, using: &random) : Self.live,
       threadPointer: Bool.random(using: &random) ? blocks[0] : Self.live + 0x800)
     let stacks = try ThreadStacks(
-      mapping: mapping, guarded: true, threads: ThreadPlaces([thread]), inHand: Set(blocks.prefix(1)), window: MemoryWindow(memory))
+      mapping: mapping, guarded: true, threads: ThreadPlaces([thread]), inHand: Set(blocks.prefix(1)),
+      window: MemoryWindow(memory))
     for (range, _) in stacks.ranges { #expect(range.lowerBound >= mapping.start && range.upperBound <= mapping.end) }
   }
 }
