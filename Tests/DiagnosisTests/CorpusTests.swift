@@ -66,7 +66,8 @@ struct CorpusTests {
     let holders = try HeapInspection.holders(image, symbols: symbols)
     let analysis = holders.analysis
     let books = ResidentBooks(image: image, heap: analysis.heap, mapped: mapped, present: process.presentPages.ranges)
-    let unwritten = UnwrittenBytes(analysis.heap.blocks, present: process.presentPages.ranges)
+    let unwritten = UnwrittenBytes(
+      analysis.heap.blocks, mappings: image.mappings, present: process.presentPages.ranges)
     var facts = HeapFacts(
       analysis, time: time, books: books, threads: image.threads.count, pause: nil, unwritten: unwritten)
     holders.unwritten = unwritten

@@ -43,6 +43,21 @@ import Testing
     #expect(chain(holder).suffix(2) == ["Odd", "Even"])
   }
 
+  /// A coarser tree is what is left of a finer one.
+  @Test func aTreeIsPrunedToACoarserOne() throws {
+    let heap = SyntheticHeap()
+    let (store, entry) = (heap.classType("Store", fields: ["a", "b"]), heap.classType("Entry", fields: ["next"]))
+    let big = heap.block([heap.classType("Big", fields: []), 3] + [UInt64](repeating: 0, count: 60))
+    heap.root(heap.block([store, 3, big, heap.block([entry, 3, 0])]))
+    let (analysis, image) = try heap.keepingReferences()
+    let holders = try HeapHolders(analysis: analysis, image: image, symbols: OneGlobal())
+    let all = try holders.holders(cut: 0)
+    let coarse = try holders.holders(cut: 0.2)
+    #expect(all.pruned(cut: 0.2) == coarse && all != coarse)
+    let kept = try #require(coarse.holders.first?.children.first)
+    #expect(kept.children.map(\.name) == ["Big"] && kept.otherCount == 1 && kept.otherBytes > 0)
+  }
+
   /// Only unowned references lead to objects whose deinit has run: the field that has the references is told.
   @Test func deadObjectsAreToldByTheFieldThatKeepsThem() throws {
     let heap = SyntheticHeap()

@@ -200,17 +200,9 @@ public struct HolderReport: Sendable, Hashable, Codable {
   /// What `HeapHolders.holders` would say with a coarser cut, without reading memory again. What several of a type keep among them counts with
   /// the blocks of that type that they lead to.
   public func pruned(cut: Double) -> HolderReport {
-    let bytes = Self.bytes(cut, of: reachableBytes)
     var report = self
-    report.holders = []
-    for holder in holders {
-      if holder.retainedBytes >= bytes {
-        report.holders.append(holder.pruned(below: bytes))
-      } else {
-        report.otherCount += holder.count
-        report.otherBytes += holder.retainedBytes
-      }
-    }
+    report.holders = holders.pruned(
+      below: Self.bytes(cut, of: reachableBytes), &report.otherCount, &report.otherBytes)
     return report
   }
 }

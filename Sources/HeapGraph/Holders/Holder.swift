@@ -40,19 +40,19 @@ public struct Holder: Sendable, Hashable, Codable {
   public var example: String?
 }
 
-extension Holder {
-  /// Without what keeps fewer bytes below it, which is only counted.
-  func pruned(below cut: UInt64) -> Holder {
-    var holder = self
-    holder.children = []
-    for child in children {
-      if child.retainedBytes >= cut {
-        holder.children.append(child.pruned(below: cut))
-      } else {
-        holder.otherCount += child.count
-        holder.otherBytes += child.retainedBytes
+extension [Holder] {
+  /// Those that keep at least `cut` bytes, at every depth; the others are only counted.
+  func pruned(below cut: UInt64, _ otherCount: inout Int, _ otherBytes: inout UInt64) -> [Holder] {
+    var kept: [Holder] = []
+    for var holder in self {
+      guard holder.retainedBytes >= cut else {
+        otherCount += holder.count
+        otherBytes += holder.retainedBytes
+        continue
       }
+      holder.children = holder.children.pruned(below: cut, &holder.otherCount, &holder.otherBytes)
+      kept.append(holder)
     }
-    return holder
+    return kept
   }
 }

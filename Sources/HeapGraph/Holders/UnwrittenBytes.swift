@@ -11,23 +11,40 @@ public struct UnwrittenBytes: Sendable {
   /// By block, in address order; none is 0.
   public private(set) var blocks: [(block: Int, bytes: UInt64)] = []
 
-  /// - Parameter present: ranges of memory that hold anything, sorted and not overlapping.
+  /// - Parameters:
+  ///   - mappings: of the process; of blocks outside of its private anonymous memory (huge pages set aside, shared memory) nothing counts as unwritten.
+  ///   - present: ranges of that memory that hold anything.
   ///
-  /// O(blocks + ranges).
-  public init(_ table: BlockTable, present: [Range<UInt64>]) {
-    var range = 0
+  /// Both sorted and not overlapping. O(blocks + mappings + ranges).
+  public init(_ table: BlockTable, mappings: [Mapping], present: [Range<UInt64>]) {
+    var known = Overlap(mappings.filter(\.isAnonymous).map { $0.start..<$0.end })
+    var written = Overlap(present)
     for block in 0..<table.count where table.size(block) >= Self.smallest {
       let start = table.address(block)
-      let size = table.size(block)
-      let end = start &+ size
-      while range < present.count, present[range].upperBound <= start { range += 1 }
-      var written: UInt64 = 0
-      var next = range
-      while next < present.count, present[next].lowerBound < end {
-        written &+= min(present[next].upperBound, end) - max(present[next].lowerBound, start)
+      let range = start..<max(start, start &+ table.size(block))
+      let bytes = known.bytes(of: range)
+      let absent = bytes - min(written.bytes(of: range), bytes)
+      if absent > 0 { blocks.append((block, absent)) }
+    }
+  }
+
+  /// How much of ranges that come in order lies in others.
+  private struct Overlap {
+    let ranges: [Range<UInt64>]
+    private var first = 0
+
+    init(_ ranges: [Range<UInt64>]) { self.ranges = ranges }
+
+    mutating func bytes(of range: Range<UInt64>) -> UInt64 {
+      while first < ranges.count, ranges[first].upperBound <= range.lowerBound { first += 1 }
+      var bytes: UInt64 = 0
+      var next = first
+      while next < ranges.count, ranges[next].lowerBound < range.upperBound {
+        let part = ranges[next].clamped(to: range)
+        bytes &+= part.upperBound - part.lowerBound
         next += 1
       }
-      if written < size { blocks.append((block, size - written)) }
+      return bytes
     }
   }
 

@@ -90,7 +90,9 @@ struct Pipeline: Analyzer {
     let books = mapped.map {
       ResidentBooks(image: source.image, heap: analysis.heap, mapped: $0, present: source.presentRanges)
     }
-    let unwritten = source.presentRanges.map { UnwrittenBytes(analysis.heap.blocks, present: $0) }
+    let unwritten = source.presentRanges.map {
+      UnwrittenBytes(analysis.heap.blocks, mappings: source.image.mappings, present: $0)
+    }
     var facts = HeapFacts(
       analysis, time: time, books: books, threads: source.image.threads.count,
       pause: source.image.freeze?.measuredPause, unwritten: unwritten)
