@@ -58,4 +58,22 @@
       return result
     }
   }
+
+  /// A configuration that is logged is not to give its password away.
+  extension RedisConfiguration: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// Server, database and user.
+    public var description: String { "Redis at \(address), database \(database)" + (user.map { ", user \($0)" } ?? "") }
+    /// The same.
+    public var debugDescription: String { description }
+    /// All but the password.
+    public var customMirror: Mirror {
+      Mirror(
+        self,
+        children: [
+          "address": address, "user": user as Any, "database": database, "readConnections": readConnections,
+          "connectTimeout": connectTimeout, "answerTimeout": answerTimeout, "reconnectPause": reconnectPause,
+          "maximumWaiting": maximumWaiting, "maximumAnswer": maximumAnswer, "pingInterval": pingInterval,
+        ])
+    }
+  }
 #endif

@@ -6,6 +6,17 @@ import Testing
 /// The calls of a tier, against a real server. Skipped, with this reason, where none is installed.
 @Suite(.enabled(if: RedisServer.isInstalled, "redis-server is not installed"), .serialized, .timeLimit(.minutes(10)))
 struct RedisTierTests {
+  /// Neither printed nor dumped, nor as a part of something else.
+  @Test func aConfigurationKeepsItsPassword() {
+    var configuration = RedisConfiguration(port: 6380)
+    configuration.user = "reader"
+    configuration.password = "hunter2"
+    var dumped = ""
+    dump([configuration], to: &dumped)
+    let printed = "\(configuration) \(String(reflecting: configuration)) \([configuration]) \(dumped)"
+    #expect(printed.contains("127.0.0.1:6380") && printed.contains("reader") && !printed.contains("hunter2"))
+  }
+
   @Test func callsDoWhatTheProtocolSays() async throws {
     let server = try await RedisServer()
     let tier = RedisTier(RedisConfiguration(port: server.port))
