@@ -26,6 +26,7 @@ enum EntryPoint {
   }
 
   static func run(_ arguments: [String]) -> Int32 {
+    let arguments = Memwhy.verbFirst(arguments)
     do {
       if let error = Memwhy.unknownVerb(arguments) { throw error }
       var command = try Memwhy.parseAsRoot(arguments)

@@ -43,6 +43,17 @@ struct Memwhy: ParsableCommand {
 }
 
 extension Memwhy {
+  /// Flags without a value that many verbs have.
+  private static let flags: Set = ["-q", "--quiet", "-v", "--verbose", "--json", "--show-addresses", "-h", "--help"]
+
+  /// `memwhy -q retained 4711` means `memwhy retained -q 4711`: the parser would take the verb for a process of the default one.
+  static func verbFirst(_ arguments: [String]) -> [String] {
+    guard let place = arguments.firstIndex(where: { !flags.contains($0) }), place > 0,
+      configuration.subcommands.contains(where: { $0.configuration.commandName == arguments[place] })
+    else { return arguments }
+    return [arguments[place]] + arguments[..<place] + arguments[(place + 1)...]
+  }
+
   /// What is wrong with the first word where it looks like a verb and is none: the default verb would call it a bad process id.
   static func unknownVerb(_ arguments: [String]) -> CLIError? {
     let verbs = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]

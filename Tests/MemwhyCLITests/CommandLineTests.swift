@@ -5,6 +5,15 @@ import Testing
 @testable import MemwhyCLI
 
 struct CommandLineTests {
+  @Test func flagsMayStandBeforeTheVerb() {
+    #expect(Memwhy.verbFirst(["-q", "--json", "retained", "4711"]) == ["retained", "-q", "--json", "4711"])
+    #expect(Memwhy.verbFirst(["--help", "leaks"]) == ["leaks", "--help"])
+    // What follows an option with a value may be that value.
+    for same in [["-q", "4711"], ["--html", "leaks", "4711"], ["leaks", "-q", "4711"], ["-q"], []] {
+      #expect(Memwhy.verbFirst(same) == same)
+    }
+  }
+
   @Test func aBarePIDIsADiagnosis() throws {
     let verb = try #require(try Memwhy.parseAsRoot(["4711"]) as? Diagnose)
     #expect(verb.target.pid == 4711)

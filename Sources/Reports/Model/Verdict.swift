@@ -64,6 +64,7 @@ extension ReportModel {
       let rest =
         suppressed.blocks == 0
         ? "" : ", but for \(ByteCount(suppressed.bytes)) in \(Count(suppressed.blocks).of("block")) that are suppressed"
+      if heap.blocks == 0 { return "No leak: the heap has no live block\(rest)." }
       return
         "No leak: a pointer leads to every one of the \(Count(heap.blocks).of("live block")), \(ByteCount(heap.bytes))\(rest)."
     }
