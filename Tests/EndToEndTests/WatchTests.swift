@@ -71,8 +71,10 @@ struct WatchTests {
     let folder = TemporaryPath("replaced")
     let file = folder.path + "/history.db"
     let service = try TestProgram.path("busy", .swift(["-O", "-swift-version", "6"]))
+    // The number is for its command line: a program of another test with the same one would be its restart, should it end.
+    let own = "\(service) \(UInt64.random(in: 0 ... .max))"
     let program = try RunningProgram(
-      "/bin/sh", ["-c", "trap 'exec \(service)' USR1; echo WRAPPED; while :; do sleep 0.02; done"], ready: "WRAPPED")
+      "/bin/sh", ["-c", "trap 'exec \(own)' USR1; echo WRAPPED; while :; do sleep 0.02; done"], ready: "WRAPPED")
     defer { program.stop() }
     let watch = try RunningProgram(
       MemwhyBinary.path(),
@@ -85,6 +87,7 @@ struct WatchTests {
     #expect(eventually(within: 30) { !watch.isRunning })
     let said = "process \(program.pid) (sh) started another program, "
     #expect(watch.output.contains(said), "\(watch.output)")
+    #expect(program.isRunning, "\(watch.output)")
     let verdict = try MemwhyBinary.run(["history", "--history", file, "--verdict", "--json"])
     #expect(verdict.status == 0, "\(verdict.errors)")
     let growth = try JSONDecoder().decode(Verdict.self, from: Data(verdict.output.utf8)).growth
