@@ -92,6 +92,7 @@ struct CollectionRule: Rule {
 
   private static func finding(_ place: GrowingPlace, _ growth: HeapGrowth, _ evidence: Evidence) -> Finding {
     let container = CollectionWords(place, work: evidence.workDone)
+    // Of the place as merged: its figures are said.
     let pattern = CollectionPattern.find(place, growth, evidence.heaps.last?.waste)
     let library =
       pattern == nil

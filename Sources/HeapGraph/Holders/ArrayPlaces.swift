@@ -44,10 +44,8 @@ struct ArrayPlaces {
   private func count(_ block: Int) throws(MemoryError) -> UInt64 {
     let address = heap.blocks.address(block)
     let size = heap.blocks.size(block)
-    guard size >= 32, size > UInt64(elements), element.stride > 0, try window.load(address..<address + 32) else {
-      return 0
-    }
-    return min(window.word(address + 16), (size - UInt64(elements)) / UInt64(element.stride))
+    guard size >= ContainerRoom.header, try window.load(address..<address + ContainerRoom.header) else { return 0 }
+    return ContainerRoom(array: address, elements: elements, element: element, size: size, header: window).entries
   }
 
   private func emptyPlaces(_ block: Int, most: UInt64) throws(MemoryError) -> (places: UInt64, empty: UInt64) {

@@ -24,7 +24,7 @@ extension ContainerReader {
       kind: .bytes, keyType: nil, valueType: nil, containers: blocks.count, entries: 0, slots: 0, inlineBytes: 0,
       behindBytes: behind, emptyBytes: 0)
     let window = MemoryWindow(references.memory)
-    for block in blocks {
+    for block in blocks.sorted() {
       let address = heap.blocks.address(Int(block))
       let size = heap.blocks.size(Int(block))
       summary.inlineBytes += size

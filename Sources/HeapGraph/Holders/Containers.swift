@@ -79,14 +79,14 @@ struct ContainerReader {
   func summary(
     _ blocks: [UInt32], behind: UInt64, describesEntries: Bool = true
   ) throws(MemoryError) -> ContainerSummary? {
-    // In the order of addresses: in any other the window would read most of the heap many times.
-    let blocks = blocks.sorted()
     guard let first = blocks.first else { return nil }
     let layout = heap.type(Int(first)).layout
     guard let (kind, key, value) = Self.container(layout) else {
       if let bytes = try byteSummary(blocks, behind: behind) { return bytes }
       return try cacheSummary(blocks, behind: behind)
     }
+    // In the order of addresses: in any other the window would read most of the heap many times.
+    let blocks = blocks.sorted()
     var summary = ContainerSummary(
       kind: kind, keyType: key, valueType: value, containers: blocks.count, entries: 0, slots: 0, inlineBytes: 0,
       behindBytes: behind, emptyBytes: 0)
@@ -95,8 +95,8 @@ struct ContainerReader {
       let address = heap.blocks.address(Int(block))
       let size = heap.blocks.size(Int(block))
       summary.inlineBytes += size
-      guard size >= 40, try window.load(address..<address + 40),
-        let room = Room(layout, address: address, size: size, header: window)
+      guard size >= ContainerRoom.header, try window.load(address..<address + ContainerRoom.header),
+        let room = ContainerRoom(layout, address: address, size: size, header: window)
       else { continue }
       summary.entries += room.entries
       summary.slots += room.slots
@@ -148,51 +148,5 @@ struct ContainerReader {
     if summary.kind == .dictionary, let first = blocks.first {
       summary.values = values.summary(references.context.storedFields(heap.blocks.head(Int(first))))
     }
-  }
-}
-
-/// How full one storage is. What its header claims is bounded by its block: memory may be torn.
-private struct Room {
-  let entries: UInt64
-  let slots: UInt64
-  /// Of slots without an entry.
-  let emptyBytes: UInt64
-
-  /// - Parameters:
-  ///   - size: of the block, at least 40 bytes.
-  ///   - header: has loaded the first 40 bytes.
-  init?(_ layout: ObjectLayout, address: UInt64, size: UInt64, header: MemoryWindow) {
-    switch layout {
-    case .array(let elements, let element):
-      self.init(count: header.word(address + 16), stride: element.stride, after: elements, size: size)
-    case .ring(let elements, let element):
-      self.init(count: header.word(address + 24), stride: element.stride, after: elements, size: size)
-    case .hashTable(_, let key, let value):
-      let scale = header.word(address + 32) & 0xff
-      guard scale < 40 else { return nil }
-      let buckets = UInt64(1) << scale
-      let entries = min(header.word(address + 16), buckets)
-      let stride = UInt64(key.stride + (value?.stride ?? 0))
-      let empty = min((buckets - entries).multipliedReportingOverflow(by: stride).partialValue, size)
-      self.init(entries: entries, slots: buckets, emptyBytes: empty)
-    case .string:
-      // Capacity at 16, count and flags at 24; a zero byte ends the text.
-      let length = min(header.word(address + 24) & 0xffff_ffff_ffff, size - 32)
-      self.init(entries: length, slots: size - 33, emptyBytes: size - 32 - length)
-    case .conservative, .none, .fixed, .taskSlab, .task, .sideTable: return nil
-    }
-  }
-
-  private init(entries: UInt64, slots: UInt64, emptyBytes: UInt64) {
-    self.entries = entries
-    self.slots = slots
-    self.emptyBytes = emptyBytes
-  }
-
-  /// Elements one behind the other, from `elements` on.
-  private init(count: UInt64, stride: Int, after elements: Int, size: UInt64) {
-    let fits = size > UInt64(elements) ? (size - UInt64(elements)) / UInt64(max(1, stride)) : 0
-    let entries = min(count, fits)
-    self.init(entries: entries, slots: fits, emptyBytes: (fits - entries) * UInt64(stride))
   }
 }

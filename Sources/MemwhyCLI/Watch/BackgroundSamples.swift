@@ -30,21 +30,7 @@ final class BackgroundSamples: Sendable {
     self.recorder = recorder
     self.pid = pid
     self.interval = interval
-    let own = Unmanaged.passRetained(self)
-    var thread = pthread_t()
-    let code = pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument else { return nil }
-        Unmanaged<BackgroundSamples>.fromOpaque(argument).takeRetainedValue().run()
-        return nil
-      }, own.toOpaque())
-    guard code == 0 else {
-      own.release()
-      over.raise()
-      return
-    }
-    pthread_detach(thread)
+    if let thread = SystemThread({ self.run() }) { thread.detach() } else { over.raise() }
   }
 
   /// Samples so far.

@@ -53,21 +53,11 @@ final class SnapshotTaker: Sendable {
       return true
     }
     guard isFree else { return false }
-    let job = Unmanaged.passRetained(Job(taker: self, run: run))
-    var thread = pthread_t()
-    let code = pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument else { return nil }
-        Unmanaged<Job>.fromOpaque(argument).takeRetainedValue().run()
-        return nil
-      }, job.toOpaque())
-    guard code == 0 else {
-      job.release()
+    guard let thread = SystemThread({ self.take(of: run) }) else {
       state.withLock { $0.isBusy = false }
       return false
     }
-    pthread_detach(thread)
+    thread.detach()
     return true
   }
 
@@ -77,37 +67,27 @@ final class SnapshotTaker: Sendable {
     while isBusy, Clocks.monotonic < deadline { Clocks.sleep(10_000_000) }
   }
 
-  private final class Job: Sendable {
-    let taker: SnapshotTaker
-    let target: Run
+  /// The watcher stays small between snapshots. Not in the Glibc module, and not in every C library.
+  private static func giveBack() {
+    guard let symbol = dlsym(nil, "malloc_trim") else { return }
+    typealias Trim = @convention(c) (Int) -> Int32
+    _ = unsafeBitCast(symbol, to: Trim.self)(0)
+  }
 
-    init(taker: SnapshotTaker, run: Run) {
-      self.taker = taker
-      target = run
-    }
-
-    /// The watcher stays small between snapshots. Not in the Glibc module, and not in every C library.
-    private static func giveBack() {
-      guard let symbol = dlsym(nil, "malloc_trim") else { return }
-      typealias Trim = @convention(c) (Int) -> Int32
-      _ = unsafeBitCast(symbol, to: Trim.self)(0)
-    }
-
-    func run() {
-      let request = AnalysisRequest(
-        verb: "watch", target: .process(target.pid), freeze: .cow, memoryLimit: nil, cowBudget: nil,
-        debugDirectories: [])
-      var result = Result(run: target)
-      do {
-        result.facts = try Pipeline(load: taker.load).capture(
-          request, progress: Progress(isEnabled: false, isQuiet: true), depth: .holders
-        ).facts.shortened()
-      } catch { result.failure = "\(error)" }
-      Self.giveBack()
-      taker.state.withLock { state in
-        state.result = result
-        state.isBusy = false
-      }
+  private func take(of run: Run) {
+    let request = AnalysisRequest(
+      verb: "watch", target: .process(run.pid), freeze: .cow, memoryLimit: nil, cowBudget: nil,
+      debugDirectories: [])
+    var result = Result(run: run)
+    do {
+      result.facts = try Pipeline(load: load).capture(
+        request, progress: Progress(isEnabled: false, isQuiet: true), depth: .holders
+      ).facts.shortened()
+    } catch { result.failure = "\(error)" }
+    Self.giveBack()
+    state.withLock { state in
+      state.result = result
+      state.isBusy = false
     }
   }
 }

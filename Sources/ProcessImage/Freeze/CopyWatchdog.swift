@@ -17,7 +17,7 @@ final class CopyWatchdog: @unchecked Sendable {
   private let target: Int32
   private let stopEnds: (read: Int32, write: Int32)
   private let state = Atomic<Int>(Outcome.none.rawValue)
-  private var thread: pthread_t?
+  private var thread: SystemThread?
 
   /// A writer dirties up to 0.6 GB/s: 3 MiB in this time.
   private static let intervalMilliseconds: Int32 = 5
@@ -35,22 +35,13 @@ final class CopyWatchdog: @unchecked Sendable {
     self.copy = copy
     self.target = target
     stopEnds = (ends[0], ends[1])
-    var handle = pthread_t()
-    let me = Unmanaged.passUnretained(self)
     // Unretained is safe: `stop` joins the thread before the object goes.
-    let result = pthread_create(
-      &handle, nil,
-      { argument in
-        guard let argument else { return nil }
-        Unmanaged<CopyWatchdog>.fromOpaque(argument).takeUnretainedValue().watch()
-        return nil
-      }, me.toOpaque())
-    guard result == 0 else {
+    guard let thread = SystemThread({ [unowned(unsafe) self] in watch() }) else {
       close(ends[0])
       close(ends[1])
       return nil
     }
-    thread = handle
+    self.thread = thread
   }
 
   var outcome: Outcome { Outcome(rawValue: state.load(ordering: .acquiring)) ?? .none }
@@ -91,7 +82,7 @@ final class CopyWatchdog: @unchecked Sendable {
     guard let thread else { return }
     self.thread = nil
     close(stopEnds.write)
-    pthread_join(thread, nil)
+    thread.join()
     close(stopEnds.read)
   }
 

@@ -43,17 +43,7 @@ public final class SharedLimitWatch: @unchecked Sendable {
 
   /// Watches on a thread of its own, until this object goes.
   public func start() {
-    var handle = pthread_t()
-    let me = Unmanaged.passRetained(self)
-    let code = pthread_create(
-      &handle, nil,
-      { argument in
-        guard let argument else { return nil }
-        Unmanaged<SharedLimitWatch>.fromOpaque(argument).takeRetainedValue().watch()
-        return nil
-      }, me.toOpaque())
-    guard code == 0 else { return me.release() }
-    pthread_detach(handle)
+    SystemThread { self.watch() }?.detach()
   }
 
   /// Ends the watch; its thread goes within some milliseconds.

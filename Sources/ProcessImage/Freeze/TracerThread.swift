@@ -10,26 +10,14 @@ final class TracerThread: @unchecked Sendable {
   private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private var job: (() -> Void)?
   private var isEnding = false
-  private var thread: pthread_t?
+  private var thread: SystemThread?
 
   /// Nil where the system allows no further thread.
   init?() {
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(changed, nil)
-    var handle = pthread_t()
-    let me = Unmanaged.passRetained(self)
-    let result = pthread_create(
-      &handle, nil,
-      { argument in
-        guard let argument else { return nil }
-        Unmanaged<TracerThread>.fromOpaque(argument).takeRetainedValue().work()
-        return nil
-      }, me.toOpaque())
-    guard result == 0 else {
-      me.release()
-      return nil
-    }
-    thread = handle
+    guard let thread = SystemThread({ self.work() }) else { return nil }
+    self.thread = thread
   }
 
   deinit {
@@ -83,10 +71,10 @@ final class TracerThread: @unchecked Sendable {
   func end() {
     pthread_mutex_lock(mutex)
     isEnding = true
-    let handle = thread
+    let ending = thread
     thread = nil
     pthread_cond_broadcast(changed)
     pthread_mutex_unlock(mutex)
-    if let handle { pthread_join(handle, nil) }
+    ending?.join()
   }
 }

@@ -114,20 +114,12 @@ public final class LoadSource: Sendable {
 
   /// Begins asking in the background.
   public func start() {
-    var thread = pthread_t()
-    let box = Unmanaged.passRetained(self)
-    let code = pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument else { return nil }
-        let source = Unmanaged<LoadSource>.fromOpaque(argument).takeRetainedValue()
-        while !source.state.withLock({ $0.isStopped }) {
-          source.refresh()
-          Clocks.sleep(source.interval)
-        }
-        return nil
-      }, box.toOpaque())
-    if code != 0 { box.release() } else { pthread_detach(thread) }
+    SystemThread {
+      while !self.state.withLock({ $0.isStopped }) {
+        self.refresh()
+        Clocks.sleep(self.interval)
+      }
+    }?.detach()
   }
 
   public func stop() { state.withLock { $0.isStopped = true } }
