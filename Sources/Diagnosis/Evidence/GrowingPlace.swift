@@ -193,7 +193,11 @@ struct GrowingPlace: Sendable, Hashable {
 
     func delta(_ place: HeapFacts.Holder) -> Int64 { Int64(place.retained) - Int64(kept[place.path] ?? 0) }
     func gain(_ place: HeapFacts.Holder) -> Int64 { gains[place.path] ?? 0 }
-    func more(_ place: HeapFacts.Holder) -> Int64 { Int64(place.count) - Int64(earlier(place)?.count ?? 0) }
+    func more(_ place: HeapFacts.Holder) -> Int64 {
+      if let before = earlier(place) { return Int64(place.count) - Int64(before.count) }
+      // Something came in between a variable and what it held already: how many of these there were before, nobody knows.
+      return (kept[place.path] ?? 0) > 0 ? 0 : Int64(place.count)
+    }
 
     /// What is to be followed: by how much a place grew, or what its children of some weight grew while others shrank.
     private func growth(_ place: HeapFacts.Holder, _ below: [HeapFacts.Holder]) -> Double {
