@@ -16,9 +16,9 @@ public struct NamedCounts: Codable, Sendable, Hashable {
     counts = Dictionary(uniqueKeysWithValues: first.map { ($0.key, $0.value) })
   }
 
-  /// Of the threads of an image, as they stood still.
+  /// Of the threads of an image, as they stood still. Without those that are called as the process is: nobody has given them a name.
   public static func threads(_ image: ProcessImage) -> NamedCounts {
-    NamedCounts(image.threads.lazy.map(\.name).filter { !$0.isEmpty })
+    NamedCounts(image.threads.lazy.map(\.name).filter { !$0.isEmpty && $0 != image.name })
   }
 
   /// The files that a process has open by path, and their folders, with a slash at the end; sockets, pipes and the like have none.
