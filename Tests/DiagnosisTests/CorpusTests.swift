@@ -203,6 +203,7 @@ struct CorpusTests {
     .init(program: "sleeper", cause: .collection, name: "Directory.people"),
     .init(program: "plateau", cause: .load, name: nil),
     .init(program: "jobs", cause: .collection, name: "JobService.jobs"),
+    .init(program: "emitter", cause: .collection, name: "Emitter.handlers[value]"),
     .init(program: "roomy", cause: .collection, name: "RoomyBufferService.buffers"),
   ]
 
