@@ -20,6 +20,7 @@ extension Weighing {
     switch first.cause {
     case .steady:
       text = "Steady: \(first.title) over \(Say.span(test.span))" + hidden(findings, evidence)
+      if !text.contains(", but ") { text += creeping(findings, evidence) }
       text += pressed(evidence, startsSentence: text.contains(", but "))
       text += leakBelow(findings, startsSentence: text.contains(", but "))
       text += besideTheProcess(findings, evidence, startsSentence: text.contains(", but "))
@@ -140,6 +141,16 @@ extension Weighing {
     else { return "" }
     return
       "\(startsSentence ? "; and" : ", but")\(found.confidence == .possible ? " possibly" : "") \(found.title) \(found.cause == .sharedMemory ? "grow" : "grows") by \(Say.bytes(rate))/h, which the control group counts as memory"
+  }
+
+  /// A rise that is none by its size and one by the test, at a place that is known: beside much that stays, so slow a growth shows late.
+  private static func creeping(_ findings: [Finding], _ evidence: Evidence) -> String {
+    let test = evidence.decisive
+    guard test.pattern == .steady, test.rises, let found = findings.first(where: { $0.cause == .collection }),
+      let growth = found.growth, Double(growth) >= test.rise / 2
+    else { return "" }
+    return
+      ", but its lowest level rose by \(Say.bytes(test.rise)), and \(found.title) keeps \(Say.bytes(growth)) more: watch longer with --for 5min"
   }
 
   /// A cause's last word: `collection`, `native growth`.

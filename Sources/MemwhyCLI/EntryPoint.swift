@@ -38,19 +38,19 @@ enum EntryPoint {
       Terminal.error("memwhy: \(oneLine("\(failure)"))\n")
       return failure.exitStatus
     } catch {
-      return report(parserError: error)
+      return report(parserError: error, of: arguments)
     }
   }
 
   /// Help, version and completions are "errors" of the parser with exit code 0.
-  private static func report(parserError error: any Error) -> Int32 {
+  private static func report(parserError error: any Error, of arguments: [String]) -> Int32 {
     if Memwhy.exitCode(for: error) == .success {
       Terminal.output(Memwhy.fullMessage(for: error) + "\n")
       return ExitStatus.success
     }
     let message = Memwhy.message(for: error)
     let known = Memwhy.exitCode(for: error) == .validationFailure
-    Terminal.error("memwhy: \(withoutStop(oneLine(message))); see `memwhy --help`\n")
+    Terminal.error("memwhy: \(withoutStop(oneLine(message))); see `\(Memwhy.helpCommand(arguments))`\n")
     return known ? ExitStatus.usage : ExitStatus.fault
   }
 

@@ -5,9 +5,14 @@ struct Memwhy: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "memwhy",
     abstract: "Why does this Swift process hold so much memory?",
+    usage: """
+      memwhy [<options>] <pid>
+      memwhy <subcommand> [<options>] ...
+      """,
     discussion: """
       memwhy PID watches a running, unprepared Swift service on Linux for 30 seconds between two looks into its heap, and says \
-      whether it leaks, what grows and how fast, who holds it, and what to change. The service stops twice for some milliseconds.
+      whether it leaks, what grows and how fast, who holds it, and what to change. The service stops twice for some milliseconds. \
+      Its options: memwhy diagnose --help.
 
       Exit codes: 0 nothing at or above --fail-on, 1 a leak at or above it, 64 usage, 66 no such process or file, 69 the \
       process went away, 70 a fault of memwhy, 74 the answer could not be written, 77 not permitted or refused to protect the process, \
@@ -49,15 +54,26 @@ extension Memwhy {
   /// `memwhy -q retained 4711` means `memwhy retained -q 4711`: the parser would take the verb for a process of the default one.
   static func verbFirst(_ arguments: [String]) -> [String] {
     guard let place = arguments.firstIndex(where: { !flags.contains($0) }), place > 0,
-      configuration.subcommands.contains(where: { $0.configuration.commandName == arguments[place] })
+      verbs.contains(arguments[place])
     else { return arguments }
     return [arguments[place]] + arguments[..<place] + arguments[(place + 1)...]
   }
 
+  private static var verbs: [String] { configuration.subcommands.compactMap { $0.configuration.commandName } }
+
+  /// The command whose help tells what is wrong with these arguments.
+  static func helpCommand(_ arguments: [String]) -> String {
+    guard let first = arguments.first else { return "memwhy --help" }
+    // Without a verb they are those of the default one, which the help of all does not list.
+    return "memwhy \(verbs.contains(first) ? first : "diagnose") --help"
+  }
+
   /// What is wrong with the first word where it looks like a verb and is none: the default verb would call it a bad process id.
   static func unknownVerb(_ arguments: [String]) -> CLIError? {
-    let verbs = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
-    guard let word = arguments.first, word.first?.isLetter == true, !verbs.contains(word) else { return nil }
+    let verbs = verbs + ["help"]
+    // `help VERB`, too, which would show the help of all for any word.
+    let words = arguments.first == "help" && arguments.count > 1 ? arguments.dropFirst() : arguments[...]
+    guard let word = words.first, word.first?.isLetter == true, !verbs.contains(word) else { return nil }
     let near = verbs.filter { word.count > 1 && ($0.hasPrefix(word) || word.hasPrefix($0)) }.map { "`\($0)`" }
     let hint = near.isEmpty ? "" : "; did you mean \(near.joined(separator: " or "))"
     return .usage("there is no verb '\(word)'\(hint); `memwhy --help` lists them")

@@ -11,7 +11,8 @@ import LocalCache
 
   static func main() {
     use()
-    for _ in 0..<10 { leak() }
+    // So many, or ten.
+    for _ in 0..<(CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 10) { leak() }
     print("READY")
     fflush(nil)
     while true { sleep(1000) }

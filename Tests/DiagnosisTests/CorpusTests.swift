@@ -9,19 +9,18 @@ import Timeline
 
 /// A program that does one turn of work at a time, so that the test and not the clock says how long it has been watched.
 final class SteppedProgram {
-  private let process = Process()
+  private let process: ChildProgram
   private let input = Pipe()
   private let output = Pipe()
   private var buffered: [UInt8] = []
-  var pid: Int32 { process.processIdentifier }
+  var pid: Int32 { process.pid }
 
   init(_ path: String, _ arguments: [String]) throws {
-    process.executableURL = URL(fileURLWithPath: path)
-    process.arguments = arguments
-    process.standardInput = input
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    try process.run()
+    process = try ChildProgram(
+      path, arguments, input: input.fileHandleForReading.fileDescriptor,
+      output: output.fileHandleForWriting.fileDescriptor)
+    try input.fileHandleForReading.close()
+    try output.fileHandleForWriting.close()
     guard try line() == "READY" else { throw TestFailure("\(path) is not ready") }
   }
 
@@ -48,10 +47,7 @@ final class SteppedProgram {
     }
   }
 
-  deinit {
-    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-    process.waitUntilExit()
-  }
+  deinit { process.stop() }
 }
 
 /// Each program has one cause; the verdict must put it first, and close the books.
@@ -207,6 +203,7 @@ struct CorpusTests {
     .init(program: "sleeper", cause: .collection, name: "Directory.people"),
     .init(program: "plateau", cause: .load, name: nil),
     .init(program: "jobs", cause: .collection, name: "JobService.jobs"),
+    .init(program: "emitter", cause: .collection, name: "Emitter.handlers[value]"),
     .init(program: "roomy", cause: .collection, name: "RoomyBufferService.buffers"),
   ]
 

@@ -228,8 +228,9 @@ struct HiddenGrowthTests {
   }
 
   @Test func probabilitiesReadAsWhatTheyAre() {
-    #expect(Say.probability(1) == "1" && Say.probability(0.99999) == "1" && Say.probability(0.5) == "0.5000")
-    #expect(Say.probability(0) == "<0.0001" && Say.probability(.nan) == "<0.0001")
+    #expect(
+      Say.probability(1) == "p = 1" && Say.probability(0.99999) == "p = 1" && Say.probability(0.5) == "p = 0.5000")
+    #expect(Say.probability(0) == "p < 0.0001" && Say.probability(.nan) == "p < 0.0001")
   }
 
   /// All that rose in the watch, not what lies between its first and last fifth.

@@ -73,6 +73,48 @@ struct PlaceTests {
     #expect(place.growth == 1_000_000)
   }
 
+  /// Two tables of a router came in between: they hold two closures, which are no growth, and the sessions that were there before.
+  @Test func whatCameInBetweenIsNotWhatGrew() throws {
+    func sessions(_ top: [String], _ count: UInt64) -> [(
+      path: [String], count: UInt64, retained: UInt64, owner: String?
+    )] {
+      [
+        (top + ["Manager"], 1, count * 1000, nil),
+        (top + ["Manager", ".sessions"], 1, count * 1000, "Manager.sessions"),
+        (top + ["Manager", ".sessions", "[value]"], count, count * 950, nil),
+      ]
+    }
+    let tables = ["[Method : Responder] storage"]
+    let before = heap(0, [(["closure context"], 1, 5_000_000, nil)] + sessions(["closure context"], 5000))
+    let after = heap(
+      1,
+      [(tables, 2, 20_000_000, "Router.methods"), (tables + ["[value]"], 2, 20_000_000, nil)]
+        + sessions(tables + ["[value]"], 20_000))
+    let place = try #require(GrowingPlace.find([before, after]).first)
+    #expect(place.owner == "Manager.sessions" && place.growth == 15_000_000, "\(place)")
+    #expect(place.contentGrowth == 15_000, "\(place)")
+  }
+
+  /// Lists by key, which a frame and a variable lead to: the field that has the table is what a developer finds.
+  @Test func listsInATableAreCalledByItsField() throws {
+    func heap(_ time: Int64, _ count: UInt64) -> HeapFacts {
+      var facts = HeapFacts(time: time)
+      let table = "[Int : [Visit]] storage"
+      facts.holders = [
+        Holder(
+          path: [table], type: table, count: 1, retained: count * 1000 + 5000, owner: "Users.visits",
+          heldBy: "static Service.users : Users"),
+        Holder(
+          path: [table, "[value]"], type: "[Visit] storage", count: 300, retained: count * 1000,
+          heldBy: "static Service.users : Users"),
+        Holder(path: [table, "[value]", "[…].path"], type: "String storage", count: count, retained: count * 900),
+      ]
+      return facts
+    }
+    let place = try #require(GrowingPlace.find([heap(0, 1000), heap(1, 9000)]).first)
+    #expect(place.name == "Service.users -> Users.visits[value]", "\(place)")
+  }
+
   /// The other way round: what was shared with a stack before hangs on its variable alone now, with all that it kept before.
   @Test func aPlaceThatCameBackIsTheSame() throws {
     let before = heap(0, [(["app : App"], 1, 100, nil), (["[Int : Page] storage"], 1, 50_000_000, "App.cache")])

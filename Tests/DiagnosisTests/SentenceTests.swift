@@ -66,6 +66,40 @@ struct SentenceTests {
     #expect(!trifle.sentence.contains("leaked"), "\(trifle.sentence)")
   }
 
+  /// Beside much that stays, a place that grows by less than 1 % of all is no growth yet; that its floor rises is said, with the place.
+  @Test func aPlaceTooSlowForTheLevelIsToldBesideSteady() {
+    let report = report(leak: (0, 0), table: (20_000_000, 22_000_000), level: 320, rise: 2_000_000)
+    #expect(report.cause == .steady, "\(report.sentence)")
+    #expect(
+      report.sentence.contains("but its lowest level rose by 1.9 MiB, and places keeps 1.9 MiB more"),
+      "\(report.sentence)")
+    // What does not show in the level at all may be the moment.
+    let flat = self.report(leak: (0, 0), table: (20_000_000, 22_000_000), level: 320, rise: 0)
+    #expect(!flat.sentence.contains(", but "), "\(flat.sentence)")
+  }
+
+  /// A batch that is filled and emptied: where in it the two snapshots fell is no growth, and nothing waits there.
+  @Test func aPlaceWithinTheRhythmIsSaidToBeThat() throws {
+    func heap(_ minute: Int64, _ bytes: UInt64) -> HeapFacts {
+      var facts = HeapFacts(
+        time: Self.start + minute * 60_000,
+        census: [.init(type: "Row", kind: "class", count: bytes / 1000, bytes: bytes)])
+      facts.holders = [
+        .init(path: ["batch : [AnyObject]"], type: "[AnyObject] storage", count: 1, retained: bytes, root: .global),
+        .init(
+          path: ["batch : [AnyObject]", "[…]"], type: "Row", count: bytes / 1000, retained: bytes - 1, root: .global),
+      ]
+      return facts
+    }
+    let samples = RuleTests.samples(61) { time, sample in
+      sample[.rss] = (100 + time.truncatingRemainder(dividingBy: 10) * 3) * Self.mib
+    }
+    let evidence = Evidence(lives: [samples], heaps: [heap(0, 2_000_000), heap(1, 9_000_000)], age: 600)
+    let finding = try #require(CollectionRule.findings(evidence).first)
+    #expect(finding.confidence == .possible)
+    #expect(finding.evidence.contains { $0.contains("has a rhythm of about") }, "\(finding.evidence)")
+  }
+
   /// The variable that holds blocks of C is what a developer finds in the code.
   @Test func nativeGrowthIsCalledByItsVariable() throws {
     func heap(_ minute: Int64, _ bytes: UInt64) -> HeapFacts {

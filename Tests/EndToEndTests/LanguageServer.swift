@@ -4,13 +4,13 @@ import TestSupport
 /// The toolchain's `sourcekit-lsp` with a small package opened, driven over its standard input and output (JSON-RPC 2.0 with
 /// `Content-Length` headers, Language Server Protocol 3.17, base protocol).
 final class LanguageServer: @unchecked Sendable {
-  private let process = Process()
+  private let process: ChildProgram
   private let input = Pipe()
   private let output = Pipe()
   private let lock = NSLock()
   private var received = Data()
   private let folder: TemporaryPath
-  var pid: Int32 { process.processIdentifier }
+  var pid: Int32 { process.pid }
 
   /// Where the toolchain has it, or nil.
   static func find() -> String? {
@@ -24,10 +24,10 @@ final class LanguageServer: @unchecked Sendable {
 
   init(_ path: String) throws {
     folder = TemporaryPath("package")
-    process.executableURL = URL(fileURLWithPath: path)
-    process.standardInput = input
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
+    process = try ChildProgram(
+      path, input: input.fileHandleForReading.fileDescriptor, output: output.fileHandleForWriting.fileDescriptor)
+    try input.fileHandleForReading.close()
+    try output.fileHandleForWriting.close()
     output.fileHandleForReading.readabilityHandler = { [weak self] handle in
       let data = handle.availableData
       guard !data.isEmpty, let self else {
@@ -36,7 +36,6 @@ final class LanguageServer: @unchecked Sendable {
       }
       self.lock.withLock { self.received.append(data) }
     }
-    try process.run()
   }
 
   /// Opens a package of two files and asks enough for the compiler inside to have worked; returns when it has answered.
@@ -98,8 +97,7 @@ final class LanguageServer: @unchecked Sendable {
     send(["method": "exit"])
     let deadline = Date().addingTimeInterval(10)
     while process.isRunning && Date() < deadline { usleep(20_000) }
-    if process.isRunning { kill(pid, SIGKILL) }
-    process.waitUntilExit()
+    process.stop()
     output.fileHandleForReading.readabilityHandler = nil
   }
 }

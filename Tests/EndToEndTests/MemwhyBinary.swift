@@ -25,7 +25,7 @@ extension Command.Result {
   }
 }
 
-/// A name in the temporary folder that is removed at the end.
+/// A name in the temporary folder that is removed at the end, with what SQLite puts beside a database.
 final class TemporaryPath: Sendable {
   let path: String
 
@@ -33,7 +33,7 @@ final class TemporaryPath: Sendable {
     path = NSTemporaryDirectory() + "memwhy-\(name)-\(getpid())-\(UInt32.random(in: 0 ... .max))"
   }
 
-  deinit { try? FileManager.default.removeItem(atPath: path) }
+  deinit { for ending in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + ending) } }
 }
 
 /// Says aloud why a test did nothing.

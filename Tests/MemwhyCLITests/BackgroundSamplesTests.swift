@@ -1,5 +1,6 @@
 import Foundation
 import ProcessImage
+import TestSupport
 import Testing
 import Timeline
 
@@ -20,15 +21,9 @@ struct BackgroundSamplesTests {
   }
 
   @Test func theyGoOnByThemselvesUntilTheProcessEnds() throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/sleep")
-    process.arguments = ["600"]
-    try process.run()
-    let pid = process.processIdentifier
-    defer {
-      if process.isRunning { kill(pid, SIGKILL) }
-      process.waitUntilExit()
-    }
+    let process = try ChildProgram("/bin/sleep", ["600"])
+    defer { process.stop() }
+    let pid = process.pid
     let sampler = BackgroundSamples(
       Recorder(.pid(pid), interval: Self.interval), pid: pid, interval: Self.interval)
     #expect(wait { sampler.count >= 3 })
@@ -36,7 +31,7 @@ struct BackgroundSamplesTests {
     let before = sampler.count
     #expect(wait { sampler.count >= before + 3 })
     #expect(!sampler.isOver)
-    kill(pid, SIGKILL)
+    process.signal(SIGKILL)
     #expect(wait { sampler.isOver })
     let seen = sampler.end()
     #expect(seen.samples.count >= before + 3)

@@ -28,9 +28,17 @@ struct CommandLineTests {
       #expect(Memwhy.unknownVerb([word, "1"]) == nil, "\(word)")
     }
     #expect(Memwhy.unknownVerb([]) == nil)
+    #expect(Memwhy.unknownVerb(["help", "leaks"]) == nil && Memwhy.unknownVerb(["help", "--hidden"]) == nil)
+    #expect(Memwhy.unknownVerb(["help", "xyz"]) == .usage("there is no verb 'xyz'; `memwhy --help` lists them"))
     let leak = Memwhy.unknownVerb(["leak", "4711"])
     #expect(leak == .usage("there is no verb 'leak'; did you mean `leaks`; `memwhy --help` lists them"))
     #expect(Memwhy.unknownVerb(["xyz"]) == .usage("there is no verb 'xyz'; `memwhy --help` lists them"))
+  }
+
+  @Test func usageErrorsNameTheHelpOfTheirVerb() {
+    #expect(Memwhy.helpCommand(["leaks", "--nope"]) == "memwhy leaks --help")
+    #expect(Memwhy.helpCommand(["4711", "--nope"]) == "memwhy diagnose --help")
+    #expect(Memwhy.helpCommand([]) == "memwhy --help")
   }
 
   @Test func takesEveryOption() throws {

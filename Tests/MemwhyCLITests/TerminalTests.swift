@@ -19,6 +19,21 @@ struct TerminalTests {
     #expect(!terminal(isTerminal: true).style(.never).color)
   }
 
+  /// `ESC[K` would be printed as it is, and a line that is too long is not written over.
+  @Test func progressIsWhatTheTerminalCanShow() {
+    func terminal(_ environment: [String: String], isTerminal: Bool = true) -> Terminal {
+      Terminal(outputIsTerminal: true, errorIsTerminal: isTerminal, columns: 40) { environment[$0] }
+    }
+    #expect(terminal(["TERM": "xterm"]).showsProgress && terminal([:]).showsProgress)
+    #expect(!terminal(["TERM": "dumb"]).showsProgress && !terminal([:], isTerminal: false).showsProgress)
+    let written = Mutex<[String]>([])
+    let narrow = Progress(isEnabled: true, start: .now - .seconds(1), columns: 12) { text in
+      written.withLock { $0.append(text) }
+    }
+    narrow.update("reading symbols")
+    #expect(written.withLock { $0 } == ["\r\u{1b}[Kmemwhy: rea"])
+  }
+
   @Test func widthIsThatOfTheTerminal() {
     #expect(terminal(isTerminal: true, columns: 132).width == 132)
     #expect(terminal(isTerminal: true, ["COLUMNS": "80"], columns: 132).width == 80)

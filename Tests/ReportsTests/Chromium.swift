@@ -4,7 +4,7 @@ import TestSupport
 /// A headless Chromium, driven by the DevTools protocol over its standard input and output (chromium: --remote-debugging-pipe, messages ended
 /// by a zero byte).
 final class Chromium {
-  private let process = Process()
+  private let process: ChildProgram
   private let input = Pipe()
   private let output = Pipe()
   private let folder = NSTemporaryDirectory() + "memwhy-chromium-\(getpid())-\(UInt32.random(in: 0 ... .max))"
@@ -21,18 +21,18 @@ final class Chromium {
   /// - Parameter seconds: for all that is asked of it.
   init(_ path: String, seconds: TimeInterval) throws {
     deadline = Date().addingTimeInterval(seconds)
-    process.executableURL = URL(fileURLWithPath: "/bin/sh")
     // The protocol's descriptors are 3 and 4.
-    process.arguments = [
+    let arguments = [
       "-c",
       "exec \"$0\" --headless=new --no-sandbox --disable-gpu --no-first-run --user-data-dir=\"$1\" "
         + "--remote-debugging-pipe about:blank 3<&0 4>&1 >/dev/null 2>&1",
       path, folder,
     ]
-    process.standardInput = input
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    try process.run()
+    process = try ChildProgram(
+      "/bin/sh", arguments, input: input.fileHandleForReading.fileDescriptor,
+      output: output.fileHandleForWriting.fileDescriptor)
+    try input.fileHandleForReading.close()
+    try output.fileHandleForWriting.close()
     let end = output.fileHandleForReading.fileDescriptor
     _ = fcntl(end, F_SETFL, O_NONBLOCK)
   }
@@ -67,8 +67,7 @@ final class Chromium {
   func stop() {
     _ = try? call("Browser.close")
     for _ in 0..<300 where process.isRunning { usleep(10_000) }
-    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-    process.waitUntilExit()
+    process.stop()
     try? FileManager.default.removeItem(atPath: folder)
   }
 }

@@ -22,8 +22,19 @@ struct HolderHeadlineTests {
   /// A timer leads to a task that sleeps: the property is what a developer can change.
   @Test func namesThePropertyBehindWhatTheRuntimeKeeps() {
     let text = RetainedText.headline(report(.runtime))
-    #expect(text.hasPrefix("runtime table timers holds"))
-    #expect(text.hasSuffix("20 reachable blocks; nearly all of it is in actor Runner.jobs."), "\(text)")
+    #expect(text.hasPrefix("actor Runner.jobs holds nearly all of 980 B, "), "\(text)")
+    #expect(text.hasSuffix(" of 1000 B in 20 reachable blocks, reached from runtime table timers."), "\(text)")
+  }
+
+  /// What several lead to: the tables of a library say less than the property below them.
+  @Test func namesThePropertyOfWhatIsShared() {
+    var report = report(.runtime)
+    report.holders[0].kind = .shared
+    report.holders[0].root = nil
+    report.holders[0].heldBy = ["app : Application"]
+    let text = RetainedText.headline(report)
+    #expect(text.hasPrefix("actor Runner.jobs holds nearly all of 980 B, "), "\(text)")
+    #expect(text.hasSuffix("20 reachable blocks, reached from app : Application and others."), "\(text)")
   }
 
   @Test func aVariableSaysEnough() {

@@ -22,9 +22,7 @@ public struct Browser: Sendable {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("memwhy-browser-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
-    process.arguments =
+    let arguments =
       [
         "60", path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
         "--disable-background-networking", "--user-data-dir=\(folder.path)", "--enable-logging=stderr",
@@ -33,10 +31,10 @@ public struct Browser: Sendable {
     // To files: a pipe that nobody empties would stop it.
     let (output, errors) = (folder.appendingPathComponent("dom"), folder.appendingPathComponent("log"))
     for file in [output, errors] { try Data().write(to: file) }
-    process.standardOutput = try FileHandle(forWritingTo: output)
-    process.standardError = try FileHandle(forWritingTo: errors)
-    try process.run()
-    process.waitUntilExit()
+    let streams = try [output, errors].map { try FileHandle(forWritingTo: $0) }
+    try ChildProgram(
+      "/usr/bin/timeout", arguments, output: streams[0].fileDescriptor, errors: streams[1].fileDescriptor
+    ).waitUntilEnd()
     let log = String(decoding: try Data(contentsOf: errors), as: UTF8.self)
     return Page(
       document: String(decoding: try Data(contentsOf: output), as: UTF8.self),

@@ -2,23 +2,21 @@ import Foundation
 
 /// A program that a test started: killed and reaped when it goes out of use, whatever happens.
 public final class RunningProgram: @unchecked Sendable {
-  private let process = Process()
+  private let process: ChildProgram
   private let lock = NSLock()
   private var text = ""
   private let pipe = Pipe()
-  public var pid: Int32 { process.processIdentifier }
+  public var pid: Int32 { process.pid }
 
   /// Starts `path` and waits until it has printed a line that contains `ready`.
   public init(
     _ path: String, _ arguments: [String] = [], environment: [String: String] = [:], ready: String? = "READY",
     timeout: TimeInterval = 60, mergeErrors: Bool = false
   ) throws {
-    process.executableURL = URL(fileURLWithPath: path)
-    process.arguments = arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = pipe
-    process.standardError = mergeErrors ? pipe : FileHandle.nullDevice
+    let end = pipe.fileHandleForWriting.fileDescriptor
+    process = try ChildProgram(
+      path, arguments, environment: environment, output: end, errors: mergeErrors ? end : nil)
+    try pipe.fileHandleForWriting.close()
     pipe.fileHandleForReading.readabilityHandler = { [weak self] handle in
       let data = handle.availableData
       if data.isEmpty {
@@ -28,7 +26,6 @@ public final class RunningProgram: @unchecked Sendable {
       guard let self else { return }
       self.lock.withLock { self.text += String(decoding: data, as: UTF8.self) }
     }
-    try process.run()
     guard let ready else { return }
     let deadline = Date().addingTimeInterval(timeout)
     while !output.contains(ready) {
@@ -47,8 +44,7 @@ public final class RunningProgram: @unchecked Sendable {
 
   /// Kills and reaps it. Safe to call twice.
   public func stop() {
-    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-    process.waitUntilExit()
+    process.stop()
     pipe.fileHandleForReading.readabilityHandler = nil
   }
 
@@ -67,11 +63,6 @@ public enum Command {
   public static func run(
     _ tool: String, _ arguments: [String], environment: [String: String] = [:], timeout: TimeInterval = 120
   ) throws -> Result {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: tool.hasPrefix("/") ? tool : "/usr/bin/env")
-    process.arguments = tool.hasPrefix("/") ? arguments : [tool] + arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    process.standardInput = FileHandle.nullDevice
     // Files instead of pipes: a chatty child can never fill a pipe that nobody drains.
     let base = NSTemporaryDirectory() + "memwhy-test-\(getpid())-\(UInt64.random(in: 0 ... .max))"
     defer {
@@ -82,24 +73,21 @@ public enum Command {
       FileManager.default.createFile(atPath: base + ".err", contents: nil),
       let output = FileHandle(forWritingAtPath: base + ".out"), let errors = FileHandle(forWritingAtPath: base + ".err")
     else { throw TestFailure("cannot write \(base)") }
-    process.standardOutput = output
-    process.standardError = errors
-    try process.run()
+    let isPath = tool.hasPrefix("/")
+    let process = try ChildProgram(
+      isPath ? tool : "/usr/bin/env", isPath ? arguments : [tool] + arguments, environment: environment,
+      output: output.fileDescriptor, errors: errors.fileDescriptor)
     let deadline = Date().addingTimeInterval(timeout)
     while process.isRunning {
       if Date() > deadline {
-        kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
+        process.stop()
         throw TestFailure("\(tool) did not end within \(timeout) s")
       }
       usleep(2_000)
     }
-    process.waitUntilExit()
     func text(_ path: String) -> String {
       String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
     }
-    let status =
-      process.terminationReason == .uncaughtSignal ? 128 + process.terminationStatus : process.terminationStatus
-    return Result(status: status, output: text(base + ".out"), errors: text(base + ".err"))
+    return Result(status: process.waitUntilEnd().status, output: text(base + ".out"), errors: text(base + ".err"))
   }
 }

@@ -122,6 +122,10 @@ struct HistoryTests {
       let content = "somebody's text\n" + String(repeating: "x", count: 5000)
       try content.write(toFile: path, atomically: true, encoding: .utf8)
       #expect(throws: TimelineError.self) { try History.open(path) }
+      // Nor is it said that it is a damaged one, which the next watch would move aside.
+      #expect(throws: TimelineError.cannotOpen(path: path, reason: "it is no history of memwhy")) {
+        try History.reading(path)
+      }
       #expect(try String(contentsOfFile: path, encoding: .utf8) == content)
       let pipe = folder + "/pipe"
       try #require(mkfifo(pipe, 0o600) == 0)

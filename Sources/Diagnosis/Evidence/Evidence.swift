@@ -79,6 +79,18 @@ public struct Evidence: Sendable {
     return (first, last)
   }
 
+  /// What most of those are called that came between the snapshots; nil where nothing has half of them.
+  ///
+  /// - Parameter all: how many came in the whole watch.
+  func commonName(
+    _ names: KeyPath<HeapFacts, NamedCounts?>, of all: Double
+  ) -> (name: String, more: UInt64)? {
+    guard let (first, last) = heapPair, let hours = heapHours, span > 0, let before = first[keyPath: names] else {
+      return nil
+    }
+    return last[keyPath: names]?.most(of: all * min(hours * 3600 / span, 1), since: before)
+  }
+
   /// Who holds what is known of both snapshots.
   var knowsHolders: Bool { heapPair.map { $0.first.holders != nil && $0.last.holders != nil } ?? false }
 
@@ -180,6 +192,14 @@ public struct Evidence: Sendable {
     let growth = Double(max(place.growth, 0))
     return decisive.pattern == .growing && decisive.bend <= 0.5
       && growth >= 0.8 * (heapGrowth?.places.reduce(0.0) { $0 + Double(max($1.growth, 0)) } ?? growth)
+  }
+
+  /// The period of the rhythm that may be all there is to what became more at a place: nothing grows, and the rhythm is higher. In seconds.
+  func phase(of place: GrowingPlace) -> Double? {
+    guard decisive.pattern == .steady || decisive.pattern == .falling, Double(place.growth) <= decisive.swing else {
+      return nil
+    }
+    return decisive.period
   }
 
   private var isGrowing: Bool {

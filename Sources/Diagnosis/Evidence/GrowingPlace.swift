@@ -41,6 +41,8 @@ struct GrowingPlace: Sendable, Hashable {
   var owner: String?
   /// A variable or frame that leads there, where several do.
   var heldBy: String?
+  /// `Users.visits[value]` where the place lies in a container that has a field, and has none itself.
+  var within: String?
 
   /// The variable, and no frame, that leads there where several roots do.
   var variable: String? { heldBy.flatMap { HeapFacts.isFrame($0) ? nil : Self.withoutType($0) } }
@@ -51,7 +53,7 @@ struct GrowingPlace: Sendable, Hashable {
   /// `Store.shared.profiles`, for people.
   var name: String {
     guard let task else {
-      return Self.title(path + (contentField.map { [$0] } ?? []), rootKind, owner, heldBy, content)
+      return Self.title(path + (contentField.map { [$0] } ?? []), rootKind, owner ?? within, heldBy, content)
     }
     // What lies in the task's own frame is called by what it is: that the frame is the task's is said already.
     func isFrame(_ name: String?) -> Bool { name?.hasPrefix(" (frame of ") == true }
@@ -193,7 +195,25 @@ struct GrowingPlace: Sendable, Hashable {
 
     func delta(_ place: HeapFacts.Holder) -> Int64 { Int64(place.retained) - Int64(kept[place.path] ?? 0) }
     func gain(_ place: HeapFacts.Holder) -> Int64 { gains[place.path] ?? 0 }
-    func more(_ place: HeapFacts.Holder) -> Int64 { Int64(place.count) - Int64(earlier(place)?.count ?? 0) }
+    func more(_ place: HeapFacts.Holder) -> Int64 {
+      if let before = earlier(place) { return Int64(place.count) - Int64(before.count) }
+      // Something came in between a variable and what it held already: how many of these there were before, nobody knows. Where many more of
+      // what is known became more below, these are not what grew.
+      return moreBelow(place) > 2 * Int64(clamping: place.count) ? 0 : Int64(place.count)
+    }
+
+    /// By how many the first place became more that is known from before, on the way down along what grew most. O(depth).
+    private func moreBelow(_ place: HeapFacts.Holder) -> Int64 {
+      var current = place
+      while let next = (children[current.path] ?? []).max(by: { gain($0) < gain($1) }), gain(next) > 0 {
+        if let before = earlier(next) {
+          let more = Int64(next.count) - Int64(before.count)
+          if more > 1 { return more }
+        }
+        current = next
+      }
+      return 0
+    }
 
     /// What is to be followed: by how much a place grew, or what its children of some weight grew while others shrank.
     private func growth(_ place: HeapFacts.Holder, _ below: [HeapFacts.Holder]) -> Double {
@@ -243,6 +263,16 @@ struct GrowingPlace: Sendable, Hashable {
       return true
     }
 
+    /// The field of the container around a place, and as what it lies there.
+    private func within(_ place: HeapFacts.Holder) -> String? {
+      var path = place.path[...]
+      while let step = path.last, step.hasPrefix("["), !GrowingPlace.isStorage(step) {
+        path = path.dropLast()
+        if let owner = now[path]?.owner { return owner + place.path[path.endIndex...].joined() }
+      }
+      return nil
+    }
+
     private mutating func add(_ place: HeapFacts.Holder, _ types: [String], content: HeapFacts.Holder?) {
       var found = GrowingPlace(path: place.path, types: types, growth: delta(place), retained: place.retained)
       found.before = earlier(place)?.container
@@ -251,6 +281,7 @@ struct GrowingPlace: Sendable, Hashable {
       // Of dead objects whose memory is kept: by what leads to them, since nothing holds them.
       found.owner = place.owner ?? (place.root == .unowned ? content?.owner : nil)
       found.heldBy = place.heldBy
+      if found.owner == nil { found.within = within(place) }
       found.after = place.container
       found.content = content?.type
       // A variable's object may have many fields.
@@ -266,8 +297,10 @@ struct GrowingPlace: Sendable, Hashable {
 
   /// `[value]` is a field, `[Int : Page] storage` a type.
   private static func isField(_ step: String) -> Bool {
-    step.hasPrefix(".") || step.hasPrefix("[") && !step.hasSuffix(" storage")
+    step.hasPrefix(".") || step.hasPrefix("[") && !isStorage(step)
   }
+
+  fileprivate static func isStorage(_ step: String) -> Bool { step.hasSuffix(" storage") }
 
   /// Fields are written behind the variable; types in between are left out, since the fields say it. A frame of a stack says less than
   /// the object in it.

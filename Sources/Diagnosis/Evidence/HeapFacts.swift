@@ -178,6 +178,8 @@ public struct HeapFacts: Codable, Sendable, Hashable {
   /// Modules of the classes that are there, without the program's own; nil where it is not known which that is, and in older captures.
   public var libraries: [String]?
   public var threads: Int
+  /// Threads by name, and open files by path; absent in older captures, and where they could not be had.
+  public var threadNames, fileNames: NamedCounts?
   /// Nanoseconds for which the process stood still.
   public var pause: UInt64?
 
@@ -238,6 +240,7 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     if let books {
       numbers += [books.trimmable ?? 0, books.trimmed ?? 0, books.threadTops ?? 0] + books.largestMappings
     }
+    for names in [threadNames, fileNames] { numbers += (names?.counts.values).map(Array.init) ?? [] }
     if let work { numbers.append(work.count.isFinite ? UInt64(min(work.count.magnitude, 0x1p60)) : .max) }
     for amount in books?.rows.values.map(\.magnitude) ?? [] { numbers.append(amount) }
     return numbers.count < 1_000_000 && numbers.allSatisfy { $0 < most }

@@ -70,6 +70,11 @@ struct CollectionRule: Rule {
 
   /// Whether it grows as fast as at first: what fills up to a bound slows down.
   private static func pace(_ place: GrowingPlace, _ evidence: Evidence) -> [String] {
+    if let period = evidence.phase(of: place) {
+      return [
+        "memory as a whole does not grow and has a rhythm of about \(Say.span(period)), \(Say.bytes(evidence.decisive.swing)) high: the snapshots may only have met it at different points of that"
+      ]
+    }
     guard let pace = place.pace else {
       return evidence.slows(place)
         ? [
@@ -93,7 +98,9 @@ struct CollectionRule: Rule {
   private static func finding(_ place: GrowingPlace, _ growth: HeapGrowth, _ evidence: Evidence) -> Finding {
     let container = CollectionWords(place, work: evidence.workDone)
     // Of the place as merged: its figures are said.
-    let pattern = CollectionPattern.find(place, growth, evidence.heaps.last?.waste)
+    let found = CollectionPattern.find(place, growth, evidence.heaps.last?.waste)
+    // What is emptied at one go, again and again, is no work that comes faster than it is done.
+    let pattern = found?.subject == nil && evidence.phase(of: place) != nil ? nil : found
     let library =
       pattern == nil
       ? evidence.heaps.last?.library(of: place.owner).flatMap { CollectionPattern.table(of: $0, place, growth) } : nil

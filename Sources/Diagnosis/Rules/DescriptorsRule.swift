@@ -7,6 +7,8 @@ import Timeline
 struct DescriptorsRule: Rule {
   private static let fewest = 16.0
 
+  private static func words(_ name: String) -> String { name.hasSuffix("/") ? "in \(name)" : name }
+
   static func findings(_ evidence: Evidence) -> [Finding] {
     guard let now = evidence.latest(.descriptors) else { return [] }
     let test = evidence.growth(of: .descriptors, material: fewest)
@@ -22,6 +24,13 @@ struct DescriptorsRule: Rule {
     let worst = changes.max { $0.1 < $1.1 }
     var lines = ["\(Say.count(now)) descriptors are open, \(Say.count(change)) more than at the start of the watch"]
     lines += changes.sorted { $0.1 > $1.1 }.map { "\($0.0): +\(Say.count($0.1))" }
+    let files = evidence.change(of: .openFiles) ?? 0
+    let most = files >= fewest ? evidence.commonName(\.fileNames, of: files) : nil
+    if let most {
+      lines.append(
+        "of the files that were opened between the snapshots and not closed \(Say.count(most.more)) are \(words(most.name))"
+      )
+    }
     if let waiting = evidence.latest(.tcpCloseWait), waiting >= fewest {
       lines.append("\(Say.count(waiting)) TCP connections are in CLOSE-WAIT: the peer has closed, this process has not")
     }
@@ -33,7 +42,11 @@ struct DescriptorsRule: Rule {
     }
     return [
       Finding(
-        .descriptors, title: worst.map { "+\(Say.count($0.1)) \($0.0)" } ?? "+\(Say.count(change)) descriptors",
+        .descriptors,
+        title: worst.map {
+          "+\(Say.count($0.1)) \($0.0)" + ($0.0 == "files" ? most.map { ", most of them \(words($0.name))" } ?? "" : "")
+        }
+          ?? "+\(Say.count(change)) descriptors",
         site: worst?.0,
         confidence: test.span >= 600 ? .certain : .likely, growth: kernel.saturated, holds: kernel.saturatedAmount,
         evidence: lines,

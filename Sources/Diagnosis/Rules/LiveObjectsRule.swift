@@ -17,7 +17,7 @@ struct LiveObjectsRule: Rule {
         ]
           + rising.map { "\($0.type): +\(Say.count(max($0.count, 0))), +\(Say.bytes($0.bytes))" },
         advice: [
-          "`memwhy path \(name) PID` shows by which fields they are held; bound what is the same in all paths"
+          "`memwhy path \(Say.word(name)) PID` shows by which fields they are held; bound what is the same in all paths"
         ],
         overturnedBy: "the count of these types stays or falls while the load is the same")
     ]

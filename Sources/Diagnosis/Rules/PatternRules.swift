@@ -34,7 +34,7 @@ struct UndecidedRule: Rule {
     ]
     if test.steps > 0, rose > 0 {
       lines.append(
-        "it rose in \(test.risenSteps) of \(test.steps) steps between epochs; what wanders without growing does so, too, p = \(Say.probability(test.probability))"
+        "it rose in \(test.risenSteps) of \(test.steps) steps between epochs; what wanders without growing does so, too, \(Say.probability(test.probability))"
       )
     }
     if let period = test.period {
@@ -75,15 +75,18 @@ struct SteadyRule: Rule {
     let test = evidence.decisive
     guard test.pattern == .steady || test.pattern == .falling, test.epochs > 0 else { return [] }
     let material = Evidence.material(evidence.rss.floor)
-    let rises = test.probability < GrowthTest.significance && test.rise > 0
+    let seemsToRise = test.probability < GrowthTest.significance && test.rise > 0
     var lines = [
-      rises
+      test.rises
         ? "the lowest level per epoch rises by \(Say.bytes(test.rise)) in \(Say.span(test.span)): less than 1 % or 1 MiB is no growth"
-        : "the lowest level per epoch does not rise: \(test.epochs) epochs in \(Say.span(test.span)), p = \(Say.probability(test.probability))"
+        : seemsToRise
+          ? "the lowest level per epoch differs by \(Say.bytes(test.rise)) in \(Say.span(test.span)): less than by what it may, since its lowest instants lie between two samples, \(Say.bytes(test.blur))"
+          : "the lowest level per epoch does not rise: \(test.epochs) epochs in \(Say.span(test.span)), \(Say.probability(test.probability))"
     ]
     if test.span > 0 {
       lines.append(
-        "growth slower than \(Say.rate(material, hours: test.span / 3600)) does not show in so short a watch (--for)")
+        "growth slower than \(Say.rate(max(material, test.blur), hours: test.span / 3600)) does not show in so short a watch (--for)"
+      )
     }
     if let period = test.period {
       lines.append("it has a rhythm of about \(Say.span(period)), \(Say.bytes(test.swing)) high")

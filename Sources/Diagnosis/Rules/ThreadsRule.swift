@@ -31,16 +31,20 @@ struct ThreadsRule: Rule {
     }
     let growth = isGrowing ? max(resident ?? 0, 0) + change * kernelBytes : 0
     var lines = ["\(Say.count(now)) threads, \(Say.count(change)) more than at the start of the watch"]
+    let most = isGrowing ? evidence.commonName(\.threadNames, of: change) : nil
+    if let most {
+      lines.append("of those that came between the snapshots \(Say.count(most.more)) are called \(most.name)")
+    }
     if stacks > 0 { lines.append("their stacks hold \(Say.bytes(stacks)) of resident memory") }
     lines.append(
       "in the kernel they take about \(Say.bytes(now * kernelBytes)) more, which counts against the limit of the control group"
     )
     if isGrowing {
-      lines.append("the lowest number per epoch rises, p = \(Say.probability(test.probability))")
+      lines.append("the lowest number per epoch rises, \(Say.probability(test.probability))")
     }
     return [
       Finding(
-        .threads, title: "\(Say.count(now)) threads",
+        .threads, title: "\(Say.count(now)) threads" + (most.map { ", most of the new ones called \($0.name)" } ?? ""),
         confidence: isGrowing ? (test.span >= 600 ? .certain : .likely) : .possible,
         growth: isGrowing ? growth.saturated : nil, holds: (Double(stacks) + now * kernelBytes).saturatedAmount,
         evidence: lines,

@@ -13,10 +13,18 @@ extension HeapHolders {
   /// By which fields of which objects some blocks are referred to: `OfferCache.offersByUser`.
   ///
   /// A block that a stack word or a register refers to as well hangs, in the tree of dominators, on what all of its holders have in
-  /// common, and has no field there. Its owner is the same in every snapshot all the same. One pass over all references.
+  /// common, and has no field there. Its owner is the same in every snapshot all the same. A container inside of others has the field of the
+  /// outermost, `Emitter.handlers[value]`. One pass over all references, and one more for each level of such containers.
   ///
   /// - Parameter addresses: starts of blocks, as `Holder.example` has them.
   public func leadingFields(of addresses: [UInt64]) throws -> [UInt64: LeadingField] {
+    try leadingFields(of: addresses, levels: Self.mostLevels)
+  }
+
+  /// Containers inside of containers that are looked through.
+  private static var mostLevels: Int { 2 }
+
+  private func leadingFields(of addresses: [UInt64], levels: Int) throws -> [UInt64: LeadingField] {
     let heap = references.heap
     var targets: [Int: UInt64] = [:]
     for address in addresses {
@@ -31,13 +39,23 @@ extension HeapHolders {
     var sink = FieldSink(targets: targets, holders: self)
     var scanner = references.scanner()
     try scanner.scan(count: blocks.count, { Int(blocks[$0]) }, into: &sink)
-    return sink.found.mapValues { LeadingField(name: $0.name, roots: rootTitles(ofNode: $0.source)) }
+    var result = sink.found.mapValues { LeadingField(name: $0.name, roots: rootTitles(ofNode: $0.source)) }
+    let inner = sink.containers.filter { result[$0.key] == nil }
+    guard levels > 0, !inner.isEmpty else { return result }
+    let outer = try leadingFields(of: inner.values.map { heap.blocks.address($0.source) }, levels: levels - 1)
+    for (address, place) in inner {
+      guard let field = outer[heap.blocks.address(place.source)] else { continue }
+      result[address] = LeadingField(name: field.name + place.step, roots: field.roots)
+    }
+    return result
   }
 
   private struct FieldSink: ReferenceSink {
     let targets: [Int: UInt64]
     let holders: HeapHolders
     var found: [UInt64: (name: String, source: Int)] = [:]
+    /// The container in which a block lies, and as what: `[value]`.
+    var containers: [UInt64: (step: String, source: Int)] = [:]
 
     mutating func reference(from source: Int, offset: UInt64, to target: Int, _ strength: ReferenceSlot.Strength) {
       guard strength == .strong || strength == .ambiguous, source != target, let address = targets[target] else {
@@ -50,7 +68,11 @@ extension HeapHolders {
       guard holders.references.heap.typeIndex(source) != holders.references.heap.typeIndex(target) else { return }
       let field = holders.labels.text(source, holders.labels.label(source, offset))
       // What has no name helps nobody.
-      if field.hasPrefix(".") { found[address] = (holders.name(source) + field, source) }
+      if field.hasPrefix(".") {
+        found[address] = (holders.name(source) + field, source)
+      } else if field.hasPrefix("["), containers[address] == nil {
+        containers[address] = (field, source)
+      }
     }
 
     private func isInside(_ source: Int) -> Bool { InsideNames.isInside(holders.name(source)) }

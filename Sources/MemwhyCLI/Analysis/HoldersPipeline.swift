@@ -58,7 +58,7 @@ enum HoldersPipeline {
   ) throws {
     try page?.check()
     let terminal = Terminal.current()
-    let progress = Progress(isEnabled: terminal.errorIsTerminal && !output.quiet, isQuiet: output.quiet)
+    let progress = Progress(isEnabled: terminal.showsProgress && !output.quiet, isQuiet: output.quiet)
     defer { progress.finish() }
     let answer = try answer(try target.request(verb: verb), progress: progress, question)
     progress.finish()

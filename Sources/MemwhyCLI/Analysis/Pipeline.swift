@@ -96,6 +96,8 @@ struct Pipeline: Analyzer {
     var facts = HeapFacts(
       analysis, time: time, books: books, threads: source.image.threads.count,
       pause: source.image.freeze?.measuredPause, unwritten: unwritten)
+    facts.threadNames = NamedCounts.threads(source.image)
+    if case .process(let pid) = request.target { facts.fileNames = NamedCounts.files(of: pid) }
     var remarks: [String] = []
     var held: HolderReport?
     if depth != .report {

@@ -62,7 +62,7 @@ struct DemoVerb: ParsableCommand {
     defer { Interruption.shared.endGently(nil) }
 
     let isJSON = json
-    let progress = Progress(isEnabled: terminal.errorIsTerminal)
+    let progress = Progress(isEnabled: terminal.showsProgress)
     defer { progress.finish() }
     let run = DemoRun(
       children: children, checkout: checkout, plan: DemoLoad.Plan(seconds: Double(seconds), peak: Double(peak)),

@@ -39,7 +39,7 @@ struct ExportHoldersVerb: ParsableCommand {
     try OutputFile.check(output)
     guard let format = HolderExport(path: output) else { return }
     let terminal = Terminal.current()
-    let progress = Progress(isEnabled: terminal.errorIsTerminal && !quiet, isQuiet: quiet)
+    let progress = Progress(isEnabled: terminal.showsProgress && !quiet, isQuiet: quiet)
     defer { progress.finish() }
     var bytes: [UInt8] = []
     _ = try HoldersPipeline.answer(try target.request(verb: "export"), progress: progress) { holders, _, _, _ in

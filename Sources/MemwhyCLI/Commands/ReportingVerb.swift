@@ -13,7 +13,7 @@ enum ReportingVerb {
     let suppressions = try findings?.load() ?? Suppressions()
     try page?.check()
     let given = try profile.map(tree)
-    let progress = Progress(isEnabled: terminal.errorIsTerminal && !output.quiet, isQuiet: output.quiet)
+    let progress = Progress(isEnabled: terminal.showsProgress && !output.quiet, isQuiet: output.quiet)
     defer { progress.finish() }
     var request = try target.request(verb: verb)
     request.findsHolders = page?.html != nil && verb == "diagnose"

@@ -91,7 +91,7 @@ struct ServeVerb: ParsableCommand {
     var request = AnalysisRequest(verb: "diagnose", target: .process(pid), freeze: .cow, debugDirectories: [])
     request.findsHolders = true
     // Progress as text, without the terminal's control characters.
-    let progress = Progress(isEnabled: true) { text in
+    let progress = Progress(isEnabled: true, columns: nil) { text in
       note(text.replacing("\r\u{1b}[K", with: "").replacing("memwhy: ", with: "").replacing("\n", with: ""))
     }
     return try WholeDiagnosis(

@@ -31,7 +31,7 @@ struct SnapshotVerb: ParsableCommand {
   func run() throws {
     try OutputFile.check(output)
     let terminal = Terminal.current()
-    let progress = Progress(isEnabled: terminal.errorIsTerminal && !quiet, isQuiet: quiet)
+    let progress = Progress(isEnabled: terminal.showsProgress && !quiet, isQuiet: quiet)
     defer { progress.finish() }
     var snapshot: Snapshot?
     _ = try HoldersPipeline.answer(try target.request(verb: "snapshot"), progress: progress) { holders, image, _, _ in

@@ -45,7 +45,9 @@ struct DemoRun {
         progress.finish()
         guard status == 0 else {
           let lines = (Files.text(log) + Files.text(log + ".errors")).split(separator: "\n").suffix(5)
-          throw .fault("\(what) ended with \(status):\n" + lines.joined(separator: "\n"))
+          throw .fault(
+            "\(what) ended with \(status) (it works in \(children.folder); TMPDIR names another place):\n"
+              + lines.joined(separator: "\n"))
         }
         return
       }

@@ -16,7 +16,7 @@ enum ProfileRun {
   static func report<Content>(
     _ source: ProfileSourceOptions, _ body: (ProfileSession) throws(ProfileError) -> Content
   ) throws -> Content {
-    let progress = Progress(isEnabled: Terminal.current().errorIsTerminal && !source.quiet, isQuiet: source.quiet)
+    let progress = Progress(isEnabled: Terminal.current().showsProgress && !source.quiet, isQuiet: source.quiet)
     defer { progress.finish() }
     let session = try source.load(progress)
     progress.update("computing")

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 /// One line on stderr that says what goes on: only on a terminal, and only once it has taken half a second.
@@ -10,6 +11,7 @@ final class Progress: Sendable {
 
   private let isEnabled: Bool
   private let isQuiet: Bool
+  private let columns: Int?
   private let start: ContinuousClock.Instant
   private let state: Mutex<State>
   private let write: @Sendable (String) -> Void
@@ -18,12 +20,15 @@ final class Progress: Sendable {
   static let delay = Duration.milliseconds(500)
   private static let interval = Duration.milliseconds(100)
 
+  /// - Parameter columns: of the terminal; nil where that is not known.
   init(
     isEnabled: Bool, isQuiet: Bool = false, start: ContinuousClock.Instant = .now,
+    columns: Int? = Terminal.windowColumns(STDERR_FILENO),
     write: @escaping @Sendable (String) -> Void = { Terminal.error($0) }
   ) {
     self.isEnabled = isEnabled
     self.isQuiet = isQuiet
+    self.columns = columns
     self.start = start
     self.write = write
     self.state = Mutex(State(lastUpdate: start - Self.interval))
@@ -36,6 +41,8 @@ final class Progress: Sendable {
     guard now - start >= Self.delay else { return }
     var text = "memwhy: \(phase)"
     if let fraction, fraction.isFinite { text += " \(Int(min(max(fraction, 0), 1) * 100)) %" }
+    // What goes on in the next line is not written over.
+    if let columns { text = String(text.prefix(max(columns - 1, 0))) }
     state.withLock { state in
       guard text != state.lastText, now - state.lastUpdate >= Self.interval else { return }
       state.lastText = text

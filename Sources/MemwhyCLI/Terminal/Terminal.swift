@@ -13,8 +13,14 @@ struct Terminal: Sendable {
   static func current() -> Terminal {
     Terminal(
       outputIsTerminal: isatty(STDOUT_FILENO) == 1, errorIsTerminal: isatty(STDERR_FILENO) == 1,
-      columns: windowColumns(), environment: { name in getenv(name).map { String(cString: $0) } })
+      columns: windowColumns(STDOUT_FILENO), environment: { name in getenv(name).map { String(cString: $0) } })
   }
+
+  /// It prints what it is sent and can do nothing else (terminfo's `dumb`).
+  private var isDumb: Bool { environment("TERM") == "dumb" }
+
+  /// A line that is written over again and again can be shown on stderr.
+  var showsProgress: Bool { errorIsTerminal && !isDumb }
 
   /// `--color` wins; otherwise colour only on a terminal that can, and never with `NO_COLOR` (no-color.org).
   func style(_ mode: ColorMode) -> TextStyle {
@@ -22,8 +28,7 @@ struct Terminal: Sendable {
       switch mode {
       case .always: true
       case .never: false
-      case .auto:
-        outputIsTerminal && (environment("NO_COLOR") ?? "").isEmpty && environment("TERM") != "dumb"
+      case .auto: outputIsTerminal && (environment("NO_COLOR") ?? "").isEmpty && !isDumb
       }
     return TextStyle(width: width, color: color)
   }
@@ -34,9 +39,10 @@ struct Terminal: Sendable {
     return min(max(asked ?? columns ?? 100, 40), 200)
   }
 
-  private static func windowColumns() -> Int? {
+  /// Of the terminal behind a stream; nil where there is none.
+  static func windowColumns(_ descriptor: Int32) -> Int? {
     var size = winsize()
-    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
     return Int(size.ws_col)
   }
 

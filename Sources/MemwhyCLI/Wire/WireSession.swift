@@ -15,7 +15,7 @@ struct WireSession {
   let terminal: Terminal
 
   func read(_ path: String) throws {
-    let progress = Progress(isEnabled: terminal.errorIsTerminal && !isQuiet, isQuiet: isQuiet)
+    let progress = Progress(isEnabled: terminal.showsProgress && !isQuiet, isQuiet: isQuiet)
     var analysis = WireAnalysis(source: path, port: port, kind: kind)
     do throws(WireError) {
       try analysis.read(path: path) { packets in progress.update("reading packet \(packets)") }

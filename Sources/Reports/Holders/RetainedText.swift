@@ -31,10 +31,14 @@ struct RetainedText {
   static func headline(_ report: HolderReport) -> String {
     let total = "\(ByteCount(report.reachableBytes)) in \(Count(report.reachableBlocks).of("reachable block"))"
     guard let first = report.holders.first else { return "\(total); no holder has 1 % of it." }
-    return
-      "\(Self.title(first))\(first.kind == .shared ? "," : "") holds \(ByteCount(first.retainedBytes)), "
-      + "\(Share(first.retainedBytes, of: report.reachableBytes)) of \(total)"
-      + (Self.place(in: first).map { "; nearly all of it is in \($0)" } ?? "") + "."
+    let share =
+      "\(ByteCount(first.retainedBytes)), \(Share(first.retainedBytes, of: report.reachableBytes)) of \(total)"
+    guard let place = Self.place(in: first) else {
+      return "\(Self.title(first))\(first.kind == .shared ? "," : "") holds \(share)."
+    }
+    // First what a developer finds in the code, then by what it is reached.
+    let way = first.kind == .shared ? Self.roots(first) : Self.title(first)
+    return "\(place) holds nearly all of \(share), reached from \(way)."
   }
 
   /// The last field on the way down to where a holder branches; nil where no field leads there. What a timer or a frame leads to says less
@@ -82,8 +86,11 @@ struct RetainedText {
   private static func sharing(_ holder: Holder) -> String {
     guard holder.kind == .shared else { return "" }
     let field = holder.sharedBy.map { ", most of them in \($0)" } ?? ""
-    let roots = holder.heldBy.isEmpty ? "several holders" : holder.heldBy.joined(separator: " and ")
-    return "\(field), reached from \(roots) and others"
+    return "\(field), reached from \(roots(holder))"
+  }
+
+  private static func roots(_ holder: Holder) -> String {
+    (holder.heldBy.isEmpty ? "several holders" : holder.heldBy.joined(separator: " and ")) + " and others"
   }
 
   /// A title that does not change with counts, threads and addresses: what a holder is recognised by in another snapshot.

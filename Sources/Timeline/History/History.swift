@@ -99,6 +99,9 @@ public final class History: Sendable {
     } catch let error as DatabaseError
       where [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(error.resultCode)
     {
+      guard !isReadOnly || Self.wasHistory(path) else {
+        throw .cannotOpen(path: path, reason: "it is no history of memwhy")
+      }
       throw .damaged(path: path, reason: error.message ?? "it is no database")
     } catch {
       if !isReadOnly, Self.isFull(error, path: path) { throw .noRoom(path: path) }

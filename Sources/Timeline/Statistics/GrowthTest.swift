@@ -42,6 +42,8 @@ public struct GrowthTest: Sendable, Hashable {
   public var swing: Double
   /// Slope of the later half of the last life over that of the earlier half: 1 for a line, near 0 for what levels off.
   public var bend: Double
+  /// By so much the floor may change from one period to the next though nothing changed: the lowest instant of a rhythm lies between two samples.
+  public var blur: Double
   /// Standard deviation of the floor around its line, and of its steps per square root of a second.
   public var noise: Double
   public var diffusion: Double
@@ -55,6 +57,8 @@ public struct GrowthTest: Sendable, Hashable {
   /// A rise of so many times what is material is not called steady where values without a memory would rise so in one of twenty windows only.
   private static let notable = 3.0
   private static let suspicion = 0.05
+  /// Samples a period from which its floor can be told from its neighbours.
+  private static let fewestSamples = 4.0
   /// Von Neumann's ratio below this is a walk (a walk of 32 floors has 0.5 on the average, independent values 2).
   private static let wandering = 1.0
 
@@ -68,6 +72,7 @@ public struct GrowthTest: Sendable, Hashable {
     span = lives.reduce(0) { $0 + $1.span }
     var floors: [[(time: Double, value: Double)]] = []
     var swings: [Double] = []
+    var blurs: [Double] = []
     var period: Double?
     var isShort = false
     var resolution = 0.0
@@ -88,6 +93,11 @@ public struct GrowthTest: Sendable, Hashable {
       floors.append(life.epochs(count, length: length) { $0.min() ?? 0 })
       let peaks = life.epochs(count, length: length) { $0.max() ?? 0 }
       swings += zip(peaks, floors[floors.count - 1]).map { $0.value - $1.value }
+      if let own {
+        // Of so few samples a period no two need lie on the same side.
+        let isFast = own < Self.fewestSamples * life.span / Double(life.count - 1)
+        blurs += isFast ? swings.suffix(peaks.count) : Self.blurs(life, count, length: length)
+      }
     }
     self.period = period
     self.resolution = resolution
@@ -96,6 +106,7 @@ public struct GrowthTest: Sendable, Hashable {
     floor = floors.last?.last?.value ?? seen.last ?? 0
     firstFloor = floors.last?.first?.value ?? seen.first ?? 0
     swing = TheilSen.median(swings)
+    blur = blurs.isEmpty ? 0 : TheilSen.median(blurs)
     let test = MannKendall(blocks: floors.map { $0.map(\.value) })
     let signs = DifferenceSigns(blocks: floors.map { $0.map(\.value) })
     steps = floors.reduce(0) { $0 + max($1.count - 1, 0) }
@@ -110,14 +121,19 @@ public struct GrowthTest: Sendable, Hashable {
     rise = max(slope.slope, 0) * span
     bend = Self.bend(floors.last ?? [])
     (noise, diffusion) = Self.spread(floors, slope: slope.slope)
+    let rose = Self.isBeyondBlur(floors, by: blur, rise: rise)
+    let fell = Self.isBeyondBlur(
+      floors.map { $0.map { ($0.time, -$0.value) } }, by: blur, rise: -slope.slope * span)
     // A test on less than six floors cannot be significant at all.
     if epochs < Self.fewestEpochs && floors.allSatisfy({ $0.count < 5 }) || isShort {
       pattern = .undecided
-    } else if probabilityOfFall < Self.significance && -slope.slope * span >= material {
+    } else if probabilityOfFall < Self.significance && -slope.slope * span >= material && fell {
       pattern = .falling
-    } else if probability < Self.significance && rise >= material {
-      pattern = Self.hasLevelledOff(floors, noise: noise) ? .levelledOff : .growing
-    } else if Self.steppedUp(floors, material: material) {
+    } else if probability < Self.significance && rise >= material && rose {
+      pattern =
+        Self.hasLevelledOff(floors, noise: noise)
+        ? .levelledOff : ranks >= Self.significance && Self.fallsBack(floors, rise: rise) ? .undecided : .growing
+    } else if Self.steppedUp(floors, material: max(material, blur)) {
       // Early on and then nothing: too few rising pairs for the test, and no growth either.
       pattern = .levelledOff
     } else if rise >= Self.notable * material && floor - firstFloor >= material
@@ -129,6 +145,39 @@ public struct GrowthTest: Sendable, Hashable {
       pattern = .steady
     }
   }
+
+  /// For each epoch how far the lowest instant may lie below its lowest sample: what the level changes by in one step beside it, on the flatter
+  /// side. A rhythm of 5.1 s that is looked at each second shows its floor later and later after it, and then early again.
+  private static func blurs(_ life: Series, _ count: Int, length: Double?) -> [Double] {
+    let values = life.values
+    func step(_ index: Int, _ other: Int) -> Double? {
+      values.indices.contains(other) ? max(values[other] - values[index], 0) / 2 : nil
+    }
+    return life.lowest(count, length: length).compactMap { index in
+      // Two steps away: the two samples around the lowest instant may be equal.
+      [step(index, index - 2), step(index, index + 2)].compactMap { $0 }.min()
+    }
+  }
+
+  /// Whether the floors rose by more than they may seem to. Their line alone says too much where they seem to rise several times.
+  private static func isBeyondBlur(_ floors: [[(time: Double, value: Double)]], by blur: Double, rise: Double) -> Bool {
+    guard blur > 0 else { return true }
+    let net = floors.reduce(0.0) { sum, life in
+      let third = max(life.count / 3, 1)
+      let ends = (life.prefix(third).map(\.value), life.suffix(third).map(\.value))
+      // The middles of the first and the last third are two thirds of it apart.
+      return sum + 1.5 * (TheilSen.median(ends.1) - TheilSen.median(ends.0))
+    }
+    return min(rise, net) > blur
+  }
+
+  /// In one step more is gone than half of the rise: a slow rhythm of which too little was seen, or something was cleared and may be again.
+  private static func fallsBack(_ floors: [[(time: Double, value: Double)]], rise: Double) -> Bool {
+    floors.contains { life in zip(life, life.dropFirst()).contains { $0.value - $1.value > rise / 2 } }
+  }
+
+  /// The floor rises, if not by enough to matter, and not only since it is looked at at other instants of a rhythm.
+  public var rises: Bool { probability < Self.significance && rise > blur }
 
   /// The first two floors of the last life lie clearly below its later half.
   private static func steppedUp(_ floors: [[(time: Double, value: Double)]], material: Double) -> Bool {

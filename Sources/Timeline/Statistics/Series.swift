@@ -68,23 +68,32 @@ public struct Series: Sendable, Hashable {
   public func epochs(
     _ count: Int, length: Double? = nil, from start: Double? = nil, _ reduce: ([Double]) -> Double
   ) -> [(time: Double, value: Double)] {
-    guard let first = start ?? times.first, span > 0, count > 0 else { return [] }
+    let (first, length, parts) = parts(count, length: length, from: start)
+    return parts.enumerated().compactMap { index, part in
+      part.isEmpty ? nil : (first + (Double(index) + 0.5) * length, reduce(part.map { values[$0] }))
+    }
+  }
+
+  /// Of each epoch that has points the place of the lowest one.
+  func lowest(_ count: Int, length: Double?) -> [Int] {
+    parts(count, length: length, from: nil).parts.compactMap { part in part.min { values[$0] < values[$1] } }
+  }
+
+  /// Places of the points in each epoch.
+  private func parts(
+    _ count: Int, length: Double?, from start: Double?
+  ) -> (first: Double, length: Double, parts: [[Int]]) {
+    guard let first = start ?? times.first, span > 0, count > 0 else { return (0, 0, []) }
     let length = length ?? span / Double(count)
-    guard length > 0 else { return [] }
-    var buckets = [[Double]](repeating: [], count: count)
+    guard length > 0 else { return (0, 0, []) }
+    var parts = [[Int]](repeating: [], count: count)
     for index in times.indices {
       let place = ((times[index] - first) / length).rounded(.down)
       guard place >= 0, place <= Double(count) else { continue }
       // The last point ends the last epoch.
-      if place < Double(count) {
-        buckets[Int(place)].append(values[index])
-      } else {
-        buckets[count - 1].append(values[index])
-      }
+      parts[place < Double(count) ? Int(place) : count - 1].append(index)
     }
-    return buckets.enumerated().compactMap { index, bucket in
-      bucket.isEmpty ? nil : (first + (Double(index) + 0.5) * length, reduce(bucket))
-    }
+    return (first, length, parts)
   }
 }
 

@@ -25,7 +25,7 @@ let services: [String: any Service.Type] = [
   "callbacks": CallbackService.self, "backlog": BacklogService.self, "observers": ObserverService.self,
   "dead-objects": DeadObjectService.self, "children": ChildResultService.self, "actor-queue": ActorQueueService.self,
   "sleeper": SleeperService.self, "pool-queue": PoolQueueService.self,
-  "jobs": JobService.self, "roomy": RoomyBufferService.self, "ring": RingService.self,
+  "jobs": JobService.self, "roomy": RoomyBufferService.self, "ring": RingService.self, "emitter": EmitterService.self,
   "daily": DailyService.self, "plateau": PlateauService.self,
 ]
 

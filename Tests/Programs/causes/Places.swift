@@ -15,6 +15,27 @@ final class JobService: Service {
   }
 }
 
+/// Handlers by event that nobody removes, in lists inside of a table. Another variable has the newest list as well, so that no field leads to it alone.
+final class EmitterService: Service {
+  final class Emitter {
+    var handlers: [String: [() -> Void]] = [:]
+  }
+  let emitter = Emitter()
+  init() {}
+  func turn(_ number: Int) -> Int {
+    churn()
+    newestHandlers = nil
+    for _ in 0..<60 {
+      let payload = Payload(2_000)
+      emitter.handlers["shutdown", default: []].append { payload.bytes[0] &+= 1 }
+    }
+    newestHandlers = emitter.handlers["shutdown"]
+    return 60
+  }
+}
+
+nonisolated(unsafe) var newestHandlers: [() -> Void]?
+
 /// Buffers with room for much more than is ever written to them.
 final class RoomyBufferService: Service {
   var buffers: [[UInt8]] = []
