@@ -164,6 +164,26 @@ import Testing
     #expect(result.leaks?.first?.title == "Object.me -> Object")
   }
 
+  /// Where the case of an enum is a shorter one, the word that another case has a weak reference in is stale, and may point to anything.
+  @Test func whatAStaleWeakReferencePointsToKeepsItsType() throws {
+    let heap = SyntheticHeap()
+    let holder = heap.classType("Holder", fields: ["anchor"], strengths: [.weak])
+    let object = heap.classType("Object", fields: [])
+    let small = heap.classType("Small", fields: ["object"])
+    let nodes = heap.type(
+      .arrayStorage, "_ContiguousArrayStorage<Node>",
+      .array(elements: 32, element: SyntheticHeap.reference(to: "Node")))
+    let objects = (0..<9).map { _ in heap.block([object, Self.live]) }
+    let storage = heap.block([nodes, Self.live, 8, 16] + objects.prefix(8))
+    let other = heap.block([small, Self.live, objects[8]])
+    for _ in 0..<2 {
+      for target in [storage, other] { heap.root(heap.block([holder, Self.live, target])) }
+    }
+    let result = try heap.analysis()
+    #expect(result.unreachable.isEmpty, "\(result.leaks?.map(\.title) ?? [])")
+    #expect(!result.census.contains { $0.kind == .sideTable })
+  }
+
   @Test func aGlobalWeakVariableIsRecognisedByItsSideTable() throws {
     let heap = SyntheticHeap()
     let object = heap.classType("Object", fields: ["me"])
