@@ -213,6 +213,22 @@ struct Marker {
     }
   }
 
+  /// Side tables to which nothing leads, and whose object is gone: the memory with their weak references was freed without ending these.
+  /// O(blocks without a type that are not marked).
+  func findLostSideTables() throws(MemoryError) {
+    let window = MemoryWindow(memory)
+    for block in 0..<heap.blocks.count where !marked.contains(block) && heap.typeIndex(block) == TypedHeap.unknown {
+      let start = heap.blocks.address(block)
+      guard heap.blocks.size(block) >= 32, Self.sideTableBytes.contains(heap.blocks.size(block)),
+        try window.load(start..<start + 32)
+      else { continue }
+      let isLost = ReferenceResolver.isLostSideTable(
+        object: window.word(start), counts: window.word(start + 16),
+        weakCount: UInt32(truncatingIfNeeded: window.word(start + 24)))
+      if isLost { heap.retype(block, TypedHeap.emptySideTable) }
+    }
+  }
+
   /// Marks slabs that nothing but a thread's hands reach, and those behind them; what lies in them is dead.
   func mark(slabsInFlight: [Int]) throws(MemoryError) {
     let window = MemoryWindow(memory)

@@ -184,6 +184,24 @@ import Testing
     #expect(!result.census.contains { $0.kind == .sideTable })
   }
 
+  /// Memory with a weak variable was freed without `deinitialize`: the object went, the table of its weak references stayed.
+  @Test func aLostSideTableIsToldFromMemoryOfC() throws {
+    let heap = SyntheticHeap()
+    let gone = SyntheticHeap.heapBase + 0x40
+    for _ in 0..<3 { heap.block([gone, 0, 1 << 32 | 1, 1, 0]) }
+    // A live object's count, no weak reference left, no object, too large.
+    for words: [UInt64] in [
+      [gone, 0, 3, 1, 0], [gone, 0, 1 << 32 | 1, 0, 0], [7, 0, 1 << 32 | 1, 1, 0],
+      [gone, 0, 1 << 32 | 1, 1] + [UInt64](repeating: 0, count: 8),
+    ] {
+      heap.block(words)
+    }
+    let leaks = try #require(try heap.analysis().leaks)
+    let tables = try #require(leaks.first { $0.title == TypedHeap.emptySideTableName })
+    #expect(tables.instances == 3 && tables.kind == .chain)
+    #expect(leaks.filter { $0.kind == .native }.reduce(0) { $0 + $1.instances } == 4)
+  }
+
   @Test func aGlobalWeakVariableIsRecognisedByItsSideTable() throws {
     let heap = SyntheticHeap()
     let object = heap.classType("Object", fields: ["me"])

@@ -257,7 +257,9 @@ struct GrowingPlace: Sendable, Hashable {
       found.after = place.container
       found.content = content?.type
       // A variable's object may have many fields, also where a stack leads to it as well.
-      if place.root == .global || place.root == nil, place.container == nil, !place.path.dropFirst().contains(where: GrowingPlace.isField) {
+      if place.root == .global || place.root == nil, place.container == nil,
+        !place.path.dropFirst().contains(where: GrowingPlace.isField)
+      {
         found.contentField = content?.path.last.flatMap { $0.hasPrefix(".") ? $0 : nil }
       }
       found.holdsTyped = content.map(isTyped) ?? false
