@@ -108,7 +108,7 @@ struct BlockScanner {
     switch plan.kind {
     case .none, .sideTable: break
     case .conservative:
-      if typeIndex == TypedHeap.unknown && size <= 40 && size >= 24, try isSideTable(block, address) {
+      if typeIndex == TypedHeap.unknown && size <= 40 && size >= 24, try isNamedSideTable(block) {
         // Its object pointer never keeps the object.
         sink.reference(from: block, offset: 0, to: block, .weak)
         return
@@ -354,7 +354,7 @@ struct BlockScanner {
   }
 
   /// An unknown small block is a side table if the object that its first word points to names it in its reference counts.
-  private mutating func isSideTable(_ block: Int, _ address: UInt64) throws(MemoryError) -> Bool {
+  mutating func isNamedSideTable(_ block: Int) throws(MemoryError) -> Bool {
     let object = heap.blocks.index(startingAt: heap.blocks.head(block))
     guard object >= 0, heap.blocks.size(object) >= 16, plans.plans[heap.typeIndex(object)].hasRefCounts else {
       return false
@@ -362,7 +362,7 @@ struct BlockScanner {
     let start = heap.blocks.address(object)
     guard try sideWindow.load(start..<start + 16) else { return false }
     let refCounts = sideWindow.word(start + 8)
-    return refCounts >> 62 == 3 && refCounts << 3 == address
+    return refCounts >> 62 == 3 && refCounts << 3 == heap.blocks.address(block)
   }
 
   /// The word at `offset` of a block is a reference to this block, and not a pointer to something inside it.

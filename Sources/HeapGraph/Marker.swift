@@ -62,7 +62,7 @@ struct Marker {
     }
     let workers = makeWorkers(.search(places))
     try read(level, workers) { worker, level, range throws(MemoryError) in try worker.scanOddPlaces(level, range) }
-    level = mergeByList(workers)
+    level = try mergeByList(workers)
     for block in roots where marked.insertIfAbsent(block) { level.append(UInt32(block)) }
     level.sort()
     try mark(level, workers, progress: nil)
@@ -97,7 +97,7 @@ struct Marker {
       }
       try read(level, workers) { worker, level, range throws(MemoryError) in try worker.scan(level, range) }
       let isLarge = workers.reduce(0) { $0 + $1.sink.targets.count } > heap.blocks.count / 64
-      level = isLarge ? mergeByBitmap(workers) : mergeByList(workers)
+      level = try isLarge ? mergeByBitmap(workers) : mergeByList(workers)
       total += level.count
       progress?(total)
     }
@@ -115,7 +115,7 @@ struct Marker {
   private func scanTiny(_ level: inout [UInt32], _ worker: Worker) throws(MemoryError) {
     try worker.scan(level, 0..<level.count)
     level.removeAll(keepingCapacity: true)
-    if !worker.sink.sideTables.isEmpty { retypeSideTables([worker]) }
+    if !worker.sink.sideTables.isEmpty { try retypeSideTables([worker]) }
     for target in worker.sink.targets {
       worker.sink.found[word: Int(target) >> 6] = 0
       if marked.insertIfAbsent(Int(target)), !plans.plans[heap.typeIndex(Int(target))].isLeaf { level.append(target) }
@@ -150,7 +150,7 @@ struct Marker {
   }
 
   /// The next level, sorted, from the workers' lists: cheap for the many small levels of a long chain.
-  private func mergeByList(_ workers: [Worker]) -> [UInt32] {
+  private func mergeByList(_ workers: [Worker]) throws(MemoryError) -> [UInt32] {
     var level: [UInt32] = []
     for worker in workers {
       for target in worker.sink.targets {
@@ -159,15 +159,15 @@ struct Marker {
       }
       worker.sink.targets.removeAll(keepingCapacity: true)
     }
-    retypeSideTables(workers)
+    try retypeSideTables(workers)
     level.removeAll { plans.plans[heap.typeIndex(Int($0))].isLeaf }
     level.sort()
     return level
   }
 
   /// The next level from the workers' bitmaps: sorted by construction.
-  private func mergeByBitmap(_ workers: [Worker]) -> [UInt32] {
-    retypeSideTables(workers)
+  private func mergeByBitmap(_ workers: [Worker]) throws(MemoryError) -> [UInt32] {
+    try retypeSideTables(workers)
     var level: [UInt32] = []
     for word in 0..<marked.wordCount {
       var new: UInt64 = 0
@@ -188,18 +188,44 @@ struct Marker {
     return level
   }
 
-  /// A block that a weak reference points to is a side table, whatever its first word looks like.
-  private func retypeSideTables(_ workers: [Worker]) {
+  /// A block that a weak reference points to is a side table, unless it is too large for one or has a type and no object names it: behind what
+  /// the case of an enum takes up lie words of another case.
+  private func retypeSideTables(_ workers: [Worker]) throws(MemoryError) {
     for worker in workers {
-      for table in worker.sink.sideTables { heap.retype(Int(table), TypedHeap.sideTable) }
+      for table in worker.sink.sideTables where Self.sideTableBytes.contains(heap.blocks.size(Int(table))) {
+        let type = heap.typeIndex(Int(table))
+        guard type != TypedHeap.sideTable else { continue }
+        var isTable = type == TypedHeap.unknown
+        if !isTable { isTable = try workers[0].scanner.isNamedSideTable(Int(table)) }
+        if isTable { heap.retype(Int(table), TypedHeap.sideTable) }
+      }
       worker.sink.sideTables.removeAll(keepingCapacity: true)
     }
   }
+
+  /// The runtime asks for 32 bytes; allocators round up.
+  private static let sideTableBytes: ClosedRange<UInt64> = 24...64
 
   /// Tells side tables whose object is gone from those of living ones. O(blocks), by address.
   private func findEmptySideTables(_ worker: Worker) throws(MemoryError) {
     for block in 0..<heap.blocks.count where heap.typeIndex(block) == TypedHeap.sideTable {
       if try worker.scanner.isOfDeinitialised(sideTable: block) { heap.retype(block, TypedHeap.emptySideTable) }
+    }
+  }
+
+  /// Side tables to which nothing leads, and whose object is gone: the memory with their weak references was freed without ending these.
+  /// O(blocks without a type that are not marked).
+  func findLostSideTables() throws(MemoryError) {
+    let window = MemoryWindow(memory)
+    for block in 0..<heap.blocks.count where !marked.contains(block) && heap.typeIndex(block) == TypedHeap.unknown {
+      let start = heap.blocks.address(block)
+      guard heap.blocks.size(block) >= 32, Self.sideTableBytes.contains(heap.blocks.size(block)),
+        try window.load(start..<start + 32)
+      else { continue }
+      let isLost = ReferenceResolver.isLostSideTable(
+        object: window.word(start), counts: window.word(start + 16),
+        weakCount: UInt32(truncatingIfNeeded: window.word(start + 24)))
+      if isLost { heap.retype(block, TypedHeap.emptySideTable) }
     }
   }
 

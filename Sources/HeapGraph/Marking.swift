@@ -75,6 +75,7 @@ struct Marking {
     } else {
       oddReferences = OddReferences()
     }
+    if walk.isExact { try marker.findLostSideTables() }
     self.roots = roots
     allocatorBlocks = inUse + finder.slabsInFlight
     marked = marker.marked

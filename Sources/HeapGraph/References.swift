@@ -100,6 +100,13 @@ struct ReferenceResolver: Sendable {
   /// The object's deinit has run; only unowned references keep its memory (RefCount.h, `IsDeinitingShift`).
   @inline(__always)
   static func isDeiniting(_ refCounts: UInt64) -> Bool { refCounts >> 62 != 3 && refCounts >> 32 & 1 != 0 }
+
+  /// The words of a side table that outlived its object: no strong reference (bits 33 to 62 and the mark in bit 63 are clear), deinitialised, no
+  /// unowned reference left (bits 1 to 31), and some weak ones (RefCount.h, `RefCountBitOffsets<8>`, `SideTableRefCountBits`).
+  static func isLostSideTable(object: UInt64, counts: UInt64, weakCount: UInt32) -> Bool {
+    object & 15 == 0 && object >= 0x1000 && object < 1 << 47 && counts == 1 << 32 | 1 && weakCount > 0
+      && weakCount < 1 << 31
+  }
 }
 
 /// Receives the references that scanning finds.

@@ -97,8 +97,9 @@ struct Layout: Sendable {
       }
     }
     for (offset, slot) in result where slot.strength != .ambiguous {
+      // What a weak reference points to has no other type: behind a shorter payload lie stale words, which must not say that.
       let isReferenceInAll = payloads.allSatisfy { payload in
-        payload.size <= offset || payload.slots.contains { $0.offset == offset }
+        payload.size <= offset && slot.strength != .weak || payload.slots.contains { $0.offset == offset }
       }
       if !isReferenceInAll { result[offset]?.strength = .ambiguous }
     }

@@ -43,6 +43,40 @@ import Testing
     #expect(chain(holder).suffix(2) == ["Odd", "Even"])
   }
 
+  /// Rooms of buildings have messages: one class of storage for three arrays, none of which is a part of another.
+  @Test func arraysOfObjectsEndNoBranch() throws {
+    let heap = SyntheticHeap()
+    let array = heap.type(
+      .arrayStorage, "_ContiguousArrayStorage<AnyObject>",
+      .array(elements: 32, element: SyntheticHeap.reference(to: "AnyObject")))
+    func storage(_ elements: [UInt64]) -> UInt64 { heap.block([array, 3, UInt64(elements.count), 0] + elements) }
+    let message = heap.classType("Message", fields: [])
+    let room = heap.classType("Room", fields: ["messages"])
+    let building = heap.classType("Building", fields: ["rooms"])
+    let buildings = (0..<2).map { _ in
+      let rooms = (0..<3).map { _ in
+        let messages = (0..<50).map { _ in heap.block([message, 3]) }
+        return heap.block([room, 3, storage(messages)])
+      }
+      return heap.block([building, 3, storage(rooms)])
+    }
+    heap.root(storage(buildings))
+    let (analysis, image) = try heap.keepingReferences()
+    let holders = try HeapHolders(analysis: analysis, image: image, symbols: OneGlobal())
+    let holder = try #require(try holders.holders(cut: 0).holders.first)
+    let arrays = "[AnyObject] storage"
+    #expect(chain(holder).suffix(6) == [arrays, "Building", arrays, "Room", arrays, "Message"], "\(chain(holder))")
+    var container = holder.children.first
+    for entries in [2, 6, 300] as [UInt64] {
+      #expect(container?.container?.entries == entries)
+      container = container?.children.first?.children.first
+    }
+    let paths = try holders.paths(to: .type("Message"), image: image)
+    let steps = paths.groups.map { $0.steps.map { $0.field + $0.type } }
+    #expect(
+      steps == [[arrays, "[…]Building", ".rooms" + arrays, "[…]Room", ".messages" + arrays, "[…]Message"]], "\(steps)")
+  }
+
   /// A coarser tree is what is left of a finer one.
   @Test func aTreeIsPrunedToACoarserOne() throws {
     let heap = SyntheticHeap()

@@ -164,6 +164,45 @@ import Testing
     #expect(result.leaks?.first?.title == "Object.me -> Object")
   }
 
+  /// Where the case of an enum is a shorter one, the word that another case has a weak reference in is stale, and may point to anything.
+  @Test func whatAStaleWeakReferencePointsToKeepsItsType() throws {
+    let heap = SyntheticHeap()
+    let holder = heap.classType("Holder", fields: ["anchor"], strengths: [.weak])
+    let object = heap.classType("Object", fields: [])
+    let small = heap.classType("Small", fields: ["object"])
+    let nodes = heap.type(
+      .arrayStorage, "_ContiguousArrayStorage<Node>",
+      .array(elements: 32, element: SyntheticHeap.reference(to: "Node")))
+    let objects = (0..<9).map { _ in heap.block([object, Self.live]) }
+    let storage = heap.block([nodes, Self.live, 8, 16] + objects.prefix(8))
+    let other = heap.block([small, Self.live, objects[8]])
+    for _ in 0..<2 {
+      for target in [storage, other] { heap.root(heap.block([holder, Self.live, target])) }
+    }
+    let result = try heap.analysis()
+    #expect(result.unreachable.isEmpty, "\(result.leaks?.map(\.title) ?? [])")
+    #expect(!result.census.contains { $0.kind == .sideTable })
+  }
+
+  /// Memory with a weak variable was freed without `deinitialize`: the object went, the table of its weak references stayed.
+  @Test func aLostSideTableIsToldFromMemoryOfC() throws {
+    let heap = SyntheticHeap()
+    // In no block: what points into one leads there.
+    let gone = SyntheticHeap.heapBase + (1 << 20)
+    for _ in 0..<3 { heap.block([gone, 0, 1 << 32 | 1, 1, 0]) }
+    // A live object's count, no weak reference left, no object, too large.
+    for words: [UInt64] in [
+      [gone, 0, 3, 1, 0], [gone, 0, 1 << 32 | 1, 0, 0], [7, 0, 1 << 32 | 1, 1, 0],
+      [gone, 0, 1 << 32 | 1, 1] + [UInt64](repeating: 0, count: 8),
+    ] {
+      heap.block(words)
+    }
+    let leaks = try #require(try heap.analysis().leaks)
+    let tables = try #require(leaks.first { $0.title == TypedHeap.emptySideTableName })
+    #expect(tables.instances == 3 && tables.kind == .chain)
+    #expect(leaks.filter { $0.kind == .native }.reduce(0) { $0 + $1.instances } == 4)
+  }
+
   @Test func aGlobalWeakVariableIsRecognisedByItsSideTable() throws {
     let heap = SyntheticHeap()
     let object = heap.classType("Object", fields: ["me"])

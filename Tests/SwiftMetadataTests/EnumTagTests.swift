@@ -24,6 +24,18 @@ import Testing
     #expect(number(nine, [0, 0, 0, 0, 0, 0, 0, 0x80]) == 8 && number(nine, [0, 0, 0, 0, 0, 0, 0, 0x40]) == 4)
   }
 
+  /// A node of a document is text with a weak anchor behind it, or a list, which is shorter: its value ends in front of that word.
+  @Test func aWeakReferenceOfALongerCaseIsNone() throws {
+    let text = try #require(Layout.aggregate([("text", .word(.strong, "String")), ("anchor", .word(.weak, "Anchor"))]))
+    let list = Layout.word(.strong, "[Node]")
+    let other = try #require(Layout.aggregate([("tag", .word(.strong, "Tag")), ("anchor", .word(.weak, "Anchor"))]))
+    #expect(Layout.union([text, list], name: "Node").map(\.strength) == [.strong, .ambiguous])
+    #expect(Layout.union([text, other], name: "Node").map(\.strength) == [.strong, .weak])
+    // A stale word that is taken for a strong reference keeps something too long, and does no other harm.
+    let pair = try #require(Layout.aggregate([("key", .word(.strong, "Key")), ("value", .word(.strong, "Value"))]))
+    #expect(Layout.union([pair, list], name: "Node").map(\.strength) == [.strong, .strong])
+  }
+
   @Test func bytesBehindThePayload() {
     let tag = EnumTag(mask: [], payloadSize: 16, payloads: 5, emptyCases: 0)
     #expect(tag.bits.isEmpty && tag.extra == 16..<17)

@@ -16,6 +16,8 @@ struct GrowingPlace: Sendable, Hashable {
   var unwritten: UInt64 = 0
   /// What the containers at this place held before and hold now; nil where they are none.
   var before, after: ContainerSummary?
+  /// The path at which `before` was found; nil where the place was not there.
+  var beforePath: [String]?
   /// What became more below it, and by how many.
   var content: String?
   var contentGrowth: Int64 = 0
@@ -117,8 +119,7 @@ struct GrowingPlace: Sendable, Hashable {
     let roots = after.filter { $0.path.count == 1 }.filter { search.gain($0) > negligible }
     let all = roots.reduce(Int64(0)) { $0 + search.gain($1) }
     for root in roots { search.descend(root, types: [root.type]) }
-    return search.found.filter { Double($0.growth) >= fewest * Double(max(all, 1)) }
-      .sorted { ($0.growth, $1.name) > ($1.growth, $0.name) }
+    return joined(search.found).filter { Double($0.growth) >= fewest * Double(max(all, 1)) }
   }
 
   /// Several snapshots: what rises each time is growth, what rises now and then is work.
@@ -275,7 +276,9 @@ struct GrowingPlace: Sendable, Hashable {
 
     private mutating func add(_ place: HeapFacts.Holder, _ types: [String], content: HeapFacts.Holder?) {
       var found = GrowingPlace(path: place.path, types: types, growth: delta(place), retained: place.retained)
-      found.before = earlier(place)?.container
+      let earlier = earlier(place)
+      found.before = earlier?.container
+      found.beforePath = earlier?.path
       found.unwritten = place.unwritten ?? 0
       found.rootKind = place.root
       // Of dead objects whose memory is kept: by what leads to them, since nothing holds them.
@@ -284,8 +287,10 @@ struct GrowingPlace: Sendable, Hashable {
       if found.owner == nil { found.within = within(place) }
       found.after = place.container
       found.content = content?.type
-      // A variable's object may have many fields.
-      if place.root == .global, place.container == nil, !place.path.dropFirst().contains(where: GrowingPlace.isField) {
+      // A variable's object may have many fields, also where a stack leads to it as well.
+      if place.root == .global || place.root == nil, place.container == nil,
+        !place.path.dropFirst().contains(where: GrowingPlace.isField)
+      {
         found.contentField = content?.path.last.flatMap { $0.hasPrefix(".") ? $0 : nil }
       }
       found.holdsTyped = content.map(isTyped) ?? false
@@ -329,7 +334,7 @@ struct GrowingPlace: Sendable, Hashable {
   }
 
   /// `cache : [Int64 : Cached]` without what follows the colon, `static Store.shared` without what comes before.
-  private static func withoutType(_ root: String) -> String {
+  static func withoutType(_ root: String) -> String {
     // The type of a dictionary has a colon of its own.
     guard !root.hasPrefix("[") else { return root }
     let name = root.firstRange(of: " : ").map { root[..<$0.lowerBound] } ?? root[...]

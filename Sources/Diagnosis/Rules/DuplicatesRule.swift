@@ -7,7 +7,9 @@ import Measurement
 struct DuplicatesRule: Rule {
   private static let negligible: UInt64 = 8 << 20
 
-  private static func isBuffer(_ type: String) -> Bool { type == "[UInt8] storage" || type == "[Int8] storage" }
+  private static func isBuffer(_ type: String) -> Bool {
+    type == "[UInt8] storage" || type == "[Int8] storage" || type.hasSuffix("__DataStorage")
+  }
 
   static func findings(_ evidence: Evidence) -> [Finding] {
     guard let heap = evidence.heaps.last, let waste = heap.waste, waste.duplicateBytes >= negligible,

@@ -75,12 +75,34 @@ struct ArrayPlaces {
     let count = try count(block)
     guard count >= 2 else { return nil }
     let start = heap.blocks.address(block) + UInt64(elements) + (isClosure ? 8 : 0)
-    let end = start + (count - 1) * UInt64(element.stride)
-    guard try window.load(start..<start + 8) else { return nil }
-    let first = window.word(start)
-    guard try window.load(end..<end + 8) else { return nil }
-    let last = window.word(end)
-    return first == 0 || last == 0 ? nil : ContainerSummary.Ends(first: Self.number(first), last: Self.number(last))
+    return try ends(start, start + (count - 1) * UInt64(element.stride))
+  }
+
+  /// The same of a ring buffer, by a reference in its elements: what is taken from its begin and put to its end is not changed in between.
+  func ringEnds(_ block: Int) throws(MemoryError) -> ContainerSummary.Ends? {
+    guard let slot = element.slots.first(where: { $0.strength == .strong && $0.choice == nil }) else { return nil }
+    let address = heap.blocks.address(block)
+    let size = heap.blocks.size(block)
+    guard size >= 40, size > UInt64(elements), element.stride > 0, try window.load(address..<address + 40) else {
+      return nil
+    }
+    let (capacity, count, first) = (window.word(address + 16), window.word(address + 24), window.word(address + 32))
+    guard count >= 2, count <= capacity, first < capacity,
+      capacity <= (size - UInt64(elements)) / UInt64(element.stride)
+    else { return nil }
+    let start = address + UInt64(elements) + UInt64(max(slot.offset, 0))
+    let last = (first + count - 1) % capacity
+    guard start + 8 <= address + size else { return nil }
+    return try ends(start + first * UInt64(element.stride), start + last * UInt64(element.stride))
+  }
+
+  private func ends(_ first: UInt64, _ last: UInt64) throws(MemoryError) -> ContainerSummary.Ends? {
+    guard try window.load(first..<first + 8) else { return nil }
+    let firstWord = window.word(first)
+    guard try window.load(last..<last + 8) else { return nil }
+    let lastWord = window.word(last)
+    return firstWord == 0 || lastWord == 0
+      ? nil : ContainerSummary.Ends(first: Self.number(firstWord), last: Self.number(lastWord))
   }
 
   /// No address leaves the process: a mixing of its bits that does not lead back at a glance (SplitMix64's finaliser).

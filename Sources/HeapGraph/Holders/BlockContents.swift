@@ -12,6 +12,7 @@ struct BlockContents {
   private let window: MemoryWindow
   /// For what they refer to, which lies anywhere; that must not move the window, or each block would be read by itself.
   private let pages: PagedMemory
+  private let dataBytes: DataBytes
   /// 0 not asked yet, 1 no hash, else the hash.
   private let known: FlatArray<UInt64>
   private static let none: UInt64 = 1
@@ -25,6 +26,7 @@ struct BlockContents {
     self.references = references
     window = MemoryWindow(references.memory)
     pages = PagedMemory(references.memory)
+    dataBytes = DataBytes(references)
     known = FlatArray(repeating: 0, count: references.heap.blocks.count)
   }
 
@@ -99,6 +101,9 @@ struct BlockContents {
       }
       hash.add(sum)
     case .fixed(let extent, let slots):
+      if let place = dataBytes.place(block) {
+        return try add(place, of: block, depth, &hash) ? hash.value : nil
+      }
       // Objects that are told apart by their address only are not copies of each other.
       guard extent > 16, heap.types[type].kind == .class || heap.types[type].kind == .box,
         let words = try words(block, bytes: UInt64(extent + 7), depth)
@@ -108,6 +113,23 @@ struct BlockContents {
     default: return nil
     }
     return hash.value
+  }
+
+  /// Adds what a `Data` holds, wherever its bytes lie; false where they are not all in one block.
+  private func add(
+    _ place: DataBytes.Place, of storage: Int, _ depth: Int, _ hash: inout ContentHash
+  ) throws(MemoryError) -> Bool {
+    let last = max(place.bytes, place.count, place.firstIndex)
+    guard let object = try words(storage, bytes: UInt64(last + 1) * 8, depth), object.count > last else { return false }
+    let block = heap.blocks.index(startingAt: object[place.bytes])
+    let count = object[place.count]
+    guard block >= 0, count > 0, count <= min(heap.blocks.size(block), Self.largest),
+      let bytes = try words(block, bytes: (count + 7) & ~7, max(depth, 1))
+    else { return false }
+    hash.add(count)
+    hash.add(object[place.firstIndex])
+    Self.add(bytes, from: 0, bytes: Int(count), to: &hash)
+    return true
   }
 
   /// Adds a value of `layout` at `start`: plain words as they are, references as what they refer to.

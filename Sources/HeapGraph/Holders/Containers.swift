@@ -29,7 +29,7 @@ public struct ContainerSummary: Sendable, Hashable, Codable {
   public var behindBytes: UInt64
   /// Bytes of empty buckets or spare capacity, of `inlineBytes`.
   public var emptyBytes: UInt64
-  /// Of one array of references or closures: what its first and its last element refer to, as a number that says whether it is the same
+  /// Of one array of references or closures, or one ring buffer: what its first and its last element refer to, as a number that says whether it is the same
   /// at another time.
   public var ends: Ends?
   public var keys: KeySummary?
@@ -104,6 +104,10 @@ struct ContainerReader {
     }
     if case .array(let elements, let element) = layout {
       try ArrayPlaces(heap: heap, window: window, elements: elements, element: element).add(blocks, to: &summary)
+    }
+    if case .ring(let elements, let element) = layout, blocks.count == 1 {
+      summary.ends = try ArrayPlaces(heap: heap, window: window, elements: elements, element: element)
+        .ringEnds(Int(first))
     }
     if describesEntries {
       summary.promise = references.context.elementFields(heap.blocks.head(Int(first)))

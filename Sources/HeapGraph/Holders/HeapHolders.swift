@@ -98,6 +98,14 @@ public final class HeapHolders: @unchecked Sendable {
     return !isBelow && index < UInt64(taskFunctions.count) && taskFunctions[Int(index)].isEmpty
   }
 
+  /// Arrays of objects of any class have one storage class in common: two of them say as little of each other as blocks without a type. What
+  /// the objects in between are tells where a list or a tree comes again.
+  func isAnyArray(_ key: UInt64) -> Bool {
+    let types = references.heap.types
+    guard key < UInt64(types.count), case .array(_, let element) = types[Int(key)].layout else { return false }
+    return types[Int(key)].kind == .arrayStorage && element.typeName == "AnyObject"
+  }
+
   /// A block in a developer's words.
   func name(_ block: Int) -> String {
     let type = references.heap.type(block)

@@ -2,7 +2,7 @@ import Malloc
 import ProcessImage
 import SwiftMetadata
 
-/// An `AsyncStream` with elements that nobody has taken yet.
+/// `AsyncStream`s of one type and one root with elements that nobody has taken yet.
 public struct StreamBuffer: Sendable, Hashable, Codable {
   public enum Reader: String, Sendable, Hashable, Codable {
     /// A task's frame holds the stream or an iterator of it: it is slower than what fills the stream, or waits elsewhere.
@@ -15,16 +15,42 @@ public struct StreamBuffer: Sendable, Hashable, Codable {
 
   /// `AsyncStream<Reading>`.
   public var type: String
+  public var streams = 1
+  /// In all of them.
   public var elements: UInt64
-  /// Of the buffer and what hangs on it.
+  /// Of the buffers and what hangs on them.
   public var bytes: UInt64
   public var reader: Reader
-  /// The root that leads to it.
+  /// The root that leads to them.
   public var heldBy: String
+
+  /// Those that differ in nothing but their number of elements as one, most bytes first. O(streams).
+  static func grouped(_ buffers: [StreamBuffer]) -> [StreamBuffer] {
+    struct Key: Hashable {
+      var type: String
+      var reader: Reader
+      var heldBy: String
+    }
+    var groups: [Key: StreamBuffer] = [:]
+    for buffer in buffers {
+      let key = Key(type: buffer.type, reader: buffer.reader, heldBy: buffer.heldBy)
+      guard var group = groups[key] else {
+        groups[key] = buffer
+        continue
+      }
+      group.streams += buffer.streams
+      group.elements &+= buffer.elements
+      group.bytes &+= buffer.bytes
+      groups[key] = group
+    }
+    return groups.values.sorted {
+      ($0.bytes, $1.heldBy, $1.type, $1.reader.rawValue) > ($1.bytes, $0.heldBy, $0.type, $0.reader.rawValue)
+    }
+  }
 }
 
 extension HeapHolders {
-  /// Streams whose buffer is not empty. O(references), where there are streams at all.
+  /// Streams whose buffer is not empty, by type, reader and root. O(references), where there are streams at all.
   ///
   /// swiftlang/swift 6.3 stdlib/public/Concurrency/AsyncStreamBuffer.swift: a continuation refers to the storage, a stream and its iterators to
   /// a `_Context` that does.
@@ -69,7 +95,7 @@ extension HeapHolders {
             bytes: tree.retainedBytes(ofNode: ring), reader: reader, heldBy: leader(of: storage) ?? ""))
       }
     }
-    return result.sorted { ($0.bytes, $1.heldBy) > ($1.bytes, $0.heldBy) }
+    return StreamBuffer.grouped(result)
   }
 
   private func isContext(_ node: Int) -> Bool {

@@ -31,6 +31,10 @@ struct TaskText {
       for (index, stream) in report.streams.prefix(options.limit).enumerated() {
         lines += self.lines(stream, index + 1)
       }
+      let rest = report.streams.dropFirst(options.limit)
+      if !rest.isEmpty {
+        lines += style.more("\(Count(rest.reduce(0) { $0 + $1.streams }).of("more stream")) (--limit shows more)")
+      }
     }
     return lines
   }
@@ -76,14 +80,24 @@ struct TaskText {
   private func lines(_ stream: StreamBuffer, _ position: Int) -> [String] {
     let number = "  \(position). "
     let indent = String(repeating: " ", count: number.count)
+    let isOne = stream.streams == 1
     let text =
-      "\(stream.type): \(Count(stream.elements).of("element")), \(ByteCount(stream.bytes)), reached from \(stream.heldBy)"
+      (isOne ? "" : "\(Count(stream.streams)) x ")
+      + "\(stream.type): \(Count(stream.elements).of("element")), \(ByteCount(stream.bytes)), reached from \(stream.heldBy)"
     let reader =
       switch stream.reader {
       case .task:
-        "a task's frame refers to it, so a reader may be there and not keep up: bound it with bufferingPolicy, or slow down what fills it"
-      case .stored: "no task iterates over it: start one, or finish the continuation"
-      case .none: "only its continuation is left, so nobody can take these: finish the continuation"
+        isOne
+          ? "a task's frame refers to it, so a reader may be there and not keep up: bound it with bufferingPolicy, or slow down what fills it"
+          : "a task's frame refers to each, so readers may be there and not keep up: bound them with bufferingPolicy, or slow down what fills them"
+      case .stored:
+        isOne
+          ? "no task iterates over it: start one, or finish the continuation"
+          : "no task iterates over them: start one for each, or finish the continuations"
+      case .none:
+        isOne
+          ? "only its continuation is left, so nobody can take these: finish the continuation"
+          : "only their continuations are left, so nobody can take these: finish the continuations"
       }
     return style.wrap(TextStyle.printable(text), first: number, rest: indent + "  ")
       + style.wrap(reader, first: indent, rest: indent + "  ")

@@ -1,3 +1,4 @@
+import HeapGraph
 import Measurement
 
 /// What to do about what was found, in code terms: one rule a kind of finding.
@@ -58,6 +59,9 @@ enum NextSteps {
     switch group.kind {
     case .cycle: cycle(group)
     case .lostTask: lostTask(group)
+    case .chain where group.type == TypedHeap.emptySideTableName:
+      "Side tables (\(group.type)): a weak reference has one, and these were never ended. Memory with a `weak` variable in it was freed "
+        + "or overwritten as plain bytes. Look for `deallocate()` without `deinitialize(count:)` before it, and for `memcpy`."
     case .chain:
       "`\(group.type)`: it was retained once more than it was released, or its owner let the pointer go. Look for "
         + "Unmanaged.passRetained, a missing release or deallocate, and for C code that took it over."

@@ -158,7 +158,62 @@ final class Registry: @unchecked Sendable {
   Truth.add(Truth.storage(Cached.text), .healthy, "static string")
 }
 
+/// Nodes of a document: the longest case ends in a weak reference, behind where the other one ends.
+enum DocumentNode {
+  case text(Text)
+  case list(List)
+
+  struct Text {
+    var text: String
+    var tag: Baggage
+    var line, column: Int
+    weak var anchor: Baggage?
+  }
+  struct List {
+    var items: [DocumentNode]
+    var tag: Baggage
+  }
+}
+
+final class NodeDocument {
+  let nodes: [DocumentNode]
+  init(_ nodes: [DocumentNode]) { self.nodes = nodes }
+}
+
+/// Reached later than the document.
+final class Appendix {
+  let next: Appendix?
+  let pages: [Baggage]
+  init(_ next: Appendix?, _ pages: [Baggage]) {
+    self.next = next
+    self.pages = pages
+  }
+}
+
+/// What a list leaves unwritten in its element is stale: here the address of an array that is in use.
+@inline(never) func holdDocument(_ number: Int) {
+  let pages = (0..<3).map { Baggage(number + $0) }
+  let stale = Truth.storage(pages)
+  let tag = Baggage(number)
+  let nodes = [DocumentNode](unsafeUninitializedCapacity: 4) { buffer, count in
+    let words = UnsafeMutableRawBufferPointer(buffer).bindMemory(to: UInt.self)
+    for index in words.indices { words[index] = stale }
+    _ = words.baseAddress?.withMemoryRebound(to: DocumentNode.self, capacity: 4) { elements in
+      for index in 0..<4 { (elements + index).initialize(to: .list(.init(items: [], tag: tag))) }
+    }
+    count = 4
+  }
+  Keep.forever(NodeDocument(nodes))
+  var appendix = Appendix(nil, pages)
+  for _ in 0..<4 { appendix = Appendix(appendix, []) }
+  Keep.forever(appendix)
+  Truth.add(stale, .healthy, "stale weak word")
+  Truth.add(tag, .healthy, "stale weak word")
+  for page in pages { Truth.add(page, .healthy, "stale weak word") }
+}
+
 let healthyReferences: [Scenario] = [
+  Scenario(name: "stale-weak", isLeak: false, run: holdDocument),
   Scenario(name: "weak-unowned", isLeak: false, run: holdFamily),
   Scenario(name: "dead-unowned", isLeak: false, run: holdLate),
   Scenario(name: "layouts", isLeak: false, run: holdLayouts),
