@@ -158,4 +158,25 @@ import Testing
     let curve = cache.missRatioCurve
     for point in curve.points where point.size >= 3000 { #expect(point.hitRatio > 0.9, "\(point)") }
   }
+
+  /// Nothing can be said of other sizes where entries take no part of this one, or the sampled ones do not; that has to end in numbers all the same.
+  @Test(arguments: [0, 1000]) func entriesThatWeighNothing(others: Int) {
+    var configuration = LocalCache<Int, Int>.Configuration()
+    configuration.weigher = { _, value in value }
+    let cache = LocalCache<Int, Int>(name: "weightless", limit: .weight(100_000), configuration: configuration)
+    for key in 0..<4000 where cache.get(key) == nil {
+      cache.set(cache.observer.observes(cache.hash(key)) ? 0 : others, for: key)
+    }
+    for step in 0..<20_000 { _ = cache.get(step % 4000) }
+    let points = cache.missRatioCurve.points
+    #expect(points.allSatisfy { (0...1).contains($0.hitRatio) && (0...1).contains($0.lruHitRatio) })
+    #expect(cache.verdict.hitRatio == cache.statistics.hitRatio)
+  }
+
+  @Test(arguments: [0, 1000]) func sampledEntriesThatWeighNothing(all: UInt64) {
+    let contents = SampledContents(
+      weights: Array(repeating: 0, count: 100), all: all, limit: 100_000, nominalRate: 0.25)
+    #expect(contents.rate == 0.25)
+    for share in [0.02, 1, 4] { #expect(contents.miniature(of: share).size.isFinite) }
+  }
 }

@@ -270,8 +270,15 @@ struct SampledContents {
   /// Share of the keys that should be sampled.
   let nominalRate: Double
 
+  /// Weight of the entries that are of sampled keys, or nil where that says nothing: of too few, or where these weigh nothing.
+  private var sampled: UInt64? {
+    guard weights.count >= 16 else { return nil }
+    let sum = weights.reduce(0, +)
+    return sum > 0 && all > 0 ? sum : nil
+  }
+
   /// Share of the contents, by weight, that is of sampled keys.
-  var rate: Double { weights.count >= 16 ? Double(weights.reduce(0, +)) / Double(all) : nominalRate }
+  var rate: Double { sampled.map { Double($0) / Double(all) } ?? nominalRate }
 
   /// Size and greatest weight in a miniature of a cache of this share of the limit. An entry that is a small part of the cache would be a large one
   /// of the miniature, or not fit: such ones count for less, and the miniature is as much smaller.
@@ -280,8 +287,8 @@ struct SampledContents {
     let size = room * rate
     var greatest = UInt64(min(max((size / 16).rounded(.up), 1), 1e15))
     var bounded = size
-    if weights.count >= 16, all > 0 {
-      greatest = max(greatest, weights.reduce(0, +) / UInt64(weights.count))
+    if let sampled {
+      greatest = max(greatest, sampled / UInt64(weights.count))
       bounded = room * Double(weights.reduce(0) { $0 + min($1, greatest) }) / Double(all)
     }
     return (bounded, greatest)
