@@ -167,7 +167,7 @@ private struct Worker {
       worker.flatMap { FileManager.default.isExecutableFile(atPath: $0.path) ? $0 : nil })
     process.arguments = arguments
     process.standardOutput = output
-    try process.run()
+    try process.runByItself()
   }
 
   /// What it prints until its end, which is to be a good one.

@@ -68,7 +68,11 @@ final class FakeServer: Sendable {
     Thread.detachNewThread { [weak self] in
       while true {
         let connection = accept(listening, nil, nil)
-        guard connection >= 0 else { return }
+        guard connection >= 0 else {
+          // By the thread that uses it: its number may be another socket's as soon as it is closed.
+          close(listening)
+          return
+        }
         self?.connections.withLock { $0.append(connection) }
         Thread.detachNewThread { serve(connection) }
       }
@@ -100,7 +104,6 @@ final class FakeServer: Sendable {
 
   deinit {
     shutdown(descriptor, Int32(SHUT_RDWR))
-    close(descriptor)
     // Shut, not closed: their threads may read them still.
     connections.withLock { for connection in $0 { shutdown(connection, Int32(SHUT_RDWR)) } }
   }
@@ -110,12 +113,14 @@ extension FakeServer {
   /// Sends on what a client says to a server, and gives each part of the answers to a closure, until that returns false or one of both ends.
   static func forward(_ client: Int32, to port: Int, answer: ([UInt8]) -> Bool) {
     guard let upstream = try? Loopback.connect(port) else { return }
+    let isOver = DispatchSemaphore(value: 0)
     Thread.detachNewThread {
       while true {
         let bytes = read(client)
         guard !bytes.isEmpty, write(upstream, bytes) else { break }
       }
       shutdown(upstream, Int32(SHUT_RDWR))
+      isOver.signal()
     }
     while true {
       var poll = pollfd(fd: upstream, events: Int16(POLLIN), revents: 0)
@@ -125,6 +130,8 @@ extension FakeServer {
     }
     shutdown(client, Int32(SHUT_RDWR))
     shutdown(upstream, Int32(SHUT_RDWR))
+    // Only then: the other thread must not shut, or write to, whatever has its number next.
+    isOver.wait()
     close(upstream)
   }
 }

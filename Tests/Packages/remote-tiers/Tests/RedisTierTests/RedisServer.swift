@@ -7,7 +7,7 @@ final class RedisServer: @unchecked Sendable {
   }
   static var isInstalled: Bool { program != nil }
 
-  let port: Int
+  private(set) var port: Int
   let directory: String
   private let options: [String]
   private var process: Process?
@@ -16,10 +16,18 @@ final class RedisServer: @unchecked Sendable {
 
   init(_ options: [String] = []) async throws {
     self.options = options
+    port = 0
     directory = FileManager.default.temporaryDirectory.appending(path: "redis-tier-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    port = try Loopback.freePort()
-    try await start()
+    // A port that is free now may be another's in the next moment.
+    for _ in 0..<5 {
+      port = try Loopback.freePort()
+      do {
+        try await start()
+        return
+      } catch is CannotStart { stop() }
+    }
+    throw CannotStart()
   }
 
   deinit {
@@ -43,10 +51,17 @@ final class RedisServer: @unchecked Sendable {
       ] + options
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
-    try process.run()
+    try? FileManager.default.removeItem(atPath: socketPath)
+    try process.runByItself()
     self.process = process
     for _ in 0..<500 {
-      if let client = try? RawClient(port: port), !client.ask("PING").isEmpty { return }
+      // Until it listens, whoever answers at the port is somebody else, or the very socket that asks, connected to itself. The port comes before
+      // the file.
+      if FileManager.default.fileExists(atPath: socketPath), let client = try? RawClient(port: port),
+        !client.ask("PING").isEmpty
+      {
+        return
+      }
       guard process.isRunning else { break }
       try await Task.sleep(for: .milliseconds(10))
     }
