@@ -62,6 +62,8 @@ public struct ProcessStat: Sendable, Hashable {
   public var flags: UInt64
   /// Ticks since boot: with the id it names a process for good.
   public var startTime: UInt64
+  /// Seconds since it began, those included in which the machine slept.
+  public var age: Double { Double(Clocks.boot) / 1e9 - Double(startTime) / Clocks.ticksPerSecond }
   /// Signal to the parent at its end; 0 for the copies that memwhy makes.
   public var exitSignal: Int32
   /// Page faults without and with I/O.
@@ -69,8 +71,8 @@ public struct ProcessStat: Sendable, Hashable {
   /// Processor time in user and in kernel mode, in ticks (`Clocks.ticksPerSecond`).
   public var processorTicks: UInt64
   public var threads: UInt64
-  /// Where its code and its stack begin: other ones, chosen at random, after each exec. 0 for those who may not trace it.
-  public var codeStart, stackStart: UInt64
+  /// Where its code and its stack begin: other ones, chosen at random, after each exec; nil for those who may not trace it.
+  public var place: ProgramPlace?
 
   /// nil where the text is not of this format.
   public init?(parsing bytes: [UInt8]) {
@@ -96,28 +98,41 @@ public struct ProcessStat: Sendable, Hashable {
     self.majorFaults = majorFaults
     processorTicks = user &+ kernel
     self.threads = threads
-    codeStart = words.count > 25 ? UInt64(words[23]) ?? 0 : 0
-    stackStart = words.count > 25 ? UInt64(words[25]) ?? 0 : 0
+    place = words.count > 25 ? ProgramPlace(code: UInt64(words[23]), stack: UInt64(words[25])) : nil
     exitSignal = words.count > 35 ? Int32(words[35]) ?? 0 : 0
   }
 
   /// The same process with the same program in it: neither another one with its number, nor one that has started another program.
+  /// True where only the programs cannot be compared.
   public func isSameProgram(as other: ProcessStat) -> Bool {
-    let places = [(codeStart, other.codeStart), (stackStart, other.stackStart)]
-    return id == other.id && startTime == other.startTime && places.allSatisfy { $0 == $1 || $0 == 0 || $1 == 0 }
-  }
-
-  /// Tells one program of a process from the next in files that are kept: 32 bits made of both places, from which neither can be told.
-  /// 0 for those who may not trace it.
-  public var programMark: UInt32 {
-    guard codeStart != 0, stackStart != 0 else { return 0 }
-    // Multiplicative hashing (Knuth, The Art of Computer Programming 3, 6.4) by 2^64 divided by the golden ratio.
-    let mixed = (codeStart &* 0x9e37_79b9_7f4a_7c15 ^ stackStart) &* 0x9e37_79b9_7f4a_7c15
-    return max(UInt32(truncatingIfNeeded: mixed >> 32), 1)
+    guard id == other.id, startTime == other.startTime else { return false }
+    guard let place, let otherPlace = other.place else { return true }
+    return place == otherPlace
   }
 
   /// `PF_KTHREAD` (include/linux/sched.h).
   public var isKernelThread: Bool { flags & 0x0020_0000 != 0 }
   /// It has ended: zombie or dead.
   public var hasEnded: Bool { state == "Z" || state == "X" || state == "x" }
+}
+
+/// Where the code and the stack of a process begin, which tells one program of a process from the next.
+public struct ProgramPlace: Sendable, Hashable {
+  public var code, stack: UInt64
+
+  /// nil where they are not known: `/proc/PID/stat` gives those who may not trace the process the code's begin as 1 (fs/proc/array.c of Linux 6.x),
+  /// and until exec(2) is done the code has none and the stack another one than afterwards (fs/binfmt_elf.c: `setup_arg_pages` sets it
+  /// for the first time, `load_elf_binary` both at its end). Whoever looks right after posix_spawn(3) sees that often.
+  public init?(code: UInt64?, stack: UInt64?) {
+    guard let code, let stack, code > 1, stack != 0 else { return nil }
+    self.code = code
+    self.stack = stack
+  }
+
+  /// The place as 32 bits, from which it cannot be told, for files that are kept; never 0.
+  public var mark: UInt32 {
+    // Multiplicative hashing (Knuth, The Art of Computer Programming 3, 6.4) by 2^64 divided by the golden ratio.
+    let mixed = (code &* 0x9e37_79b9_7f4a_7c15 ^ stack) &* 0x9e37_79b9_7f4a_7c15
+    return max(UInt32(truncatingIfNeeded: mixed >> 32), 1)
+  }
 }

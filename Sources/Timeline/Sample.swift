@@ -45,7 +45,7 @@ public struct Run: Sendable, Hashable, Codable {
   public var startTicks: UInt64
   /// `/proc/sys/kernel/random/boot_id`.
   public var boot: String
-  /// `ProcessStat.programMark`: a process that starts another program begins another life.
+  /// `ProgramPlace.mark`, 0 where it is not known: a process that starts another program begins another life.
   public var program: UInt32
   public var name: String
   public var command: String

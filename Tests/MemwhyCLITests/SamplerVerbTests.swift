@@ -228,6 +228,38 @@ import Testing
     #expect(!points.isEmpty && points.allSatisfy { $0["rss"] != nil }, "\(points.last ?? [:])")
   }
 
+  /// A restarted container gives the same program the same number: the table of the one before is not its own.
+  @Test func aLaterProcessWithTheSameNumberIsNotTheOneThatWroteTheTable() throws {
+    defer { unlink(table) }
+    let run = try ChildProgram(
+      BinaryTests.memwhy, ["run", "-q", "--table", table, "--", "/bin/sleep", "60"],
+      environment: ["MEMWHY_SAMPLER_LIBRARY": try SamplerLibrary.path()])
+    defer {
+      // Handed on to the program, which would outlive a command that is killed.
+      run.signal(SIGTERM)
+      run.waitUntilEnd()
+    }
+    func ending(_ path: String) throws -> String? {
+      let json = try memwhy(["postmortem", path, "--json"])
+      let object = try? JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
+      return object?["ending"] as? String
+    }
+    let deadline = Date().addingTimeInterval(20)
+    while try ending(table) != "running", Date() < deadline { usleep(20_000) }
+    #expect(try ending(table) == "running")
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: table))
+    // Starts are told apart by ticks of 10 ms.
+    usleep(100_000)
+    let later = try ChildProgram("/bin/sleep", ["60"])
+    defer { later.stop() }
+    // The place of the process's number in the header: docs/sampler-table.md.
+    withUnsafeBytes(of: later.pid) { bytes.replaceSubrange(28..<32, with: $0) }
+    let copy = table + ".copy"
+    defer { unlink(copy) }
+    try bytes.write(to: URL(fileURLWithPath: copy))
+    #expect(try ending(copy) == "ended, nobody saw how")
+  }
+
   /// Nothing can be written anywhere: the program runs all the same, and the command says where its table was.
   @Test(.enabled(if: geteuid() == 0, "a mount namespace needs root"))
   func fullAndReadOnlyFoldersDoNotStopTheProgram() throws {

@@ -74,6 +74,22 @@ import Testing
     #expect(ProcessStat(parsing: []) == nil)
   }
 
+  /// Until exec is done the code has no place and the stack not its last one; who may not trace it reads 1 and 0.
+  @Test func programsThatCannotBeComparedAreTheSame() throws {
+    func stat(code: UInt64, stack: UInt64, start: Int = 5555) throws -> ProcessStat {
+      let head = "42 (a) S 7 1 1 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 3 0"
+      let text = "\(head) \(start) 1 2 3 \(code) 5 \(stack) 7 8 9 10 11 12 13 14 15 17 1\n"
+      return try #require(ProcessStat(parsing: Array(text.utf8)))
+    }
+    let known = try stat(code: 4096, stack: 8192)
+    #expect(known.place?.mark != nil && known.isSameProgram(as: known))
+    for unknown in [try stat(code: 0, stack: 8000), try stat(code: 1, stack: 0), try stat(code: 0, stack: 0)] {
+      #expect(unknown.place == nil && unknown.isSameProgram(as: known) && known.isSameProgram(as: unknown))
+    }
+    #expect(!known.isSameProgram(as: try stat(code: 4096, stack: 8000)))
+    #expect(!known.isSameProgram(as: try stat(code: 0, stack: 0, start: 5556)))
+  }
+
   @Test func ownProcess() throws {
     let pid = getpid()
     let target = try Procfs.target(pid)

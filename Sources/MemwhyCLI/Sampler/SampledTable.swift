@@ -24,7 +24,7 @@ struct SampledTable {
       let first = try reader.readHeader()
       isAlive =
         first.exitStatus == nil && first.state != .exited && !first.flags.contains(.replaced)
-        && Self.isAlive(first.pid, first.program)
+        && Self.isAlive(first)
       var table = try reader.read(now: isAlive ? Clocks.monotonic : nil)
       if isAlive { Self.nameThreads(&table) }
       self.table = table
@@ -38,12 +38,15 @@ struct SampledTable {
     }
   }
 
-  /// The process of this id runs this program: ids are used again.
-  private static func isAlive(_ pid: Int32, _ program: String) -> Bool {
-    guard pid > 0, let executable = Procfs.executable(of: pid), let stat = try? Procfs.stat(of: pid) else {
-      return false
-    }
-    return !stat.hasEnded && executable == program
+  /// The process of this id is the one that wrote the table. Ids are used again, in a container by the same program each time; but
+  /// nobody writes a table before it begins.
+  private static func isAlive(_ header: SamplerTable.Header) -> Bool {
+    guard header.pid > 0, let executable = Procfs.executable(of: header.pid),
+      let stat = try? Procfs.stat(of: header.pid), !stat.hasEnded, executable == header.program
+    else { return false }
+    let tableAge = Double(Clocks.monotonic) / 1e9 - Double(header.startNanoseconds) / 1e9
+    // A tick is the resolution of a start.
+    return tableAge >= 0 && stat.age + 2 / Clocks.ticksPerSecond >= tableAge
   }
 
   /// File name of the program.

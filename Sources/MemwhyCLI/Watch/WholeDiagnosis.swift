@@ -26,7 +26,7 @@ struct WholeDiagnosis {
   func run() throws(CLIError) -> ReportModel {
     // First of all: what cannot be opened must not cost the process a pause.
     let past = try loadPast()
-    let age = Self.age(of: pid)
+    let age = (try? Procfs.stat(of: pid))?.age
     let program = try? Procfs.stat(of: pid)
     let load = options.load.map { LoadSource($0, interval: 1_000_000_000) }
     load?.start()
@@ -106,12 +106,6 @@ struct WholeDiagnosis {
       progress.update("watching for \(whole)", Double(passed) / Double(options.duration.nanoseconds))
       sampler.wait(min(interval, options.duration.nanoseconds - passed))
     }
-  }
-
-  /// Seconds since the process began.
-  private static func age(of pid: Int32) -> Double? {
-    guard let stat = try? Procfs.stat(of: pid) else { return nil }
-    return Double(Clocks.boot) / 1e9 - Double(stat.startTime) / Double(max(sysconf(Int32(_SC_CLK_TCK)), 1))
   }
 
   private func loadPast() throws(CLIError) -> Past {

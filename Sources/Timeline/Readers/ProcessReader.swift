@@ -8,8 +8,9 @@ public struct ProcessReader: Sendable {
   public let pid: Int32
   /// Clock ticks since boot at which the process began: tells it from a later one with its pid.
   public let startTicks: UInt64
-  /// As it was at first: with another program in it (exec) it is another process in all but its number.
-  public let first: ProcessStat
+  /// As it was at first: with another program in it (exec) it is another process in all but its number. While its program was still
+  /// being started, or nobody was allowed to see where it is, the first that tells.
+  public private(set) var first: ProcessStat
   /// What it is now, once `read` has met another program in it.
   public private(set) var successor: ProcessStat?
   private var mapPrice: PricedReading
@@ -37,6 +38,7 @@ public struct ProcessReader: Sendable {
       successor = stat
       return false
     }
+    if first.place == nil { first = stat }
     sample[.threads] = Double(stat.threads)
     sample[.cpu] = Double(stat.processorTicks) / Clocks.ticksPerSecond
     sample[.minorFaults] = Double(stat.minorFaults)

@@ -181,7 +181,7 @@ extension Run {
   /// The life of the process that a reader looks at.
   public init(_ reader: ProcessReader) {
     self.init(
-      pid: reader.pid, startTicks: reader.startTicks, boot: Self.currentBoot, program: reader.first.programMark,
+      pid: reader.pid, startTicks: reader.startTicks, boot: Self.currentBoot, program: reader.first.place?.mark ?? 0,
       name: Procfs.name(of: reader.pid), command: ProcessIdentity(of: reader.pid).command)
   }
 }
