@@ -31,7 +31,7 @@ public struct Module: Sendable, Hashable {
   }
 
   /// File name without its folders.
-  public var name: String { String(path.split(separator: "/").last ?? "") }
+  public var name: String { path.fileName ?? "" }
 }
 
 /// Opens the files of an image's modules. Symbol tables are not mapped at run time, so they come from the file.

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import ProcessImage
 
 /// A new, empty table: a file whose room is reserved, or memory where no folder has room.
 public struct TableFile: Sendable {
@@ -60,8 +61,8 @@ public struct TableFile: Sendable {
 
   /// Gives the file another name in its folder, unless there is one of that name.
   public mutating func rename(to name: String) {
-    guard let path, let slash = path.lastIndex(of: "/") else { return }
-    let wished = "\(path[..<slash])/\(name)"
+    guard let path else { return }
+    let wished = "\(path.folder)/\(name)"
     guard link(path, wished) == 0 else { return }
     unlink(path)
     self.path = wished

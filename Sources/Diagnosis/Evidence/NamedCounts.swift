@@ -28,11 +28,7 @@ public struct NamedCounts: Codable, Sendable, Hashable {
   public static func files(of pid: Int32) -> NamedCounts? {
     guard let names = try? folderEntries("/proc/\(pid)/fd") else { return nil }
     let paths = names.lazy.compactMap { linkTarget("/proc/\(pid)/fd/\($0)") }.filter { $0.hasPrefix("/") }
-    return NamedCounts(paths.flatMap { path in [path, folder(of: path)] })
-  }
-
-  private static func folder(of path: String) -> String {
-    String(path[...(path.lastIndex(of: "/") ?? path.startIndex)])
+    return NamedCounts(paths.flatMap { path in [path, path.folder == "/" ? "/" : path.folder + "/"] })
   }
 
   /// The name by which most of what became more is called, and how many of it; nil unless that is at least half of `all`. A folder only where

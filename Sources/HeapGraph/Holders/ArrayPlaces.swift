@@ -83,13 +83,12 @@ struct ArrayPlaces {
     guard let slot = element.slots.first(where: { $0.strength == .strong && $0.choice == nil }) else { return nil }
     let address = heap.blocks.address(block)
     let size = heap.blocks.size(block)
-    guard size >= 40, size > UInt64(elements), element.stride > 0, try window.load(address..<address + 40) else {
-      return nil
-    }
-    let (capacity, count, first) = (window.word(address + 16), window.word(address + 24), window.word(address + 32))
-    guard count >= 2, count <= capacity, first < capacity,
-      capacity <= (size - UInt64(elements)) / UInt64(element.stride)
+    guard size >= ContainerRoom.header, element.stride > 0, try window.load(address..<address + ContainerRoom.header),
+      let room = ContainerRoom(
+        .ring(elements: elements, element: element), address: address, size: size, header: window)
     else { return nil }
+    let (capacity, count, first) = (window.word(address + 16), window.word(address + 24), window.word(address + 32))
+    guard count >= 2, count <= capacity, first < capacity, capacity <= room.slots else { return nil }
     let start = address + UInt64(elements) + UInt64(max(slot.offset, 0))
     let last = (first + count - 1) % capacity
     guard start + 8 <= address + size else { return nil }

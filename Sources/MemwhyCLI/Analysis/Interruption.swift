@@ -26,17 +26,11 @@ final class Interruption: Sendable {
     var before = sigset_t()
     sigfillset(&all)
     guard pthread_sigmask(SIG_BLOCK, &all, &before) == 0 else { return }
-    var thread = pthread_t()
-    let code = pthread_create(
-      &thread, nil,
-      { _ in
-        Interruption.shared.wait()
-        return nil
-      }, nil)
+    let thread = SystemThread { Interruption.shared.wait() }
     pthread_sigmask(SIG_SETMASK, &before, nil)
-    guard code == 0 else { return }  // without the thread the signals do what they always do
+    guard let thread else { return }  // without it the signals do what they always do
     pthread_sigmask(SIG_BLOCK, &set, nil)
-    pthread_detach(thread)
+    thread.detach()
   }
 
   /// Makes the copy that has to go with the command. A signal meanwhile waits for it: a copy of which nobody knows yet would be killed with

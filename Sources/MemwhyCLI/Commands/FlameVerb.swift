@@ -1,4 +1,5 @@
 import ArgumentParser
+import ProcessImage
 import Profile
 
 struct FlameVerb: ParsableCommand {
@@ -43,7 +44,7 @@ struct FlameVerb: ParsableCommand {
       try StackTree(session, filters.profileOptions, minimumShare: minShare / 100)
     }
     if !source.quiet { for remark in tree.remarks { Terminal.error("memwhy: \(remark)\n") } }
-    let name = title ?? source.files.map { String($0.split(separator: "/").last ?? "") }.joined(separator: " + ")
+    let name = title ?? source.files.map { $0.fileName ?? "" }.joined(separator: " + ")
     try OutputFile.write(FlamePage.render(tree, title: name), to: output, quiet: source.quiet)
   }
 }

@@ -30,7 +30,7 @@ final class ChildProcesses: Sendable {
   ///
   /// - Throws: `CLIError.noInput` where it cannot be started, `.fault` once the end has begun.
   func start(_ path: String, _ arguments: [String], output: String, errors: String? = nil) throws(CLIError) -> Child {
-    let name = String(path.split(separator: "/").last ?? "program")
+    let name = path.fileName ?? "program"
     while state.withLock({ $0.isInterrupted }) { usleep(100_000) }
     let child = state.withLock { state -> Result<Child, CLIError> in
       guard !state.isEnding else { return .failure(.fault("interrupted before \(name) was started")) }

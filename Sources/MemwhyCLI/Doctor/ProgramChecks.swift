@@ -47,7 +47,7 @@ enum ProgramChecks {
       return Check("allocator", .warn, "musl: types and sizes of what is reachable, leaks cannot be judged")
     }
     for path in paths.sorted() {
-      let name = path.split(separator: "/").last.map(String.init) ?? path
+      let name = path.fileName ?? path
       guard let other = KnownAllocators.name(ofModule: name) else { continue }
       return Check(
         "allocator", .warn, "\(other) (\(name)): types and sizes of what is reachable, leaks cannot be judged",

@@ -20,8 +20,7 @@ enum OutputFile {
     switch try place(path) {
     case .stream(let path): guard access(path, W_OK) == 0 else { throw failure(path, errno) }
     case .file(let file):
-      let folder = file.lastIndex(of: "/").map { file[..<$0].isEmpty ? "/" : String(file[..<$0]) } ?? "."
-      guard access(folder, W_OK | X_OK) == 0 else { throw failure(path, errno) }
+      guard access(file.folder, W_OK | X_OK) == 0 else { throw failure(path, errno) }
     }
   }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Measurement
+import ProcessImage
 import Reports
 
 extension PostmortemReport {
@@ -17,7 +18,7 @@ extension PostmortemReport {
   }
 
   private func heading(_ style: TextStyle) -> [String] {
-    let name = program.split(separator: "/").last.map(String.init) ?? program
+    let name = program.fileName ?? program
     let time = seconds.map { " after \(TimeSpan(seconds: $0))" } ?? ""
     let how = ending == "running" ? "still runs," : ending
     let group = limitShare.map { " \($0)" } ?? ""

@@ -89,7 +89,7 @@ enum SamplerLibrary {
       return wished
     }
     let own = linkTarget("/proc/self/exe") ?? ""
-    let folder = own.lastIndex(of: "/").map { String(own[..<$0]) } ?? "."
+    let folder = own.folder
     for candidate in ["\(folder)/\(name)", "\(folder)/../lib/\(name)", "\(folder)/../lib/memwhy/\(name)"] {
       if access(candidate, R_OK) == 0 { return candidate }
     }

@@ -60,7 +60,7 @@ struct SampledRun {
     return status
   }
 
-  private var name: String { settings.path.split(separator: "/").last.map(String.init) ?? "program" }
+  private var name: String { settings.path.fileName ?? "program" }
 
   // MARK: the start
 

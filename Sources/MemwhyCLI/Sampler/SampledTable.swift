@@ -50,7 +50,7 @@ struct SampledTable {
   }
 
   /// File name of the program.
-  var programName: String { table.header.program.split(separator: "/").last.map(String.init) ?? "program" }
+  var programName: String { table.header.program.fileName ?? "program" }
 
   /// With names, and what the reader should know of them.
   func profile(lines: Bool, root: String?, debugDirectories: [String]) -> (profile: Profile, remarks: [String]) {

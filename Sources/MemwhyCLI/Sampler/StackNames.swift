@@ -1,3 +1,4 @@
+import ProcessImage
 import Profile
 import SamplerTable
 
@@ -17,7 +18,7 @@ struct StackNames {
       }
       if let mapping = location.mapping {
         let path = profile.text(profile.mappings[mapping].file)
-        modules[location.address] = path.split(separator: "/").last.map(String.init)
+        modules[location.address] = path.fileName
       }
     }
   }

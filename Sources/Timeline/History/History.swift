@@ -114,9 +114,8 @@ public final class History: Sendable {
     guard let error = error as? DatabaseError else { return false }
     if error.resultCode == .SQLITE_FULL { return true }
     guard error.resultCode == .SQLITE_IOERR else { return false }
-    let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     var status = statvfs()
-    guard statvfs(folder, &status) == 0 else { return false }
+    guard statvfs(path.folder, &status) == 0 else { return false }
     let (room, overflow) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
     return !overflow && room < logIndexSize
   }

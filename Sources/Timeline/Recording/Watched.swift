@@ -97,7 +97,7 @@ struct TargetFinder: Sendable {
     let name = Procfs.name(of: pid)
     if fnmatch(pattern, name, 0) == 0 { return true }
     let identity = ProcessIdentity(of: pid)
-    let file = identity.executable.split(separator: "/").last.map(String.init) ?? ""
+    let file = identity.executable.fileName ?? ""
     if !file.isEmpty, fnmatch(pattern, file, 0) == 0 { return true }
     // `memwhy watch --name x` has the pattern in its own command line; so may a shell around it.
     return pattern.contains("/") && identity.command.hasPrefix(pattern)

@@ -90,13 +90,13 @@ public struct GrowthTest: Sendable, Hashable {
         }
       }
       resolution = length ?? life.span / Double(count)
-      floors.append(life.epochs(count, length: length) { $0.min() ?? 0 })
-      let peaks = life.epochs(count, length: length) { $0.max() ?? 0 }
-      swings += zip(peaks, floors[floors.count - 1]).map { $0.value - $1.value }
+      let extremes = life.extremes(count, length: length)
+      floors.append(extremes.map { ($0.time, life.values[$0.lowest]) })
+      swings += extremes.map { life.values[$0.highest] - life.values[$0.lowest] }
       if let own {
         // Of so few samples a period no two need lie on the same side.
         let isFast = own < Self.fewestSamples * life.span / Double(life.count - 1)
-        blurs += isFast ? swings.suffix(peaks.count) : Self.blurs(life, count, length: length)
+        blurs += isFast ? swings.suffix(extremes.count) : Self.blurs(life, lowest: extremes.map(\.lowest))
       }
     }
     self.period = period
@@ -148,12 +148,12 @@ public struct GrowthTest: Sendable, Hashable {
 
   /// For each epoch how far the lowest instant may lie below its lowest sample: what the level changes by in one step beside it, on the flatter
   /// side. A rhythm of 5.1 s that is looked at each second shows its floor later and later after it, and then early again.
-  private static func blurs(_ life: Series, _ count: Int, length: Double?) -> [Double] {
+  private static func blurs(_ life: Series, lowest: [Int]) -> [Double] {
     let values = life.values
     func step(_ index: Int, _ other: Int) -> Double? {
       values.indices.contains(other) ? max(values[other] - values[index], 0) / 2 : nil
     }
-    return life.lowest(count, length: length).compactMap { index in
+    return lowest.compactMap { index in
       // Two steps away: the two samples around the lowest instant may be equal.
       [step(index, index - 2), step(index, index + 2)].compactMap { $0 }.min()
     }

@@ -74,9 +74,15 @@ public struct Series: Sendable, Hashable {
     }
   }
 
-  /// Of each epoch that has points the place of the lowest one.
-  func lowest(_ count: Int, length: Double?) -> [Int] {
-    parts(count, length: length, from: nil).parts.compactMap { part in part.min { values[$0] < values[$1] } }
+  /// Of each epoch that has points its middle, and the places of the lowest and the highest one.
+  func extremes(_ count: Int, length: Double? = nil) -> [(time: Double, lowest: Int, highest: Int)] {
+    let (first, length, parts) = parts(count, length: length, from: nil)
+    return parts.enumerated().compactMap { index, part in
+      guard let lowest = part.min(by: { values[$0] < values[$1] }),
+        let highest = part.max(by: { values[$0] < values[$1] })
+      else { return nil }
+      return (first + (Double(index) + 0.5) * length, lowest, highest)
+    }
   }
 
   /// Places of the points in each epoch.
