@@ -16,7 +16,28 @@ struct BlockContents {
   /// 0 not asked yet, 1 no hash, else the hash.
   private let known: FlatArray<UInt64>
   private static let none: UInt64 = 1
+
+  /// How far a hash goes for what a block refers to.
+  private enum Reach {
+    /// Takes what is known already.
+    case known
+    /// Works out what is not, itself at the end of so many references.
+    case deep(Int)
+  }
+
+  private enum Outcome {
+    case hash(UInt64)
+    /// The block cannot be compared.
+    case none
+    /// What it refers to is not known yet.
+    case later
+  }
+
+  /// References that are followed from one block.
   private static let deepest = 6
+  /// Passes over all blocks that take what is known, and the part of the open blocks that one must settle to be followed by another.
+  private static let mostPasses = 4
+  private static let leastSettled = 8
   /// Larger blocks are not compared, in bytes.
   private static let largest: UInt64 = 512 << 10
 
@@ -30,23 +51,55 @@ struct BlockContents {
     known = FlatArray(repeating: 0, count: references.heap.blocks.count)
   }
 
-  /// Nil where the block cannot be compared.
-  func hash(_ block: Int, depth: Int = 0) throws(MemoryError) -> UInt64? {
+  /// Works out the hash of every block of which `isAsked` says so. O(bytes of these blocks), four times at most.
+  ///
+  /// In the order of addresses, where neighbours are read together: first what refers to nothing, then what refers to that. Following each
+  /// reference where it stands would read a page for every element of an array whose objects lie anywhere.
+  func hashAll(where isAsked: (Int) -> Bool) throws(MemoryError) {
+    var open = (0..<heap.blocks.count).lazy.filter(isAsked).count
+    for _ in 0..<Self.mostPasses where open > 0 {
+      var settled = 0
+      for block in 0..<heap.blocks.count where known[block] == 0 && isAsked(block) {
+        if case .later = try outcome(block, .known) { continue }
+        settled += 1
+      }
+      open -= settled
+      if settled < open / Self.leastSettled { break }
+    }
+    guard open > 0 else { return }
+    for block in 0..<heap.blocks.count where known[block] == 0 && isAsked(block) { _ = try outcome(block, .deep(0)) }
+  }
+
+  /// What `hashAll` has found; nil where the block cannot be compared.
+  func hash(_ block: Int) -> UInt64? { known[block] > Self.none ? known[block] : nil }
+
+  private func outcome(_ block: Int, _ reach: Reach) throws(MemoryError) -> Outcome {
     let cached = known[block]
-    if cached != 0 { return cached == Self.none ? nil : cached }
-    guard depth < Self.deepest, heap.blocks.size(block) <= Self.largest else { return nil }
+    if cached != 0 { return cached == Self.none ? .none : .hash(cached) }
+    guard heap.blocks.size(block) <= Self.largest else {
+      known[block] = Self.none
+      return .none
+    }
+    switch reach {
+    case .known: break
+    case .deep(Self.deepest...): return .none
     // Ends cycles: what refers to itself is compared with nothing.
-    known[block] = Self.none
-    let hash = try compute(block, depth: depth)
-    if let hash { known[block] = hash <= Self.none ? 2 : hash }
-    return hash
+    case .deep: known[block] = Self.none
+    }
+    let outcome = try compute(block, reach)
+    switch outcome {
+    case .hash(let hash): known[block] = max(hash, Self.none + 1)
+    case .none: known[block] = Self.none
+    case .later: break
+    }
+    return outcome
   }
 
   /// The block's words; nil where they cannot be read.
-  private func words(_ block: Int, bytes: UInt64, _ depth: Int) throws(MemoryError) -> [UInt64]? {
+  private func words(_ block: Int, bytes: UInt64, isNear: Bool) throws(MemoryError) -> [UInt64]? {
     let address = heap.blocks.address(block)
     let end = address + min(bytes, heap.blocks.size(block)) & ~7
-    if depth > 0 {
+    guard isNear else {
       do throws(MemoryError) {
         return try pages.words(at: address, count: Int(end - address) / 8)
       } catch .targetGone {
@@ -59,22 +112,23 @@ struct BlockContents {
     return stride(from: address, to: end, by: 8).map { window.word($0) }
   }
 
-  private func compute(_ block: Int, depth: Int) throws(MemoryError) -> UInt64? {
+  private func compute(_ block: Int, _ reach: Reach) throws(MemoryError) -> Outcome {
     let size = heap.blocks.size(block)
     let type = heap.typeIndex(block)
+    var isNear = true
+    if case .deep(1...) = reach { isNear = false }
     var hash = ContentHash()
     hash.add(UInt64(type))
     switch heap.types[type].layout {
     case .string:
-      guard let words = try words(block, bytes: size, depth), words.count > 4 else { return nil }
+      guard let words = try words(block, bytes: size, isNear: isNear), words.count > 4 else { return .none }
       let count = min(words[3] & 0xffff_ffff_ffff, size - 32)
       hash.add(count)
       Self.add(words, from: 32, bytes: Int(count), to: &hash)
     case .array(let elements, let element):
-      guard element.stride > 0, let words = try words(block, bytes: size, depth), words.count >= 4, elements >= 32
-      else {
-        return nil
-      }
+      guard element.stride > 0, elements >= 32, let words = try words(block, bytes: size, isNear: isNear),
+        words.count >= 4
+      else { return .none }
       let fits = size > UInt64(elements) ? (size - UInt64(elements)) / UInt64(element.stride) : 0
       let count = Int(min(words[2], fits))
       hash.add(UInt64(count))
@@ -82,49 +136,53 @@ struct BlockContents {
         Self.add(words, from: elements, bytes: count * element.stride, to: &hash)
       } else {
         for index in 0..<count {
-          guard try add(words, at: elements + index * element.stride, element, depth, &hash) else { return nil }
+          if let end = try add(words, at: elements + index * element.stride, element, reach, &hash) { return end }
         }
       }
     case .hashTable(let bitmap, let key, let value):
       guard let shape = HashTableShape(bitmap: bitmap, key: key, value: value, size: size),
-        let words = try words(block, bytes: size, depth), words.count >= 8
-      else { return nil }
+        let words = try words(block, bytes: size, isNear: isNear), words.count >= 8
+      else { return .none }
       var sum: UInt64 = 0
       for bucket in 0..<shape.buckets {
         let word = bitmap / 8 + bucket / 64
-        guard word < words.count else { return nil }
+        guard word < words.count else { return .none }
         guard words[word] >> UInt64(bucket % 64) & 1 == 1 else { continue }
         var entry = ContentHash()
-        guard try add(words, at: shape.keys + bucket * key.stride, key, depth, &entry) else { return nil }
-        if let value, try !add(words, at: shape.values + bucket * value.stride, value, depth, &entry) { return nil }
+        if let end = try add(words, at: shape.keys + bucket * key.stride, key, reach, &entry) { return end }
+        if let value, let end = try add(words, at: shape.values + bucket * value.stride, value, reach, &entry) {
+          return end
+        }
         sum &+= entry.value
       }
       hash.add(sum)
     case .fixed(let extent, let slots):
       if let place = dataBytes.place(block) {
-        return try add(place, of: block, depth, &hash) ? hash.value : nil
+        return try add(place, of: block, isNear: isNear, &hash) ? .hash(hash.value) : .none
       }
       // Objects that are told apart by their address only are not copies of each other.
       guard extent > 16, heap.types[type].kind == .class || heap.types[type].kind == .box,
-        let words = try words(block, bytes: UInt64(extent + 7), depth)
-      else { return nil }
+        let words = try words(block, bytes: UInt64(extent + 7), isNear: isNear)
+      else { return .none }
       let layout = ValueLayout(typeName: "", size: extent, stride: extent, alignment: 8, slots: slots)
-      guard try add(words, at: 0, layout, depth, &hash, skipping: 16) else { return nil }
-    default: return nil
+      if let end = try add(words, at: 0, layout, reach, &hash, skipping: 16) { return end }
+    default: return .none
     }
-    return hash.value
+    return .hash(hash.value)
   }
 
   /// Adds what a `Data` holds, wherever its bytes lie; false where they are not all in one block.
   private func add(
-    _ place: DataBytes.Place, of storage: Int, _ depth: Int, _ hash: inout ContentHash
+    _ place: DataBytes.Place, of storage: Int, isNear: Bool, _ hash: inout ContentHash
   ) throws(MemoryError) -> Bool {
     let last = max(place.bytes, place.count, place.firstIndex)
-    guard let object = try words(storage, bytes: UInt64(last + 1) * 8, depth), object.count > last else { return false }
+    guard let object = try words(storage, bytes: UInt64(last + 1) * 8, isNear: isNear), object.count > last else {
+      return false
+    }
     let block = heap.blocks.index(startingAt: object[place.bytes])
     let count = object[place.count]
     guard block >= 0, count > 0, count <= min(heap.blocks.size(block), Self.largest),
-      let bytes = try words(block, bytes: (count + 7) & ~7, max(depth, 1))
+      let bytes = try words(block, bytes: (count + 7) & ~7, isNear: false)
     else { return false }
     hash.add(count)
     hash.add(object[place.firstIndex])
@@ -133,10 +191,12 @@ struct BlockContents {
   }
 
   /// Adds a value of `layout` at `start`: plain words as they are, references as what they refer to.
+  ///
+  /// - Returns: nil, or what the block's outcome is at once.
   private func add(
-    _ words: [UInt64], at start: Int, _ layout: ValueLayout, _ depth: Int, _ hash: inout ContentHash,
+    _ words: [UInt64], at start: Int, _ layout: ValueLayout, _ reach: Reach, _ hash: inout ContentHash,
     skipping: Int = 0
-  ) throws(MemoryError) -> Bool {
+  ) throws(MemoryError) -> Outcome? {
     var slot = 0
     var offset = skipping
     while offset < layout.size {
@@ -144,28 +204,40 @@ struct BlockContents {
       let position = start + offset
       while slot < layout.slots.count, layout.slots[slot].offset < offset { slot += 1 }
       if slot < layout.slots.count, layout.slots[slot].offset == offset, position & 7 == 0 {
-        guard position / 8 < words.count else { return false }
+        guard position / 8 < words.count else { return Outcome.none }
         let word = words[position / 8]
         switch layout.slots[slot].strength {
-        case .weak, .unowned: return false
+        case .weak, .unowned: return Outcome.none
         case .pointer, .number: hash.add(word)
         case .strong, .ambiguous:
-          let target = references.resolver.target(word, layout.slots[slot].strength)
-          if target < 0 {
-            hash.add(word)
-          } else if let content = try self.hash(target, depth: depth + 1) {
-            hash.add(content)
-          } else {
-            // One and the same object in both is equal as well.
-            hash.add(word)
-          }
+          guard let content = try content(word, layout.slots[slot].strength, reach) else { return .later }
+          hash.add(content)
         }
       } else {
         hash.add(Self.word(words, position, min(8, rest)))
       }
       offset += 8
     }
-    return true
+    return nil
+  }
+
+  /// What a reference counts as; nil where that is not known yet.
+  private func content(
+    _ word: UInt64, _ strength: ReferenceSlot.Strength, _ reach: Reach
+  ) throws(MemoryError) -> UInt64? {
+    let target = references.resolver.target(word, strength)
+    guard target >= 0 else { return word }
+    let outcome: Outcome
+    switch reach {
+    case .deep(let depth): outcome = try self.outcome(target, .deep(depth + 1))
+    case .known where known[target] != 0: outcome = try self.outcome(target, .known)
+    case .known: return nil
+    }
+    switch outcome {
+    case .hash(let hash): return hash
+    // One and the same object in both is equal as well.
+    case .none, .later: return word
+    }
   }
 
   /// Up to eight bytes from a byte position, whatever its alignment.

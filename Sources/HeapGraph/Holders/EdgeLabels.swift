@@ -44,12 +44,44 @@ struct EdgeLabels: Sendable {
   let frames: AsyncFrameTable
   let taskLocals: TaskLocalNames
   let cases: EnumCases
+  /// By type. The types themselves hold names and fields, whose reference counts each label would pass through.
+  private let shapes: FlatArray<Shape>
   /// Offsets up to here tell references in an object of unknown layout apart.
   private static let describedBytes: UInt64 = 256
 
+  /// Types of which a label says no more than where in the object, or in the element, a word stands.
+  private enum Shape: BitwiseCopyable {
+    case fields
+    case elements(start: UInt64, stride: UInt64)
+    case other
+  }
+
+  init(heap: TypedHeap, frames: AsyncFrameTable, taskLocals: TaskLocalNames, cases: EnumCases) {
+    self.heap = heap
+    self.frames = frames
+    self.taskLocals = taskLocals
+    self.cases = cases
+    shapes = FlatArray(repeating: .other, count: heap.types.count)
+    for (index, type) in heap.types.enumerated() where !cases.hasChoice(index) {
+      switch type.layout {
+      case .fixed: shapes[index] = .fields
+      case .array(let start, let element), .ring(let start, let element):
+        if element.stride > 0 { shapes[index] = .elements(start: UInt64(max(start, 0)), stride: UInt64(element.stride)) }
+      default: break
+      }
+    }
+  }
+
   func label(_ block: Int, _ offset: UInt64) -> EdgeLabel {
+    let type = heap.typeIndex(block)
+    switch shapes[type] {
+    case .fields: return EdgeLabel(.field, offset)
+    case .elements(let start, let stride):
+      return offset < start ? EdgeLabel(.field, offset) : EdgeLabel(.element, (offset - start) % stride)
+    case .other: break
+    }
     var label = place(block, offset)
-    guard cases.hasChoice(heap.typeIndex(block)), let slot = declared(block, label), slot.choice != nil else {
+    guard cases.hasChoice(type), let slot = declared(block, label), slot.choice != nil else {
       return label
     }
     label.alternative = cases.alternative(slot, valueAt: offset &- UInt64(label.offset), in: block)

@@ -224,12 +224,25 @@ struct HolderTreeBuilder {
     _ direct: [UInt32], below parents: [UInt32]
   ) throws(MemoryError) -> [GroupKey: Group] {
     if !parents.isEmpty { try label(parents) }
-    var groups: [GroupKey: Group] = [:]
+    var places: [GroupKey: Int] = [:]
+    var groups: [Group] = []
+    // Most often neighbours are of one kind, and a look-up for each of millions would cost more than all else here.
+    var last: (key: GroupKey, place: Int)?
     for vertex in direct {
-      let key = GroupKey(type: holders.typeKey(holders.tree.node(Int(vertex))), label: labels[Int(vertex)])
-      groups[key, default: Group(label: labels[Int(vertex)])].add(Int(vertex), holders.tree)
+      let label = labels[Int(vertex)]
+      let key = GroupKey(type: holders.typeKey(holders.tree.node(Int(vertex))), label: label)
+      if last?.key != key {
+        let place = places[key] ?? groups.count
+        if place == groups.count {
+          groups.append(Group(label: label))
+          places[key] = place
+        }
+        last = (key, place)
+      }
+      guard let last else { continue }
+      groups[last.place].add(Int(vertex), holders.tree)
     }
-    return groups
+    return places.mapValues { groups[$0] }
   }
 
   /// The field that leads to a group; empty where it has no name.

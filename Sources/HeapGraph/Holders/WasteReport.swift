@@ -51,12 +51,12 @@ extension HeapHolders {
   private func duplicateGroups() throws(MemoryError) -> [DuplicateGroup] {
     let heap = references.heap
     let contents = BlockContents(references)
-    // In address order, where neighbours are read together.
-    let hashes = FlatArray<UInt64>(repeating: 0, count: graph.blockCount)
+    try contents.hashAll { $0 < graph.blockCount && tree.vertex($0) != nil }
+    let repeats = RepeatFilter(count: graph.blockCount)
     for block in 0..<graph.blockCount where tree.vertex(block) != nil {
-      if let hash = try contents.hash(block) { hashes[block] = hash }
+      if let hash = contents.hash(block) { repeats.add(hash) }
     }
-    var groups: [Int: (blocks: Int, distinct: Int, saved: UInt64)] = [:]
+    var groups = [(blocks: Int, distinct: Int, saved: UInt64)](repeating: (0, 0, 0), count: heap.types.count)
     var seen = Set<UInt64>()
     // A copy takes all that it alone keeps with it, so what lies below is not counted again.
     let isGone = Bitmap(count: tree.count)
@@ -66,18 +66,17 @@ extension HeapHolders {
         continue
       }
       let node = tree.node(vertex)
-      guard node < graph.blockCount, hashes[node] != 0 else { continue }
-      var group = groups[heap.typeIndex(node)] ?? (0, 0, 0)
-      group.blocks += 1
-      if seen.insert(hashes[node]).inserted {
-        group.distinct += 1
+      guard node < graph.blockCount, let hash = contents.hash(node) else { continue }
+      let type = heap.typeIndex(node)
+      groups[type].blocks += 1
+      if !repeats.mayRepeat(hash) || seen.insert(hash).inserted {
+        groups[type].distinct += 1
       } else {
         isGone.insert(vertex)
-        group.saved += tree.retained[vertex]
+        groups[type].saved += tree.retained[vertex]
       }
-      groups[heap.typeIndex(node)] = group
     }
-    return groups.filter { $0.value.saved > 0 }.map { type, group in
+    return groups.enumerated().filter { $0.element.saved > 0 }.map { type, group in
       DuplicateGroup(
         type: ContainerNames.readable(heap.types[type]), blocks: group.blocks, distinct: group.distinct,
         savedBytes: group.saved)
