@@ -66,7 +66,8 @@ struct EdgeLabels: Sendable {
       switch type.layout {
       case .fixed: shapes[index] = .fields
       case .array(let start, let element), .ring(let start, let element):
-        if element.stride > 0 { shapes[index] = .elements(start: UInt64(max(start, 0)), stride: UInt64(element.stride)) }
+        guard element.stride > 0 else { break }
+        shapes[index] = .elements(start: UInt64(max(start, 0)), stride: UInt64(element.stride))
       default: break
       }
     }
