@@ -34,6 +34,23 @@ func makeList(_ count: Int) -> Node? {
   return nodes.first
 }
 
+/// An object with a text of its own, as services keep for each connection: 32 and 48 bytes.
+final class Handler {
+  var name: String
+  var number: Int
+  init(_ number: Int) {
+    self.number = number
+    name = "handler \(number) of a connection"
+  }
+}
+
+/// Handlers by shard and by event. Neighbours in an array are not neighbours in memory.
+nonisolated(unsafe) var handlers: [Int: [Int: [Handler]]] = [:]
+
+func fillHandlers(_ count: Int) {
+  for number in 0..<count { handlers[number % 1000, default: [:]][number % 97, default: []].append(Handler(number)) }
+}
+
 /// What a campaign offers to one user: 192 bytes in a dictionary.
 struct Offer {
   var campaign: Int64

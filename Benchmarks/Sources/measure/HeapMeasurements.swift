@@ -99,6 +99,37 @@ struct HeapMeasurements {
       ], rows)
   }
 
+  /// The whole answer, which looks twice, and the part of it that reads most. Both on a process that stands still.
+  func whole() throws {
+    var rows: [[String]] = []
+    let watch = 10.0
+    for (shape, count) in [("handlers", 1_000_000), ("handlers", 6_000_000), ("tree", 5_000_000)] {
+      let target = try Child([heaps, shape, "\(count)"])
+      defer { target.stop() }
+      try target.wait(for: "READY")
+      let (report, _) = try Report.leaks(memwhy, target.pid)
+      var seconds: (whole: [Double], duplicates: [Double]) = ([], [])
+      var peak = 0
+      for _ in 0..<3 {
+        let duplicates = try Child.run([memwhy, "duplicates", "--json", "\(target.pid)"])
+        let whole = try Child.run([memwhy, "\(target.pid)", "--for", "\(Int(watch))s", "--json"])
+        for finished in [duplicates, whole] where finished.status != 0 {
+          throw Failure("memwhy ended with \(finished.status): \(finished.errors)")
+        }
+        seconds.duplicates.append(duplicates.seconds)
+        seconds.whole.append(whole.seconds - watch)
+        peak = max(peak, whole.peakBytes)
+      }
+      rows.append([
+        "\(shape) of \(count)", "\(report.heap.blocks)", format(median(seconds.duplicates)),
+        format(median(seconds.whole)), "\(peak >> 20)", format(Double(peak) / Double(report.heap.blocks), 1),
+      ])
+    }
+    printTable(
+      "memwhy PID, seconds beyond the \(Int(watch)) of watching (medians of 3)",
+      ["heap", "blocks", "duplicates s", "whole s", "peak MiB", "bytes/block"], rows)
+  }
+
   func incident() throws {
     var rows: [[String]] = []
     for ids in [20_000, 100_000] {

@@ -3,16 +3,18 @@ import Foundation
 let arguments = CommandLine.arguments
 guard arguments.count >= 4 else {
   print(
-    "usage: measure MEMWHY HEAPS LEAKZOO-SOURCES [scale] [holders] [incident] [charge] [peers] [variants] [profiles]")
+    "usage: measure MEMWHY HEAPS LEAKZOO-SOURCES [scale] [holders] [whole] [incident] [charge] [peers] [variants] [profiles]"
+  )
   exit(64)
 }
 let wanted =
   arguments.count > 4
-  ? Set(arguments[4...]) : ["scale", "holders", "incident", "charge", "peers", "variants", "profiles"]
+  ? Set(arguments[4...]) : ["scale", "holders", "whole", "incident", "charge", "peers", "variants", "profiles"]
 let measurements = HeapMeasurements(memwhy: arguments[1], heaps: arguments[2])
 do {
   if wanted.contains("scale") { try measurements.scale() }
   if wanted.contains("holders") { try measurements.holders() }
+  if wanted.contains("whole") { try measurements.whole() }
   if wanted.contains("incident") { try measurements.incident() }
   if wanted.contains("charge") { try ChargeMeasurements(memwhy: arguments[1], heaps: arguments[2]).run() }
   if wanted.contains("variants") {
