@@ -87,7 +87,7 @@ extension MetadataDecoder {
     guard let size = chain.first?.instanceSize, size <= Layout.listedSize, let members = instanceMembers(chain) else {
       return nil
     }
-    return slots(of: members, within: 16..<size, depth: 0)
+    return content(of: members, within: 16..<size, depth: 0).slots
   }
 
   /// All stored properties with their offsets, those of superclasses last.

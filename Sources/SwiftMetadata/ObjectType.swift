@@ -126,6 +126,13 @@ public struct ReferenceSlot: Sendable, Hashable {
   public var typeName: String
   /// Of a word that is something else in another case of an enum; nil where there is no choice, or no telling.
   public var choice: EnumChoice?
+  /// Offsets, like `offset`, of words that hold an address where the value is there, up to two: where one of them does not, as in an optional that
+  /// is nil, what the slot holds is left from before.
+  public var liveWords: [Int] = []
+  /// More of them are not kept.
+  static let mostLiveWords = 2
+  /// Words below are no addresses: empty cases of an enum.
+  public static let leastAddress = UInt64(Layout.pointerInhabitants)
 
   public init(offset: Int, strength: Strength, path: String = "", typeName: String = "") {
     self.offset = offset
