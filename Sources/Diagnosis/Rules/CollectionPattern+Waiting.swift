@@ -39,7 +39,7 @@ extension CollectionPattern {
         "keep what `scheduleTask` and `scheduleRepeatedTask` return and call `cancel()` when the object that it works for goes, in `handlerRemoved` or `channelInactive` of a handler; capture that object weakly",
       overturnedBy: "their time comes: then as many end as begin"),
     Waiting(
-      subject: "subscribers of a subject",
+      subject: "subscribers of a subject", types: ["OpenCombine.Publishers.", "OpenCombine.Subscribers."],
       owners: [
         ("OpenCombine.PassthroughSubject", ".downstream"), ("OpenCombine.CurrentValueSubject", ".downstream"),
       ],
