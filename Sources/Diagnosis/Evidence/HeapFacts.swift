@@ -177,6 +177,8 @@ public struct HeapFacts: Codable, Sendable, Hashable {
   public var caches: [LocalCacheSummary]?
   /// Modules of the classes that are there, without the program's own; nil where it is not known which that is, and in older captures.
   public var libraries: [String]?
+  /// Who points into the largest mappings outside the allocator; nil where these are small, or that was not looked at.
+  public var outsidePointers: [OutsidePointers]?
   public var threads: Int
   /// Threads by name, and open files by path; absent in older captures, and where they could not be had.
   public var threadNames, fileNames: NamedCounts?
