@@ -39,8 +39,10 @@ extension CollectionPattern {
         "keep what `scheduleTask` and `scheduleRepeatedTask` return and call `cancel()` when the object that it works for goes, in `handlerRemoved` or `channelInactive` of a handler; capture that object weakly",
       overturnedBy: "their time comes: then as many end as begin"),
     Waiting(
-      subject: "subscribers of a subject", types: ["OpenCombine.Publishers.", "OpenCombine.Subscribers."],
+      subject: "subscribers of a subject",
       owners: [
+        // Operators between the subject and the sink.
+        ("OpenCombine.Publishers.", "."),
         ("OpenCombine.PassthroughSubject", ".downstream"), ("OpenCombine.CurrentValueSubject", ".downstream"),
       ],
       evidence: "subscribers: each keeps its sink's closures, and what these capture, until it is cancelled",

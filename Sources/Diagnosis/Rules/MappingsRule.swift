@@ -22,25 +22,28 @@ struct MappingsRule: Rule {
     let bytes = growth.bytes(.mappings) - blocks
     guard growth.isMaterial(bytes) else { return nil }
     let pointers = last.outsidePointers ?? []
+    let place = pointers.first.map { GrowingPlace.withoutType($0.place) }
     return growth.finding(
       (last.isExact
         ? "anonymous mappings outside malloc" : "anonymous mappings, those of \(last.allocator) among them")
-        + (pointers.first.map { ", to which \($0.place) points" } ?? ""),
+        + (place.map { ", to which \($0) points" } ?? ""),
       .mappings, bytes,
       evidence: [
         growth.words(bytes) + ", to \(Say.bytes(growth.after[.mappings]))"
           + (blocks > 0 ? ", without \(Say.bytes(blocks)) of live objects in them" : ""),
         "the largest: \(largest(growth.after).map(Say.bytes).joined(separator: ", "))",
       ] + pointers.map(words),
-      site: pointers.first?.place,
-      advice:
-        "look for mmap without munmap: memory pools, JIT code, another allocator in a library; `pmap -X PID` lists them",
+      site: place,
+      advice: place.map {
+        "give back with munmap what \($0) points to when it is done with, or madvise(MADV_DONTNEED) what of it is not in use; a pool wants a limit"
+      }
+        ?? "look for mmap without munmap: memory pools, JIT code, another allocator in a library; `pmap -X PID` lists them",
       overturnedBy: "the mappings are unmapped when the load falls")
   }
 
   private static func words(_ pointers: OutsidePointers) -> String {
-    "\(Say.count(pointers.pointers)) \(pointers.pointers == 1 ? "word" : "words") of \(pointers.place)"
-      + (pointers.root.map { ", reached from \($0)," } ?? "")
+    "\(Say.count(pointers.pointers)) \(pointers.pointers == 1 ? "word" : "words") of \(GrowingPlace.withoutType(pointers.place))"
+      + (pointers.root.map { ", reached from \(GrowingPlace.withoutType($0))," } ?? "")
       + (pointers.pointers == 1 ? " points there" : " point there")
   }
 

@@ -131,8 +131,10 @@ struct TasksRule: Rule {
     group.functions.prefix(4).contains { name in channels.contains(where: name.contains) }
   }
 
+  /// Of a stream that a library iterates for itself nobody else can call `finish()`.
   private static func iterates(_ group: TaskGroup) -> Bool {
-    group.functions.prefix(3).contains { name in streams.contains(where: name.contains) }
+    group.isMain?.contains(true) != false
+      && group.functions.prefix(3).contains { name in streams.contains(where: name.contains) }
   }
 
   private static let libraries = [

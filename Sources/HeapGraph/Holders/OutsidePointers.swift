@@ -65,7 +65,11 @@ extension HeapHolders {
     }
     let most = places.sorted { ($0.value.count, $1.value.block) > ($1.value.count, $0.value.block) }.prefix(3)
     let owners = try leadingFields(of: most.map { heap.blocks.address($0.value.block) })
-    return most.map { place, value in
+    return most.compactMap { place, value in
+      // Of memory without a type there is but the variable that leads there.
+      if heap.typeIndex(value.block) == TypedHeap.unknown {
+        return leader(of: value.block).map { OutsidePointers(place: $0, pointers: value.count) }
+      }
       let field = labels.text(value.block, place.label)
       let owner = field.hasPrefix("[") ? owners[heap.blocks.address(value.block)]?.name : nil
       return OutsidePointers(
