@@ -29,6 +29,8 @@ public struct ObjectType: Sendable, Hashable {
   public var actor: Actor
   /// A class of the program's own module, or a closure that captures something of such a type: not a library's.
   public var isOwn: Bool
+  /// Of a library's generic class: the library that uses it for its own types; nil where it may be the program's.
+  public var library: String?
 
   public enum Actor: Sendable, Hashable {
     case none

@@ -1,5 +1,6 @@
 import HeapGraph
 import ProcessImage
+import SwiftMetadata
 
 extension HeapFacts {
   /// Takes over what the graph knows of holders and tasks; the image must still be readable.
@@ -23,9 +24,18 @@ extension HeapFacts {
       flat.places[index].heldBy = frame
     }
     holders = flat.places
+    libraryClasses = Self.libraryClasses(graph.analysis.heap.types, owners: flat.places.compactMap(\.owner))
     caches = report.localCaches
     tasks = Array(try graph.tasks().groups.prefix(Self.mostRows))
     return report.pruned(cut: cut)
+  }
+
+  private static func libraryClasses(_ types: [ObjectType], owners: [String]) -> [String: String]? {
+    let generic = Set(owners.filter { $0.contains("<") })
+    let found = types.lazy.compactMap { type in type.library.map { (type.name, $0) } }.filter { name, _ in
+      generic.contains { $0.hasPrefix(name + ".") }
+    }
+    return found.isEmpty ? nil : Dictionary(found) { first, _ in first }
   }
 
   /// Places that keep less than this part of the reachable bytes are left out.
