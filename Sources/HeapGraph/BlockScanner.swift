@@ -198,7 +198,7 @@ struct BlockScanner {
     for index in 0..<Int(plan.slots.count) {
       let slot = plans.slots[Int(plan.slots.start) + index]
       let offset = UInt64(slot.offset)
-      guard offset + 8 <= extent else { continue }
+      guard offset + 8 <= extent, isLive(slot, in: address, extent) else { continue }
       report(block, offset, window.word(address + offset), slot.strength, &sink)
     }
   }
@@ -308,7 +308,9 @@ struct BlockScanner {
         for index in 0..<Int(slots.count) {
           let slot = plans.slots[Int(slots.start) + index]
           let offset = start + UInt64(slot.offset)
-          if offset + 8 <= end { report(block, offset, window.word(address + offset), slot.strength, &sink) }
+          if offset + 8 <= end, isLive(slot, in: address + start, stride) {
+            report(block, offset, window.word(address + offset), slot.strength, &sink)
+          }
         }
         element += 1
       }

@@ -156,7 +156,7 @@ struct TaskNames: Sendable {
   private func name(_ function: UInt64, _ symbol: Symbol?) -> String? {
     // Both are entry points of functions; a word in the middle of one is torn or not a function at all.
     guard let symbol, symbol.address == function, !Self.isRuntime(symbol) else { return nil }
-    let name = demangler.displayName(symbol.mangledName)
+    let name = demangler.displayName(Demangler.withoutForwarder(symbol.mangledName))
     return name.hasPrefix("reabstraction thunk") || name.hasPrefix("partial apply") ? nil : name
   }
 

@@ -156,7 +156,7 @@ struct LeakFinder {
             path.append((block(previous), graph.offsets[edge]))
             current = previous
           }
-          return path.reversed()
+          return rotated(path.reversed())
         }
         if arrivedBy[target] == nil {
           arrivedBy[target] = (node, edge)
@@ -166,6 +166,18 @@ struct LeakFinder {
     }
     return []
   }
+
+  /// Where blocks of one type follow each other in a ring, the one with the least text comes first: their addresses must not make two shapes of
+  /// one. Of very long rings any.
+  private func rotated(_ ring: [(block: Int, offset: UInt64)]) -> [(block: Int, offset: UInt64)] {
+    guard ring.count > 1, ring.count <= Self.longestRotated else { return ring }
+    let starts = ring.indices.filter { heap.typeIndex(ring[$0].block) == heap.typeIndex(ring[0].block) }
+    guard starts.count > 1 else { return ring }
+    let turns = starts.map { Array(ring[$0...] + ring[..<$0]) }.map { (text: names.steps($0).map(\.text), ring: $0) }
+    return turns.min { $0.text.lexicographicallyPrecedes($1.text) }?.ring ?? ring
+  }
+
+  private static let longestRotated = 64
 
   private func rank(_ node: Int) -> Int {
     let type = heap.type(block(node))

@@ -31,6 +31,18 @@ struct ScanPlan: BitwiseCopyable {
   struct Slot: BitwiseCopyable {
     var offset: UInt32
     var strength: ReferenceSlot.Strength
+    /// The first two of `ReferenceSlot.liveWords`; `always` where there are none.
+    var firstLiveWord = always
+    var secondLiveWord = always
+
+    static let always = UInt32.max
+
+    init(offset: UInt32, strength: ReferenceSlot.Strength, liveWords: [Int] = []) {
+      self.offset = offset
+      self.strength = strength
+      if let word = liveWords.first { firstLiveWord = UInt32(clamping: word) }
+      if liveWords.count > 1 { secondLiveWord = UInt32(clamping: liveWords[1]) }
+    }
   }
 
   /// Nothing in the block can lead anywhere, so it need not be read.
@@ -54,7 +66,8 @@ struct ScanPlans: Sendable {
     func add(_ slots: [ReferenceSlot]) -> ScanPlan.SlotRange {
       let start = UInt32(slotList.count)
       for slot in slots where slot.offset >= 0 && slot.offset < Int(UInt32.max) {
-        slotList.append(ScanPlan.Slot(offset: UInt32(slot.offset), strength: slot.strength))
+        slotList.append(
+          ScanPlan.Slot(offset: UInt32(slot.offset), strength: slot.strength, liveWords: slot.liveWords))
       }
       return ScanPlan.SlotRange(start: start, count: UInt32(slotList.count) - start)
     }

@@ -21,13 +21,15 @@ extension MetadataDecoder {
     }
     if isCoreFoundation(qualified) || chain.contains(where: { isTailAllocating($0) }) {
       // What lies behind the instance, nobody describes.
-      let type = ObjectType(kind: .class, name: name, layout: .conservative, isOwn: isOwn(qualified))
+      var type = ObjectType(kind: .class, name: name, layout: .conservative, isOwn: isOwn(qualified))
+      if !type.isOwn { type.library = library(using: head, descriptor) }
       return .type(type, minimum: minimum, maximum: .max)
     }
     let layout: ObjectLayout =
       instanceSlots(chain).map { .fixed(size: metadata.instanceSize, slots: $0) } ?? .conservative
-    let type = ObjectType(
+    var type = ObjectType(
       kind: .class, name: name, layout: layout, actor: actor(chain, layout), isOwn: isOwn(qualified))
+    if !type.isOwn { type.library = library(using: head, descriptor) }
     let alignmentSlack = metadata.alignmentMask > 15 ? UInt64(metadata.alignmentMask) : 0
     let maximum = Self.largestBlock(for: minimum) &+ alignmentSlack
     return Self.tailAllocatingModules.contains(qualified.module)
@@ -87,7 +89,7 @@ extension MetadataDecoder {
     guard let size = chain.first?.instanceSize, size <= Layout.listedSize, let members = instanceMembers(chain) else {
       return nil
     }
-    return slots(of: members, within: 16..<size, depth: 0)
+    return content(of: members, within: 16..<size, depth: 0).slots
   }
 
   /// All stored properties with their offsets, those of superclasses last.

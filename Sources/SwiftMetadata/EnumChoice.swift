@@ -70,6 +70,7 @@ extension ReferenceSlot {
   /// The slot as a part of something larger.
   mutating func move(by distance: Int, under path: String) {
     offset += distance
+    for index in liveWords.indices { liveWords[index] += distance }
     if !path.isEmpty { self.path = self.path.isEmpty ? path : "\(path).\(self.path)" }
     guard choice != nil else { return }
     choice?.tag.move(by: distance)

@@ -75,8 +75,10 @@ extension MetadataDecoder {
 
   func singlePayload(_ payload: Layout, emptyCases: Int) -> Layout {
     var result = payload
+    result.present = []
     if payload.extraInhabitants >= emptyCases {
       result.extraInhabitants -= emptyCases
+      if emptyCases > 0 { result.slots = payload.slotsIfPresent }
     } else {
       result.size += Self.tagBytes(
         payloadSize: payload.size, emptyCases: emptyCases - payload.extraInhabitants, tags: 1)

@@ -6,7 +6,12 @@ struct Layout: Sendable {
   /// Bit patterns that no value uses; an enum around it stores its empty cases there.
   var extraInhabitants: Int
   var slots: [ReferenceSlot]
+  /// Offsets of words that are an address in every value of the type, up to two: an enum around it writes its empty cases over one of them, and may
+  /// leave the others as they were.
+  var present: [Int]
 
+  /// Of these words as many are kept.
+  static let presentLimit = 2
   /// More slots than this in one value are not listed; the value counts as unknown.
   static let slotLimit = 4096
   /// Larger objects and elements are scanned word by word instead of by slots.
@@ -14,7 +19,11 @@ struct Layout: Sendable {
   /// Pointers below the first mappable address are never valid.
   static let pointerInhabitants = 4096
 
-  init(size: Int, alignment: Int, extraInhabitants: Int = 0, slots: [ReferenceSlot] = [], stride: Int? = nil) {
+  init(
+    size: Int, alignment: Int, extraInhabitants: Int = 0, slots: [ReferenceSlot] = [], stride: Int? = nil,
+    present: [Int] = []
+  ) {
+    self.present = present
     self.size = size
     self.alignment = alignment
     self.extraInhabitants = extraInhabitants
@@ -27,7 +36,8 @@ struct Layout: Sendable {
   {
     Layout(
       size: 8, alignment: 8, extraInhabitants: extraInhabitants,
-      slots: strength.map { [ReferenceSlot(offset: 0, strength: $0, typeName: name)] } ?? [])
+      slots: strength.map { [ReferenceSlot(offset: 0, strength: $0, typeName: name)] } ?? [],
+      present: strength == .strong ? [0] : [])
   }
 
   static func data(size: Int, alignment: Int, extraInhabitants: Int = 0) -> Layout {
@@ -60,15 +70,18 @@ struct Layout: Sendable {
     var alignment = 1
     var extraInhabitants = 0
     var slots: [ReferenceSlot] = []
+    var present: [Int] = []
     for (name, member) in members {
       end = round(end, to: member.alignment)
       slots += member.slots(at: end, path: name)
+      present += member.present.prefix(presentLimit - present.count).map { $0 + end }
       end += member.size
       alignment = max(alignment, member.alignment)
       extraInhabitants = max(extraInhabitants, member.extraInhabitants)
       guard slots.count <= slotLimit, end <= Int(ValueWitnesses.sizeLimit) else { return nil }
     }
-    return Layout(size: end, alignment: alignment, extraInhabitants: extraInhabitants, slots: slots)
+    return Layout(
+      size: end, alignment: alignment, extraInhabitants: extraInhabitants, slots: slots, present: present)
   }
 
   /// What can be said of slots when one of several payloads lies in the same memory.
@@ -81,6 +94,8 @@ struct Layout: Sendable {
     let payloads = payloads.map { payload in
       var payload = payload
       payload.slots.removeAll { $0.strength == .number }
+      // A word that says something of one case is any other thing in the others.
+      for index in payload.slots.indices { payload.slots[index].liveWords = [] }
       return payload
     }
     var result: [Int: ReferenceSlot] = [:]

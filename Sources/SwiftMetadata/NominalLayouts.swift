@@ -66,7 +66,7 @@ extension MetadataDecoder {
     case "String", "Character":
       return Layout(
         size: 16, alignment: 8, extraInhabitants: Layout.pointerInhabitants,
-        slots: [.init(offset: 8, strength: .strong, typeName: "String")])
+        slots: [.init(offset: 8, strength: .strong, typeName: "String")], present: [8])
     case "Array", "ContiguousArray", "Dictionary", "Set", "Task", "CheckedContinuation", "AsyncStream",
       "AsyncThrowingStream":
       return .word(.strong, text())
@@ -74,7 +74,7 @@ extension MetadataDecoder {
       // Two indices, then the string.
       return Layout(
         size: 32, alignment: 8, extraInhabitants: Layout.pointerInhabitants,
-        slots: [.init(offset: 24, strength: .strong, typeName: "Substring")])
+        slots: [.init(offset: 24, strength: .strong, typeName: "Substring")], present: [24])
     case "Range", "ClosedRange":
       guard arguments.count == 1, let bound = layout(of: arguments[0], depth: depth + 1) else { return nil }
       return .aggregate([("lowerBound", bound), ("upperBound", bound)])
@@ -125,78 +125,77 @@ extension MetadataDecoder {
       if case .nominal = node { return nil }
       return layout(of: node, depth: depth + 1)
     }
-    var slots = contentSlots(of: node, metadata, kind, witnesses, depth: depth + 1)
+    let content = content(of: node, metadata, kind, witnesses, depth: depth + 1)
+    var slots = content.slots
     // Plain data holds no references, but may hold pointers; of C's unions and opaque structs nobody knows.
     if witnesses.isPlainOldData, !isImportedFromC(node) {
       slots.removeAll { $0.strength != .pointer && $0.strength != .number }
     }
     return Layout(
       size: witnesses.size, alignment: witnesses.alignment, extraInhabitants: witnesses.extraInhabitants, slots: slots,
-      stride: witnesses.stride)
+      stride: witnesses.stride, present: content.present)
   }
 
   private func isImportedFromC(_ node: TypeNode) -> Bool {
     if case .nominal(let reference, _) = node { qualifiedName(reference)?.module == "__C" } else { false }
   }
 
-  private func contentSlots(
+  private func content(
     of node: TypeNode, _ metadata: UInt64, _ kind: MetadataKind, _ witnesses: ValueWitnesses, depth: Int
-  ) -> [ReferenceSlot] {
+  ) -> Content {
     let size = witnesses.size
     if case .nominal(let reference, let arguments) = node {
       if let standard = qualifiedName(reference)?.standardName,
         let layout = standardLayout(standard, reference, arguments, depth: depth + 1), layout.size == size
       {
-        return layout.slots
+        return Content(layout)
       }
       guard case .descriptor(let address) = reference, let descriptor = descriptor(at: address) else {
-        return Layout.ambiguousSlots(0..<size)
+        return Content(slots: Layout.ambiguousSlots(0..<size))
       }
       let environment = environment(ofMetadata: metadata, descriptor)
       return descriptor.kind == .structure
-        ? structureSlots(metadata, descriptor, environment, size: size, depth: depth + 1)
-        : enumerationSlots(descriptor, environment, size: size, depth: depth + 1)
+        ? structureContent(metadata, descriptor, environment, size: size, depth: depth + 1)
+        : Content(slots: enumerationSlots(descriptor, environment, size: size, depth: depth + 1))
     }
     if kind == .tuple, case .tuple(let elements) = node {
-      return tupleSlots(metadata, elements, size: size, depth: depth + 1)
+      return tupleContent(metadata, elements, size: size, depth: depth + 1)
     }
-    if let layout = layout(of: node, depth: depth + 1), layout.size == size { return layout.slots }
-    return Layout.ambiguousSlots(0..<size)
+    if let layout = layout(of: node, depth: depth + 1), layout.size == size { return Content(layout) }
+    return Content(slots: Layout.ambiguousSlots(0..<size))
   }
 
-  private func tupleSlots(_ metadata: UInt64, _ elements: [TypeNode.TupleElement], size: Int, depth: Int)
-    -> [ReferenceSlot]
-  {
+  private func tupleContent(_ metadata: UInt64, _ elements: [TypeNode.TupleElement], size: Int, depth: Int) -> Content {
     let members = elements.enumerated().map { index, element in
       Member(
         name: element.label ?? String(index), type: element.type,
         offset: memory.word(metadata &+ 24 &+ 16 &* UInt64(index) &+ 8).map { Int(truncatingIfNeeded: $0) })
     }
-    return slots(of: members, within: 0..<size, depth: depth + 1)
+    return content(of: members, within: 0..<size, depth: depth + 1)
   }
 
-  private func structureSlots(
+  private func structureContent(
     _ metadata: UInt64, _ descriptor: ContextDescriptor, _ environment: GenericEnvironment, size: Int, depth: Int
-  ) -> [ReferenceSlot] {
+  ) -> Content {
     guard let records = fields(descriptor), let vector = memory.half(descriptor.address &+ 24), vector < 1 << 12 else {
-      return Layout.ambiguousSlots(0..<size)
+      return Content(slots: Layout.ambiguousSlots(0..<size))
     }
     if records.isEmpty {
       // `@_rawLayout` types of Synchronization have size but no fields.
-      guard size > 0 else { return [] }
+      guard size > 0 else { return Content() }
       if qualifiedName(descriptor)?.path.last?.name == "_Cell", let content = environment.arguments.first ?? nil,
         let layout = layout(of: content, depth: depth + 1), layout.size <= size
       {
-        return layout.slots
+        return Content(layout)
       }
-      return Layout.ambiguousSlots(0..<size)
+      return Content(slots: Layout.ambiguousSlots(0..<size))
     }
     let members = records.enumerated().map { index, record in
       Member(
         name: record.name, type: record.type.map { substitute($0, environment) },
         offset: memory.half(metadata &+ 8 &* UInt64(vector) &+ 4 &* UInt64(index)).map { Int($0) })
     }
-    return slots(of: members, within: 0..<size, depth: depth + 1)
+    return content(of: members, within: 0..<size, depth: depth + 1)
   }
 
   private func enumerationSlots(
@@ -204,6 +203,9 @@ extension MetadataDecoder {
   ) -> [ReferenceSlot] {
     guard let payloads = payloads(descriptor, environment, depth: depth + 1) else {
       return Layout.ambiguousSlots(0..<size)
+    }
+    if payloads.count == 1, let cases = fields(descriptor)?.count {
+      return singlePayload(payloads[0], emptyCases: cases - 1).slots.filter { $0.offset + 8 <= size }
     }
     return Layout.union(payloads, name: descriptor.name, tag: tag(of: descriptor, payloads, size: size))
       .filter { $0.offset + 8 <= size }
@@ -216,26 +218,41 @@ extension MetadataDecoder {
     var offset: Int?
   }
 
-  /// Slots of fields at known offsets. A field of unknown layout is ambiguous up to the next field.
-  func slots(of members: [Member], within range: Range<Int>, depth: Int) -> [ReferenceSlot] {
+  /// Of something whose size is known: what its fields hold, and words that are an address in every value.
+  struct Content {
+    var slots: [ReferenceSlot] = []
+    var present: [Int] = []
+
+    init(slots: [ReferenceSlot] = []) { self.slots = slots }
+
+    init(_ layout: Layout) {
+      slots = layout.slots
+      present = layout.present
+    }
+  }
+
+  /// Fields at known offsets. A field of unknown layout is ambiguous up to the next field.
+  func content(of members: [Member], within range: Range<Int>, depth: Int) -> Content {
     let offsets = members.compactMap(\.offset).sorted()
     guard offsets.count == members.count, offsets.allSatisfy({ $0 >= range.lowerBound && $0 <= range.upperBound })
     else {
-      return Layout.ambiguousSlots(range)
+      return Content(slots: Layout.ambiguousSlots(range))
     }
-    var result: [ReferenceSlot] = []
+    var result = Content()
     for member in members {
       guard let offset = member.offset else { continue }
       let end = offsets.first { $0 > offset } ?? range.upperBound
       if let type = member.type, let layout = layout(of: type, depth: depth + 1), offset + layout.size <= end {
-        result += layout.slots(at: offset, path: member.name)
+        result.slots += layout.slots(at: offset, path: member.name)
+        result.present += layout.present.prefix(Layout.presentLimit - result.present.count).map { $0 + offset }
       } else {
-        result += Layout.ambiguousSlots(
+        result.slots += Layout.ambiguousSlots(
           offset..<end, path: member.name, typeName: member.type.flatMap { name(of: $0) } ?? "")
       }
-      if result.count > Layout.slotLimit { return Layout.ambiguousSlots(range) }
+      if result.slots.count > Layout.slotLimit { return Content(slots: Layout.ambiguousSlots(range)) }
     }
-    return result.sorted { $0.offset < $1.offset }
+    result.slots.sort { $0.offset < $1.offset }
+    return result
   }
 
   // MARK: Without metadata

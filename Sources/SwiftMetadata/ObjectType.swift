@@ -29,6 +29,8 @@ public struct ObjectType: Sendable, Hashable {
   public var actor: Actor
   /// A class of the program's own module, or a closure that captures something of such a type: not a library's.
   public var isOwn: Bool
+  /// Of a library's generic class: the library that uses it for its own types; nil where it may be the program's.
+  public var library: String?
 
   public enum Actor: Sendable, Hashable {
     case none
@@ -126,6 +128,13 @@ public struct ReferenceSlot: Sendable, Hashable {
   public var typeName: String
   /// Of a word that is something else in another case of an enum; nil where there is no choice, or no telling.
   public var choice: EnumChoice?
+  /// Offsets, like `offset`, of words that hold an address where the value is there, up to two: where one of them does not, as in an optional that
+  /// is nil, what the slot holds is left from before.
+  public var liveWords: [Int] = []
+  /// More of them are not kept.
+  static let mostLiveWords = 2
+  /// Words below are no addresses: empty cases of an enum.
+  public static let leastAddress = UInt64(Layout.pointerInhabitants)
 
   public init(offset: Int, strength: Strength, path: String = "", typeName: String = "") {
     self.offset = offset

@@ -32,7 +32,7 @@ public struct TaskInfo: Sendable, Hashable {
 
   public var address: UInt64
   public var identifier: UInt64
-  /// Code that continues the task; often an adapter of the runtime.
+  /// Code that continues the task; often an adapter of the runtime. Of a task that has not begun: what it will begin with.
   public var resumeFunction: UInt64
   /// Innermost async frame; stale while the task runs.
   public var resumeContext: UInt64
@@ -85,6 +85,7 @@ extension MetadataDecoder {
       dependency: hasDependency ? dependency(of: address) : .none,
       returnAddresses: returnAddresses(from: resumeContext),
       firstSlab: firstSlab)
+    if info.isUnstarted, let begin = beginning(of: info) { info.resumeFunction = begin }
     addOrigin(&info)
     return info
   }

@@ -17,9 +17,10 @@ extension MetadataDecoder {
     case .function(let form, _, _):
       switch form.representation {
       case .thick:
+        // The function, which is always there, and its context, which may be 0.
         return Layout(
           size: 16, alignment: 8, extraInhabitants: Layout.pointerInhabitants,
-          slots: [.init(offset: 8, strength: .strong, typeName: name(of: node) ?? "closure")])
+          slots: [.init(offset: 8, strength: .strong, typeName: name(of: node) ?? "closure")], present: [0])
       case .thin, .cFunction: return .word(nil, "")
       case .block: return .word(.pointer, name(of: node) ?? "block")
       }
@@ -49,8 +50,8 @@ extension MetadataDecoder {
     }
     let slots = (0..<count).flatMap { element.slots(at: $0 * element.stride, path: "[\($0)]") }
     return Layout(
-      size: size, alignment: element.alignment, extraInhabitants: count > 0 ? element.extraInhabitants : 0, slots: slots
-    )
+      size: size, alignment: element.alignment, extraInhabitants: count > 0 ? element.extraInhabitants : 0,
+      slots: slots, present: count > 0 ? element.present : [])
   }
 
   private func builtinLayout(_ name: String) -> Layout? {
@@ -92,6 +93,8 @@ extension MetadataDecoder {
     layout.slots = [
       ReferenceSlot(offset: 0, strength: strength, typeName: layout.slots.first?.typeName ?? name(of: type) ?? "")
     ]
+    // What is weak may be nil, and what is unmanaged anything.
+    layout.present = []
     if ownership == .weak { layout.extraInhabitants = 0 }
     return layout
   }
@@ -113,11 +116,12 @@ extension MetadataDecoder {
     if isClassBound || superclass != nil || protocols.contains(where: { self.isClassBound($0) }) {
       return Layout(
         size: 8 + tables, alignment: 8, extraInhabitants: Layout.pointerInhabitants,
-        slots: [.init(offset: 0, strength: .strong, typeName: text)])
+        slots: [.init(offset: 0, strength: .strong, typeName: text)], present: [0])
     }
+    // A buffer, then the value's type.
     return Layout(
       size: 32 + tables, alignment: 8, extraInhabitants: Layout.pointerInhabitants,
-      slots: Layout.ambiguousSlots(0..<24, typeName: text))
+      slots: Layout.ambiguousSlots(0..<24, typeName: text), present: [24])
   }
 
   private func isErrorProtocol(_ reference: NominalReference) -> Bool {

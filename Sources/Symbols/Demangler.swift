@@ -71,6 +71,14 @@ public final class Demangler: Sendable {
     return Self.demangle(mangled).flatMap(simplifier.variableType)
   }
 
+  /// What a forwarder with captured arguments calls (`TA`, docs/ABI/Mangling.rst), its clones' number left out; other names as they are.
+  public static func withoutForwarder(_ mangled: String) -> String {
+    guard isSwift(mangled) else { return mangled }
+    var name = Substring(mangled)
+    if let dot = name.lastIndex(of: "."), name[dot...].dropFirst().allSatisfy(\.isNumber) { name = name[..<dot] }
+    return name.hasSuffix("TA") ? String(name.dropLast(2)) : mangled
+  }
+
   /// `async_MainTQ0_` -> `async_Main`: parts of an async function whose name is not mangled.
   private static func withoutResumeSuffix(_ name: String) -> String {
     guard let mark = name.resumeSuffixStart else { return name }

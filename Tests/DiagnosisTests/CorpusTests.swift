@@ -68,6 +68,7 @@ struct CorpusTests {
       analysis, time: time, books: books, threads: image.threads.count, pause: nil, unwritten: unwritten)
     holders.unwritten = unwritten
     try facts.add(holders)
+    try facts.addOutsidePointers(holders, image.mappings)
     if findsWaste { try facts.addWaste(holders) }
     return facts
   }
@@ -175,6 +176,7 @@ struct CorpusTests {
     .init(program: "threads", cause: .threads, name: "threads"),
     .init(program: "pipes", cause: .descriptors, name: "pipes"),
     .init(program: "mappings", cause: .mappings, name: "anonymous"),
+    .init(program: "pool", cause: .mappings, name: "PoolService.pages[…]"),
     .init(program: "shared", cause: .sharedMemory, name: "shared"),
     .init(program: "inflight", cause: .load, name: "requests"),
     .init(program: "warmup", cause: .warmUp, name: nil), .init(program: "sawtooth", cause: .steady, name: nil),

@@ -60,8 +60,10 @@ struct LibraryOwnedTests {
 
   /// A bound is no advice for a table of somebody else's.
   @Test func aTableOfALibrarysIsToldWithWhatItsUserCanEnd() throws {
-    func advice(_ owner: String) throws -> [String] {
-      let evidence = Self.evidence(Self.table(0, 1000, owner: owner), Self.table(1, 5000, owner: owner))
+    func advice(_ owner: String, generic: [String: String]? = nil) throws -> [String] {
+      var last = Self.table(1, 5000, owner: owner)
+      last.libraryClasses = generic
+      let evidence = Self.evidence(Self.table(0, 1000, owner: owner), last)
       return try #require(CollectionRule.findings(evidence).first).advice
     }
     let theirs = try advice("NIOHTTP2.StreamMultiplexer.streams")
@@ -71,6 +73,9 @@ struct LibraryOwnedTests {
     for own in ["Store.streams", "NIOHTTP2.Box<[Int : Stream]>.value"] {
       #expect(try advice(own).first?.hasPrefix("bound group") == true)
     }
+    // A library's box around its own state is the library's.
+    let boxed = try advice("Locks.Box<Traces.State>.value.spans", generic: ["Locks.Box<Traces.State>": "Traces"])
+    #expect(boxed.first?.hasPrefix("where Traces is a library, end what the program opened") == true, "\(boxed)")
   }
 
   @Test func buffersOfALibrarysObjectsCannotBeCopied() throws {

@@ -54,6 +54,22 @@ struct LibraryPatternTests {
       "OpenCombine.PassthroughSubject<Int, Never>.Conduit<OpenCombine.Subscribers.Sink<Int, Never>>.downstream",
       content: ("Session", 3000))
     #expect(try CollectionPattern.find(kept, growth([]))?.subject == "subscribers of a subject")
+    // Operators between the subject and the sink are a part of the subscription; what the program keeps behind its sink is not.
+    let operators = self.place(
+      "OpenCombine.Publishers.Filter<Feed>.Inner<Sink>.state.connected", content: ("mutex", 3000))
+    #expect(try CollectionPattern.find(operators, growth([]))?.subject == "subscribers of a subject")
+    #expect(try CollectionPattern.find(self.place("Session.bytes", content: ("mutex", 3000)), growth([])) == nil)
+  }
+
+  /// What hung on the entries hung on a thread as well at the first snapshot, and was counted there: the place says by how much it grew.
+  @Test func entriesThatWereSharedAtFirstAreNoBiggerOnes() {
+    var place = place("Feed.kept", entries: 4000, element: "Item", behind: 992)
+    place.before?.behindBytes = 0
+    let lines = CollectionWords(place, work: nil).lines
+    #expect(
+      lines.first == "1,000 -> 4,000 elements, 1000 B -> 1000 B each: more entries, not bigger ones", "\(lines)")
+    place.growth = 3_990_000
+    #expect(CollectionWords(place, work: nil).lines.first?.contains("8 B -> 1000 B each") == true)
   }
 
   @Test(arguments: ["GRDB.AnyDatabaseCancellable", "AnyCancellable", "any Disposable?"])

@@ -73,4 +73,29 @@ struct TaskRuleTests {
     #expect(found.title.hasSuffix(", their continuations in router.pending"), "\(found.title)")
     #expect(found.advice.first?.contains("complete or resume it") == true)
   }
+
+  /// A library that begins several tasks of its own for each of the program's, and iterates its own streams in them.
+  @Test func tasksThatALibraryBeginsAreNamedByTheProgramsFunction() throws {
+    func group(_ functions: [String], isMain: [Bool], _ count: Int) -> TaskGroup {
+      TaskGroup(
+        state: .waitsForContinuation, functions: functions, locations: [], isOwn: isMain, isMain: isMain,
+        relation: .own, tasks: count, lost: 0, handleOnly: 0, cancelled: 0, retainedBytes: UInt64(count) * 1000,
+        holds: [], example: "0x1")
+    }
+    func heap(_ minute: Int64, _ requests: Int) -> HeapFacts {
+      var facts = HeapFacts(
+        time: Self.start + minute * 60_000,
+        census: [.init(type: "Task", kind: "task", count: UInt64(requests) * 5, bytes: UInt64(requests) * 5000)])
+      facts.tasks = [
+        group(["AsyncStream._Storage.next", "Settings.Updates.next()"], isMain: [false, false], requests * 4),
+        group(["withUnsafeContinuation(isolation:_:)", "closure #1 in follow(_:)"], isMain: [false, true], requests),
+      ]
+      return facts
+    }
+    let samples = RuleTests.samples(61) { time, sample in sample[.rss] = (60 + time / 3) * RuleTests.mib }
+    let evidence = Evidence(lives: [samples], heaps: [heap(0, 10), heap(1, 3010)], age: 600)
+    let found = try #require(TasksRule.findings(evidence).first)
+    #expect(found.title.contains("3,000 of them suspended in closure #1 in follow(_:)"), "\(found.title)")
+    #expect(found.advice.first?.hasPrefix("bound how many") == true, "\(found.advice)")
+  }
 }

@@ -172,6 +172,21 @@ struct HolderTests {
     #expect(text.status == 0 && text.output.contains("nobody can resume"), "\(text.output)\(text.errors)")
   }
 
+  /// Tasks that have not begun are told by the function with which they will, also where that is behind a thunk.
+  @Test func tasksThatHaveNotBegun() throws {
+    let count = 40
+    let zoo = try start(["unstarted", "\(count)"])
+    defer { zoo.program.stop() }
+    let groups = try #require(try answer(["tasks", "\(zoo.program.pid)"]).tasks).groups.filter {
+      $0.state == .unstarted
+    }
+    #expect(
+      groups.map { $0.functions.first }.sorted { ($0 ?? "") < ($1 ?? "") } == [
+        "closure #1 in queueTasks(_:)", "closure #2 in queueTasks(_:)",
+      ])
+    #expect(groups.allSatisfy { $0.tasks == count && $0.isMain?.first == true }, "\(groups)")
+  }
+
   /// Tasks that are stuck in other ways than a lost continuation, and streams that nobody reads.
   @Test func stuckTasksAndStreams() throws {
     let count = 50

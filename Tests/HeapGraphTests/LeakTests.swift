@@ -46,6 +46,21 @@ import Testing
     #expect(group.contents.first { $0.type == "Array<UInt8>" }?.count == 3)
   }
 
+  /// Which of two objects of one type has the lower address is chance.
+  @Test func aRingBeginsTheSameWayWhateverTheAddresses() throws {
+    let heap = SyntheticHeap()
+    let node = heap.classType("Node", fields: ["child", "parent"])
+    for isParentFirst in [true, false, true] {
+      let (low, high) = (heap.block([node, Self.live, 0, 0]), heap.block([node, Self.live, 0, 0]))
+      let (parent, child) = isParentFirst ? (low, high) : (high, low)
+      heap.store(child, in: parent, at: 16)
+      heap.store(parent, in: child, at: 24)
+    }
+    let leaks = try #require(try heap.analysis().leaks)
+    #expect(leaks.map(\.title) == ["Node.child -> Node.parent -> Node"])
+    #expect(leaks.map(\.instances) == [3])
+  }
+
   /// What a program let go of without ending it is a ring of the library's own objects.
   @Test(arguments: [("Library.Manager", true), ("Library.Manager", false), ("Manager", true)])
   func aRingOfALibrarysObjectsIsToldByItsModule(second: String, isKnown: Bool) throws {

@@ -50,8 +50,10 @@ public struct ResidentBooks: Codable, Sendable, Hashable {
   public var trimmed: UInt64?
   /// Resident pages at the ends of threads' arenas: free, and not given back by `malloc_trim`. nil as above.
   public var threadTops: UInt64?
-  /// Largest anonymous mappings outside malloc: start address, resident bytes.
+  /// Resident bytes of the largest anonymous mappings outside malloc.
   public var largestMappings: [UInt64]
+  /// Where these start; absent in older captures.
+  public var mappingStarts: [UInt64]?
 
   public init(
     rows: [Holder: Int64], resident: UInt64, trimmable: UInt64? = nil, threadTops: UInt64? = nil,

@@ -21,7 +21,7 @@ extension ResidentBooks {
     let heapPages = RangeMath.intersection(present, RangeMath.rounded(owned))
     let stackSizes = Set(mapped.filter { Self.holdsStack($0.mapping, image) }.map { $0.mapping.size })
     var heapResident: UInt64 = 0
-    var largest: [UInt64] = []
+    var largest: [(resident: UInt64, start: UInt64)] = []
     var previous: Mapping?
     for entry in mapped {
       let mapping = entry.mapping
@@ -46,7 +46,7 @@ extension ResidentBooks {
         rows[.moduleData, default: 0] += Int64(rest)
       } else {
         rows[.mappings, default: 0] += Int64(rest)
-        if rest > 0 { largest.append(rest) }
+        if rest > 0 { largest.append((rest, mapping.start)) }
       }
     }
     let tally = LiveTally(heap: heap, pages: heapPages)
@@ -59,9 +59,11 @@ extension ResidentBooks {
     rows[.allocatorFree] = max(free, 0)
     let sum = rows.values.reduce(0, +)
     rows[.unexplained] = Int64(resident) - sum
+    largest = Array(largest.sorted { $0.resident > $1.resident }.prefix(8))
     self.init(
       rows: rows, resident: resident, trimmable: tally.trimmable, threadTops: tally.threadTops,
-      largestMappings: Array(largest.sorted(by: >).prefix(8)))
+      largestMappings: largest.map(\.resident))
+    mappingStarts = largest.map(\.start)
   }
 
   private static func holdsStack(_ mapping: Mapping, _ image: ProcessImage) -> Bool {

@@ -1,4 +1,6 @@
 import HeapGraph
+import ProcessImage
+import SwiftMetadata
 
 extension HeapFacts {
   /// Takes over what the graph knows of holders and tasks; the image must still be readable.
@@ -22,13 +24,35 @@ extension HeapFacts {
       flat.places[index].heldBy = frame
     }
     holders = flat.places
+    libraryClasses = Self.libraryClasses(graph.analysis.heap.types, owners: flat.places.compactMap(\.owner))
     caches = report.localCaches
     tasks = Array(try graph.tasks().groups.prefix(Self.mostRows))
     return report.pruned(cut: cut)
   }
 
+  private static func libraryClasses(_ types: [ObjectType], owners: [String]) -> [String: String]? {
+    let generic = Set(owners.filter { $0.contains("<") })
+    let found = types.lazy.compactMap { type in type.library.map { (type.name, $0) } }.filter { name, _ in
+      generic.contains { $0.hasPrefix(name + ".") }
+    }
+    return found.isEmpty ? nil : Dictionary(found) { first, _ in first }
+  }
+
   /// Places that keep less than this part of the reachable bytes are left out.
   public static let smallestPlace = 0.002
+
+  /// Looks for who points into large mappings outside the allocator; the image must still be readable.
+  ///
+  /// - Throws: what the graph throws where memory cannot be read.
+  public mutating func addOutsidePointers(_ graph: HeapHolders, _ mappings: [Mapping]) throws {
+    // Of an allocator that is not known by structure the blocks themselves lie there.
+    guard isExact, let books, books[.mappings] >= Self.smallestOutside, let starts = books.mappingStarts else { return }
+    let wanted = Set(starts)
+    outsidePointers = try graph.pointers(into: mappings.filter { wanted.contains($0.start) }.map { $0.start..<$0.end })
+  }
+
+  /// Bytes of mappings outside the allocator for whose sake the heap is read.
+  private static let smallestOutside: Int64 = 4 << 20
 
   /// Compares all blocks for equal copies and unused room, which reads every byte that has a type; the image must still be readable.
   ///

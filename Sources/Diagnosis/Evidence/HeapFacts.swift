@@ -177,6 +177,10 @@ public struct HeapFacts: Codable, Sendable, Hashable {
   public var caches: [LocalCacheSummary]?
   /// Modules of the classes that are there, without the program's own; nil where it is not known which that is, and in older captures.
   public var libraries: [String]?
+  /// Who points into the largest mappings outside the allocator; nil where these are small, or that was not looked at.
+  public var outsidePointers: [OutsidePointers]?
+  /// Generic classes that a library uses for itself, of those to which a place belongs, with that library; nil where that was not looked at.
+  public var libraryClasses: [String: String]?
   public var threads: Int
   /// Threads by name, and open files by path; absent in older captures, and where they could not be had.
   public var threadNames, fileNames: NamedCounts?
@@ -303,9 +307,10 @@ extension HeapFacts {
   }
 
   /// The library to whose class a field belongs, given as `NIOHTTP2.HTTP2StreamMultiplexer.streams`; nil for fields of the program's own, and of
-  /// generic classes, which may be boxes around what is the program's.
+  /// generic classes that may be boxes around what is the program's.
   func library(of field: String?) -> String? {
-    guard let field, !field.contains("<") else { return nil }
+    guard let field else { return nil }
+    guard !field.contains("<") else { return libraryClasses?.first { field.hasPrefix($0.key + ".") }?.value }
     let module = String(field.prefix { $0 != "." })
     return libraries?.contains(module) == true ? module : nil
   }

@@ -41,6 +41,8 @@ extension CollectionPattern {
     Waiting(
       subject: "subscribers of a subject",
       owners: [
+        // Operators between the subject and the sink.
+        ("OpenCombine.Publishers.", "."),
         ("OpenCombine.PassthroughSubject", ".downstream"), ("OpenCombine.CurrentValueSubject", ".downstream"),
       ],
       evidence: "subscribers: each keeps its sink's closures, and what these capture, until it is cancelled",

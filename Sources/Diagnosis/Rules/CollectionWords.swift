@@ -22,7 +22,7 @@ struct CollectionWords {
         "it keeps \(Say.count(place.contentGrowth)) more \(content), \(Say.bytes(place.growth / place.contentGrowth)) each with what hangs on them"
       ]
     }
-    let old = place.before.map { ($0.entries, $0.usedBytesPerEntry) } ?? (0, 0)
+    let old = place.before.map { ($0.entries, before($0, now)) } ?? (0, 0)
     let what = now.kind == .array || now.kind == .deque ? "elements" : "entries"
     var lines = [
       "\(Say.count(old.0)) -> \(Say.count(now.entries)) \(what), \(Say.bytes(old.1)) -> \(Say.bytes(now.usedBytesPerEntry)) each"
@@ -37,6 +37,22 @@ struct CollectionWords {
     }
     return lines
   }
+
+  /// Bytes of an entry at the first snapshot.
+  ///
+  /// What hung on the entries then may have hung on a thread that worked on them as well, and counts there: where the entries seem to have become
+  /// more by far than the place grew, it is that growth from which they are told.
+  private func before(_ old: ContainerSummary, _ now: ContainerSummary) -> UInt64 {
+    let total = Double(now.usedBytesPerEntry) * Double(now.entries)
+    let seeming = total - Double(old.usedBytesPerEntry) * Double(old.entries)
+    guard old.entries > 0, place.growth > 0, seeming > Self.believed * Double(place.growth) else {
+      return old.usedBytesPerEntry
+    }
+    let each = (total - Double(place.growth)) / Double(old.entries)
+    return max(UInt64(min(each, Double(now.usedBytesPerEntry))), old.usedBytesPerEntry)
+  }
+
+  private static let believed = 1.25
 
   /// What it says of the keys that so many entries come for each unit of work.
   private static func repeats(_ each: Double) -> String {

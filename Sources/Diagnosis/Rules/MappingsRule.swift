@@ -1,3 +1,4 @@
+import HeapGraph
 import Timeline
 
 /// Memory that was mapped past the allocator: anonymous mmap, mapped files.
@@ -20,18 +21,30 @@ struct MappingsRule: Rule {
     let blocks = last.isExact ? 0 : max(last.liveInCensus - first.liveInCensus, 0)
     let bytes = growth.bytes(.mappings) - blocks
     guard growth.isMaterial(bytes) else { return nil }
+    let pointers = last.outsidePointers ?? []
+    let place = pointers.first.map { GrowingPlace.withoutType($0.place) }
     return growth.finding(
-      last.isExact
-        ? "anonymous mappings outside malloc" : "anonymous mappings, those of \(last.allocator) among them",
+      (last.isExact
+        ? "anonymous mappings outside malloc" : "anonymous mappings, those of \(last.allocator) among them")
+        + (place.map { ", to which \($0) points" } ?? ""),
       .mappings, bytes,
       evidence: [
         growth.words(bytes) + ", to \(Say.bytes(growth.after[.mappings]))"
           + (blocks > 0 ? ", without \(Say.bytes(blocks)) of live objects in them" : ""),
         "the largest: \(largest(growth.after).map(Say.bytes).joined(separator: ", "))",
-      ],
-      advice:
-        "look for mmap without munmap: memory pools, JIT code, another allocator in a library; `pmap -X PID` lists them",
+      ] + pointers.map(words),
+      site: place,
+      advice: place.map {
+        "give back with munmap what \($0) points to when it is done with, or madvise(MADV_DONTNEED) what of it is not in use; a pool wants a limit"
+      }
+        ?? "look for mmap without munmap: memory pools, JIT code, another allocator in a library; `pmap -X PID` lists them",
       overturnedBy: "the mappings are unmapped when the load falls")
+  }
+
+  private static func words(_ pointers: OutsidePointers) -> String {
+    "\(Say.count(pointers.pointers)) \(pointers.pointers == 1 ? "word" : "words") of \(GrowingPlace.withoutType(pointers.place))"
+      + (pointers.root.map { ", reached from \(GrowingPlace.withoutType($0))," } ?? "")
+      + (pointers.pointers == 1 ? " points there" : " point there")
   }
 
   /// At most three. Of what is next to nothing beside the largest nobody has to know.
@@ -97,11 +110,11 @@ private struct Growth {
   }
 
   func finding(
-    _ title: String, _ holder: ResidentBooks.Holder, _ growth: Int64, evidence lines: [String], advice: String,
-    overturnedBy: String
+    _ title: String, _ holder: ResidentBooks.Holder, _ growth: Int64, evidence lines: [String], site: String? = nil,
+    advice: String, overturnedBy: String
   ) -> Finding {
     Finding(
-      .mappings, title: title, confidence: evidence.growthConfidence, growth: growth,
+      .mappings, title: title, site: site, confidence: evidence.growthConfidence, growth: growth,
       holds: UInt64(max(after[holder], 0)), evidence: lines, advice: [advice], overturnedBy: overturnedBy)
   }
 }

@@ -43,7 +43,7 @@ struct TasksRule: Rule {
       return
         "+\(Say.count(tasks.more)) \(tasks.group.state.words)\(chain.isEmpty ? "" : ": \(chain)"), +\(Say.bytes(tasks.growth)) with what they keep"
     }
-    if let place = growth.taskPlaces.first {
+    if let place = growth.taskPlaces.first(where: { $0.rootKind != .stack }) {
       lines.append("held by \(place.name)")
     } else if let root = worst.group.heldBy, !HeapFacts.isFrame(root) {
       lines.append("reached from \(root)")
@@ -107,11 +107,16 @@ struct TasksRule: Rule {
       ], advice: [CollectionPattern.sleeps.advice], overturnedBy: CollectionPattern.sleeps.overturnedBy)
   }
 
-  /// Of groups that became equally many, as tasks of one request do, the one that is in a function of the program.
+  /// Of groups that became equally many, as tasks of one request do, the one that is in a function of the program. A library may have several of its
+  /// own for each of the program's.
   private static func telling(_ groups: [HeapGrowth.Tasks]) -> HeapGrowth.Tasks? {
     guard let largest = groups.first else { return nil }
-    return groups.first { $0.more * 2 >= largest.more && $0.group.isMain?.contains(true) == true } ?? largest
+    let own = groups.filter { $0.group.isMain?.contains(true) == true }
+    return own.first { $0.more * 2 >= largest.more } ?? own.first { $0.more * Self.mostOfLibrary >= largest.more }
+      ?? largest
   }
+
+  private static let mostOfLibrary: Int64 = 8
 
   private static let streams = ["AsyncStream._Storage.next", "AsyncThrowingStream._Storage.next", "AsyncChannel"]
   private static let endOfStream =
@@ -126,8 +131,10 @@ struct TasksRule: Rule {
     group.functions.prefix(4).contains { name in channels.contains(where: name.contains) }
   }
 
+  /// Of a stream that a library iterates for itself nobody else can call `finish()`.
   private static func iterates(_ group: TaskGroup) -> Bool {
-    group.functions.prefix(3).contains { name in streams.contains(where: name.contains) }
+    group.isMain?.contains(true) != false
+      && group.functions.prefix(3).contains { name in streams.contains(where: name.contains) }
   }
 
   private static let libraries = [

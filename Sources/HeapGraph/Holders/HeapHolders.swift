@@ -17,6 +17,7 @@ public final class HeapHolders: @unchecked Sendable {
   let tree: DominatorTree
   let labels: EdgeLabels
   let caches: LocalCacheReader.Found
+  let rootNames: RootNames
   private let entries: [[UInt32]]
   /// Parts of blocks that nobody has written; nil where that was not looked at.
   public var unwritten: UnwrittenBytes?
@@ -43,6 +44,7 @@ public final class HeapHolders: @unchecked Sendable {
     let named = RootNames(references, image: image, symbols: symbols)
     roots = named.names
     entries = named.entries
+    rootNames = named
     progress?(0.1)
     graph = try ReferenceGraph(
       references, marked: references.marked, entries: named.entries, orphanRoot: named.orphanRoot,
@@ -111,12 +113,25 @@ public final class HeapHolders: @unchecked Sendable {
     let type = references.heap.type(block)
     switch type.kind {
     case .task:
-      let function = references.context.describeTask(references.heap.blocks.address(block)).first
-      return function.map { "task suspended in \($0)" } ?? "task"
+      return taskName(references.heap.blocks.address(block))
     default:
       if references.heap.typeIndex(block) == TypedHeap.unknown { return "untyped block" }
       return ContainerNames.readable(type)
     }
+  }
+
+  private func taskName(_ address: UInt64) -> String {
+    let info = references.context.taskInfo(address)
+    let frames = references.context.taskFrames(address).filter { !$0.function.isEmpty }
+    // Of a task that is done only its outermost function still means something, and a timer's is the standard library's.
+    if info?.isComplete == true {
+      return (frames.last { !$0.isStandard } ?? frames.last).map { "task that has ended, of \($0.function)" }
+        ?? "task that has ended"
+    }
+    if info?.isUnstarted == true {
+      return frames.first { !$0.isStandard }.map { "task that has not begun, of \($0.function)" } ?? "task"
+    }
+    return references.context.describeTask(address).first.map { "task suspended in \($0)" } ?? "task"
   }
 
   /// Titles of roots that refer to a block, up to three; where none does itself, of one that leads to it.

@@ -125,6 +125,27 @@ struct RootNames {
     }
   }
 
+  /// Calls `body` with the variable of each word of the modules' data that is wanted. O(their bytes).
+  func forEachWord(where isWanted: (UInt64) -> Bool, _ body: (NamedRoot) -> Void) throws(MemoryError) {
+    let window = MemoryWindow(image.memory)
+    for range in image.modules.flatMap(\.writableRanges) {
+      var start = (range.lowerBound &+ 7) & ~7
+      let last = range.upperBound & ~7
+      while start < last {
+        start = window.skippingUntouched(start, to: last) & ~7
+        let end = min(last, start &+ UInt64(MemoryWindow.capacity))
+        guard start < end else { break }
+        if try window.load(start..<end) {
+          for address in stride(from: start, to: end, by: 8) where isWanted(window.word(address)) {
+            var unused: UInt64 = 0
+            body(variable(address, end: &unused))
+          }
+        }
+        start = end
+      }
+    }
+  }
+
   private func name(_ root: Root, end: inout UInt64) -> NamedRoot {
     switch root.kind {
     case .stack, .anonymous, .threadLocal:

@@ -95,8 +95,11 @@ extension HeapHolders {
       var frames = frames(of: task.info.address)
       // Of a task that is done only its outermost function still means something: what the task was for.
       if task.info.isComplete { frames = (frames.last { !$0.isStandard } ?? frames.last).map { [$0] } ?? [] }
+      let state = state(task)
+      // What a timer begins with is the standard library's.
+      if state == .timer { frames = [] }
       let key = TaskGroupKey(
-        state: state(task), functions: frames.map(\.function), relation: TaskGroup.Relation(task.info),
+        state: state, functions: frames.map(\.function), relation: TaskGroup.Relation(task.info),
         parent: task.info.parent == 0 ? nil : parentFunction(task.info),
         queuedOn: task.info.isEnqueued ? actors.actorName(of: task.info) : nil)
       var group = groups[key] ?? TaskGroupBuilder(address: task.info.address, frames: frames)

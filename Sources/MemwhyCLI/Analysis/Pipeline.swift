@@ -150,6 +150,9 @@ struct Pipeline: Analyzer {
       }
       graph.unwritten = unwritten
       held = try facts.add(graph, cut: request.findsHolders ? 0.001 : 0.005)
+      do { try facts.addOutsidePointers(graph, source.image.mappings) } catch {
+        remarks.append("who points into memory outside the heap was not looked for: \(source.reason(error))")
+      }
       guard depth == .waste else { return held }
       do { try facts.addWaste(graph) } catch {
         remarks.append("equal copies and unused room were not looked for: \(source.reason(error))")

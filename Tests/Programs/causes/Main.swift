@@ -12,7 +12,7 @@ let services: [String: any Service.Type] = [
   "tasks": TaskService.self,
   "native": NativeService.self, "arenas": ArenaService.self, "pinned": PinnedService.self,
   "threads": ThreadService.self,
-  "pipes": PipeService.self, "mappings": MappingService.self, "shared": SharedService.self,
+  "pipes": PipeService.self, "mappings": MappingService.self, "pool": PoolService.self, "shared": SharedService.self,
   "inflight": InFlightService.self,
   "warmup": WarmUpService.self, "sawtooth": SawtoothService.self, "steady": SteadyService.self,
   "strings": StringService.self,

@@ -40,6 +40,21 @@ final class MappingService: Service {
   }
 }
 
+/// A pool of its own, whose pages are mapped by hand and never given back.
+final class PoolService: Service {
+  private var pages: [UnsafeMutableRawPointer] = []
+  init() {}
+  func turn(_ number: Int) -> Int {
+    churn()
+    let size = 300_000
+    if let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), memory != MAP_FAILED {
+      memset(memory, 1, size)
+      pages.append(memory)
+    }
+    return 1
+  }
+}
+
 /// Shared segments that are never unmapped.
 final class SharedService: Service {
   init() {}

@@ -1,5 +1,6 @@
 // holderzoo concurrency N   tasks that are stuck in other ways: N whose handle alone is kept, a group with N results that nobody takes, N
 //                           children of a group and one async let that wait, a stream that N elements were put into and nobody reads
+// holderzoo unstarted N     N tasks by a closure and N by a function that is handed on, which wait for the main thread, and that never comes
 import Glibc
 
 nonisolated(unsafe) var handles: [Task<Void, Never>] = []
@@ -59,4 +60,19 @@ func holdConcurrency(_ count: Int) async {
   for number in 0..<count { continuation.yield(number) }
   withExtendedLifetime(stream) {}
   return continuation
+}
+
+@MainActor func answerOne(_ document: Document) async -> Int { document.numbers.count }
+
+@MainActor @inline(never) func queueTasks(_ count: Int) {
+  for number in 0..<count {
+    let document = Document(number)
+    Task { _ = await answerOne(document) }
+    hand { _ = await answerOne(document) }
+  }
+}
+
+/// Not seen through, so that the task begins with a thunk.
+@inline(never) @_optimize(none) func hand(_ work: @escaping @MainActor @Sendable () async -> Void) {
+  _ = Task(operation: work)
 }

@@ -58,6 +58,11 @@ func offer(_ id: Int64, _ index: Int) -> Offer {
       if arguments[1] == "documents" { holdDocuments(count, shared: arguments.last == "shared") }
       if arguments[1] == "tasks" { await holdTasks(count) }
       if arguments[1] == "concurrency" { await holdConcurrency(count) }
+      if arguments[1] == "unstarted" {
+        queueTasks(count)
+        ready()
+        while true { pause() }
+      }
       if arguments[1] == "actors" { await holdActors(count, Int(arguments.last ?? "") ?? 0) }
       if arguments[1] == "enums" { holdEnums(count) }
       if arguments[1] == "views" { holdViews(count, copied: arguments.last == "copied") }

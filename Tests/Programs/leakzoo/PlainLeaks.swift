@@ -146,6 +146,32 @@ struct ObjectNode: Hashable {
   Truth.add(Truth.storage(bytes), .healthy, "byte array with spare capacity")
 }
 
+struct Waiting {
+  var name: String
+  var node: Node
+}
+
+final class Maybe<Value> {
+  var value: Value?
+  init(_ value: Value?) { self.value = value }
+}
+
+/// Generic code that stores nil writes one word of it; what it leaves in the others is what happened to be there, here always the address.
+@inline(never) func leakBehindOptional(_ number: Int) {
+  let empty = Maybe<Waiting>(nil)
+  let full = Maybe(Waiting(name: "", node: Node(number)))
+  for slot in [empty, full] {
+    Keep.forever(slot)
+    Truth.add(slot, .healthy, "object with an optional")
+  }
+  if let node = full.value?.node { Truth.add(node, .healthy, "object with an optional") }
+  let node = leakPairQuietly(number, "stale word of a nil optional")
+  guard let place = MemoryLayout<Waiting>.offset(of: \.node) else { return }
+  withUnsafeMutableBytes(of: &empty.value) {
+    $0.storeBytes(of: UInt(bitPattern: Unmanaged.passUnretained(node).toOpaque()), toByteOffset: place, as: UInt.self)
+  }
+}
+
 let plainLeaks: [Scenario] = [
   Scenario(name: "unmanaged", isLeak: true, run: leakUnmanaged),
   Scenario(name: "c-block", isLeak: true, run: leakRaw),
@@ -161,4 +187,5 @@ let staleLeaks: [Scenario] = [
   Scenario(name: "stale-array", isLeak: true, run: leakBehindArray),
   Scenario(name: "stale-bucket", isLeak: true, run: leakBehindTable),
   Scenario(name: "stale-slack", isLeak: true, run: leakBehindSlack),
+  Scenario(name: "stale-optional", isLeak: true, run: leakBehindOptional),
 ]
