@@ -18,6 +18,8 @@ public enum FreezeError: Error, Sendable, Hashable, CustomStringConvertible {
   /// Strict overcommit (`vm.overcommit_memory=2`) leaves no room for a second copy of the private memory. Sizes in bytes.
   case noCommitRoom(pid: Int32, needed: UInt64, available: UInt64)
   case processLimit(pid: Int32, limit: String)
+  /// memwhy itself may start no thread; the sentence says why.
+  case noThread(String)
   case seccomp(pid: Int32, reason: String)
   case shadowStack(pid: Int32)
   case noUsableThread(pid: Int32, reason: String)
@@ -61,6 +63,8 @@ public enum FreezeError: Error, Sendable, Hashable, CustomStringConvertible {
         + "\(ByteCount(available)); use --freeze stop or --freeze none"
     case .processLimit(let pid, let limit):
       "process \(pid) may not have one more process (\(limit)); raise that limit, or use --freeze stop or --freeze none"
+    case .noThread(let sentence):
+      sentence
     case .seccomp(let pid, let reason):
       "process \(pid) runs under a seccomp filter and \(reason); use --freeze stop or --freeze none"
     case .shadowStack(let pid):
