@@ -89,7 +89,8 @@ struct FreezeGuards: Sendable {
     if tightest.room < needed {
       throw .noHeadroom(
         pid: pid, group: tightest.group.name, needed: needed, available: tightest.room,
-        stopPause: PausePrediction.mostOfStop(target: target, mappingCount: mappingCount))
+        stopPause: SwappedMemory.refusal(target) == nil
+          ? PausePrediction.mostOfStop(target: target, mappingCount: mappingCount) : nil)
     }
   }
 

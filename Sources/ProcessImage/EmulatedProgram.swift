@@ -1,0 +1,36 @@
+import CLinux
+
+extension ProcessImage {
+  /// Whether the program runs inside of another one, which has its memory and lends it its threads: under an emulator
+  /// (qemu-user, Rosetta) or Valgrind. What the kernel runs is that one then, and so are the registers, the stacks and the C library that is found first.
+  ///
+  /// A loader notes in the program that it has loaded where its list of modules is (DT_DEBUG, `r_debug` of <link.h>): that is the executable, unless
+  /// the loader itself was started, with the program as its argument. False for core files, which do not say what was executed.
+  public var isEmulated: Bool {
+    guard let pid, let executable = Procfs.executable(of: pid), modules.contains(where: { $0.path == executable })
+    else { return false }
+    return modules.contains { module in
+      guard module.path != executable, let base = loaderBase(notedIn: module) else { return false }
+      return !modules.contains { $0.path == executable && $0.start == base }
+    }
+  }
+
+  /// Where the loader of this program is; nil where no loader has noted anything in the module.
+  private func loaderBase(notedIn module: Module) -> UInt64? {
+    guard let elf = ELFImage(memory: memory, base: module.start),
+      let dynamic = elf.segments.first(where: { $0.type == UInt32(PT_DYNAMIC) })
+    else { return nil }
+    let tags = elf.bias &+ dynamic.virtualAddress
+    for index in 0..<min(dynamic.memorySize / 16, Self.mostTags) {
+      guard let tag: UInt64 = try? memory.load(at: tags &+ 16 &* index), tag != 0 else { return nil }
+      guard tag == Self.debugTag else { continue }
+      // struct r_debug: {version, map, brk, state, ldbase}.
+      guard let debug: UInt64 = try? memory.load(at: tags &+ 16 &* index &+ 8), debug != 0 else { return nil }
+      return try? memory.load(at: debug &+ 32)
+    }
+    return nil
+  }
+
+  private static let debugTag: UInt64 = 21
+  private static let mostTags: UInt64 = 256
+}
