@@ -7,26 +7,29 @@ extension ProcessImage {
   /// A loader notes in the program that it has loaded where its list of modules is (DT_DEBUG, `r_debug` of <link.h>): that is the executable, unless
   /// the loader itself was started, with the program as its argument. False for core files, which do not say what was executed.
   public var isEmulated: Bool {
-    guard let pid, let executable = Procfs.executable(of: pid), modules.contains(where: { $0.path == executable })
+    guard let pid, let executable = Procfs.executable(of: pid), mappings.contains(where: { $0.path == executable })
     else { return false }
-    return modules.contains { module in
-      guard module.path != executable, let base = loaderBase(notedIn: module) else { return false }
-      return !modules.contains { $0.path == executable && $0.start == base }
+    // Not only modules: what an emulator executes in its own way may be mapped without the permission.
+    return mappings.contains { mapping in
+      guard mapping.isFile, mapping.fileOffset == 0, mapping.path != executable,
+        let base = loaderBase(notedIn: mapping.start)
+      else { return false }
+      return !mappings.contains { $0.path == executable && $0.start == base }
     }
   }
 
-  /// Where the loader of this program is; nil where no loader has noted anything in the module.
-  private func loaderBase(notedIn module: Module) -> UInt64? {
-    guard let elf = ELFImage(memory: memory, base: module.start),
+  /// Where the loader of this program is; nil where no loader has noted anything in what is mapped there.
+  private func loaderBase(notedIn start: UInt64) -> UInt64? {
+    guard let elf = ELFImage(memory: memory, base: start),
       let dynamic = elf.segments.first(where: { $0.type == UInt32(PT_DYNAMIC) })
     else { return nil }
     let tags = elf.bias &+ dynamic.virtualAddress
     for index in 0..<min(dynamic.memorySize / 16, Self.mostTags) {
       guard let tag: UInt64 = try? memory.load(at: tags &+ 16 &* index), tag != 0 else { return nil }
       guard tag == Self.debugTag else { continue }
-      // struct r_debug: {version, map, brk, state, ldbase}.
+      // struct r_debug: {version, map, brk, state, ldbase}. An emulator may have put it elsewhere than the program knows.
       guard let debug: UInt64 = try? memory.load(at: tags &+ 16 &* index &+ 8), debug != 0 else { return nil }
-      return try? memory.load(at: debug &+ 32)
+      return (try? memory.load(at: debug &+ 32)) ?? 0
     }
     return nil
   }
