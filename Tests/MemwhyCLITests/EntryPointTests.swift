@@ -134,4 +134,14 @@ import Testing
     unlink(table)
     #expect(try runAsFirst("exit 7")?.status == 7)
   }
+
+  /// In a root folder without /proc Swift knows no arguments, and memwhy no processes.
+  @Test func aMissingProcIsSaid() throws {
+    let script = "mount -t tmpfs none /proc && exec \(BinaryTests.memwhy) leaks 1"
+    let result = try Command.run("unshare", ["--mount", "/bin/sh", "-c", script])
+    guard !result.errors.contains("unshare:"), !result.errors.contains("mount:") else {
+      return print("skipped: no mount namespaces here (root is needed): \(result.errors)")
+    }
+    #expect(result.status == 66 && result.errors.hasPrefix("memwhy: /proc is not mounted here"), "\(result)")
+  }
 }
