@@ -84,12 +84,22 @@ extension Weighing {
       "Undecided whether memory goes on growing: its lowest levels rose from \(low) to \(high) in \(Say.span(test.span)), up in \(test.risenSteps) of \(test.steps) steps, as growth does and a swing may; watch longer with --for 5min"
   }
 
-  /// At the limit of a group that swaps, what a process needs more goes to swap, and slowly: that its level stays says little.
+  /// At the limit of a group that swaps, or holds back who allocates, what a process needs more comes slowly: that its level stays says little.
   private static func pressed(_ evidence: Evidence, startsSentence: Bool = false) -> String {
-    guard evidence.limitIsOfGroup, let press = GroupMemory.pressure(evidence.lives.last ?? []) else { return "" }
+    let life = evidence.lives.last ?? []
+    guard evidence.limitIsOfGroup else { return "" }
+    let join = startsSentence ? "; and" : ", but"
+    if let hold = GroupMemory.throttling(life) {
+      let waited =
+        hold.waited.map { ": in \(Share(fraction: $0)) of the time some of its threads waited for memory" } ?? ""
+      return
+        "\(join) its control group is at its memory.high of \(Say.bytes(hold.high)), where the kernel slows down who allocates\(waited); "
+        + "what is needed more shows late there, and raising memory.high makes it fast again"
+    }
+    guard let press = GroupMemory.pressure(life) else { return "" }
     let more = press.moreInSwap > 0 ? ", \(Say.bytes(press.moreInSwap)) more than at the first sample" : ""
     return
-      "\(startsSentence ? "; and" : ", but") its control group is at its limit of \(Say.bytes(press.limit)) and swaps (\(Say.bytes(press.inSwap)) are in swap\(more)): there what is needed more shows late"
+      "\(join) its control group is at its limit of \(Say.bytes(press.limit)) and swaps (\(Say.bytes(press.inSwap)) are in swap\(more)): there what is needed more shows late"
   }
 
   /// A leak that has this part of all that leaked is named alone.

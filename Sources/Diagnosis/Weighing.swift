@@ -19,10 +19,11 @@ public enum Weighing {
     let total = growth(books, evidence)
     if let rest = unexplained(findings, total: total, grows: grows, evidence) { findings.append(rest) }
     let whole = findings.reduce(Int64(0)) { $0 + max($1.growth ?? 0, 0) }
+    // What comes from samples is of all lives together, as long as each was watched.
+    let hours = evidence.heapHours ?? (evidence.rss.span > 0 ? evidence.rss.span : evidence.span) / 3600
     for index in findings.indices {
       guard let growth = findings[index].growth, growth > 0 else { continue }
       if whole > 0 { findings[index].share = Double(growth) / Double(max(whole, total)) }
-      let hours = evidence.heapHours ?? evidence.span / 3600
       if hours > 0 { findings[index].growthPerHour = Double(growth) / hours }
     }
     findings.sort { weight($0, grows: grows, evidence) > weight($1, grows: grows, evidence) }

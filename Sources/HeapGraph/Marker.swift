@@ -1,4 +1,3 @@
-import Dispatch
 import Malloc
 import ProcessImage
 import SwiftMetadata
@@ -134,7 +133,7 @@ struct Marker {
     let pieceSize = max(Self.smallLevel, level.count / (workers.count * 8))
     let next = Atomic<Int>(0)
     let failure = Mutex<MemoryError?>(nil)
-    DispatchQueue.concurrentPerform(iterations: workers.count) { index in
+    ThreadTeam.perform(workers.count) { index in
       while true {
         let start = next.wrappingAdd(pieceSize, ordering: .relaxed).oldValue
         guard start < level.count else { return }

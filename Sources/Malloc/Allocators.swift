@@ -19,20 +19,50 @@ extension HeapWalk {
   public static func walk(
     _ image: ProcessImage, progress: (@Sendable (Double) -> Void)? = nil, objectSize: ObjectSize? = nil
   ) throws(MallocError) -> HeapWalk {
-    let other = KnownAllocators.name(in: image)
-    for walker in Allocators.all where walker.recognizes(image) {
-      var walk = try walker.walk(image, progress: progress)
+    let isEmulated = image.isEmulated
+    let other =
+      isEmulated ? "the allocator of a program under an emulator or Valgrind" : KnownAllocators.name(in: image)
+    // The first C library would be the emulator's, whose blocks are none of the program's.
+    if !isEmulated, var walk = try exactly(image, progress) {
       guard let other else { return walk }
       // Preloaded allocators leave glibc a few blocks from before; linked ones may serve only a part of the program.
-      if ForeignHeap.isMost(of: image, beside: walk) { break }
-      walk.remarks.append("\(other) is loaded too; blocks that it hands out are not listed")
-      return walk
+      if !ForeignHeap.isMost(of: image, beside: walk) {
+        walk.remarks.append("\(other) is loaded too; blocks that it hands out are not listed")
+        return walk
+      }
     }
     let name = other ?? "an unknown allocator"
     guard let objectSize else {
       throw .unknownAllocator(other ?? "no glibc arena was found in \(image.modules.count) modules")
     }
     return ObjectScan.walk(image, allocator: name, progress: progress, objectSize: objectSize)
+  }
+}
+
+extension HeapWalk {
+  /// How often a running process is looked at anew.
+  private static let mostLooks = 6
+
+  /// With the first allocator that recognises the heap; nil where none does.
+  ///
+  /// A running process goes on allocating: once its heap has grown past the mappings that were listed, its allocator contradicts them. So these are
+  /// listed again then, right before the next look.
+  private static func exactly(
+    _ image: ProcessImage, _ progress: (@Sendable (Double) -> Void)?
+  ) throws(MallocError) -> HeapWalk? {
+    guard image.source == .running, let pid = image.pid else {
+      guard let walker = Allocators.all.first(where: { $0.recognizes(image) }) else { return nil }
+      return try walker.walk(image, progress: progress)
+    }
+    var image = image
+    for _ in 0..<mostLooks {
+      for walker in Allocators.all where walker.recognizes(image) {
+        if let walk = try? walker.walk(image, progress: progress) { return walk }
+      }
+      guard let mappings = try? Procfs.mappings(of: pid) else { return nil }
+      image.mappings = mappings
+    }
+    return nil
   }
 }
 

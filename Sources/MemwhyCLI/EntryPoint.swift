@@ -12,6 +12,12 @@ enum EntryPoint {
     // A file that would be larger than `ulimit -f` allows is an error with a sentence.
     signal(SIGXFSZ, SIG_IGN)
     Terminal.reserveStandardStreams()
+    // Swift finds the arguments of the command there, too: without it every command line looks empty.
+    guard access("/proc/self/cmdline", R_OK) == 0 else {
+      Terminal.error(
+        "memwhy: /proc is not mounted here, where processes are read: mount it (`mount -t proc proc /proc`)\n")
+      exit(ExitStatus.noInput)
+    }
     Interruption.shared.install()
     let status = run(Array(CommandLine.arguments.dropFirst()))
     exit(Terminal.outputFailure == 0 ? status : unwritten(Terminal.outputFailure))

@@ -29,9 +29,14 @@ public enum Permission {
   }
 
   static func mayReadFilters(_ own: ProcessStatus, userMap: [UInt8]) -> Bool {
-    let words = String(decoding: userMap, as: UTF8.self).split(whereSeparator: \.isWhitespace)
-    let isInitial = words.elementsEqual(["0", "0", "4294967295"])
-    return isInitial && own.seccompMode == 0 && own.effectiveCapabilities & adminCapability != 0
+    return isOfHost(userMap: userMap) && own.seccompMode == 0 && own.effectiveCapabilities & adminCapability != 0
+  }
+
+  /// Whether a process with this `/proc/PID/uid_map` is in the host's user namespace, and not in one below it.
+  static func isOfHost(userMap: [UInt8]) -> Bool {
+    String(decoding: userMap, as: UTF8.self).split(whereSeparator: \.isWhitespace).elementsEqual([
+      "0", "0", "4294967295",
+    ])
   }
 
   /// This user made the user namespace that a process is in, as a container without root does: its processes may be traced whatever user and
@@ -55,15 +60,23 @@ public enum Permission {
   public static func denial(pid: Int32) -> Denial {
     let own = (try? contents(of: "/proc/self/status", limit: 1 << 16)).map(ProcessStatus.init(parsing:))
     let other = (try? contents(of: "/proc/\(pid)/status", limit: 1 << 16)).map(ProcessStatus.init(parsing:))
-    return denial(own: own, other: other, user: geteuid(), yamaScope: yamaScope)
+    let isInNamespace = (try? contents(of: "/proc/self/uid_map", limit: 4096)).map { !isOfHost(userMap: $0) } ?? false
+    return denial(
+      own: own, other: other, user: geteuid(), yamaScope: yamaScope, isFiltered: isTracingFiltered,
+      isInNamespace: isInNamespace)
   }
 
-  static func denial(own: ProcessStatus?, other: ProcessStatus?, user: UInt32, yamaScope: Int) -> Denial {
+  static func denial(
+    own: ProcessStatus?, other: ProcessStatus?, user: UInt32, yamaScope: Int, isFiltered: Bool = false,
+    isInNamespace: Bool = false
+  ) -> Denial {
     let capabilities = own?.effectiveCapabilities ?? 0
     if let known = denialByRules(of: other, user: user, capabilities: capabilities, yamaScope: yamaScope) {
       return known
     }
-    return capabilities & ptraceCapability != 0 ? .securityModule : .notDumpable
+    if isFiltered { return .filtered }
+    guard capabilities & ptraceCapability != 0 else { return .notDumpable }
+    return isInNamespace ? .otherNamespace : .securityModule
   }
 
   /// Why the rules that can be seen in /proc keep a user with these capabilities from attaching to a process; nil where they do not.

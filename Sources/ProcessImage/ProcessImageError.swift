@@ -34,7 +34,11 @@ public enum Denial: Hashable, Sendable {
   case notDumpable
   /// This process has `CAP_SYS_PTRACE`, but the files in `/proc` belong to another user.
   case otherUsersFiles(uid: UInt32)
-  /// This process has `CAP_SYS_PTRACE` already: SELinux, AppArmor, seccomp or another user namespace refused.
+  /// A seccomp filter of this process forbids ptrace to it, whatever the other process is.
+  case filtered
+  /// This process has its capabilities in a user namespace only, in which the other one is not.
+  case otherNamespace
+  /// This process has `CAP_SYS_PTRACE` already: SELinux or AppArmor refused.
   case securityModule
 
   /// What stands in the way, as a sentence of its own.
@@ -49,23 +53,30 @@ public enum Denial: Hashable, Sendable {
       "the process has made itself unreadable for its own user (PR_SET_DUMPABLE 0 or file capabilities)"
     case .otherUsersFiles(let uid):
       "the process belongs to the user with id \(uid), whose files in /proc take CAP_DAC_OVERRIDE beside CAP_SYS_PTRACE"
+    case .filtered: "a seccomp filter, such as that of memwhy's own container, forbids ptrace to memwhy"
+    case .otherNamespace:
+      "memwhy has CAP_SYS_PTRACE in its own user namespace only (a container without root), and the process is not in that"
     case .securityModule:
-      """
-      although memwhy has CAP_SYS_PTRACE, a security module (AppArmor, SELinux), a seccomp filter or another user \
-      namespace forbids it
-      """
+      "although memwhy has CAP_SYS_PTRACE, a security module (AppArmor, SELinux) forbids it"
     }
   }
+
+  private static let withCapability =
+    "as root on the host, or in a container with CAP_SYS_PTRACE (`docker run --cap-add SYS_PTRACE`, `kubectl debug --profile=general`)"
 
   /// The way out.
   public var advice: String {
     switch self {
     case .otherUser: "run memwhy as that user or as root (or with CAP_SYS_PTRACE)"
     case .yama(let scope) where scope >= 3: "take a core file and read it with --core"
-    case .yama: "run memwhy as root or with CAP_SYS_PTRACE, or set the sysctl to 0"
-    case .moreCapabilities: "run memwhy as root, or in a container with `--cap-add SYS_PTRACE`"
-    case .notDumpable: "run memwhy with CAP_SYS_PTRACE"
+    case .yama: "run memwhy \(Self.withCapability), or set `sysctl kernel.yama.ptrace_scope=0`"
+    case .moreCapabilities: "run memwhy \(Self.withCapability)"
+    case .notDumpable: "run memwhy \(Self.withCapability)"
     case .otherUsersFiles: "run memwhy as root, or with both"
+    case .filtered:
+      "start that container with `docker run --security-opt seccomp=unconfined` (Kubernetes: seccompProfile.type Unconfined), run memwhy on the host, or use --freeze none"
+    case .otherNamespace:
+      "run memwhy inside of the process's container (`podman exec`, `kubectl debug --target`), or on the host as root or as the user who started it"
     case .securityModule: "run memwhy on the host, or under the target's own profile"
     }
   }

@@ -11,6 +11,8 @@ public enum SamplerTableError: Error, Hashable, Sendable, CustomStringConvertibl
   case damaged(path: String, what: String)
   case notSampled(pid: Int32)
   case process(pid: Int32, reason: String)
+  /// At the place of a new table is that of a process that runs.
+  case inUse(path: String)
   /// No room for a new table.
   case cannotCreate(path: String, code: Int32)
 
@@ -28,6 +30,8 @@ public enum SamplerTableError: Error, Hashable, Sendable, CustomStringConvertibl
       "process \(pid) has no sampler's table; start it with `memwhy run -- COMMAND`, or link MemwhyService"
     case .process(let pid, let reason):
       "cannot look for the table of process \(pid): \(reason); give the file of the table instead"
+    case .inUse(let path):
+      "\(path) is the table of a process that runs; name another place with --table FILE"
     case .cannotCreate(let path, let code):
       "cannot make a table at \(path): \(systemMessage(code)); name another place with --table FILE"
     }

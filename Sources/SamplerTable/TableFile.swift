@@ -8,6 +8,8 @@ public struct TableFile: Sendable {
   public private(set) var path: String?
   public let descriptor: Int32
   public let size: Int
+  /// Where the table of an earlier life with this one's name is now; nil where there was none.
+  public private(set) var earlier: String?
 
   /// Folders for tables, best first: memory that survives the process, then disks.
   public static var folders: [String] {
@@ -15,9 +17,12 @@ public struct TableFile: Sendable {
     return ["/dev/shm", wished, "/tmp", "."].compactMap { $0 }
   }
 
+  /// The table of an earlier life at the same place is kept beside it, as FILE.previous.
+  ///
   /// - Parameters:
   ///   - path: where; nil for the first of `folders` that has room.
   ///   - name: of the file, in these folders.
+  /// - Throws: `cannotCreate`; `inUse` where a process that runs has its table there.
   public init(path: String?, name: String, size: Int) throws(SamplerTableError) {
     self.size = size
     // Beyond the limit the kernel would end the program with SIGXFSZ.
@@ -26,14 +31,25 @@ public struct TableFile: Sendable {
       throw .cannotCreate(path: path ?? name, code: EFBIG)
     }
     if let path {
-      descriptor = try Self.make(path, size)
+      let earlier = try EarlierTable.moveAside(path)
+      do throws(SamplerTableError) {
+        descriptor = try Self.make(path, size)
+      } catch {
+        // The program is to start; what there was of the life before goes first.
+        guard case .cannotCreate(_, ENOSPC) = error, let earlier else { throw error }
+        unlink(earlier)
+        descriptor = try Self.make(path, size)
+      }
       self.path = path
+      self.earlier = access(earlier ?? "", F_OK) == 0 ? earlier : nil
       return
     }
     for folder in Self.folders {
       let candidate = "\(folder)/\(name)"
-      guard let made = try? Self.make(candidate, size) else { continue }
-      descriptor = made
+      do throws(SamplerTableError) {
+        earlier = try EarlierTable.moveAside(candidate)
+        descriptor = try Self.make(candidate, size)
+      } catch { continue }
       self.path = candidate
       return
     }
@@ -56,15 +72,23 @@ public struct TableFile: Sendable {
       close(descriptor)
       throw .cannotCreate(path: path, code: code)
     }
+    // Says that it is in use, to those in other containers too who see the file and not its process. Some file systems have no locks.
+    flock(descriptor, LOCK_EX | LOCK_NB)
     return descriptor
   }
 
-  /// Gives the file another name in its folder, unless there is one of that name.
-  public mutating func rename(to name: String) {
+  /// Gives the file the first of these names in its folder that no process in use has. The table of an earlier life makes room for it.
+  public mutating func rename(to names: [String]) {
     guard let path else { return }
-    let wished = "\(path.folder)/\(name)"
-    guard link(path, wished) == 0 else { return }
-    unlink(path)
-    self.path = wished
+    for name in names {
+      let wished = "\(path.folder)/\(name)"
+      do throws(SamplerTableError) {
+        if let moved = try EarlierTable.moveAside(wished) { earlier = moved }
+      } catch { continue }
+      guard link(path, wished) == 0 else { continue }
+      unlink(path)
+      self.path = wished
+      return
+    }
   }
 }

@@ -12,7 +12,7 @@ public enum Metric: Int, CaseIterable, Sendable, Hashable {
   case tcpEstablished, tcpListening, tcpCloseWait, tcpOther, tcpQueued
   // Of the control group.
   case groupUsage, groupLimit, groupWorkingSet, groupAnonymous, groupFile, groupInactiveFile, groupShared
-  case groupPeak, groupSwap, groupSwapLimit
+  case groupPeak, groupSwap, groupSwapLimit, groupHigh
   case groupKernel, groupSocket, groupPressure, groupStalls, groupLimitHits, groupKills, groupProcesses
   // From snapshots of the heap.
   case heapLive, heapFree, heapTop, heapArenas, heapBlocks, tasks, pause
@@ -32,7 +32,7 @@ public enum Metric: Int, CaseIterable, Sendable, Hashable {
   /// Folded by the highest value, and not by the mean: a limit, or what only rises.
   var keepsHighest: Bool {
     switch self {
-    case .groupLimit, .groupSwapLimit, .groupPeak: true
+    case .groupLimit, .groupSwapLimit, .groupHigh, .groupPeak: true
     default: kind == .counter
     }
   }
@@ -89,6 +89,8 @@ public enum Metric: Int, CaseIterable, Sendable, Hashable {
     case .groupSwap: row("group_swap", .gauge, .bytes, "memory of the control group in swap")
     case .groupSwapLimit:
       row("group_swap_limit", .gauge, .bytes, "what the control group may have in swap; absent for no limit")
+    case .groupHigh:
+      row("group_high", .gauge, .bytes, "from where on the kernel slows allocation down; absent for no such limit")
     case .groupKernel: row("group_kernel", .gauge, .bytes, "kernel memory: stacks, page tables, slabs")
     case .groupSocket: row("group_socket", .gauge, .bytes, "network buffers")
     case .groupPressure: row("group_pressure", .counter, .seconds, "time in which a task waited for memory")

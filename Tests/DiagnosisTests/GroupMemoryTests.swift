@@ -49,4 +49,33 @@ struct GroupMemoryTests {
         "Of the control group: the most so far was 999.0 MiB, page cache included, 99.9 % of the limit; it may not swap: at the limit the kernel ends a process."
       ])
   }
+
+  /// - Parameters:
+  ///   - usage: MiB charged, of a `memory.high` of 100 MiB.
+  ///   - waits: of the time, that in which tasks wait for memory; nil for a kernel that does not count it.
+  private func sentence(usage: Double, waits: Double?, cause: Bool = false) -> GrowthReport {
+    let lives = RuleTests.samples { time, sample in
+      RuleTests.group(&sample, kernel: 5 * Self.mib)
+      sample[.groupUsage] = usage * Self.mib
+      sample[.groupLimit] = 100 * Self.mib
+      sample[.groupHigh] = 100 * Self.mib
+      sample[.groupAnonymous] = (usage - 5) * Self.mib
+      sample[.groupPressure] = waits.map { 1000 + $0 * Double(sample.time) / 1000 }
+    }
+    return Weighing.verdict(Evidence(lives: [lives]))
+  }
+
+  /// A level that stays because the kernel holds back who allocates is told from one that stays by itself.
+  @Test func aGroupAtItsHighMarkIsSaid() {
+    let held = sentence(usage: 101, waits: 0.12)
+    #expect(
+      held.sentence.contains(
+        "its control group is at its memory.high of 100.0 MiB, where the kernel slows down who allocates: in 12.0 % of the time some of its threads waited for memory"
+      ), "\(held.sentence)")
+    #expect(held.remarks.contains { $0.contains("the limit is its memory.high of 100.0 MiB") }, "\(held.remarks)")
+    #expect(sentence(usage: 101, waits: nil).sentence.contains("is at its memory.high of 100.0 MiB"))
+    for (usage, waits) in [(80.0, 0.12), (101.0, 0.001)] {
+      #expect(!sentence(usage: usage, waits: waits).sentence.contains("memory.high"))
+    }
+  }
 }

@@ -175,6 +175,14 @@ import Testing
     let tracer = status("Uid:\t1000\t1000\t1000\t1000\nCapEff:\t0000000000080000\n")
     #expect(Permission.denial(own: tracer, other: other, user: 1000, yamaScope: 1) == .otherUsersFiles(uid: 7))
     #expect(Permission.denial(own: tracer, other: same, user: 1000, yamaScope: 1) == .securityModule)
+    #expect(
+      Permission.denial(own: root, other: other, user: 0, yamaScope: 0, isInNamespace: true) == .otherNamespace)
+    // What the rules say comes first; where they permit it, a filter that forbids ptrace is the reason, with the capability and without.
+    for own in [root, tracer, same] {
+      #expect(Permission.denial(own: own, other: same, user: 1000, yamaScope: 0, isFiltered: true) == .filtered)
+    }
+    #expect(
+      Permission.denial(own: same, other: other, user: 1000, yamaScope: 0, isFiltered: true) == .otherUser(uid: 7))
     #expect(Permission.denial(own: root, other: other, user: 0, yamaScope: 3) == .yama(scope: 3))
   }
 }

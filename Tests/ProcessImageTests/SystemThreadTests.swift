@@ -23,6 +23,13 @@ struct SystemThreadTests {
     #expect(gone == nil)
   }
 
+  /// Each number once, whoever takes it, and all of them before it returns.
+  @Test(arguments: [0, 1, 2, 7, 100]) func aTeamDoesEachPartOnce(count: Int) {
+    let done = Mutex<[Int]>([])
+    ThreadTeam.perform(count) { index in done.withLock { $0.append(index) } }
+    #expect(done.withLock { $0.sorted() } == Array(0..<count))
+  }
+
   @Test func aDetachedOneGoesOnAfterItsHandle() throws {
     let done = DispatchSemaphore(value: 0)
     let go = DispatchSemaphore(value: 0)

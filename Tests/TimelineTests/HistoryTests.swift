@@ -146,7 +146,7 @@ struct HistoryTests {
         print("skipped: sqlite3 is not installed")
         return
       }
-      #expect(throws: TimelineError.otherHistory(path: path, found: 99, known: 2)) { try History.reading(path) }
+      #expect(throws: TimelineError.otherHistory(path: path, found: 99, known: 3)) { try History.reading(path) }
       let (history, aside) = try History.open(path)
       #expect(aside != nil && FileManager.default.fileExists(atPath: aside ?? ""))
       #expect(try history.runs().isEmpty)

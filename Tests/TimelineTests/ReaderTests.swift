@@ -60,6 +60,7 @@ struct ReaderTests {
     let files = [
       "a/memory.max": "4096000\n", "a/b/memory.max": "max\n", "a/b/memory.current": "3000000\n",
       "a/b/memory.stat": "anon 1000000\nfile 1500000\nkernel 400000\nsock 100000\nshmem 7000\ninactive_file 900000\n",
+      "a/memory.high": "max\n", "a/b/memory.high": "5000000\n",
       "a/memory.swap.max": "500000\n", "a/b/memory.swap.max": "max\n", "a/b/memory.swap.current": "123456\n",
       "a/b/memory.peak": "4095000\n",
       "a/b/memory.events": "low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\n",
@@ -79,7 +80,7 @@ struct ReaderTests {
       #expect(sample[.groupWorkingSet] == 2_100_000)
       #expect(sample[.groupKernel] == 400_000 && sample[.groupSocket] == 100_000 && sample[.groupShared] == 7000)
       #expect(sample[.groupPeak] == 4_095_000 && sample[.groupSwap] == 123_456)
-      #expect(sample[.groupSwapLimit] == 500_000)
+      #expect(sample[.groupSwapLimit] == 500_000 && sample[.groupHigh] == 5_000_000)
       #expect(sample[.groupPressure] == 2.5 && sample[.groupStalls] == 1)
       #expect(sample[.groupLimitHits] == 12 && sample[.groupKills] == 2 && sample[.groupProcesses] == 3)
     }

@@ -90,6 +90,43 @@ struct RecorderTests {
     second.stop()
   }
 
+  /// Another instance of the same service, which was there all the time, is no restart of it.
+  @Test func anotherInstanceIsNoRestart() throws {
+    let path = try TestProgram.path("sleeper.c", .c([]))
+    let arguments = ["100000", "memwhy-replica-test"]
+    let older = try RunningProgram(path, arguments)
+    defer { older.stop() }
+    // Starts are told apart by ticks of 10 ms.
+    usleep(50_000)
+    let first = try RunningProgram(path, arguments)
+    usleep(50_000)
+    var recorder = Recorder(.pid(first.pid))
+    _ = try Self.wait(&recorder) { $0.sample != nil }
+    first.stop()
+    _ = try Self.wait(&recorder) { $0.sample == nil }
+    #expect(recorder.tick().sample == nil)
+    usleep(50_000)
+    let second = try RunningProgram(path, arguments)
+    defer { second.stop() }
+    #expect(try Self.wait(&recorder) { $0.sample != nil }.run?.pid == second.pid)
+  }
+
+  /// A service that starts its successor before it ends: that goes on where nothing else comes.
+  @Test func aSuccessorThatWasThereBeforeIsFound() throws {
+    let path = try TestProgram.path("sleeper.c", .c([]))
+    let arguments = ["100000", "memwhy-handover-test"]
+    let first = try RunningProgram(path, arguments)
+    usleep(50_000)
+    var recorder = Recorder(.pid(first.pid))
+    _ = try Self.wait(&recorder) { $0.sample != nil }
+    let second = try RunningProgram(path, arguments)
+    defer { second.stop() }
+    usleep(50_000)
+    _ = try Self.wait(&recorder) { $0.sample != nil }
+    first.stop()
+    #expect(try Self.wait(&recorder) { $0.sample != nil && $0.run?.pid != first.pid }.run?.pid == second.pid)
+  }
+
   /// A program that starts another one in its own place on SIGUSR1, as wrappers of services do.
   ///
   /// - Parameter mark: the beginning of its script.

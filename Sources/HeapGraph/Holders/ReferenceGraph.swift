@@ -1,4 +1,3 @@
-import Dispatch
 import Malloc
 import ProcessImage
 import SwiftMetadata
@@ -70,11 +69,7 @@ struct ReferenceGraph: Sendable {
         pieces.withLock { $0[piece] = targets }
       }
     }
-    if workers.count > 1 {
-      DispatchQueue.concurrentPerform(iterations: workers.count, execute: sweep)
-    } else {
-      sweep(0)
-    }
+    ThreadTeam.perform(workers.count, sweep)
     if let error = failure.withLock({ $0 }) { throw error }
     return pieces.withLock { pieces in
       defer { pieces = [] }

@@ -17,8 +17,7 @@ enum SharedLimit {
       guard let watch = SharedLimitWatch(target: pid, onShortage: { Interruption.shared.abandon($0) }) else {
         return nil
       }
-      if let refusal = watch.refusal { return refusal }
-      watch.start()
+      if let refusal = watch.refusal ?? watch.start() { return refusal }
       current = (pid, watch)
       return nil
     }

@@ -105,7 +105,8 @@ struct RunVerb: ParsableCommand {
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)
     let folder = parts.count > 1 ? parts.dropLast().joined(separator: "/") + "/" : "."
     let name = (parts.last ?? "") + "."
-    let count = UInt64(((try? folderEntries(folder)) ?? []).count { $0.hasPrefix(name) })
+    let count = UInt64(
+      ((try? folderEntries(folder)) ?? []).count { $0.hasPrefix(name) && Int32($0.dropFirst(name.count)) != nil })
     guard count > 0 else { return }
     let isFull = (count + 1) * tableSize.bytes > SamplerSettings.mostFollowed.bytes
     Terminal.error(
@@ -137,7 +138,8 @@ extension CLIError {
       switch error {
       case .unreadable(_, let code) where code == EACCES || code == EPERM: .notPermitted(text)
       case .process(_, let reason) where reason.contains("permi"): .notPermitted(text)
-      case .unreadable, .notATable, .otherVersion, .damaged, .notSampled, .process, .cannotCreate: .noInput(text)
+      case .unreadable, .notATable, .otherVersion, .damaged, .notSampled, .process, .inUse, .cannotCreate:
+        .noInput(text)
       }
   }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Glibc
 import Measurement
+import ProcessImage
 import Reports
 import Timeline
 import WebUI
@@ -58,6 +59,8 @@ struct ServeVerb: ParsableCommand {
     if !FileManager.default.fileExists(atPath: history ?? History.defaultPath) {
       Terminal.error("memwhy: \(history ?? History.defaultPath) is not there yet; `memwhy watch` makes it\n")
     }
+    // Swift's pool waits for threads without end where it gets none: the server would not answer, and not end.
+    guard ProcessRoom.hasRoom(forThreads: 2) else { throw CLIError.notPermitted(ProcessRoom.ownLack) }
     try serve(server)
   }
 

@@ -28,7 +28,7 @@ enum AccessChecks {
   ) -> Check {
     if let maps { return Check("permission", .fail, "\(maps)") }
     if machine.isTracingFiltered {
-      return Check("permission", .fail, "a seccomp filter forbids ptrace to memwhy", advice: "use --freeze none")
+      return Check("permission", .fail, Denial.filtered.cause, advice: Denial.filtered.advice)
     }
     let denial = Permission.denialByRules(
       of: status, user: machine.userID, capabilities: machine.effectiveCapabilities, yamaScope: machine.yamaScope,

@@ -34,10 +34,10 @@ enum FreezeChecks {
   static func memory(_ outlook: FreezeOutlook) -> Check {
     let room =
       outlook.room.map { "\(ByteCount($0)) below the limit of \(outlook.limit ?? "the process")" } ?? "no limit"
-    if case .noHeadroom(_, let group, let needed, let available, _) = outlook.refusal {
+    if case .noHeadroom(_, let group, let needed, let available, let stopPause) = outlook.refusal {
       return Check(
         "memory", .fail, "a copy needs \(ByteCount(needed)) of room, \(group) has \(ByteCount(available))",
-        advice: "use --freeze stop or --freeze none, or a smaller --cow-budget")
+        advice: "use \(stopPause == nil ? "" : "--freeze stop or ")--freeze none, or a smaller --cow-budget")
     }
     guard let needed = outlook.needed else { return Check("memory", .ok, room) }
     return Check("memory", .ok, "a copy needs \(ByteCount(needed)) of room; \(room)")

@@ -1,3 +1,4 @@
+import ProcessImage
 import Reports
 
 /// Checks that hold for every process on this machine.
@@ -34,9 +35,7 @@ enum MachineChecks {
     let user = machine.userID == 0 ? "root" : "user \(machine.userID)"
     if machine.isTracingFiltered {
       return Check(
-        "tracing", .fail, "a seccomp filter forbids ptrace to memwhy",
-        advice:
-          "use --freeze none, or run memwhy on the host, or in a container with `--security-opt seccomp=unconfined`")
+        "tracing", .fail, Denial.filtered.cause, advice: Denial.filtered.advice)
     }
     if machine.yamaScope < 3, machine.mayTraceAnyone {
       return Check("tracing", .ok, "\(user) with CAP_SYS_PTRACE may attach to any process")
@@ -46,11 +45,11 @@ enum MachineChecks {
     case 1:
       return Check(
         "tracing", .warn, "kernel.yama.ptrace_scope is 1: \(user) may attach to its own children only",
-        advice: "run memwhy as root or with CAP_SYS_PTRACE, or `sysctl kernel.yama.ptrace_scope=0`")
+        advice: Denial.yama(scope: 1).advice)
     case 2:
       return Check(
         "tracing", .fail, "kernel.yama.ptrace_scope is 2: attaching needs CAP_SYS_PTRACE, which \(user) lacks",
-        advice: "run memwhy as root or in a container with `--cap-add SYS_PTRACE`")
+        advice: Denial.yama(scope: 2).advice)
     default:
       return Check(
         "tracing", .fail, "kernel.yama.ptrace_scope is \(machine.yamaScope): nobody may attach until the next boot",

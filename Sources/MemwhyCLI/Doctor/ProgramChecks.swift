@@ -21,7 +21,8 @@ enum ProgramChecks {
     let sections = program.sections()
     let isStatic = !program.segments.contains { $0.type == UInt32(PT_INTERP) }
     checks.append(swift(sections, paths: paths))
-    checks.append(allocator(paths, isStatic: isStatic))
+    let isEmulated = (try? ProcessImage.running(pid: target.pid).isEmulated) ?? false
+    checks.append(isEmulated ? emulated : allocator(paths, isStatic: isStatic))
     checks.append(symbols(sections, hasBuildID: program.buildID != nil))
     checks.append(framePointers(program, sections))
     if let deleted = mappings.first(where: { $0.isDeleted && $0.isFile && $0.permissions.contains(.execute) }) {
@@ -41,6 +42,11 @@ enum ProgramChecks {
     if hasMetadata { return Check("swift", .ok, "Swift runtime linked statically") }
     return Check("swift", .warn, "no Swift code in the program: blocks are counted and checked, they have no types")
   }
+
+  private static let emulated = Check(
+    "allocator", .warn,
+    "the program runs under an emulator or Valgrind: types and sizes of what is reachable, leaks cannot be judged",
+    advice: "run the service natively once, where a leak is suspected")
 
   static func allocator(_ paths: Set<String>, isStatic: Bool) -> Check {
     if paths.contains(where: { $0.contains("/ld-musl-") }) {

@@ -50,7 +50,14 @@ struct SampledRun {
     for signal in Self.handedOn { sigaddset(&waited, signal) }
     pthread_sigmask(SIG_BLOCK, &waited, nil)
     let pid = try start()
-    if !keepsName { table.rename(to: "memwhy-\(name)-\(pid).table") }
+    if !keepsName {
+      // Containers of one pod may share the folder, and their process ids are the same.
+      let common = "memwhy-\(name)-\(pid)"
+      table.rename(to: ["\(common).table"] + (2...9).map { "\(common)-\($0).table" })
+    }
+    if let earlier = table.earlier {
+      settings.note("the table of the life before is now \(earlier)")
+    }
     Interruption.shared.forward { signal, isFromTerminal in
       // What the terminal sends, the program has got from it already.
       if !isFromTerminal { kill(pid, signal) }
@@ -66,7 +73,9 @@ struct SampledRun {
 
   private func start() throws(CLIError) -> pid_t {
     // A number that the program does not expect to be its own; it closes it as soon as the table is mapped.
-    let inherited = fcntl(table.descriptor, F_DUPFD_CLOEXEC, 200)
+    var limit = rlimit()
+    let most = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 ? limit.rlim_cur : rlim_t.max
+    let inherited = fcntl(table.descriptor, F_DUPFD_CLOEXEC, Int32(min(200, most / 2)))
     guard inherited >= 0 else { throw .fault("cannot hand the table on: \(systemMessage(errno))") }
     defer { close(inherited) }
     var actions = posix_spawn_file_actions_t()
@@ -124,7 +133,9 @@ struct SampledRun {
     var due = begin
     while true {
       var status: Int32 = 0
-      let ended = waitpid(pid, &status, WNOHANG)
+      // Any child: as the first process of a container this command is the parent of all that lose theirs.
+      let ended = waitpid(-1, &status, WNOHANG)
+      if ended > 0, ended != pid { continue }
       if ended == pid || (ended < 0 && errno == ECHILD) {
         if let group { writer.setGroupKills(kills.look(at: group)?.count ?? 0) }
         return status

@@ -17,7 +17,7 @@ enum AttemptOutcome<Success> {
     case .notPermitted(let code):
       if let status = try? Procfs.status(of: pid), status.tracer != 0 {
         self = .retry(.tracedByAnother(pid: pid, tracer: FreezeGuards.process(of: status.tracer)))
-      } else if code == EPERM || code == EACCES {
+      } else if code == EPERM || code == EACCES || code == ENOSYS {
         self = .failed(.notPermitted(pid: pid, reason: Permission.denial(pid: pid)))
       } else {
         self = .failed(.systemCall(pid: pid, name: "PTRACE_SEIZE", errno: code))
@@ -37,7 +37,7 @@ enum AttemptOutcome<Success> {
     while true {
       let work = try attempt()
       guard let tracer = TracerThread() else {
-        throw .systemCall(pid: pid, name: "pthread_create", errno: EAGAIN)
+        throw .noThread(ProcessRoom.ownLack)
       }
       switch tracer.run(work) {
       case .done(let result)?: return (result, tracer, retries)
@@ -57,7 +57,7 @@ enum AttemptOutcome<Success> {
         throw error
       case nil:
         tracer.end()
-        throw .systemCall(pid: pid, name: "pthread_create", errno: EAGAIN)
+        throw .noThread(ProcessRoom.ownLack)
       }
     }
   }

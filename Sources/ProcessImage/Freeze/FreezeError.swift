@@ -14,10 +14,14 @@ public enum FreezeError: Error, Sendable, Hashable, CustomStringConvertible {
   case frozenGroup(pid: Int32, group: String, canStop: Bool)
   case tracedByAnother(pid: Int32, tracer: Int32)
   /// A memory control group, or the host, has too little room. Sizes in bytes.
-  case noHeadroom(pid: Int32, group: String, needed: UInt64, available: UInt64, stopPause: UInt64)
+  case noHeadroom(pid: Int32, group: String, needed: UInt64, available: UInt64, stopPause: UInt64?)
+  /// More is in swap than a memory control group has room for. Sizes in bytes.
+  case swappedOut(pid: Int32, group: String, swapped: UInt64, available: UInt64)
   /// Strict overcommit (`vm.overcommit_memory=2`) leaves no room for a second copy of the private memory. Sizes in bytes.
   case noCommitRoom(pid: Int32, needed: UInt64, available: UInt64)
   case processLimit(pid: Int32, limit: String)
+  /// memwhy itself may start no thread; the sentence says why.
+  case noThread(String)
   case seccomp(pid: Int32, reason: String)
   case shadowStack(pid: Int32)
   case noUsableThread(pid: Int32, reason: String)
@@ -54,13 +58,20 @@ public enum FreezeError: Error, Sendable, Hashable, CustomStringConvertible {
         + "--freeze none"
     case .noHeadroom(let pid, let group, let needed, let available, let stopPause):
       "a copy of process \(pid) needs \(ByteCount(needed)) of room in \(group), which has "
-        + "\(ByteCount(available)); raise the limit, or use --freeze stop (a pause of up to "
-        + "\(TimeSpan(nanoseconds: stopPause)), memory on the tool's account) or --freeze none (no pause, no judgement of leaks)"
+        + "\(ByteCount(available)); raise the limit, or use "
+        + (stopPause.map {
+          "--freeze stop (a pause of up to \(TimeSpan(nanoseconds: $0)), memory on the tool's account) or "
+        } ?? "") + "--freeze none (no pause, no judgement of leaks)"
+    case .swappedOut(let pid, let group, let swapped, let available):
+      "\(ByteCount(swapped)) of process \(pid) are in swap, and \(group) has \(ByteCount(available)) of room: what is read back there pushes as much "
+        + "out again, and how long the process would stand still cannot be told; raise the limit, or use --freeze none (no pause, no judgement of leaks)"
     case .noCommitRoom(let pid, let needed, let available):
       "a copy of process \(pid) would commit \(ByteCount(needed)) and vm.overcommit_memory=2 leaves "
         + "\(ByteCount(available)); use --freeze stop or --freeze none"
     case .processLimit(let pid, let limit):
       "process \(pid) may not have one more process (\(limit)); raise that limit, or use --freeze stop or --freeze none"
+    case .noThread(let sentence):
+      sentence
     case .seccomp(let pid, let reason):
       "process \(pid) runs under a seccomp filter and \(reason); use --freeze stop or --freeze none"
     case .shadowStack(let pid):

@@ -89,7 +89,8 @@ struct FreezeGuards: Sendable {
     if tightest.room < needed {
       throw .noHeadroom(
         pid: pid, group: tightest.group.name, needed: needed, available: tightest.room,
-        stopPause: PausePrediction.mostOfStop(target: target, mappingCount: mappingCount))
+        stopPause: SwappedMemory.refusal(target) == nil
+          ? PausePrediction.mostOfStop(target: target, mappingCount: mappingCount) : nil)
     }
   }
 
@@ -108,19 +109,6 @@ struct FreezeGuards: Sendable {
 
   /// The clone would fail without harm; asking first gives the better message.
   private func requireProcessRoom() throws(FreezeError) {
-    guard let unified = ControlGroupMount.all.first(where: \.isUnified) else { return }
-    for membership in ControlGroupMembership.all(of: pid) where membership.isUnified {
-      var isHidden = false
-      for folder in unified.folders(for: membership.path, isHidden: &isHidden) {
-        func number(_ name: String) -> UInt64? {
-          (try? contents(of: "\(folder)/\(name)", limit: 64)).flatMap {
-            UInt64(String(decoding: $0.prefix { $0 > 32 }, as: UTF8.self))
-          }
-        }
-        if let most = number("pids.max"), let now = number("pids.current"), now >= most {
-          throw .processLimit(pid: pid, limit: "pids.max of \(folder) is \(most)")
-        }
-      }
-    }
+    if let limit = ProcessRoom.exhausted(of: pid) { throw .processLimit(pid: pid, limit: limit) }
   }
 }

@@ -1,16 +1,14 @@
 /// Memory of a frozen copy: present pages through the copy's `/proc/PID/mem`, never touched private pages as zeros.
 final class FrozenMemory: MemoryReader {
-  private let memory: LiveMemory
+  private let memory: CopyReader
   private let mappings: [Mapping]
   private let present: PresentPages
-  /// Keeps the copy alive as long as somebody may read it.
-  private let owner: AnyObject & Sendable
 
-  init(memory: LiveMemory, mappings: [Mapping], present: PresentPages, owner: AnyObject & Sendable) {
-    self.memory = memory
+  /// - Parameter owner: kept alive as long as somebody may read it.
+  init(memory: LiveMemory, mappings: [Mapping], present: PresentPages, owner: FrozenCopy) {
+    self.memory = CopyReader(memory: memory, mappings: mappings, copy: owner)
     self.mappings = mappings
     self.present = present
-    self.owner = owner
   }
 
   func read(_ address: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(MemoryError) {
@@ -20,6 +18,25 @@ final class FrozenMemory: MemoryReader {
 
   func skippingUntouched(_ address: UInt64, to end: UInt64) -> UInt64 {
     SparseRead.skippingUntouched(address, to: end, mappings: mappings, present: present) { _ in true }
+  }
+}
+
+/// Tells memory that cannot be read from a copy that is being taken apart: its pages go first, and for a moment it is still there.
+private struct CopyReader: MemoryReader {
+  let memory: LiveMemory
+  let mappings: [Mapping]
+  let copy: FrozenCopy
+
+  /// How long the end of a copy is waited for that has lost a page which nothing else takes away. In nanoseconds.
+  private static let endLimit: UInt64 = 50_000_000
+
+  func read(_ address: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(MemoryError) {
+    do { try memory.read(address, into: buffer) } catch {
+      guard case .unreadable = error else { throw error }
+      let isOwn = mappings.indexContaining(address).map { mappings[$0].isAnonymous } ?? false
+      if Clocks.poll(for: isOwn ? Self.endLimit : 0, until: { copy.outcome != .none }) { throw .targetGone }
+      throw error
+    }
   }
 }
 

@@ -42,8 +42,12 @@ public final class SharedLimitWatch: @unchecked Sendable {
   private static let advice = "start it outside of the container, on the host, or raise the limit"
 
   /// Watches on a thread of its own, until this object goes.
-  public func start() {
-    SystemThread { self.watch() }?.detach()
+  ///
+  /// - Returns: nil, or why it does not watch, in a sentence.
+  public func start() -> String? {
+    guard let thread = SystemThread({ self.watch() }) else { return ProcessRoom.ownLack }
+    thread.detach()
+    return nil
   }
 
   /// Ends the watch; its thread goes within some milliseconds.

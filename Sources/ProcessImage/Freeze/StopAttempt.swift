@@ -68,7 +68,7 @@ struct StopAttempt {
 
   /// Room for what is expected, with a tenth to spare for growth until the stop.
   ///
-  /// - Throws: `copyLimit`, `noOwnRoom`, `noOwnMemory`.
+  /// - Throws: `swappedOut`, `copyLimit`, `noOwnRoom`, `noOwnMemory`.
   func prepare() throws(FreezeError) -> PageStore {
     let (expected, needed) = try requireRoom()
     let limit = min(options.copyLimit, needed)
@@ -82,6 +82,7 @@ struct StopAttempt {
   @discardableResult
   func requireRoom() throws(FreezeError) -> (expected: UInt64, needed: UInt64) {
     let expected = try Self.present(target, wanted: wanted).pages.byteCount
+    if let refusal = SwappedMemory.refusal(target) { throw refusal }
     if expected > options.copyLimit { throw .copyLimit(pid: pid, needed: expected, limit: options.copyLimit) }
     let needed = expected &+ expected / 10 &+ Self.reserve
     if let tightest = MemoryLimits(pid: getpid()).tightest(enough: needed &* 2), tightest.room < needed {

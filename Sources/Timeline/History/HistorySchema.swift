@@ -3,7 +3,7 @@ import GRDB
 /// Tables of a history file. docs/history.md describes them for people who read them with `sqlite3`.
 enum HistorySchema {
   /// `PRAGMA user_version`.
-  static let version = 2
+  static let version = 3
   /// "memw" as `PRAGMA application_id`: another program's database is not taken for ours.
   static let applicationID = 0x6d65_6d77
 

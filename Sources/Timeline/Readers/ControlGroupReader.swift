@@ -116,6 +116,7 @@ public struct ControlGroupReader: Sendable, Hashable {
     switch version {
     case .two:
       sample[.groupPeak] = number("memory.peak")
+      sample[.groupHigh] = tightest(["memory.high"])
       sample[.groupSwap] = number("memory.swap.current")
       sample[.groupSwapLimit] = ancestors.compactMap { number("memory.swap.max", in: $0) }.filter {
         $0 < Self.unlimited
@@ -172,8 +173,11 @@ public struct ControlGroupReader: Sendable, Hashable {
   /// Of an ancestor's limit the group has what the others below that ancestor leave: less what they hold and cannot give back. In version 2
   /// `memory.high` counts, too: above it the kernel slows allocations down until hardly anything moves.
   public var limit: Double? {
-    let files = version == .two ? ["memory.max", "memory.high"] : ["memory.limit_in_bytes"]
-    return ancestors.compactMap { ancestor -> Double? in
+    tightest(version == .two ? ["memory.max", "memory.high"] : ["memory.limit_in_bytes"])
+  }
+
+  private func tightest(_ files: [String]) -> Double? {
+    ancestors.compactMap { ancestor -> Double? in
       guard let limit = files.compactMap({ number($0, in: ancestor) }).filter({ $0 < Self.unlimited }).min() else {
         return nil
       }

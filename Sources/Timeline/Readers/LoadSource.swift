@@ -114,12 +114,13 @@ public final class LoadSource: Sendable {
 
   /// Begins asking in the background.
   public func start() {
-    SystemThread {
+    let thread = SystemThread {
       while !self.state.withLock({ $0.isStopped }) {
         self.refresh()
         Clocks.sleep(self.interval)
       }
-    }?.detach()
+    }
+    if let thread { thread.detach() } else { state.withLock { $0.failure = ProcessRoom.ownLack } }
   }
 
   public func stop() { state.withLock { $0.isStopped = true } }

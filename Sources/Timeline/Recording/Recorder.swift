@@ -110,6 +110,7 @@ public struct Recorder: Sendable {
       }
     }
     if let group, group.read(into: &sample), let event = kills.event(in: group, at: time) { tick.events.append(event) }
+    finder.saw()
     addLoad(&sample, time, &tick)
     tick.sample = sample
     tick.run = run
@@ -194,5 +195,6 @@ private final class TargetFinderBox: @unchecked Sendable {
   init(_ finder: TargetFinder) { self.finder = finder }
   func find() -> Int32? { finder.find() }
   func follow(_ pid: Int32) { finder.follow(pid) }
+  func saw() { finder.saw() }
   func hasLarger(than pid: Int32) -> Bool { finder.hasLarger(than: pid) }
 }

@@ -30,10 +30,46 @@ public struct ProcessIdentity: Sendable, Hashable {
   }
 }
 
+/// The process that was looked at last, by which its restart is told from another instance of the same service: a second replica, a worker beside it.
+private struct Former: Sendable {
+  let identity: ProcessIdentity
+  let groups: [ControlGroupMembership]
+  /// Ticks since boot.
+  let start: UInt64
+  /// When it was known to live, in nanoseconds since boot.
+  var seen: UInt64
+
+  init(of pid: Int32) {
+    identity = ProcessIdentity(of: pid)
+    groups = ControlGroupMembership.all(of: pid)
+    start = (try? Procfs.stat(of: pid))?.startTime ?? 0
+    seen = Clocks.boot
+  }
+
+  /// How long one that was started after its end is waited for, before one that was started beside it counts. In nanoseconds.
+  private static let patience: UInt64 = 3_000_000_000
+
+  /// Those of the same program and arguments that were started since it was last seen. A service that hands over to its successor starts that
+  /// before it ends: where nothing else comes, one that is younger than it and in its control group.
+  func successors(among pids: [Int32]) -> [Int32] {
+    let same = pids.compactMap { pid -> (pid: Int32, start: UInt64)? in
+      guard let stat = try? Procfs.stat(of: pid), stat.startTime > start, ProcessIdentity(of: pid) == identity else {
+        return nil
+      }
+      return (pid, stat.startTime)
+    }
+    // Starts are given in whole ticks.
+    let tick = 1_000_000_000 / Clocks.ticksPerSecond
+    let later = same.filter { (Double($0.start) + 1) * tick >= Double(seen) }
+    if !later.isEmpty || Clocks.boot < seen &+ Self.patience { return later.map(\.pid) }
+    return same.map(\.pid).filter { ControlGroupMembership.all(of: $0) == groups }
+  }
+}
+
 /// Finds the process to look at, at first and after a restart.
 struct TargetFinder: Sendable {
   let watched: Watched
-  private var identity: ProcessIdentity?
+  private var former: Former?
   /// Has started another program, which is looked at next.
   private var successor: Int32?
 
@@ -46,17 +82,15 @@ struct TargetFinder: Sendable {
     successor = nil
     switch watched {
     case .pid(let pid):
-      if let next {
-        identity = ProcessIdentity(of: next)
-        return next
+      if let former, next == nil {
+        let found = largest(former.successors(among: Self.allProcesses().filter { $0 != own }))
+        if let found { self.former = Former(of: found) }
+        return found
       }
-      if let identity {
-        // It has ended: one of the same program and arguments, started since, is its restart.
-        return largest(Self.allProcesses().filter { $0 != own && ProcessIdentity(of: $0) == identity })
-      }
-      guard (try? Procfs.target(pid)) != nil else { return nil }
-      identity = ProcessIdentity(of: pid)
-      return pid
+      let found = next ?? pid
+      guard next != nil || (try? Procfs.target(pid)) != nil else { return nil }
+      former = Former(of: found)
+      return found
     case .name(let pattern):
       if let next, Self.matches(next, pattern) { return next }
       return largest(Self.allProcesses().filter { $0 != own && Self.matches($0, pattern) })
@@ -65,6 +99,9 @@ struct TargetFinder: Sendable {
       return largest(group.processes().filter { $0 != own })
     }
   }
+
+  /// The process at which it looks lives.
+  mutating func saw() { former?.seen = Clocks.boot }
 
   /// The process at which it looked has started another program: that goes on, unless a name was asked for that is not its own.
   mutating func follow(_ pid: Int32) { successor = pid }
