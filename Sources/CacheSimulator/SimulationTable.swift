@@ -80,12 +80,22 @@ struct SimulationTable {
       parts.append("<path d=\"M\(margin) \(y(mark))H\(width - margin - 90)\" stroke=\"#dddddd\"/>")
       parts.append("<text x=\"\(margin - 30)\" y=\"\(y(mark) + 4)\">\(Int(mark))</text>")
     }
-    for size in sizes { parts.append("<text x=\"\(x(size) - 14)\" y=\"\(height - margin + 20)\">\(size)</text>") }
+    // Sizes that lie near to each other would be written over each other.
+    var free = 0.0
+    for size in sizes where x(size) >= free {
+      parts.append("<text x=\"\(x(size) - 14)\" y=\"\(height - margin + 20)\">\(size)</text>")
+      free = x(size) + 8 * Double("\(size)".count) + 10
+    }
     for (column, policy) in PolicyRow.all.enumerated() {
       let points = zip(sizes, percent).map { String(format: "%.1f,%.1f", x($0), y($1[column])) }.joined(separator: " ")
       let colour = colours[column % colours.count]
       let stroke = policy.name == Adaptive.name ? 3 : 1.5
       parts.append("<polyline points=\"\(points)\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"\(stroke)\"/>")
+      // One size alone is no line.
+      for (size, row) in zip(sizes, percent) {
+        parts.append(
+          String(format: "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\" fill=\"%@\"/>", x(size), y(row[column]), colour))
+      }
       let place = margin + 18 * Double(column)
       parts.append("<text x=\"\(width - margin - 75)\" y=\"\(place)\" fill=\"\(colour)\">\(policy.name)</text>")
     }

@@ -18,7 +18,7 @@ struct Simulator {
       --summary        ends with the means over all traces and sizes, and where LocalCache is behind
       --help           this text
 
-    Traces may be packed (.gz, .xz). Public ones: github.com/maypok86/otter, benchmarks/simulator/trace, and github.com/ben-manes/caffeine,
+    Traces may be packed (gzip, xz, zstd, bzip2). Public ones: github.com/maypok86/otter, benchmarks/simulator/trace, and github.com/ben-manes/caffeine,
     the simulator's resources.
 
     example: cache-simulator --sizes 250,500,1000,2000 oltp.gz

@@ -18,7 +18,7 @@ enum SimulatorError: Error, CustomStringConvertible {
   var description: String {
     switch self {
     case .unreadable(let path, let reason):
-      "cannot read the trace \(path): \(reason); check the path and that gzip and xz are installed"
+      "cannot read the trace \(path): \(reason); check the path and, if it is packed, that the program for it is installed"
     case .noAccesses(let path, let format):
       "\(path) holds no accesses in the format '\(format.rawValue)'; give the right one with --format"
     case .usage(let text): "\(text); see cache-simulator --help"

@@ -31,8 +31,7 @@ enum TraceFormat: String, CaseIterable {
   /// that are hashes neither is certain, and the name decides.
   static func guess(_ data: Data, name: String) -> TraceFormat {
     let start = data.prefix(4096)
-    let isText = start.allSatisfy { (0x20..<0x7F).contains($0) || [9, 10, 13].contains($0) }
-    guard isText else {
+    guard isText(start) else {
       if name.hasPrefix("corda") { return .corda }
       if name.hasPrefix("web") { return .cache2k }
       if isOfLongWords(start) { return .corda }
@@ -44,6 +43,12 @@ enum TraceFormat: String, CaseIterable {
       return columns.count > 1 ? .arc : .lirs
     }
     return .lirs
+  }
+
+  /// Remarks may be in any language; what lies in words is hardly ever UTF-8 without control characters. The last character may have been cut.
+  private static func isText(_ start: Data) -> Bool {
+    guard start.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || [9, 10, 13].contains($0) }) else { return false }
+    return (0..<4).contains { String(validating: start.dropLast($0), as: UTF8.self) != nil }
   }
 
   /// Numbers of objects as words of eight bytes: every other half is nothing but zeros, which as words of four would be one object all the time.
@@ -123,8 +128,9 @@ enum TraceFormat: String, CaseIterable {
           let (sum, isMore) = tens.addingReportingOverflow(UInt64(byte - 48))
           if isTooMuch || isMore { isGood = false }
           current = sum
-        case 32, 9, 13: endNumber()
-        case 10: endLine()
+        case 32, 9: endNumber()
+        // Lines end with either or both; an empty one between the two is none.
+        case 10, 13: endLine()
         case UInt8(ascii: "#") where isLineEmpty, UInt8(ascii: "*") where isLineEmpty: isRemark = true
         default: isGood = false
         }

@@ -60,6 +60,19 @@ import Testing
     #expect(table.text.contains("#"))
   }
 
+  /// One size is no line, but a point; and names of sizes are not written over each other.
+  @Test func drawingsOfFewAndOfManySizes() {
+    let trace = Trace(name: "t", raw: (0..<3000).map { UInt64($0 % 1500) })
+    let one = SimulationTable(trace: trace, sizes: [40]) { _, _ in }
+    #expect(one.svg.components(separatedBy: "<circle").count == PolicyRow.all.count + 1)
+    let many = SimulationTable(trace: trace, sizes: Array(1000...1020)) { _, _ in }
+    let places = many.svg.split(separator: "\n").filter {
+      $0.hasPrefix("<text") && $0.contains(">10") && !$0.contains(">100<")
+    }
+    .compactMap { line in Double(line.split(separator: "\"")[1]) }
+    #expect(places.count > 1 && zip(places, places.dropFirst()).allSatisfy { $1 - $0 >= 40 }, "\(places)")
+  }
+
   private func run(_ arguments: [String]) throws -> Command.Result {
     try Command.run(TestProgram.built("cache-simulator"), arguments, timeout: 60)
   }

@@ -23,6 +23,15 @@ import Testing
     #expect(statistics.loadTime < .milliseconds(100), "\(statistics.loadTime)")
   }
 
+  /// What watches the time of loads ends soon after them, not after their limit: a cache may live as long as a request.
+  @Test func nothingStaysBehindALoad() async throws {
+    let cache = loadingCache { $0.timeout = .seconds(3600) }
+    let loader = cache.loader
+    _ = try await cache.value(for: 1) { $0 }
+    await until { loader.state.withLock { !$0.timed.isWatched } }
+    #expect(loader.state.withLock { !$0.timed.isWatched })
+  }
+
   /// A batch asks for all of its keys together, whether there is something for each or not.
   @Test func keysWithoutValuesHaveTheirShareOfABatch() async throws {
     let cache = loadingCache()

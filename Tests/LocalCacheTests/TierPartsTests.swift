@@ -149,7 +149,7 @@ import Testing
 @Suite struct TierNameTests {
   private struct UserID: RawRepresentable, Hashable, Sendable { let rawValue: Int }
 
-  @Test func keysOfManyTypesHaveNames() {
+  @Test func keysOfManyTypesHaveNames() throws {
     let user = RemoteKeyCoding<UserID>.rawValue
     #expect(user.encode(UserID(rawValue: -7)) == "-7" && user.decode("-7") == UserID(rawValue: -7))
     #expect(user.decode("seven") == nil)
@@ -158,6 +158,9 @@ import Testing
     #expect(unique.decode(unique.encode(id)) == id && unique.decode("probe") == nil)
     let settings = TieredConfiguration<UserID, [String]>(keys: .rawValue, values: .json())
     #expect(settings.keys.encode(UserID(rawValue: 1)) == "1")
+    let numbers = RemoteValueCoding<[Double]>.json()
+    let back = try numbers.decode(try numbers.encode([1.5, .infinity, -.infinity, .nan]))
+    #expect(back[..<3] == [1.5, .infinity, -.infinity] && back[3].isNaN, "\(back)")
   }
 
   @Test func noPrefixBeginsWithAnother() {

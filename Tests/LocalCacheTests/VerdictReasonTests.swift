@@ -40,6 +40,36 @@ import Testing
     expect(cache.verdict, .remove, "0 values after 30,000 misses")
   }
 
+  /// A database that is down says nothing of the cache.
+  @Test func loadsThatFailSayNothing() async {
+    let cache = Cache(name: "failing", limit: .entries(1000))
+    for access in 0..<3000 { _ = try? await cache.value(for: access % 50) { _ in throw CancellationError() } }
+    expect(cache.verdict, .tooEarly, "0.0 % of 3,000 look-ups hit. 3,000 loads failed and none gave a value")
+  }
+
+  /// Many ask for a key before its value is there: none of them hits, and one load does for all.
+  @Test func oneLoadForManyIsWorthACache() async {
+    let cache = Cache(name: "together", limit: .entries(1000))
+    for key in 0..<100 {
+      let (gate, open) = AsyncStream<Void>.makeStream()
+      await withTaskGroup(of: Void.self) { group in
+        for _ in 0..<30 {
+          group.addTask {
+            _ = try? await cache.value(for: key) { _ in
+              for await _ in gate { break }
+              return key
+            }
+          }
+        }
+        await until { cache.statistics.joinedLoads == UInt64(key + 1) * 29 }
+        open.yield()
+      }
+    }
+    #expect(cache.statistics.joinedLoads == 2900 && cache.statistics.loads == 100)
+    expect(
+      cache.verdict, .keep, "0.0 % of 3,000 look-ups hit. 96.7 % waited for a load that another look-up had begun.")
+  }
+
   @Test func whatTheProgramRemovesAtOnceIsToBeRemoved() {
     let cache = Cache(name: "emptied", limit: .entries(10_000))
     use(cache, 30_000, keys: 1000) { cache.remove($0) }

@@ -10,7 +10,8 @@ public struct CacheLoading: Sendable {
   /// again: a sixteenth of this time, a second at most, then twice as long each time, until it is this time.
   public var refreshAfter: Duration?
   /// Where a refresh fails, or takes too long, the value that is there goes on being used until this long after the refresh was due: after `refreshAfter`, or
-  /// without one after the value's lifetime from writing. However often it fails, not longer. Nil: until the value's own end.
+  /// without one after the value's lifetime from writing. However often it fails, not longer. Nil: until the value's own end. A
+  /// value that nobody asked for between the moment it was due and its end is gone then: it was never loaded again, so nothing failed.
   public var staleWhileError: Duration?
   /// Keys of one call of a batch loader. A database has limits for lists, and one answer of thousands of rows is a peak of memory.
   public var batchSize = 200

@@ -40,6 +40,12 @@ final class Flight<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendab
     self.isKept = isKept
   }
 
+  /// Those who wait, who came first first: nobody is overtaken, and a task group takes a child out quickest that it began before the others.
+  func takeWaiters() -> [Waiter] {
+    defer { waiters = [:] }
+    return waiters.keys.sorted().compactMap { waiters[$0] }
+  }
+
   /// Nobody wants it any more.
   var isAbandoned: Bool { waiters.isEmpty && expected == 0 && !isKept && result == nil }
 

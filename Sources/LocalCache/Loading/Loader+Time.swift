@@ -18,13 +18,16 @@ extension Loader {
   }
 
   /// Sleeps until the first flight's time is over, and so on until none is left.
+  ///
+  /// Looks now and then whether there is anything to wait for, at first soon: most loads take milliseconds, and a sleep of a minute would stay behind, with two
+  /// kilobytes, of each cache that lived as long as a request.
   private func watchTime(_ limit: Duration) {
     Task.detached { [weak self] in
       var pause: Duration? = limit
+      var step = Duration.milliseconds(50)
       while let length = pause {
-        // Looks now and then whether the cache is still there.
-        let step = min(max(length, .milliseconds(1)), .seconds(60))
-        try? await Task.sleep(for: step)
+        try? await Task.sleep(for: min(max(length, .milliseconds(1)), step))
+        step = min(step * 2, .seconds(60))
         pause = self?.endOverdue(limit)
       }
     }

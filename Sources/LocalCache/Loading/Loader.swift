@@ -48,6 +48,8 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     var nextWaiter: UInt64 = 0
     var loads: UInt64 = 0
     var failed: UInt64 = 0
+    /// Keys that somebody asked for while they were on their way.
+    var joined: UInt64 = 0
     var time: Duration = .zero
   }
 
@@ -77,6 +79,7 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
       result.loads = state.loads
       result.failedLoads = state.failed
       result.loadTime = state.time
+      result.joinedLoads = state.joined
     }
   }
 
@@ -144,7 +147,9 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
   private func flight(for key: Key, _ work: Work) -> Flight<Key, Value> {
     state.withLock { state in
-      let flight = state.flights[key] ?? start([key], isKept: false, work, &state)
+      let running = state.flights[key]
+      if running != nil { state.joined += 1 }
+      let flight = running ?? start([key], isKept: false, work, &state)
       flight.expected += 1
       return flight
     }
@@ -160,6 +165,7 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
           free.append(key)
           continue
         }
+        state.joined += 1
         parts[flight.number, default: Part(flight: flight, keys: [])].keys.append(key)
       }
       var all = Array(parts.values)
@@ -279,8 +285,7 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     let waiters = state.withLock { state -> [Flight<Key, Value>.Waiter] in
       guard flight.result == nil else { return [] }
       end(flight, .success(values), &state)
-      defer { flight.waiters = [:] }
-      return Array(flight.waiters.values)
+      return flight.takeWaiters()
     }
     for waiter in waiters { waiter.resume(with: .success(values)) }
   }
@@ -306,8 +311,7 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         state.failed += UInt64(asked)
         remember(error, of: flight, &state)
       }
-      defer { flight.waiters = [:] }
-      return Array(flight.waiters.values)
+      return flight.takeWaiters()
     }
     guard let waiters else { return nil }
     for waiter in waiters { waiter.resume(with: all) }

@@ -23,6 +23,8 @@ public struct CacheStatistics: Sendable {
   public var loads: UInt64 = 0
   /// Loads that failed, or took longer than their limit.
   public var failedLoads: UInt64 = 0
+  /// Look-ups that found no value and waited for a load that another one had begun: misses that asked nobody.
+  public var joinedLoads: UInt64 = 0
   /// Time that the loads took that gave a value, added up: what hits save. Of a batch, an equal share for each key.
   public var loadTime: Duration = .zero
 
@@ -57,12 +59,6 @@ public struct CacheStatistics: Sendable {
   }
   /// Values that were stored, or refused.
   var writes: UInt64 { insertions &+ replaced &+ refused }
-  /// Of the entries that ended or had to make room, those that ended, 0 to 1: they would have left a cache of any size. Without those that the program removed
-  /// by their keys, which are noted.
-  var endedShare: Double {
-    let ended = expired &+ emptied
-    return ended == 0 ? 0 : Double(ended) / Double(ended &+ evicted)
-  }
   /// Mean time of a load.
   public var meanLoadTime: Duration { loads == 0 ? .zero : loadTime / Int(clamping: loads) }
 }

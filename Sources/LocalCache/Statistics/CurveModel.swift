@@ -29,12 +29,16 @@ struct CurveModel {
   /// Look-ups that count.
   let counted: Int
 
-  /// - Parameter endedShare: of what left the cache, how much no cache would have kept, because it ended by its lifetime or with all others; the rest was
-  ///   evicted. Which of both became of an entry is not noted, so that many of those that were missed are taken to have ended, spread over the sample,
-  ///   half-way from one access to the next.
-  init(_ sample: AccessSample, contents: SampledContents, endedShare: Double) {
+  /// Steps after which an entry is over; nil where none is.
+  private var lifetime: Int?
+  private let ends: EntryEnds
+
+  /// Which entries ended by themselves is not noted. As many of those that were missed as went with all others are taken to have, spread over the sample,
+  /// half-way from one access to the next. How long entries lived before they were over is found by trial: see `findLifetime`.
+  init(_ sample: AccessSample, contents: SampledContents, ends: EntryEnds) {
     self.contents = contents
-    let ended = UInt32(min(max(endedShare, 0), 1) * Double(UInt32.max))
+    self.ends = ends
+    let ended = UInt32(min(max(ends.emptied, 0), 1) * Double(UInt32.max))
     var endings = [Int?](repeating: nil, count: ended > 0 ? sample.records.count : 0)
     var last: [Int] = []
     var numbers: [UInt32: Int] = [:]
@@ -79,6 +83,7 @@ struct CurveModel {
       for look in looks { own[Int(look.reuse)] += 1 / Double(looks.count) }
       shares = own
     }
+    if ends.expired > 0, counted > 0 { lifetime = findLifetime() }
   }
 
   private func ending(at position: Int) -> Int? { endings.isEmpty ? nil : endings[position] }
@@ -159,7 +164,18 @@ struct CurveModel {
     return sum / Double(repetitions)
   }
 
+  /// What came of a replay.
+  private struct Outcome {
+    var missRatio = 0.0
+    var (expired, evicted) = (0, 0)
+    var expiredShare: Double { Double(expired) / Double(max(expired + evicted, 1)) }
+  }
+
   private func replay(at share: Double, _ regime: Regime, rounding: Double, seed: UInt32) -> Double {
+    replay(at: share, regime, rounding: rounding, seed: seed, lifetime: lifetime).missRatio
+  }
+
+  private func replay(at share: Double, _ regime: Regime, rounding: Double, seed: UInt32, lifetime: Int?) -> Outcome {
     let (exactSize, greatest) = contents.miniature(of: share)
     let size = UInt64(min(max(exactSize + rounding, 1), 1e15))
     let weights = weights.map { min($0, greatest) }
@@ -172,13 +188,21 @@ struct CurveModel {
     defer { policy.deallocate() }
     var ids = [UInt32](repeating: 0, count: hashes.count)
     var owners: [Int] = []
+    var outcome = Outcome()
+    /// The step from which on the life of a key's entry counts.
+    var begun = [Int](repeating: -1, count: lifetime == nil ? 0 : hashes.count)
+    func begin(_ key: Int, _ position: Int) { if lifetime != nil { begun[key] = position } }
     func drop(_ id: UInt32) {
       policy.remove(id)
       ids[owners[Int(id)]] = 0
     }
-    func insert(_ key: Int) {
+    func insert(_ key: Int, _ position: Int) {
       guard weights[key] <= policy.maximum else { return }
-      while let victim = policy.nextVictim(for: weights[key]) { drop(victim) }
+      while let victim = policy.nextVictim(for: weights[key]) {
+        drop(victim)
+        if position >= firstCounted { outcome.evicted += 1 }
+      }
+      begin(key, position)
       let id = policy.insert(hash: hashes[key] ^ seed, weight: weights[key])
       ids[key] = id
       while owners.count <= Int(id) { owners.append(0) }
@@ -186,9 +210,21 @@ struct CurveModel {
     }
     for (position, key) in keys.enumerated() {
       if let ended = ending(at: position), ids[ended] != 0 { drop(ids[ended]) }
+      // What begins its life at a step is of the key of that step.
+      if let lifetime, position >= lifetime, case let over = keys[position - lifetime], ids[over] != 0,
+        begun[over] == position - lifetime
+      {
+        drop(ids[over])
+        if position >= firstCounted { outcome.expired += 1 }
+      }
       switch steps[position] {
       case .store:
-        if ids[key] == 0 { insert(key) } else { policy.touch(ids[key]) }
+        if ids[key] == 0 {
+          insert(key, position)
+        } else {
+          policy.touch(ids[key])
+          begin(key, position)
+        }
       case .remove:
         if ids[key] != 0 { drop(ids[key]) }
       case .look(let stores):
@@ -196,21 +232,44 @@ struct CurveModel {
         if position >= firstCounted { score.count(reuses[position], isHit: isHit) }
         if isHit {
           policy.recordHit(ids[key])
+          if ends.areProlonged { begin(key, position) }
         } else {
           policy.recordMiss()
-          if stores { insert(key) }
+          if stores { insert(key, position) }
         }
       }
     }
-    return score.missRatio(shares)
+    outcome.missRatio = score.missRatio(shares)
+    return outcome
+  }
+
+  // MARK: Lifetimes
+
+  /// Where nearly all entries end by their lifetime, it hardly says how long that is that they do.
+  private static let nearlyAll = 0.9
+
+  /// The notes have no times, but a lifetime is a number of steps: the one with which a miniature of the cache as it is loses as many of its entries by it as
+  /// the cache did, or, where there is room for all, misses as much.
+  private func findLifetime() -> Int {
+    func isTooShort(_ lifetime: Int) -> Bool {
+      let outcome = replay(at: 1, ShadowCaches.regimes[0], rounding: 0.5, seed: 0, lifetime: lifetime)
+      return ends.expired < Self.nearlyAll
+        ? outcome.expiredShare > ends.expired : outcome.missRatio > presentMissRatio
+    }
+    var (short, long) = (1.0, Double(keys.count))
+    while long - short > max(1, short / 50) {
+      let middle = (short * long).squareRoot()
+      if isTooShort(Int(middle)) { short = middle } else { long = middle }
+    }
+    return max(Int(long), 1)
   }
 
   // MARK: LRU
 
   /// The same for caches that evict the least recently used, of several sizes: an access is a hit where all that was used since the last one
   /// of the key fits in (Mattson et al. 1970), counted with a Fenwick tree.
-  func lruMissRatios(at shares: [Double]) -> [Double] {
-    let sizes = shares.map { Double(contents.limit) * contents.rate * $0 }
+  func lruMissRatios(at sharesOfLimit: [Double]) -> [Double] {
+    let sizes = sharesOfLimit.map { Double(contents.limit) * contents.rate * $0 }
     var tree = [UInt64](repeating: 0, count: keys.count + 1)
     func add(_ position: Int, _ amount: UInt64) {
       var index = position + 1
@@ -229,6 +288,15 @@ struct CurveModel {
       return result
     }
     var last = [Int](repeating: -1, count: hashes.count)
+    /// For each size, where the life of a key's entry began.
+    var begun = [[Int]](repeating: [], count: sizes.count)
+    if lifetime != nil { for index in sizes.indices { begun[index] = last } }
+    func isHit(_ key: Int, _ position: Int, _ index: Int, isKept: Bool) -> Bool {
+      guard let lifetime else { return isKept }
+      let isHit = isKept && position - begun[index][key] < lifetime
+      if !isHit || ends.areProlonged { begun[index][key] = position }
+      return isHit
+    }
     var total: UInt64 = 0
     var scores = sizes.map { _ in Score(looks: repeats) }
     func drop(_ key: Int) {
@@ -252,45 +320,31 @@ struct CurveModel {
       }
       add(position, weights[key])
       last[key] = position
-      guard position >= firstCounted, case .look = steps[position] else { continue }
-      for index in sizes.indices { scores[index].count(reuses[position], isHit: distance <= sizes[index]) }
+      guard case .look = steps[position] else {
+        for index in begun.indices where lifetime != nil { begun[index][key] = position }
+        continue
+      }
+      for index in sizes.indices {
+        let isHit = isHit(key, position, index, isKept: distance <= sizes[index])
+        if position >= firstCounted { scores[index].count(reuses[position], isHit: isHit) }
+      }
     }
     return scores.map { $0.missRatio(shares) }
   }
 }
 
-/// What the cache holds of sampled keys: how large a miniature has to be, better than by the share of keys that should be sampled.
-struct SampledContents {
-  /// Weights of the entries that are of sampled keys.
-  let weights: [UInt64]
-  /// Weight of all entries.
-  let all: UInt64
-  /// The cache's limit, in units of the policy.
-  let limit: UInt64
-  /// Share of the keys that should be sampled.
-  let nominalRate: Double
+/// What became of the entries that a cache did not keep though nobody removed them by their keys.
+struct EntryEnds {
+  /// Of those that ended, or had to make room: shares of the ones that were over, and of the ones that went with all others. No cache would have kept them.
+  var (expired, emptied) = (0.0, 0.0)
+  /// Whether a use puts the end off.
+  var areProlonged = false
+}
 
-  /// Weight of the entries that are of sampled keys, or nil where that says nothing: of too few, or where these weigh nothing.
-  private var sampled: UInt64? {
-    guard weights.count >= 16 else { return nil }
-    let sum = weights.reduce(0, +)
-    return sum > 0 && all > 0 ? sum : nil
-  }
-
-  /// Share of the contents, by weight, that is of sampled keys.
-  var rate: Double { sampled.map { Double($0) / Double(all) } ?? nominalRate }
-
-  /// Size and greatest weight in a miniature of a cache of this share of the limit. An entry that is a small part of the cache would be a large one
-  /// of the miniature, or not fit: such ones count for less, and the miniature is as much smaller.
-  func miniature(of share: Double) -> (size: Double, greatest: UInt64) {
-    let room = max(Double(limit) * share, 1)
-    let size = room * rate
-    var greatest = UInt64(min(max((size / 16).rounded(.up), 1), 1e15))
-    var bounded = size
-    if let sampled {
-      greatest = max(greatest, sampled / UInt64(weights.count))
-      bounded = room * Double(weights.reduce(0) { $0 + min($1, greatest) }) / Double(all)
-    }
-    return (bounded, greatest)
+extension CacheStatistics {
+  func ends(areProlonged: Bool) -> EntryEnds {
+    let all = Double(max(expired &+ emptied &+ evicted, 1))
+    return EntryEnds(
+      expired: Double(expired) / all, emptied: Double(emptied) / all, areProlonged: areProlonged)
   }
 }

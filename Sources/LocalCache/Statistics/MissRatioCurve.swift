@@ -62,8 +62,9 @@ extension MissRatioCurve {
   /// - Parameters:
   ///   - unit: what one unit of the policy is in units of the limit.
   ///   - statistics: what the cache hit since it was made stands in while there are too few probes.
-  init(sample: AccessSample, contents: SampledContents, unit: UInt64, statistics: CacheStatistics) {
-    let model = CurveModel(sample, contents: contents, endedShare: statistics.endedShare)
+  ///   - ends: what became of entries that left.
+  init(sample: AccessSample, contents: SampledContents, unit: UInt64, statistics: CacheStatistics, ends: EntryEnds) {
+    let model = CurveModel(sample, contents: contents, ends: ends)
     let lru = model.lruMissRatios(at: Self.shares)
     let policy = model.missRatios(at: Self.shares)
     let modelled = Self.shares.firstIndex(of: 1).map { policy[$0] } ?? 1
@@ -131,6 +132,9 @@ extension LocalCache {
       }
     }
     let contents = SampledContents(weights: weights, all: all, limit: bound.maximum, nominalRate: sample.rate)
-    return MissRatioCurve(sample: sample, contents: contents, unit: bound.unit, statistics: statistics)
+    return MissRatioCurve(
+      sample: sample, contents: contents, unit: bound.unit, statistics: statistics,
+      ends: statistics.ends(
+        areProlonged: configuration.expiry.afterAccess != nil && configuration.expiry.afterWrite == nil))
   }
 }

@@ -30,6 +30,8 @@ struct VerdictModel {
     case isNotRead
     case holdsNothing
     case isNotFilled
+    /// What the loader asks does not answer.
+    case loadsFail
     /// Values are larger than the limit.
     case refuses
     /// By the program.
@@ -55,8 +57,11 @@ struct VerdictModel {
     var copies: Double?
     var fault: Fault?
     var hitRatio = 0.0
-    /// A cache that has just begun, or whose traffic was another for a while, is judged by the better of the two.
-    var pays: Bool { max(hitRatio, recent?.ratio ?? 0) >= threshold }
+    /// Look-ups, of all, that waited for the load of another one.
+    var joined = 0.0
+    /// A cache that has just begun, or whose traffic was another for a while, is judged by the better of the two. Who waits for a load of somebody else needs none
+    /// of his own.
+    var pays: Bool { max(hitRatio, recent?.ratio ?? 0) + joined >= threshold }
     /// Whether the last look-ups hit far less than most did: at night, during a scan. What is enough for them may not be enough for the others.
     var isUnusual: Bool { recent.map { $0.ratio < hitRatio - 0.1 } ?? false }
   }
@@ -78,6 +83,7 @@ struct VerdictModel {
 
   private func findings() -> Findings {
     var found = Findings(hitRatio: statistics.hitRatio)
+    found.joined = Double(min(statistics.joinedLoads, statistics.misses)) / Double(max(statistics.requests, 1))
     let bytes =
       statistics.limit.unit == .bytes && statistics.entries > 0
       ? Double(statistics.weight) / Double(statistics.entries) : 64
@@ -148,6 +154,7 @@ struct VerdictModel {
     return switch findings.fault {
     case .refuses: .enlarge
     case .expires: .lengthenLifetime
+    case .loadsFail: .tooEarly
     default: .remove
     }
   }
@@ -156,7 +163,7 @@ struct VerdictModel {
   private func fault() -> Fault? {
     let stored = statistics.insertions &+ statistics.replaced
     if statistics.refused > stored { return .refuses }
-    if stored < statistics.misses / 100 { return .isNotFilled }
+    if stored < statistics.misses / 100 { return statistics.failedLoads > stored ? .loadsFail : .isNotFilled }
     let (expired, removed, evicted) = (statistics.expired, statistics.removed, statistics.evicted)
     // What happened to a few of the entries does not keep the cache from hitting.
     guard max(expired, removed) > stored / 10 else { return nil }

@@ -10,6 +10,9 @@ struct VerdictText {
     }
     guard advice != .tooEarly else { return tooEarly }
     var reasons = [traffic]
+    if findings.joined >= 0.05 {
+      reasons.append("\(percent(findings.joined)) waited for a load that another look-up had begun.")
+    }
     if let economy { reasons.append(economy) }
     if statistics.writesBesideMisses >= 0.5 {
       let each = (Double(statistics.writes) / Double(max(statistics.requests, 1)) * 10).rounded() / 10
@@ -19,6 +22,13 @@ struct VerdictText {
   }
 
   private var tooEarly: [String] {
+    if findings.fault == .loadsFail {
+      let given = statistics.loads == 0 ? "none" : grouped(statistics.loads)
+      return [
+        traffic,
+        "\(grouped(statistics.failedLoads)) loads failed and \(given) gave a value; ask again when they succeed.",
+      ]
+    }
     let seen = "\(grouped(statistics.requests)) look-up\(statistics.requests == 1 ? "" : "s") so far"
     guard findings.larger != nil else { return ["only \(seen); ask again later."] }
     return [traffic, "What a larger one would hit is not known yet; ask again later."]
@@ -82,7 +92,7 @@ struct VerdictText {
       "Hardly anything is stored: \(grouped(statistics.insertions)) values after \(grouped(statistics.misses)) misses."
     case .isEmptied:
       "\(grouped(statistics.removed)) entries were removed by the program, most of them before they were asked for again."
-    case .isNotRead, .refuses, .expires: ""
+    case .isNotRead, .refuses, .expires, .loadsFail: ""
     case nil: hopeless
     }
   }

@@ -62,10 +62,21 @@ public struct RemoteValueCoding<Value: Sendable>: Sendable {
 }
 
 extension RemoteValueCoding where Value: Codable {
-  /// JSON.
+  /// JSON. Numbers that it does not know are written as in snapshots: `"inf"`, `"-inf"`, `"nan"`.
   public static func json(version: UInt32 = 1) -> RemoteValueCoding {
     RemoteValueCoding(
-      version: version, encode: { Array(try JSONEncoder().encode($0)) },
-      decode: { try JSONDecoder().decode(Value.self, from: Data($0)) })
+      version: version,
+      encode: {
+        let encoder = JSONEncoder()
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+          positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        return Array(try encoder.encode($0))
+      },
+      decode: {
+        let decoder = JSONDecoder()
+        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+          positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        return try decoder.decode(Value.self, from: Data($0))
+      })
   }
 }
