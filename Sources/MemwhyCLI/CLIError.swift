@@ -52,7 +52,7 @@ extension CLIError {
     self =
       switch error {
       case .cannotRead(_, let code) where ownLimit(code) != nil: .fault(text)
-      case .noSuchProcess, .isThread, .kernelThread, .zombie, .unsupportedTarget, .cannotRead, .notACore,
+      case .noSuchProcess, .foreignProc, .isThread, .kernelThread, .zombie, .unsupportedTarget, .cannotRead, .notACore,
         .truncatedCore,
         .malformed:
         .noInput(text)

@@ -3,6 +3,8 @@ import Glibc
 /// What can go wrong between a process id (or a core file) and its image. Each case says what was attempted and what to do next.
 public enum ProcessImageError: Error, Hashable, Sendable {
   case noSuchProcess(pid: Int32)
+  /// `/proc` is that of another process namespace.
+  case foreignProc
   /// The number is a thread of a process, not a process.
   case isThread(tid: Int32, process: Int32)
   case kernelThread(pid: Int32, name: String)
@@ -97,6 +99,8 @@ extension ProcessImageError: CustomStringConvertible {
     switch self {
     case .noSuchProcess(let pid):
       "no process \(pid); see `ps` for the ids of this pid namespace"
+    case .foreignProc:
+      "/proc shows the processes of another pid namespace than memwhy's, so that numbers there are other processes here; enter the mount namespace as well (`nsenter --mount --pid`), or mount a /proc (`unshare --mount-proc`)"
     case .isThread(let tid, let process):
       "\(tid) is a thread of process \(process); run memwhy on \(process)"
     case .kernelThread(let pid, let name):

@@ -49,11 +49,21 @@ public enum Procfs {
     return path
   }
 
+  /// `/proc` shows the processes by the numbers that they have for this one. After entering a process namespace alone (`nsenter --pid`, `unshare --pid`
+  /// without a `/proc` of its own) it does not: what would be read there is another process than the one that would be stopped.
+  public static let isOfOwnNamespace = linkTarget("/proc/self") == "\(getpid())"
+
+  /// - Throws: `foreignProc`.
+  public static func requireOwnNamespace() throws(ProcessImageError) {
+    if !isOfOwnNamespace { throw .foreignProc }
+  }
+
   /// A process that can be read, or the reason why not.
   ///
-  /// - Throws: `noSuchProcess`, `isThread`, `kernelThread`, `zombie`, `unsupportedTarget`, `notPermitted`.
+  /// - Throws: `foreignProc`, `noSuchProcess`, `isThread`, `kernelThread`, `zombie`, `unsupportedTarget`, `notPermitted`.
   public static func target(_ pid: Int32) throws(ProcessImageError) -> Target {
     guard pid > 0 else { throw .noSuchProcess(pid: pid) }
+    try requireOwnNamespace()
     let status = try status(of: pid)
     let stat = try stat(of: pid)
     if status.processID != pid && status.processID > 0 { throw .isThread(tid: pid, process: status.processID) }

@@ -144,4 +144,28 @@ import Testing
     }
     #expect(result.status == 66 && result.errors.hasPrefix("memwhy: /proc is not mounted here"), "\(result)")
   }
+
+  /// With the /proc of another process namespace one process would be read and another one stopped.
+  @Test func aForeignProcIsRefused() throws {
+    defer { unlink(table) }
+    let target = try RunningProgram("/bin/sh", ["-c", "echo READY; exec sleep 600"])
+    defer { target.stop() }
+    func memwhy(_ arguments: [String]) throws -> Command.Result? {
+      let result = try Command.run(
+        "unshare", ["--pid", "--fork", "--kill-child", BinaryTests.memwhy] + arguments, environment: try environment())
+      guard result.errors.contains("unshare:") else { return result }
+      print("skipped: no namespaces here (root is needed): \(result.errors)")
+      return nil
+    }
+    for (verb, status) in [(["leaks"], Int32(66)), (["watch", "--for", "1s"], 66), (["doctor"], 77)] {
+      guard let result = try memwhy(verb + ["\(target.pid)"]) else { return }
+      #expect(result.status == status, "\(verb) \(result)")
+      #expect((result.errors + result.output).contains("processes of another pid namespace"), "\(verb) \(result)")
+      #expect(!result.errors.contains("about to pause"))
+    }
+    // The program runs all the same, and is not taken for another one.
+    let run = try #require(try memwhy(["run", "--table", table, "--", "/bin/sh", "-c", "sleep 0.5; exit 6"]))
+    #expect(run.status == 6 && run.errors.contains("no time series"), "\(run)")
+    #expect(!run.errors.contains("started another program"), "\(run)")
+  }
 }

@@ -126,11 +126,12 @@ struct SampledRun {
   /// Waits for the end, hands signals on, and takes a point four times a second at first, then every second.
   private mutating func accompany(_ pid: pid_t, _ waited: inout sigset_t) -> Int32 {
     var reader = try? ProcessReader(pid: pid, share: 0)
-    let group = ControlGroupReader(of: pid)
+    let group = Procfs.isOfOwnNamespace ? ControlGroupReader(of: pid) : nil
     var kills = GroupKills()
     if let group { _ = kills.look(at: group) }
     let begin = Clocks.monotonic
-    var due = begin
+    var due = Procfs.isOfOwnNamespace ? begin : .max
+    if due == .max { settings.note("the table will have no time series: \(ProcessImageError.foreignProc)") }
     while true {
       var status: Int32 = 0
       // Any child: as the first process of a container this command is the parent of all that lose theirs.

@@ -59,7 +59,8 @@ struct WatchSession {
       do throws(ProcessImageError) { _ = try Procfs.target(pid) } catch { throw CLIError(error) }
     case .group(let path):
       do throws(TimelineError) { _ = try ControlGroupReader(folder: path) } catch { throw CLIError(error) }
-    case .name: break
+    case .name:
+      do throws(ProcessImageError) { try Procfs.requireOwnNamespace() } catch { throw CLIError(error) }
     }
   }
 

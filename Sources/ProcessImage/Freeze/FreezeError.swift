@@ -82,7 +82,7 @@ public enum FreezeError: Error, Sendable, Hashable, CustomStringConvertible {
       "process \(pid) maps no C library with the two instructions that the copy needs; use --freeze stop or --freeze none"
     case .didNotStop(let pid, let tid, let attempts):
       "thread \(tid) of process \(pid) did not stop in time in \(attempts) attempts (it waits in the kernel for a disk or a "
-        + "child); everything was let go each time, try again later or use --freeze none"
+        + "child, or for memory at the memory.high of its group); everything was let go each time, try again later or use --freeze none"
     case .copyFailed(let pid, let reason):
       "process \(pid) could not be copied: \(reason); it runs on unharmed, use --freeze stop or --freeze none"
     case .targetGone(let pid, let during):

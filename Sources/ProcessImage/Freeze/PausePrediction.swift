@@ -1,3 +1,5 @@
+import Glibc
+
 /// How long the threads will stand still: the kernel copies one page table entry a page and one record a mapping. An estimate, printed
 /// before the freeze.
 enum PausePrediction {
@@ -41,7 +43,9 @@ enum PausePrediction {
   ) -> UInt64 {
     let swapped = target.status.bytes("VmSwap") / PresentPages.pageSize &* perSwappedPage
     let copying = bytes / 1000 &* (sharesPages ? perReadKilobyte : perCopiedKilobyte)
-    return stop(of: target) &+ UInt64(mappingCount) &* perListedMapping &+ swapped &+ copying
+    // It is memwhy that works here, with no more of a processor than its own control group allows it.
+    let work = Double(UInt64(mappingCount) &* perListedMapping &+ copying) / max(ProcessorShare.all(of: getpid()), 0.01)
+    return stop(of: target) &+ swapped &+ UInt64(clamping: Int64(min(work, 1e18)))
   }
 
   /// Of a stop during which all of the process's own memory is copied. Looks through `/proc` for processes that share pages.

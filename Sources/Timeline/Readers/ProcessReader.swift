@@ -21,6 +21,7 @@ public struct ProcessReader: Sendable {
   /// - Parameter share: part of one core that each of the three dear readings may take.
   /// - Throws: `ProcessImageError` where there is no such process.
   public init(pid: Int32, share: Double = 0.001) throws(ProcessImageError) {
+    try Procfs.requireOwnNamespace()
     let stat = try Procfs.stat(of: pid)
     if stat.hasEnded { throw .zombie(pid: pid, name: stat.name, parent: stat.parent) }
     self.pid = pid
