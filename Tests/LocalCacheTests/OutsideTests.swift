@@ -30,7 +30,10 @@ import Testing
     }
     #expect(sum(Field.hitsOffset, UInt64.self) + sumOfCells(16) == 5000)
     #expect(sum(Field.missesOffset, UInt64.self) + sumOfCells(24) == 3000)
-    #expect(sumOfCells(16) > 0, "after some hundred reads the shards are open to readers")
+    // Threads beyond those that have cells, of which tests may start many at once, read under the locks.
+    if cache.cells.own != nil {
+      #expect(sumOfCells(16) > 0, "after some hundred reads the shards are open to readers")
+    }
     #expect(sum(Field.insertionsOffset, UInt64.self) == 5000)
     #expect(sum(Field.entriesOffset, UInt32.self) == 5000)
     #expect(address.load(fromByteOffset: Field.entries, as: UInt64.self) == 5000)
