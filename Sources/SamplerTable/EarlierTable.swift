@@ -58,7 +58,7 @@ enum EarlierTable {
     let name = (path.fileName ?? "") + "."
     let entries = (try? folderEntries(folder)) ?? []
     for entry in entries where entry.hasPrefix(name + ending.dropFirst() + ".") { unlink(folder + entry) }
-    let followed = entries.filter { $0.hasPrefix(name) && Int32($0.dropFirst(name.count)) != nil }
+    let followed = TableFile.followed(path)
     let isMuch = UInt64(followed.count) &* size > SamplerSettings.mostFollowed.bytes / 2
     for entry in followed {
       let process = entry.dropFirst(name.count)

@@ -77,6 +77,14 @@ public struct TableFile: Sendable {
     return descriptor
   }
 
+  /// Names of the tables beside one of processes that its program has started: `FILE.PID`.
+  public static func followed(_ path: String) -> [String] {
+    let name = (path.fileName ?? "") + "."
+    return ((try? folderEntries(path.folder)) ?? []).filter {
+      $0.hasPrefix(name) && Int32($0.dropFirst(name.count)) != nil
+    }
+  }
+
   /// Gives the file the first of these names in its folder that no process in use has. The table of an earlier life makes room for it.
   public mutating func rename(to names: [String]) {
     guard let path else { return }

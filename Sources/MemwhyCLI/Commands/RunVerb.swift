@@ -102,11 +102,7 @@ struct RunVerb: ParsableCommand {
 
   /// Tables beside `path`, of processes that the program started.
   private func reportFollowed(_ path: String) {
-    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-    let folder = parts.count > 1 ? parts.dropLast().joined(separator: "/") + "/" : "."
-    let name = (parts.last ?? "") + "."
-    let count = UInt64(
-      ((try? folderEntries(folder)) ?? []).count { $0.hasPrefix(name) && Int32($0.dropFirst(name.count)) != nil })
+    let count = UInt64(TableFile.followed(path).count)
     guard count > 0 else { return }
     let isFull = (count + 1) * tableSize.bytes > SamplerSettings.mostFollowed.bytes
     Terminal.error(
