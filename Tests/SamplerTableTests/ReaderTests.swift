@@ -75,13 +75,13 @@ import Testing
     try #require(places.count == 4)
     let reader = try TableReader(TableSource(path: run.table))
     var torn = 0
-    var whole = 0
+    var unfinished = 0
     var samples: UInt64 = 0
     for _ in 0..<10_000 {
       let table = try reader.read()
       let damage = table.damage
       torn += damage.badSites + damage.badBlocks + damage.badModules
-      if damage.unfinishedSites + damage.unfinishedBlocks == 0 { whole += 1 }
+      unfinished += damage.unfinishedSites + damage.unfinishedBlocks
       for place in places {
         guard let size = sizes[place.name] else { continue }
         for site in place.sites(table) {
@@ -97,8 +97,7 @@ import Testing
       samples = table.header.samples
     }
     #expect(torn == 0)
-    // A thread that loses its processor in the middle of a record leaves it unfinished until it gets one back: how often depends on who else runs.
-    #expect(whole > 1_000, "only \(whole) of 10,000 tables were read whole")
+    #expect(unfinished < 100, "\(unfinished) records were never still for long enough")
     #expect(samples > 10_000, "the program did not allocate while it was read")
   }
 
