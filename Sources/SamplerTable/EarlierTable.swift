@@ -55,13 +55,11 @@ enum EarlierTable {
   /// Tables of the processes that were started in that life go with its own, where they leave the new ones half of the room.
   private static func moveFollowed(_ path: String, size: UInt64) {
     let folder = path.folder + "/"
-    let name = (path.fileName ?? "") + "."
-    let entries = (try? folderEntries(folder)) ?? []
-    for entry in entries where entry.hasPrefix(name + ending.dropFirst() + ".") { unlink(folder + entry) }
+    for entry in TableFile.followed(path + ending) { unlink(folder + entry) }
     let followed = TableFile.followed(path)
     let isMuch = UInt64(followed.count) &* size > SamplerSettings.mostFollowed.bytes / 2
     for entry in followed {
-      let process = entry.dropFirst(name.count)
+      let process = entry.split(separator: ".").last ?? ""
       if isMuch || rename(folder + entry, "\(path)\(ending).\(process)") != 0 { unlink(folder + entry) }
     }
   }
