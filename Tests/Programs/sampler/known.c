@@ -1,6 +1,6 @@
 // Allocates at places whose totals it knows, and prints them: `site ADDRESS ALLOCATED_COUNT ALLOCATED_BYTES LIVE_COUNT LIVE_BYTES`.
 //
-// usage: known totals SCALE | flat SECONDS | hold MiB | churn | libraries
+// usage: known totals SCALE | flat SECONDS | bursts SECONDS | hold MiB | churn | libraries
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>
@@ -76,23 +76,25 @@ static void totals(int scale) {
 
 // Each place has one size, so that a reader can tell a whole record from a torn one.
 static volatile int is_done;
+// Allocates 256 blocks as fast as it can, then rests for `data` microseconds, again and again.
 static void *flat_out(void *data) {
-  (void)data;
+  struct timespec rest = {0, (long)(size_t)data * 1000};
   void *kept[64] = {0};
   for (unsigned i = 0; !is_done; i++) {
     int index = (int)(i % 4);
     static const size_t sizes[] = {48, 1000, 4096, 256};
     free(kept[i % 64]);
     kept[i % 64] = places[index].allocate(sizes[index]);
+    if (rest.tv_nsec && i % 256 == 255) nanosleep(&rest, NULL);
   }
   for (int i = 0; i < 64; i++) free(kept[i]);
   return NULL;
 }
 
-static void flat(int seconds) {
+static void flat(int seconds, size_t rest) {
   print();
   pthread_t threads[2];
-  for (int i = 0; i < 2; i++) pthread_create(&threads[i], NULL, flat_out, NULL);
+  for (int i = 0; i < 2; i++) pthread_create(&threads[i], NULL, flat_out, (void *)rest);
   sleep((unsigned)seconds);
   is_done = 1;
   for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
@@ -145,7 +147,8 @@ int main(int count, char **arguments) {
   const char *name = count > 1 ? arguments[1] : "";
   int number = count > 2 ? atoi(arguments[2]) : 1;
   if (!strcmp(name, "totals")) totals(number);
-  else if (!strcmp(name, "flat")) flat(number);
+  else if (!strcmp(name, "flat")) flat(number, 0);
+  else if (!strcmp(name, "bursts")) flat(number, 1000);
   else if (!strcmp(name, "hold")) hold(number);
   else if (!strcmp(name, "churn")) churn();
   else if (!strcmp(name, "grow")) grow();
