@@ -26,58 +26,81 @@ extension TypedHeap {
   }
 }
 
-/// Which types fill the heap.
+/// Which types fill the heap: counts blocks by type; unknown ones by size, sizes above 1 KiB by powers of two.
 struct Census {
-  /// Rows by bytes, largest first. Types of one name are one row; unknown blocks are one row a size, sizes above 1 KiB a row
-  /// per power of two. O(blocks).
+  private struct Sum {
+    var count = 0
+    var bytes: UInt64 = 0
+
+    mutating func add(_ size: UInt64) {
+      count += 1
+      bytes &+= size
+    }
+  }
+
+  /// By index of the type.
+  private var types: [Sum] = []
+  /// By size class.
+  private var unknown = [Sum](repeating: Sum(), count: SizeClass.count)
+
+  var blockCount: Int { (types + unknown).reduce(0) { $0 + $1.count } }
+  var bytes: UInt64 { (types + unknown).reduce(0) { $0 &+ $1.bytes } }
+
+  /// - Parameters:
+  ///   - type: its index, `TypedHeap.unknown` for what has none.
+  ///   - size: usable bytes.
+  mutating func add(type: Int, size: UInt64) {
+    if type == TypedHeap.unknown { return unknown[SizeClass.index(size)].add(size) }
+    while types.count <= type { types.append(Sum()) }
+    types[type].add(size)
+  }
+
+  /// Rows by bytes, largest first. Types of one name are one row. O(types).
+  func rows(_ known: [ObjectType]) -> [CensusRow] {
+    var rows: [String: CensusRow] = [:]
+    func add(_ name: String, _ kind: ObjectType.Kind, _ sum: Sum) {
+      guard sum.count > 0 else { return }
+      var row = rows[name] ?? CensusRow(type: name, kind: kind, count: 0, bytes: 0)
+      row.count += sum.count
+      row.bytes += sum.bytes
+      rows[name] = row
+    }
+    for (type, sum) in zip(known, types) { add(type.name, type.kind, sum) }
+    for (index, sum) in unknown.enumerated() { add(SizeClass.name(index), .native, sum) }
+    return rows.values.sorted { ($0.bytes, $1.type) > ($1.bytes, $0.type) }
+  }
+
+  /// O(blocks).
   ///
   /// - Parameter include: which blocks to count.
   static func rows(_ heap: TypedHeap, include: (Int) -> Bool = { _ in true }) -> [CensusRow] {
-    var counts = [Int](repeating: 0, count: heap.types.count)
-    var bytes = [UInt64](repeating: 0, count: heap.types.count)
-    var unknown: [ClosedRange<UInt64>: (count: Int, bytes: UInt64)] = [:]
+    var census = Census()
     for block in 0..<heap.blocks.count where include(block) {
-      let type = heap.typeIndex(block)
-      let size = heap.blocks.size(block)
-      if type == TypedHeap.unknown {
-        let key = sizeClass(size)
-        let row = unknown[key] ?? (0, 0)
-        unknown[key] = (row.count + 1, row.bytes + size)
-      } else {
-        counts[type] += 1
-        bytes[type] += size
-      }
+      census.add(type: heap.typeIndex(block), size: heap.blocks.size(block))
     }
-    var rows: [String: CensusRow] = [:]
-    func add(_ name: String, _ kind: ObjectType.Kind, _ count: Int, _ size: UInt64) {
-      var row = rows[name] ?? CensusRow(type: name, kind: kind, count: 0, bytes: 0)
-      row.count += count
-      row.bytes += size
-      rows[name] = row
-    }
-    for (index, type) in heap.types.enumerated() where counts[index] > 0 {
-      add(type.name, type.kind, counts[index], bytes[index])
-    }
-    for (sizes, row) in unknown {
-      add(name(sizes), .native, row.count, row.bytes)
-    }
-    return rows.values.sorted { ($0.bytes, $1.type) > ($1.bytes, $0.type) }
+    return census.rows(heap.types)
   }
 
   /// The row that a block is counted in.
   fileprivate static func name(_ block: Int, _ heap: TypedHeap) -> String {
     let type = heap.typeIndex(block)
-    return type == TypedHeap.unknown ? name(sizeClass(heap.blocks.size(block))) : heap.types[type].name
+    return type == TypedHeap.unknown ? SizeClass.name(SizeClass.index(heap.blocks.size(block))) : heap.types[type].name
+  }
+}
+
+/// Sizes that are one row of the census: each multiple of 8 up to 1 KiB, powers of two above.
+private enum SizeClass {
+  private static let mostExact: UInt64 = 1024
+  private static let exactCount = Int(mostExact >> 3) + 1
+  static let count = exactCount + 64
+
+  static func index(_ size: UInt64) -> Int {
+    size <= mostExact ? Int(size >> 3) : exactCount + 63 - size.leadingZeroBitCount
   }
 
-  private static func name(_ sizes: ClosedRange<UInt64>) -> String {
-    sizes.count == 1 ? "malloc(\(sizes.lowerBound))" : "malloc(\(sizes.lowerBound)...\(sizes.upperBound))"
-  }
-
-  /// Sizes that are one row: exact ones up to 1 KiB, powers of two above.
-  private static func sizeClass(_ size: UInt64) -> ClosedRange<UInt64> {
-    guard size > 1024 else { return size...size }
-    let low = UInt64(1) << (63 - UInt64(size.leadingZeroBitCount))
-    return max(low, 1025)...(low - 1) &* 2 + 1
+  static func name(_ index: Int) -> String {
+    guard index >= exactCount else { return "malloc(\(index << 3))" }
+    let low = UInt64(1) << UInt64(index - exactCount)
+    return "malloc(\(max(low, mostExact + 1))...\((low - 1) &* 2 + 1))"
   }
 }

@@ -30,14 +30,20 @@ public struct HeapAnalysis: Sendable {
     public var keepsReferences = false
     /// Where sampled blocks were allocated; nil for a process that is not sampled.
     public var allocations: AllocationStacks?
+    /// Memory that it may take; nil for as much as it needs.
+    public var room: InspectionRoom?
+    /// Why the process was read while it ran, in a sentence; nil where that was asked for.
+    public var whyRunning: String?
 
     public init(
-      findsLeaks: Bool = true, workerCount: Int = 2, keepsReferences: Bool = false, allocations: AllocationStacks? = nil
+      findsLeaks: Bool = true, workerCount: Int = 2, keepsReferences: Bool = false,
+      allocations: AllocationStacks? = nil, room: InspectionRoom? = nil
     ) {
       self.findsLeaks = findsLeaks
       self.workerCount = workerCount
       self.keepsReferences = keepsReferences
       self.allocations = allocations
+      self.room = room
     }
   }
 
@@ -92,8 +98,19 @@ public struct HeapAnalysis: Sendable {
     }
   }
 
+  /// Without blocks below a page where `isSurvey`.
   public let heap: TypedHeap
   public let census: [CensusRow]
+  /// Live blocks, and their usable bytes.
+  public let blockCount: Int
+  public let bytes: UInt64
+  /// There was no room to keep all blocks: they were counted by type, and `heap` has the large ones.
+  public let isSurvey: Bool
+  private let counted: [ObjectType]?
+  /// What was met in the heap.
+  public var types: [ObjectType] { counted ?? heap.types }
+  /// Why less was found than asked for, in a sentence; nil where there was room.
+  public internal(set) var shortage: String?
   /// Nil where leaks cannot be judged; `leaksNotJudged` says why.
   public private(set) var leaks: [LeakGroup]?
   public private(set) var leaksNotJudged: String?
@@ -114,12 +131,13 @@ public struct HeapAnalysis: Sendable {
   ) throws(MemoryError) {
     let heap = TypedHeap(walk: walk, decoder: decoder) { progress?(.typing, $0) }
     self.heap = heap
+    blockCount = walk.blocks.count
+    bytes = walk.blocks.totalBytes
+    isSurvey = false
+    counted = nil
     guard image.isConsistent && options.findsLeaks else {
       census = Census.rows(heap)
-      leaksNotJudged =
-        image.isConsistent
-        ? "not asked for"
-        : "the process was running while it was read: pointers moved, so leaks cannot be judged (use --freeze cow or stop)"
+      leaksNotJudged = image.isConsistent ? "not asked for" : Self.moved(options)
       return
     }
     let marking = try Marking(image, heap, context: context, workerCount: options.workerCount, progress: progress)
@@ -156,5 +174,26 @@ public struct HeapAnalysis: Sendable {
         heap: heap, graph: graph, isDoubtful: isDoubtful, allocations: options.allocations,
         describeTask: context.describeTask, taskInfo: context.taskInfo
       ).groups()
+  }
+
+  /// Of what was counted only.
+  ///
+  /// - Parameter shortage: why there is no more, in a sentence.
+  init(
+    _ survey: HeapSurvey, image: ProcessImage, decoder: any ObjectTypeDecoder, options: Options, shortage: String
+  ) {
+    heap = TypedHeap(walk: survey.walk, decoder: decoder)
+    census = survey.census
+    blockCount = survey.blockCount
+    bytes = survey.bytes
+    isSurvey = true
+    counted = survey.types
+    self.shortage = shortage
+    leaksNotJudged = image.isConsistent ? shortage : Self.moved(options)
+  }
+
+  private static func moved(_ options: Options) -> String {
+    "the process was running while it was read: pointers moved, so leaks cannot be judged"
+      + (options.whyRunning == nil ? " (use --freeze cow or stop)" : "; there was no room for a copy of it")
   }
 }

@@ -20,6 +20,7 @@ public enum HeapInspection {
   ///
   /// - Parameters:
   ///   - symbols: names for tasks' functions and native blocks; a stripped target loses names, nothing else.
+  ///   - options: where its room is short, less is found than is asked for.
   ///   - progress: called now and then with the phase and the share of it that is done, 0...1.
   /// - Throws: `MemoryError.targetGone` when the image went away, `MallocError` when the heap contradicts itself.
   public static func run(
@@ -29,7 +30,35 @@ public enum HeapInspection {
     progress?(.walking, 0)
     let details = Details(image: image, symbols: symbols)
     let scanned = ScannedObjects(decoder: details.decoder, memory: image.memory)
+    var options = options
+    var shortage: String?
+    if let room = options.room, !room.isAmple(for: image, holders: options.keepsReferences) {
+      let (large, blocks) = try HeapSurvey.largeBlocks(image, objectSize: scanned.size) { progress?(.walking, $0) }
+      let holders = options.keepsReferences
+      switch room.extent(blocks: blocks, holders: holders) {
+      case .whole: break
+      case .leaks:
+        options.keepsReferences = false
+        shortage = room.shortage(blocks: blocks, holders: holders)
+      case .census:
+        let survey = try HeapSurvey(image, large: large, decoder: details.decoder, objectSize: scanned.size) {
+          progress?(.typing, $0)
+        }
+        return HeapAnalysis(
+          survey, image: image, decoder: details.decoder, options: options,
+          shortage: room.shortage(blocks: blocks, holders: holders))
+      }
+    }
     let walk = try HeapWalk.walk(image, progress: { progress?(.walking, $0) }, objectSize: scanned.size)
+    var analysis = try analyze(image, walk, details, options, progress)
+    analysis.shortage = shortage
+    return analysis
+  }
+
+  private static func analyze(
+    _ image: ProcessImage, _ walk: HeapWalk, _ details: Details, _ options: HeapAnalysis.Options,
+    _ progress: (@Sendable (Phase, Double) -> Void)?
+  ) throws(MemoryError) -> HeapAnalysis {
     return try HeapAnalysis(
       image: image, walk: walk, decoder: details.decoder, context: details.analysis, options: options
     ) { phase, share in

@@ -13,17 +13,19 @@ extension HeapWalk {
   /// Walks the heap of `image` with the first allocator that recognises it.
   ///
   /// - Parameters:
+  ///   - blocks: which blocks are kept, and who is shown them.
   ///   - progress: called with a fraction between 0 and 1.
   ///   - objectSize: where no allocator is recognised, objects are listed by what they look like; see `ObjectScan`.
   /// - Throws: `MallocError.unknownAllocator` where no structure is known and `objectSize` is nil.
   public static func walk(
-    _ image: ProcessImage, progress: (@Sendable (Double) -> Void)? = nil, objectSize: ObjectSize? = nil
+    _ image: ProcessImage, into blocks: BlockTable.Builder = BlockTable.Builder(),
+    progress: (@Sendable (Double) -> Void)? = nil, objectSize: ObjectSize? = nil
   ) throws(MallocError) -> HeapWalk {
     let isEmulated = image.isEmulated
     let other =
       isEmulated ? "the allocator of a program under an emulator or Valgrind" : KnownAllocators.name(in: image)
     // The first C library would be the emulator's, whose blocks are none of the program's.
-    if !isEmulated, var walk = try exactly(image, progress) {
+    if !isEmulated, var walk = try exactly(image, blocks, progress) {
       guard let other else { return walk }
       // Preloaded allocators leave glibc a few blocks from before; linked ones may serve only a part of the program.
       if !ForeignHeap.isMost(of: image, beside: walk) {
@@ -35,7 +37,7 @@ extension HeapWalk {
     guard let objectSize else {
       throw .unknownAllocator(other ?? "no glibc arena was found in \(image.modules.count) modules")
     }
-    return ObjectScan.walk(image, allocator: name, progress: progress, objectSize: objectSize)
+    return try ObjectScan.walk(image, allocator: name, into: blocks.fresh(), progress: progress, objectSize: objectSize)
   }
 }
 
@@ -48,16 +50,16 @@ extension HeapWalk {
   /// A running process goes on allocating: once its heap has grown past the mappings that were listed, its allocator contradicts them. So these are
   /// listed again then, right before the next look.
   private static func exactly(
-    _ image: ProcessImage, _ progress: (@Sendable (Double) -> Void)?
+    _ image: ProcessImage, _ blocks: BlockTable.Builder, _ progress: (@Sendable (Double) -> Void)?
   ) throws(MallocError) -> HeapWalk? {
     guard image.source == .running, let pid = image.pid else {
       guard let walker = Allocators.all.first(where: { $0.recognizes(image) }) else { return nil }
-      return try walker.walk(image, progress: progress)
+      return try walker.walk(image, into: blocks.fresh(), progress: progress)
     }
     var image = image
     for _ in 0..<mostLooks {
       for walker in Allocators.all where walker.recognizes(image) {
-        if let walk = try? walker.walk(image, progress: progress) { return walk }
+        if let walk = try? walker.walk(image, into: blocks.fresh(), progress: progress) { return walk }
       }
       guard let mappings = try? Procfs.mappings(of: pid) else { return nil }
       image.mappings = mappings

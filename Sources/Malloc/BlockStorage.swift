@@ -56,10 +56,8 @@ final class BlockStorage: @unchecked Sendable {
   }
 
   /// Adds one block; one with an impossible address is left out.
-  func append(address: UInt64, size: UInt64, head: UInt64) {
-    withUnsafePointer(to: BlockTable.Block(address: address, size: size, head: head)) {
-      append(UnsafeBufferPointer(start: $0, count: 1))
-    }
+  func append(_ block: BlockTable.Block) {
+    withUnsafePointer(to: block) { append(UnsafeBufferPointer(start: $0, count: 1)) }
   }
 
   /// Adds blocks; those with an impossible address are left out.

@@ -30,6 +30,8 @@ public final class BlockTable: @unchecked Sendable {
   @usableFromInline static var granuleShift: UInt64 { 10 }
   /// A gap that starts a new region; keeps the look-up table proportional to the heap, not to the address space.
   private static let regionGap: UInt64 = 1 << 20
+  /// The same where only large blocks are in the table.
+  private static let sparseGap: UInt64 = 1 << 14
   private static let largeBlock: UInt64 = 1 << 20
 
   /// One live block as the allocator's walk found it.
@@ -51,31 +53,52 @@ public final class BlockTable: @unchecked Sendable {
   /// Collects blocks in any order; the table sorts them. Appending in address order is fastest.
   public struct Builder: Sendable {
     @usableFromInline var storage = BlockStorage()
-    public init() {}
+    /// Usable bytes of the blocks that go into the table.
+    private let sizes: ClosedRange<UInt64>
+    private let visitor: (any BlockVisitor)?
+
+    /// - Parameters:
+    ///   - sizes: usable bytes of the blocks that go into the table.
+    ///   - visitor: is shown every block.
+    public init(keeping sizes: ClosedRange<UInt64> = 0 ... .max, visitor: (any BlockVisitor)? = nil) {
+      self.sizes = sizes
+      self.visitor = visitor
+    }
+
+    private var isSparse: Bool { sizes != 0 ... .max }
+
+    /// An empty one that keeps the same blocks; its visitor begins anew.
+    func fresh() -> Builder {
+      visitor?.begin()
+      return Builder(keeping: sizes, visitor: visitor)
+    }
 
     /// Adds a block of `size` usable bytes whose first word is `head`. Amortised O(1).
     public mutating func append(address: UInt64, size: UInt64, head: UInt64) {
-      if !isKnownUniquelyReferenced(&storage) { storage = storage.copy() }
-      storage.append(address: address, size: size, head: head)
+      append(Block(address: address, size: size, head: head))
     }
 
     /// Adds blocks one after the other.
     mutating func append(_ blocks: UnsafeBufferPointer<Block>) {
+      visitor?.visit(blocks)
       if !isKnownUniquelyReferenced(&storage) { storage = storage.copy() }
-      storage.append(blocks)
+      guard isSparse else { return storage.append(blocks) }
+      for block in blocks where sizes.contains(block.size) { storage.append(block) }
     }
 
     public mutating func append(_ block: Block) {
-      append(address: block.address, size: block.size, head: block.head)
+      withUnsafePointer(to: block) { append(UnsafeBufferPointer(start: $0, count: 1)) }
     }
 
     /// Sorts, drops duplicates and blocks that overlap an earlier one, and builds the look-up table.
     /// O(n) when appended in order, O(n log n) at worst. The table takes over the builder's memory; a builder that is used on gets
     /// a copy of it then.
-    public consuming func build() -> BlockTable { BlockTable(storage) }
+    public consuming func build() -> BlockTable {
+      BlockTable(storage, regionGap: isSparse ? BlockTable.sparseGap : BlockTable.regionGap)
+    }
   }
 
-  private init(_ storage: BlockStorage) {
+  private init(_ storage: BlockStorage, regionGap: UInt64) {
     totalBytes = storage.settle()
     self.storage = storage
     addresses = storage.addresses
@@ -88,7 +111,7 @@ public final class BlockTable: @unchecked Sendable {
       let size = UInt64(wordCounts[index]) << 3
       // A large block is a region of its own, so that it costs no look-up entries.
       let isLarge = size >= Self.largeBlock
-      if !isLarge, let last = list.last, !last.isLarge, start - last.end < Self.regionGap {
+      if !isLarge, let last = list.last, !last.isLarge, start - last.end < regionGap {
         list[list.count - 1].end = start + size
         list[list.count - 1].endBlock = UInt32(index + 1)
       } else {

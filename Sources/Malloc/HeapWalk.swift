@@ -91,5 +91,8 @@ public struct HeapWalk: Sendable {
 protocol HeapWalker: Sendable {
   /// Cheap structural test: is this image's heap of this kind?
   static func recognizes(_ image: ProcessImage) -> Bool
-  static func walk(_ image: ProcessImage, progress: (@Sendable (Double) -> Void)?) throws(MallocError) -> HeapWalk
+  /// - Parameter blocks: an empty builder, for the table.
+  static func walk(
+    _ image: ProcessImage, into blocks: BlockTable.Builder, progress: (@Sendable (Double) -> Void)?
+  ) throws(MallocError) -> HeapWalk
 }

@@ -22,11 +22,11 @@ struct ObjectScan {
   ///
   /// - Parameter allocator: what is known about it, for people.
   static func walk(
-    _ image: ProcessImage, allocator: String, progress: (@Sendable (Double) -> Void)? = nil,
-    objectSize: @escaping HeapWalk.ObjectSize
-  ) -> HeapWalk {
+    _ image: ProcessImage, allocator: String, into blocks: BlockTable.Builder = BlockTable.Builder(),
+    progress: (@Sendable (Double) -> Void)? = nil, objectSize: @escaping HeapWalk.ObjectSize
+  ) throws(MallocError) -> HeapWalk {
     var scan = ObjectScan(image: image, objectSize: objectSize)
-    return scan.run(allocator: allocator, progress: progress)
+    return try scan.run(allocator: allocator, into: blocks, progress: progress)
   }
 
   private init(image: ProcessImage, objectSize: @escaping HeapWalk.ObjectSize) {
@@ -40,12 +40,15 @@ struct ObjectScan {
       })
   }
 
-  private mutating func run(allocator: String, progress: (@Sendable (Double) -> Void)?) -> HeapWalk {
+  private mutating func run(
+    allocator: String, into blocks: BlockTable.Builder, progress: (@Sendable (Double) -> Void)?
+  ) throws(MallocError) -> HeapWalk {
     let ranges = heapRanges()
     let total = Double(max(ranges.reduce(0) { $0 + ($1.upperBound - $1.lowerBound) }, 1))
-    var builder = BlockTable.Builder()
+    var builder = blocks
     var done: UInt64 = 0
     var unreadable: UInt64 = 0
+    var wasRead: UInt64 = 0
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.pieceSize, alignment: 16)
     defer { buffer.deallocate() }
     for range in ranges {
@@ -58,6 +61,7 @@ struct ObjectScan {
         let count = Int(min(range.upperBound - position, UInt64(Self.pieceSize)))
         let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
         if (try? image.memory.read(position, into: piece)) != nil {
+          wasRead += UInt64(count)
           scan(UnsafeRawBufferPointer(piece), at: position, end: range.upperBound, into: &builder)
         } else {
           unreadable += UInt64(count)
@@ -67,6 +71,7 @@ struct ObjectScan {
         progress?(Double(done) / total)
       }
     }
+    if unreadable > 0, wasRead == 0 { throw .unreadable(unreadable) }
     var remarks = [
       "the structures of \(allocator) are not known: objects were found by their metadata, freed ones may be among them; "
         + "types and sizes of what is reachable can be told, leaks cannot be judged"

@@ -61,7 +61,7 @@ struct CorpusTests {
     let symbols = ImageSymbols(image)
     let holders = try HeapInspection.holders(image, symbols: symbols)
     let analysis = holders.analysis
-    let books = ResidentBooks(image: image, heap: analysis.heap, mapped: mapped, present: process.presentPages.ranges)
+    let books = ResidentBooks(image: image, analysis: analysis, mapped: mapped, present: process.presentPages.ranges)
     let unwritten = UnwrittenBytes(
       analysis.heap.blocks, mappings: image.mappings, present: process.presentPages.ranges)
     var facts = HeapFacts(

@@ -84,6 +84,25 @@ struct RuleTests {
     #expect(evidence.forecast?.outcome == .reaches)
   }
 
+  /// What shrinks beside it, as memwhy does in the same container, does not take its growth away.
+  @Test func growthThatANeighbourHidesReachesTheLimit() throws {
+    let lives = Self.samples { time, sample in
+      Self.group(&sample)
+      sample[.rss] = (900 + time * 0.4) * Self.mib
+      sample[.anonymous] = (890 + time * 0.4) * Self.mib
+      sample[.groupAnonymous] = 925 * Self.mib
+      sample[.groupUsage] = 940 * Self.mib
+      sample[.groupLimit] = 1_000 * Self.mib
+      sample[.groupProcesses] = 2
+    }
+    let evidence = Evidence(lives: [lives])
+    #expect(evidence.rss.pattern == .growing)
+    let forecast = try #require(evidence.forecast)
+    #expect(forecast.outcome == .reaches)
+    // 70 MiB are left of what cannot be dropped, at 0.4 MiB a second.
+    #expect(abs(try #require(forecast.likely) - 175) < 20, "\(forecast)")
+  }
+
   @Test func pageCacheOfWrittenFiles() throws {
     let report = Weighing.verdict(
       Evidence(lives: [

@@ -1,4 +1,5 @@
 import Malloc
+import Synchronization
 import Testing
 
 /// The table of live blocks against a list that is searched one by one.
@@ -126,6 +127,27 @@ import Testing
     }
     for _ in 0..<200 { probes.append(UInt64.random(in: 0...address + 4096, using: &random)) }
     expectEqual(table(blocks), model(blocks), probes: probes)
+  }
+
+  private final class Sum: BlockVisitor {
+    private let shown = Mutex([Block]())
+    var blocks: [Block] { shown.withLock { $0 } }
+
+    func begin() { shown.withLock { $0 = [] } }
+    func visit(_ blocks: UnsafeBufferPointer<Block>) { shown.withLock { $0 += blocks } }
+  }
+
+  /// Blocks of other sizes are shown and not kept.
+  @Test func aBuilderKeepsTheSizesThatAreAskedFor() {
+    let blocks = (0..<UInt64(5_000)).map { number in
+      Block(address: 0x10000 + number * 8192, size: number % 50 * 8 + 8, head: number)
+    }
+    let sum = Sum()
+    var builder = BlockTable.Builder(keeping: 100...200, visitor: sum)
+    for block in blocks { builder.append(block) }
+    let kept = blocks.filter { (100...200).contains($0.size) }
+    expectEqual(builder.build(), kept, probes: kept.prefix(50).map { $0.address + 4 } + [0, 0x10000, .max])
+    #expect(sum.blocks == blocks)
   }
 }
 

@@ -11,10 +11,10 @@ struct LiveTally {
   private(set) var native: UInt64 = 0
   /// Blocks in which the allocator itself keeps something: its threads' caches.
   private(set) var allocatorOwn: UInt64 = 0
-  /// What `malloc_trim(0)` would give back.
-  private(set) var trimmable: UInt64 = 0
-  /// Resident whole pages of the tops of threads' arenas.
-  private(set) var threadTops: UInt64 = 0
+  /// What `malloc_trim(0)` would give back; nil where blocks were only counted.
+  private(set) var trimmable: UInt64?
+  /// Resident whole pages of the tops of threads' arenas; nil there too.
+  private(set) var threadTops: UInt64?
 
   private static let page: UInt64 = 4096
   /// From the end of a block to the first byte of the free chunk behind it that no header needs: `sizeof (struct malloc_chunk)` less the
@@ -62,10 +62,27 @@ struct LiveTally {
       Self.note(from: position, to: range.upperBound, after: used, &empty)
     }
     let free = empty.reduce(0) { $0 &+ ($1.upperBound - $1.lowerBound) }
-    threadTops = RangeMath.intersection(empty, tops).reduce(0) {
+    let topPages = RangeMath.intersection(empty, tops).reduce(0) {
       $0 &+ ($1.upperBound - $1.lowerBound) & ~(Self.page - 1)
     }
-    trimmable = free &- Swift.min(threadTops, free)
+    threadTops = topPages
+    trimmable = free &- Swift.min(topPages, free)
+  }
+
+  /// Of blocks that were counted and not kept: what was written counts as resident.
+  ///
+  /// - Parameters:
+  ///   - unwritten: parts of large blocks; what small ones have of them shares its pages with others.
+  ///   - most: resident bytes of the heap. Where more is live, the rest is in swap.
+  init(counted analysis: HeapAnalysis, unwritten: UnwrittenBytes, most: UInt64) {
+    let absent = analysis.heap.censusBytes(of: unwritten.blocks)
+    for row in analysis.census {
+      add(row.bytes - Swift.min(absent[row.type] ?? 0, row.bytes), as: row.kind == .native ? .native : .swift)
+    }
+    let live = swift &+ native
+    guard live > most else { return }
+    swift = UInt64(Double(swift) / Double(live) * Double(most))
+    native = most - Swift.min(swift, most)
   }
 
   private enum Kind { case swift, native, allocator }

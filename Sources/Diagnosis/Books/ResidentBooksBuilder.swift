@@ -12,11 +12,11 @@ extension ResidentBooks {
   ///   - present: resident ranges of private anonymous memory of the snapshot, sorted; nil where only whole mappings are known.
   /// O(blocks + pages + mappings).
   public init(
-    image: ProcessImage, heap: TypedHeap, mapped: [MappedMemory], present: [Range<UInt64>]?
+    image: ProcessImage, analysis: HeapAnalysis, mapped: [MappedMemory], present: [Range<UInt64>]?
   ) {
     var rows: [Holder: Int64] = [:]
     let resident = mapped.reduce(UInt64(0)) { $0 &+ $1.resident }
-    let owned = heap.walk.ownedRanges
+    let owned = analysis.heap.walk.ownedRanges
     let present = present ?? mapped.map { $0.mapping.start..<max($0.mapping.start, $0.mapping.end) }
     let heapPages = RangeMath.intersection(present, RangeMath.rounded(owned))
     let stackSizes = Set(mapped.filter { Self.holdsStack($0.mapping, image) }.map { $0.mapping.size })
@@ -49,9 +49,14 @@ extension ResidentBooks {
         if rest > 0 { largest.append((rest, mapping.start)) }
       }
     }
-    let tally = LiveTally(heap: heap, pages: heapPages)
+    let headers = UInt64(analysis.blockCount) &* 8
+    let tally =
+      analysis.isSurvey
+      ? LiveTally(
+        counted: analysis, unwritten: UnwrittenBytes(analysis.heap.blocks, mappings: image.mappings, present: present),
+        most: heapResident - min(headers, heapResident)) : LiveTally(heap: analysis.heap, pages: heapPages)
     let live = tally.swift &+ tally.native
-    let overhead = min(UInt64(heap.blocks.count) &* 8 &+ tally.allocatorOwn, heapResident)
+    let overhead = min(headers &+ tally.allocatorOwn, heapResident)
     rows[.swiftObjects] = Int64(tally.swift)
     rows[.nativeBlocks] = Int64(tally.native)
     rows[.allocatorOverhead] = Int64(overhead)

@@ -152,9 +152,12 @@ public struct Evidence: Sendable {
       }
       // What counts as growth of the process counts in its group, however much the others there hold.
       let level = decisive.pattern == .growing ? Self.level(sample).1 : now
-      return Self.forecast(GrowthTest(series, material: Self.material(level)), limit: limit)
+      let test = GrowthTest(series, material: Self.material(level))
+      // What shrinks beside it hides its growth for a while: memwhy itself, in the same container.
+      let isHidden = decisive.pattern == .growing && ownsGroup && test.pattern != .growing
+      if !isHidden { return Self.forecast(test, limit: limit) }
     }
-    // Load is known of the process only: what else is charged counts as it is now.
+    // Load is known of the process only, and so is hidden growth: what else is charged counts as it is now.
     return Self.forecast(decisive, limit: limit, besides: now - Self.level(sample).1)
   }
 

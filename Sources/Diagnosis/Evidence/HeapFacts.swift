@@ -288,13 +288,13 @@ extension HeapFacts {
       rows = Array(rows[..<Self.mostRows]) + [rest]
     }
     self.init(
-      time: time, allocator: walk.allocator, isExact: walk.isExact, liveBlocks: UInt64(walk.blocks.count),
-      liveBytes: walk.blocks.totalBytes,
+      time: time, allocator: walk.allocator, isExact: walk.isExact, liveBlocks: UInt64(analysis.blockCount),
+      liveBytes: analysis.bytes,
       arenas: walk.arenas.map {
         Arena(isMain: $0.isMain, system: $0.systemBytes, live: $0.liveBytes, free: $0.freeBytes, top: $0.topBytes)
       }, census: rows,
       leaks: analysis.leaks.map(Self.leaks), books: books, threads: threads, pause: pause)
-    libraries = Self.libraries(analysis.heap.types)
+    libraries = Self.libraries(analysis.types)
   }
 }
 

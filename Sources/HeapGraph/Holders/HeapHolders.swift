@@ -36,7 +36,7 @@ public final class HeapHolders: @unchecked Sendable {
     analysis: HeapAnalysis, image: ProcessImage, symbols: any SymbolSource, progress: ((Double) -> Void)? = nil
   ) throws {
     guard let references = analysis.references else {
-      throw HoldersError.notMarked(analysis.leaksNotJudged ?? "the heap was not marked")
+      throw HoldersError.notMarked(analysis.shortage ?? analysis.leaksNotJudged ?? "the heap was not marked")
     }
     self.analysis = analysis
     self.references = references

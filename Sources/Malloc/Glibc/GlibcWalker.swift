@@ -8,7 +8,7 @@ enum GlibcWalker: HeapWalker {
   }
 
   static func walk(
-    _ image: ProcessImage, progress: (@Sendable (Double) -> Void)?
+    _ image: ProcessImage, into blocks: BlockTable.Builder, progress: (@Sendable (Double) -> Void)?
   ) throws(MallocError) -> HeapWalk {
     let space = AddressSpace(image.mappings)
     let cache = PageCache(image.memory)
@@ -16,7 +16,8 @@ enum GlibcWalker: HeapWalker {
     guard let ring = rings.first else {
       throw .unknownAllocator("no glibc arena in the writable memory of \(image.modules.count) modules")
     }
-    var session = GlibcSession(image: image, space: space, cache: cache, ring: ring, progress: progress)
+    var session = GlibcSession(
+      image: image, space: space, cache: cache, ring: ring, builder: blocks, progress: progress)
     if rings.count > 1 {
       session.remarks.append("\(rings.count) copies of glibc are loaded; only the heap of the first is listed")
     }
@@ -42,7 +43,7 @@ struct GlibcSession {
   var mapped: [MappedChunks.Found] = []
   /// What was walked of each segment's arena.
   var tallies: [ArenaTally]
-  var builder = BlockTable.Builder()
+  var builder: BlockTable.Builder
   /// Bytes that may still be searched for the way back into broken chains.
   var searchBudget = Resync.searched
   /// Memory of the allocator in which no roots are to be looked for.
@@ -51,13 +52,14 @@ struct GlibcSession {
   var skipped: [Range<UInt64>] = []
 
   init(
-    image: ProcessImage, space: AddressSpace, cache: PageCache, ring: ArenaRing,
+    image: ProcessImage, space: AddressSpace, cache: PageCache, ring: ArenaRing, builder: BlockTable.Builder,
     progress: (@Sendable (Double) -> Void)?
   ) {
     self.image = image
     self.space = space
     self.cache = cache
     self.ring = ring
+    self.builder = builder
     self.progress = progress
     parameters = MallocParameters.locate(in: image, ring: ring, space: space, cache: cache)
     var states: [ArenaState] = []
@@ -102,6 +104,7 @@ struct GlibcSession {
     }
     // A first walk finds the structs, the second leaves out what hangs on them.
     var scout = self
+    scout.builder = BlockTable.Builder(keeping: ThreadCaches.blockSizes)
     scout.walkEverything(CachedChunks())
     return ThreadCaches.scan(scout.builder.build(), space: space, cache: cache)
   }

@@ -25,6 +25,12 @@ struct ThreadCaches: Sendable {
     }
   }
 
+  /// Usable bytes of the blocks that may hold one, of either format.
+  static let blockSizes: ClosedRange<UInt64> = {
+    let sizes = Format.allCases.map(\.chunkSizes)
+    return (sizes.map(\.lowerBound).min() ?? 0) - 8...(sizes.map(\.upperBound).max() ?? .max) - 8
+  }()
+
   /// One thread's cache.
   struct Cache: Sendable, Hashable {
     /// User address of the struct.

@@ -21,6 +21,9 @@ struct AnalysisRequest: Sendable {
   var findsHolders = false
   /// Whether `malloc_trim(0)` is run in the copy when all is read.
   var triesTrim = false
+
+  /// The question has an answer where there is no room for a copy, too: what fills the heap, and what grows.
+  var countsWithoutCopy: Bool { verb == "heap" || verb == "diagnose" }
 }
 
 /// Everything behind the command line: from a target to a report. A protocol, so that verbs are tested without a process.

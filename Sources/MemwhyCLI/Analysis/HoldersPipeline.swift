@@ -28,7 +28,7 @@ enum HoldersPipeline {
     let times = PhaseTimes()
     do {
       let holders = try HeapInspection.holders(
-        source.image, symbols: symbols, allocations: allocations?.stacks(before: start)
+        source.image, symbols: symbols, allocations: allocations?.stacks(before: start), room: .now(for: request.target)
       ) { phase, share in
         times.enter(phase.rawValue)
         progress.update(phase.rawValue, share)

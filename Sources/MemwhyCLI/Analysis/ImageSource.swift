@@ -8,6 +8,8 @@ import Timeline
 struct ImageSource {
   var image: ProcessImage
   var corePath: String?
+  /// Why a process is read while it runs that was to be copied, in a sentence.
+  private(set) var whyRunning: String?
   private var frozen: FrozenProcess?
 
   /// Prints the predicted pause before anything is stopped.
@@ -44,7 +46,13 @@ struct ImageSource {
         let (image, process) = try ProcessImage.frozen(pid: pid, options: options)
         return (ImageSource(image: image, frozen: process), process)
       }
-    } catch { throw CLIError(error) }
+    } catch {
+      // What fills the heap can be told all the same.
+      guard request.countsWithoutCopy, case .noHeadroom = error else { throw CLIError(error) }
+      var source = try openRunning(pid)
+      source.whyRunning = "\(error)"
+      return source
+    }
   }
 
   private static func stop(

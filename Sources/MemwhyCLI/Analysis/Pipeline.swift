@@ -75,9 +75,10 @@ struct Pipeline: Analyzer {
     progress.update("reading symbols")
     let symbols = ImageSymbols(source.image, debugDirectories: request.debugDirectories)
     clock.finish("symbols")
-    let options = HeapAnalysis.Options(
+    var options = HeapAnalysis.Options(
       findsLeaks: request.verb != "heap", keepsReferences: depth != .report,
-      allocations: allocations?.stacks(before: start))
+      allocations: allocations?.stacks(before: start), room: .now(for: request.target))
+    options.whyRunning = source.whyRunning
     let analysis: HeapAnalysis
     do {
       analysis = try HeapInspection.run(source.image, symbols: symbols, options: options) { phase, share in
@@ -88,7 +89,7 @@ struct Pipeline: Analyzer {
       throw source.explain(error)
     }
     let books = mapped.map {
-      ResidentBooks(image: source.image, heap: analysis.heap, mapped: $0, present: source.presentRanges)
+      ResidentBooks(image: source.image, analysis: analysis, mapped: $0, present: source.presentRanges)
     }
     let unwritten = source.presentRanges.map {
       UnwrittenBytes(analysis.heap.blocks, mappings: source.image.mappings, present: $0)
@@ -98,9 +99,12 @@ struct Pipeline: Analyzer {
       pause: source.image.freeze?.measuredPause, unwritten: unwritten)
     facts.threadNames = NamedCounts.threads(source.image)
     if case .process(let pid) = request.target { facts.fileNames = NamedCounts.files(of: pid) }
-    var remarks: [String] = []
+    var remarks = source.whyRunning.map { [$0] } ?? []
+    if analysis.isSurvey {
+      remarks.append("blocks were counted by type only, not looked through: \(analysis.shortage ?? "")")
+    }
     var held: HolderReport?
-    if depth != .report {
+    if depth != .report && !analysis.isSurvey {
       held = hold(analysis, source, symbols, unwritten, request, depth, progress, &facts, &remarks)
       wasGivenUp = source.wasGivenUp
     }
@@ -157,6 +161,8 @@ struct Pipeline: Analyzer {
       do { try facts.addWaste(graph) } catch {
         remarks.append("equal copies and unused room were not looked for: \(source.reason(error))")
       }
+    } catch HoldersError.notMarked(let reason) {
+      remarks.append("who holds what was not looked for: \(reason)")
     } catch {
       remarks.append("who holds what could not be found: \(source.reason(error))")
     }

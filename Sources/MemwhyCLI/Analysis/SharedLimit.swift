@@ -1,3 +1,4 @@
+import HeapGraph
 import ProcessImage
 import Synchronization
 
@@ -22,5 +23,13 @@ enum SharedLimit {
       return nil
     }
     if let refusal { throw .notPermitted(refusal) }
+  }
+}
+
+extension InspectionRoom {
+  /// What memwhy may take for this target now.
+  static func now(for target: AnalysisRequest.Target) -> InspectionRoom? {
+    let pid: Int32? = if case .process(let pid) = target { pid } else { nil }
+    return OwnRoom.now(beside: pid).map { InspectionRoom(bytes: $0.bytes, place: $0.place, advice: $0.advice) }
   }
 }

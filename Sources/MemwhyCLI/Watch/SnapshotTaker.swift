@@ -1,6 +1,5 @@
 import Diagnosis
 import Foundation
-import Glibc
 import Measurement
 import ProcessImage
 import Reports
@@ -67,13 +66,6 @@ final class SnapshotTaker: Sendable {
     while isBusy, Clocks.monotonic < deadline { Clocks.sleep(10_000_000) }
   }
 
-  /// The watcher stays small between snapshots. Not in the Glibc module, and not in every C library.
-  private static func giveBack() {
-    guard let symbol = dlsym(nil, "malloc_trim") else { return }
-    typealias Trim = @convention(c) (Int) -> Int32
-    _ = unsafeBitCast(symbol, to: Trim.self)(0)
-  }
-
   private func take(of run: Run) {
     let request = AnalysisRequest(
       verb: "watch", target: .process(run.pid), freeze: .cow, memoryLimit: nil, cowBudget: nil,
@@ -84,7 +76,7 @@ final class SnapshotTaker: Sendable {
         request, progress: Progress(isEnabled: false, isQuiet: true), depth: .holders
       ).facts.shortened()
     } catch { result.failure = "\(error)" }
-    Self.giveBack()
+    OwnMemory.giveBack()
     state.withLock { state in
       state.result = result
       state.isBusy = false

@@ -39,6 +39,7 @@ struct WholeDiagnosis {
       Recorder(.pid(pid), interval: interval, load: load), pid: pid, interval: interval)
     defer { sampler.end() }
     let first = try pipeline.capture(firstRequest, progress: progress, depth: .holders)
+    OwnMemory.giveBack()
     sampler.ownMemoryIsSmall()
     wait(sampler)
     let watched = sampler.end()

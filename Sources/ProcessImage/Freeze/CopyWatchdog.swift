@@ -13,6 +13,8 @@ final class CopyWatchdog: @unchecked Sendable {
 
   private let limits: MemoryLimits
   private let reserve: UInt64
+  /// Names of the control groups that this process is in as well.
+  private let ownGroups: Set<String>
   private let copy: Int32
   private let target: Int32
   private let stopEnds: (read: Int32, write: Int32)
@@ -21,10 +23,14 @@ final class CopyWatchdog: @unchecked Sendable {
 
   /// A writer dirties up to 0.6 GB/s: 3 MiB in this time.
   private static let intervalMilliseconds: Int32 = 5
+  /// With more room than this, in bytes, page cache that can be dropped is not looked up.
+  private static let near: UInt64 = 256 << 20
   /// The copy goes when the target would reach its limit within this time if it kept on writing as fast: on a machine without an
   /// idle core, seeing it and taking the copy apart can each wait for some time slices. While the copy's memory is being
   /// taken apart the kernel no longer regards the copy as a process to kill, and would choose the target.
-  private static let noticeNanoseconds: UInt64 = 120_000_000
+  private static let noticeNanoseconds: UInt64 = 140_000_000
+  /// How far back it is looked for how fast that is.
+  private static let rateNanoseconds: UInt64 = 20_000_000
 
   /// - Parameter copy, target: pidfds; they stay the caller's.
   init?(limits: MemoryLimits, reserve: UInt64, copy: Int32, target: Int32) {
@@ -32,6 +38,7 @@ final class CopyWatchdog: @unchecked Sendable {
     guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else { return nil }
     self.limits = limits
     self.reserve = reserve
+    ownGroups = Set(MemoryLimits(pid: getpid()).groups.map(\.name))
     self.copy = copy
     self.target = target
     stopEnds = (ends[0], ends[1])
@@ -49,7 +56,7 @@ final class CopyWatchdog: @unchecked Sendable {
   private func watch() {
     // Best effort, and only for this thread: needs CAP_SYS_NICE.
     setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -20)
-    var last: (time: UInt64, room: UInt64)?
+    var earlier: [(time: UInt64, room: UInt64, own: UInt64)] = []
     while true {
       var files = [
         pollfd(fd: stopEnds.read, events: Int16(POLLIN), revents: 0),
@@ -58,14 +65,20 @@ final class CopyWatchdog: @unchecked Sendable {
       let ready = poll(&files, 2, Self.intervalMilliseconds)
       if files[0].revents != 0 { return }
       if ready > 0 && files[1].revents != 0 { return give(up: .targetEnded) }
-      guard let tightest = limits.tightest(enough: reserve) else { continue }
+      guard let tightest = limits.tightest(enough: Self.near) else { continue }
       let now = Clocks.monotonic
+      // What this process itself takes from the same limit is no reason to expect more, and is watched elsewhere.
+      let own = ownGroups.contains(tightest.group.name) ? OwnRoom.anonymousBytes : 0
       var spent: UInt64 = 0
-      if let last, last.room > tightest.room, now > last.time {
-        let rate = Double(last.room - tightest.room) / Double(now - last.time)
-        spent = UInt64(rate * Double(Self.noticeNanoseconds))
+      if let first = earlier.first, now > first.time {
+        let decrease = first.room - min(tightest.room, first.room)
+        let others = decrease - min(own - min(first.own, own), decrease)
+        // What came at once, as the copy's page tables do, does not go on.
+        let time = max(now - first.time, Self.rateNanoseconds)
+        spent = UInt64(Double(others) / Double(time) * Double(Self.noticeNanoseconds))
       }
-      last = (now, tightest.room)
+      earlier.append((now, tightest.room, own))
+      if now - earlier[0].time > Self.rateNanoseconds, earlier.count > 1 { earlier.removeFirst() }
       if tightest.room < max(reserve, spent) { return give(up: .noHeadroom) }
     }
   }

@@ -7,6 +7,8 @@ struct FreezeGuards: Sendable {
   /// Page tables of the target: the least that a copy takes.
   let pageTables: UInt64
   private let mappingCount: Int
+  /// What a copy takes beside the budget.
+  private let fixedNeed: UInt64
   /// What the target may spend on copied pages.
   let copyBudget: UInt64
   /// The copy is given up when less room than this is left.
@@ -15,6 +17,7 @@ struct FreezeGuards: Sendable {
   var notes: [String] = []
 
   private static let mebibyte: UInt64 = 1 << 20
+  private static let leastBudget: UInt64 = 8 << 20
   /// Kernel objects of one more process, besides its page tables.
   private static let processCost: UInt64 = 8 << 20
   /// The copy's own record of a mapping: 200 bytes were measured where nothing was written to it, 465 where something was.
@@ -45,8 +48,9 @@ struct FreezeGuards: Sendable {
       // Without them it is refused later on, and that says why.
       let mappings = (try? Procfs.mappings(of: target.memoryThread)) ?? []
       mappingCount = mappings.count
-      let share = status.residentBytes / 20
-      copyBudget = options.copyBudget ?? min(64 * Self.mebibyte, max(8 * Self.mebibyte, share))
+      let fixed = pageTables &+ pageTables / 2 &+ UInt64(mappingCount) &* Self.mappingCost &+ Self.processCost
+      fixedNeed = fixed
+      copyBudget = options.copyBudget ?? Self.budget(residentBytes: status.residentBytes, fixed: fixed, limits)
       // A copy that is chosen by the out-of-memory killer would take the target with it: stay further away from the limit.
       let isDeadly = limits.killsWholeGroup || limits.stopsAtLimit
       reserve = max(4 * Self.mebibyte, copyBudget / (isDeadly ? 2 : 4))
@@ -79,8 +83,13 @@ struct FreezeGuards: Sendable {
 
   private var pid: Int32 { target.pid }
 
-  var needed: UInt64 {
-    pageTables &+ pageTables / 2 &+ UInt64(mappingCount) &* Self.mappingCost &+ Self.processCost &+ copyBudget
+  var needed: UInt64 { fixedNeed &+ copyBudget }
+
+  /// A twentieth of the process, and of a small room half of what the copy leaves: a copy that is given up early costs less than none.
+  private static func budget(residentBytes: UInt64, fixed: UInt64, _ limits: MemoryLimits) -> UInt64 {
+    let wanted = min(64 * mebibyte, max(leastBudget, residentBytes / 20))
+    guard let room = limits.tightest(enough: (fixed &+ wanted) &* 2)?.room else { return wanted }
+    return min(wanted, max(leastBudget, (room - min(fixed, room)) / 2))
   }
 
   /// Also called right before the copy is made.

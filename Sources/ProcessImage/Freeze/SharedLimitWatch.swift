@@ -13,12 +13,12 @@ public final class SharedLimitWatch: @unchecked Sendable {
   private let isEnding = Atomic<Bool>(false)
 
   /// Bytes that are left to the target.
-  private static let reserve: UInt64 = 8 << 20
+  static let reserve: UInt64 = 8 << 20
   /// What memwhy allocates for the smallest heap. In bytes.
   private static let base: UInt64 = 16 << 20
   private static let intervalNanoseconds: UInt64 = 5_000_000
-  /// Ends the process where the reserve would be reached within this time at the speed of now.
-  private static let noticeNanoseconds: UInt64 = 20_000_000
+  /// Ends the process where the reserve would be reached if as much went as did during so many intervals.
+  private static let noticeIntervals = 4
 
   /// - Returns: nil where no limit is shared.
   public init?(target: Int32, onShortage: @escaping @Sendable (String) -> Void) {
@@ -54,15 +54,12 @@ public final class SharedLimitWatch: @unchecked Sendable {
   public func end() { isEnding.store(true, ordering: .releasing) }
 
   private func watch() {
-    var last: (time: UInt64, room: UInt64)?
+    var earlier: [UInt64] = []
     while !isEnding.load(ordering: .acquiring) {
-      let now = Clocks.monotonic
       if let (group, room) = limits.tightest(enough: Self.reserve &* 16) {
-        var spent: UInt64 = 0
-        if let last, last.room > room, now > last.time {
-          spent = UInt64(Double(last.room - room) / Double(now - last.time) * Double(Self.noticeNanoseconds))
-        }
-        last = (now, room)
+        if earlier.count == Self.noticeIntervals { earlier.removeFirst() }
+        earlier.append(room)
+        let spent = (earlier.max() ?? room) - room
         if room < Self.reserve &+ min(spent, Self.reserve &* 4) {
           onShortage(
             "the look was given up: memwhy shares \(group.name) with the process and came within \(ByteCount(room)) of its limit; "

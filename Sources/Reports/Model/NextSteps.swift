@@ -49,9 +49,14 @@ enum NextSteps {
   private static func notJudged(target: ReportModel.Target) -> [String] {
     switch target.source {
     case .running:
-      ["Run it without `--freeze none`: only a process that stands still for an instant can be judged."]
+      [
+        "Only a process that stands still for an instant can be judged: run it with `--freeze cow`, or with `--freeze stop` on the host."
+      ]
     case .frozen, .stopped, .core:
-      ["The types are counted all the same; run `memwhy doctor` to see what is missing for a judgement."]
+      [
+        "The types are counted all the same: run it again later, and the type whose count rose is what grows. `memwhy doctor` shows "
+          + "what is missing for a judgement."
+      ]
     }
   }
 

@@ -1,0 +1,57 @@
+import Measurement
+import ProcessImage
+
+/// Memory that an inspection may take, and what of it fits in.
+///
+/// Near its limit a service has little room left, and a tool in the same container, or on the same host, has no more. What takes too much
+/// is left out then, and the rest is told: all of it, all but who holds what, or what fills the heap.
+public struct InspectionRoom: Sendable, Hashable {
+  /// In bytes.
+  public var bytes: UInt64
+  /// Whose memory it is, and what to do for more: for sentences.
+  public var place, advice: String
+
+  public init(bytes: UInt64, place: String, advice: String) {
+    self.bytes = bytes
+    self.place = place
+    self.advice = advice
+  }
+
+  /// How much of an inspection is made.
+  enum Extent: Hashable {
+    /// What was asked for.
+    case whole
+    /// Leaks, but not who holds what.
+    case leaks
+    /// Blocks by type.
+    case census
+  }
+
+  /// What `leaks` takes for the smallest heap; for each block (35 bytes were measured); and for each where it is to be told who holds what
+  /// (94 to 137 bytes). In bytes; docs/performance.md.
+  private static let least: UInt64 = 8 << 20
+  private static let leaksPerBlock: UInt64 = 40
+  private static let holdersPerBlock: UInt64 = 140
+  /// No allocator's blocks are smaller, its own words among them.
+  private static let smallestBlock: UInt64 = 32
+
+  private static func need(_ blocks: Int, holders: Bool) -> UInt64 {
+    least &+ UInt64(blocks) &* (holders ? holdersPerBlock : leaksPerBlock)
+  }
+
+  /// Whether there is room whatever the blocks of this image are. O(mappings).
+  func isAmple(for image: ProcessImage, holders: Bool) -> Bool {
+    let most = image.mappings.reduce(UInt64(0)) { $1.isAnonymous ? $0 &+ min($1.size, 1 << 46) : $0 }
+    return Self.need(Int(clamping: most / Self.smallestBlock), holders: holders) <= bytes
+  }
+
+  func extent(blocks: Int, holders: Bool) -> Extent {
+    if Self.need(blocks, holders: holders) <= bytes { return .whole }
+    return holders && Self.need(blocks, holders: false) <= bytes ? .leaks : .census
+  }
+
+  /// Why it is less than the whole, in a sentence.
+  func shortage(blocks: Int, holders: Bool) -> String {
+    "that takes memwhy some \(ByteCount(Self.need(blocks, holders: holders))), and \(place) has \(ByteCount(bytes)) to spare; \(advice)"
+  }
+}
