@@ -29,7 +29,7 @@ public enum HeapInspection {
   ) throws -> HeapAnalysis {
     progress?(.walking, 0)
     let details = Details(image: image, symbols: symbols)
-    let scanned = ScannedObjects(decoder: details.decoder, memory: image.memory)
+    let scanned = ScannedObjects(decoder: details.decoder, memory: PagedMemory(image.memory, pageCount: 256))
     var options = options
     var shortage: String?
     if let room = options.room, !room.isAmple(for: image, holders: options.keepsReferences) {

@@ -10,11 +10,9 @@ struct ObjectScan {
   private let objectSize: HeapWalk.ObjectSize
   /// Readable memory, in which metadata must lie.
   private let readable: [Range<UInt64>]
-  private var verdicts: [UInt64: Int8] = [:]
+  private var verdicts = FirstWords()
 
   private static let pieceSize = 1 << 20
-  /// Distinct first words that are remembered; beyond it the memory starts afresh.
-  private static let mostVerdicts = 1 << 20
   /// Times that a word is asked about before it counts as no metadata: an array's size depends on the array.
   private static let patience: Int8 = 4
 
@@ -100,15 +98,43 @@ struct ObjectScan {
       let address = start + UInt64(offset)
       if let size = objectSize(head, address, end - address), size >= 16, size <= end - address {
         builder.append(address: address, size: (size + 7) & ~7, head: head)
-        remember(head, 0)
+        verdicts[head] = 0
       } else {
-        remember(head, (verdict ?? 0) + 1)
+        verdicts[head] = (verdict ?? 0) + 1
       }
     }
   }
+}
 
-  private mutating func remember(_ head: UInt64, _ verdict: Int8) {
-    if verdicts.count >= Self.mostVerdicts { verdicts.removeAll(keepingCapacity: true) }
-    verdicts[head] = verdict
+/// How often first words were asked about in vain; 0 for those that are metadata. One place for each of 65,536 hashes: what is forgotten is asked
+/// about again.
+private struct FirstWords {
+  private var words: [UInt64]
+  private var counts: [Int8]
+  private static let bits: UInt64 = 16
+
+  init() {
+    words = Array(repeating: 0, count: 1 << Self.bits)
+    counts = Array(repeating: 0, count: 1 << Self.bits)
   }
+
+  subscript(word: UInt64) -> Int8? {
+    get {
+      let place = Self.place(word)
+      return words[place] == word ? counts[place] : nil
+    }
+    set {
+      let place = Self.place(word)
+      // Metadata are few and come again; other words are many.
+      guard let newValue, newValue == 0 || words[place] == word || words[place] == 0 || counts[place] != 0 else {
+        return
+      }
+      words[place] = word
+      counts[place] = newValue
+    }
+  }
+
+  /// Fibonacci hashing (Knuth, TAOCP 6.4).
+  @inline(__always)
+  private static func place(_ word: UInt64) -> Int { Int((word &* 0x9e37_79b9_7f4a_7c15) >> (64 - bits)) }
 }

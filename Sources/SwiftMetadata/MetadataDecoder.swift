@@ -28,6 +28,9 @@ public final class MetadataDecoder: ObjectTypeDecoder {
   var descriptorMetadata: [UInt64: UInt64?] = [:]
   var fieldRecords: [UInt64: [FieldRecord]?] = [:]
   var objects: [UInt64: ObjectEntry] = [:]
+  /// Of these, words that are no metadata. A scan of memory, or a list, shows any number of them: beyond the bound they are asked about again.
+  var unknownHeads = 0
+  static let mostUnknownHeads = 1 << 14
   var errors: [UInt64: ObjectType?] = [:]
   var slabHeads: Set<UInt64> = []
   /// Descriptors' symbols of types that strings spell in full, by name; nil where two have one name.

@@ -16,17 +16,7 @@ enum ObjectEntry: Sendable {
 
 extension MetadataDecoder {
   public func objectType(head: UInt64, address: UInt64, size: UInt64) -> ObjectType? {
-    let entry: ObjectEntry
-    if let known = objects[head] {
-      entry = known
-    } else {
-      entry = ask { makeEntry(head: head, address: address, size: size) }
-      // A slab's head can only be told with a block at hand, so an unknown head in module data is asked again.
-      var isFinal = true
-      if case .unknown = entry { isFinal = !mayBeSlabHead(head) }
-      if isFinal { objects[head] = entry }
-    }
-    switch entry {
+    switch entry(head: head, address: address, size: size) {
     case .unknown: return nil
     case .type(let type, let minimum, let maximum): return size >= minimum && size <= maximum ? type : nil
     case .typeWithTail(let type, let minimum, let maximum):
@@ -37,10 +27,26 @@ extension MetadataDecoder {
     }
   }
 
+  /// - Parameter address, size: of a block that begins with it; 0 where none is at hand.
+  private func entry(head: UInt64, address: UInt64, size: UInt64) -> ObjectEntry {
+    if let known = objects[head] { return known }
+    let entry = ask { makeEntry(head: head, address: address, size: size) }
+    guard case .unknown = entry else {
+      objects[head] = entry
+      return entry
+    }
+    // A slab's head can only be told with a block at hand, so an unknown head in module data is asked again.
+    if unknownHeads < Self.mostUnknownHeads, !mayBeSlabHead(head) {
+      objects[head] = entry
+      unknownHeads += 1
+    }
+    return entry
+  }
+
   /// Bytes of an instance of the class, boxes included, that `head` is the metadata of; nil where the size differs by block or
   /// `head` is no heap metadata. For scans of memory whose allocator is not known.
   public func instanceSize(head: UInt64) -> UInt64? {
-    switch objects[head] ?? ask({ makeEntry(head: head) }) {
+    switch entry(head: head, address: 0, size: 0) {
     case .type(let type, _, _), .typeWithTail(let type, _, _):
       guard case .fixed(let size, _) = type.layout else { return nil }
       return UInt64(size)
@@ -55,7 +61,7 @@ extension MetadataDecoder {
     return chunk &- 8 &+ 32
   }
 
-  private func makeEntry(head: UInt64, address: UInt64 = 0, size: UInt64 = 0) -> ObjectEntry {
+  private func makeEntry(head: UInt64, address: UInt64, size: UInt64) -> ObjectEntry {
     guard head >= 0x1000, head < TargetMemory.addressLimit, head & 7 == 0 else { return .unknown }
     if slabHeads.contains(head) || isSlabHead(head, address: address, size: size) { return .taskSlab }
     if let word = memory.word(head), let kind = MetadataKind(rawValue: word) {
