@@ -77,6 +77,22 @@ import Testing
       steps == [[arrays, "[…]Building", ".rooms" + arrays, "[…]Room", ".messages" + arrays, "[…]Message"]], "\(steps)")
   }
 
+  /// A tree of parsed JSON is of two storage classes only: what an array of `Any` has is not what the arrays in it have.
+  @Test func collectionsOfAnyEndNoBranch() throws {
+    let heap = SyntheticHeap()
+    let any = ValueLayout(
+      typeName: "Any", size: 32, stride: 32, alignment: 8,
+      slots: [ReferenceSlot(offset: 0, strength: .ambiguous, typeName: "Any")])
+    let array = heap.type(.arrayStorage, "_ContiguousArrayStorage<Any>", .array(elements: 32, element: any))
+    func storage(_ elements: [UInt64]) -> UInt64 {
+      heap.block([array, 3, UInt64(elements.count), 0] + elements.flatMap { [$0, 0, 0, SyntheticHeap.metadata] })
+    }
+    heap.root(storage((0..<7).map { _ in storage([0, 0, 0]) }))
+    let holder = try #require(try report(heap).holders.first?.children.first)
+    #expect(holder.container?.entries == 7 && holder.count == 1, "\(holder)")
+    #expect(holder.children.first?.container?.entries == 21)
+  }
+
   /// A coarser tree is what is left of a finer one.
   @Test func aTreeIsPrunedToACoarserOne() throws {
     let heap = SyntheticHeap()

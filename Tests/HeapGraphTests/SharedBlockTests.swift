@@ -1,3 +1,4 @@
+import ProcessImage
 import SwiftMetadata
 import Symbols
 import Testing
@@ -61,6 +62,32 @@ import Testing
     let report = try HeapHolders(analysis: analysis, image: image, symbols: EachWord()).holders()
     let shared = report.holders.first { $0.kind == .shared }
     #expect(shared?.heldBy == ["variable 0"])
+  }
+
+  /// A copy of an array leaves its elements' addresses in vector registers: they hang on the array all the same, and only what nothing else leads to hangs on
+  /// the registers.
+  @Test func whatACopyLeftInRegistersSharesNothing() throws {
+    let heap = SyntheticHeap()
+    let shard = heap.classType("Shard", fields: [])
+    let array = heap.type(
+      .arrayStorage, "_ContiguousArrayStorage<Shard>",
+      .array(elements: 32, element: SyntheticHeap.reference(to: "Shard")))
+    let shards = (0..<40).map { _ in heap.block([shard, 3, 0, 0]) }
+    heap.root(heap.block([array, 3, 40, 80] + shards))
+    let inHand = heap.block([heap.classType("Work", fields: ["shard"]), 3, shards[39]])
+    let vectors = (shards[8..<30] + [inHand]).flatMap { word in withUnsafeBytes(of: word.littleEndian, Array.init) }
+    heap.threads = [ThreadState(tid: 7, stackPointer: 0x1000, threadPointer: 0x2000, vectorState: vectors)]
+    let (analysis, image) = try heap.keepingReferences()
+    #expect(analysis.leaks == [])
+    let holders = try HeapHolders(analysis: analysis, image: image, symbols: EachWord())
+    let report = try holders.holders(cut: 0)
+    let top = Dictionary(uniqueKeysWithValues: report.holders.map { ($0.name, $0) })
+    #expect(top["variable 0"]?.children.first?.container?.entries == 40)
+    // One of them hangs on what a thread has in hand as well.
+    #expect(top["variable 0"]?.retainedBytes == 32 + 40 * 8 + 39 * 32, "\(report.holders)")
+    #expect(top["vector registers of threads"]?.children.map(\.name) == ["Work"])
+    #expect(report.holders.count { $0.kind == .shared } == 1)
+    #expect(report.holders.reduce(0) { $0 + $1.retainedBytes } == report.reachableBytes)
   }
 }
 

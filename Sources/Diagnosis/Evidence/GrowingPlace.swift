@@ -307,6 +307,13 @@ struct GrowingPlace: Sendable, Hashable {
 
   fileprivate static func isStorage(_ step: String) -> Bool { step.hasSuffix(" storage") }
 
+  /// `[Session] storage` of `sessions : [Session]`, to which a word on a stack leads as well; arrays of objects are all of one class.
+  private static func isStorage(_ step: String, ofVariable title: String) -> Bool {
+    guard let colon = title.firstRange(of: " : ") else { return false }
+    let type = title[colon.upperBound...]
+    return step == type + " storage" || step == "[AnyObject] storage" && type.hasPrefix("[") && !type.contains(" : ")
+  }
+
   /// Fields are written behind the variable; types in between are left out, since the fields say it. A frame of a stack says less than
   /// the object in it.
   static func title(
@@ -328,6 +335,9 @@ struct GrowingPlace: Sendable, Hashable {
       // Without a field on the way the last type says most, if it is one.
       let last = path.last { !isUntyped($0) }
       if let heldBy, owner == nil, fields.isEmpty, last == nil { return withoutType(heldBy) }
+      if let heldBy, owner == nil, path.count == 1, let last, isStorage(last, ofVariable: heldBy) {
+        return withoutType(heldBy)
+      }
       let end = fields.isEmpty ? withoutType(last ?? path.last ?? "") : top + fields
       return (heldBy.map { withoutType($0) + " -> " } ?? "") + (owner ?? end)
     }

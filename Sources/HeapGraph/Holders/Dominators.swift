@@ -21,11 +21,12 @@ struct Dominators: Sendable {
 
   static let unreached = UInt32.max
 
-  init(_ graph: CompressedGraph, root: Int) {
+  /// - Parameter lastResort: a node, the root's last, that leads only to what nothing else leads to: its other references count as none.
+  init(_ graph: CompressedGraph, root: Int, lastResort: Int? = nil) {
     let nodes = graph.count
     number = FlatArray(repeating: Self.unreached, count: nodes)
     order = FlatArray(repeating: 0, count: nodes)
-    var search = Search(graph, number: number, order: order)
+    var search = Search(graph, number: number, order: order, lastResort: lastResort ?? -1)
     search.run(from: root)
     let reached = search.reached
     count = reached
@@ -86,6 +87,7 @@ struct Dominators: Sendable {
   /// Depth-first preorder with the parents' preorder numbers, and the edges that are not in the tree, in preorder numbers.
   private struct Search {
     let graph: CompressedGraph
+    let lastResort: Int
     let number: FlatArray<UInt32>
     let order: FlatArray<UInt32>
     /// Preorder number -> that of the parent.
@@ -95,8 +97,9 @@ struct Dominators: Sendable {
     var edges: ContiguousArray<(source: UInt32, next: UInt32)> = []
     var reached = 0
 
-    init(_ graph: CompressedGraph, number: FlatArray<UInt32>, order: FlatArray<UInt32>) {
+    init(_ graph: CompressedGraph, number: FlatArray<UInt32>, order: FlatArray<UInt32>, lastResort: Int) {
       self.graph = graph
+      self.lastResort = lastResort
       self.number = number
       self.order = order
       parent = FlatArray(repeating: 0, count: graph.count)
@@ -132,7 +135,10 @@ struct Dominators: Sendable {
             break
           }
           // Nothing dominates the root; to itself and to a child nothing new is said.
-          if known != 0, Int(known) != vertex, Int(parent[Int(known)]) != vertex {
+          // What was met before the last resort, something else leads to.
+          if known != 0, Int(known) != vertex, Int(parent[Int(known)]) != vertex,
+            Int(order[vertex]) != lastResort || Int(known) > vertex
+          {
             edges.append((UInt32(vertex), lastEdge[Int(known)]))
             lastEdge[Int(known)] = UInt32(edges.count - 1)
           }

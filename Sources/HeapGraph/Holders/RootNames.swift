@@ -56,12 +56,15 @@ public struct NamedRoot: Sendable, Hashable, Codable {
 
 /// Puts roots under names: globals by symbol, words of stacks by the function whose frame holds them.
 struct RootNames {
-  /// Ordered by rank.
+  /// Ordered by rank, but for the last.
   private(set) var names: [NamedRoot] = []
   /// For each name the blocks that its words refer to, each once.
   private(set) var entries: [[UInt32]] = []
   /// Where blocks go to which only unowned references refer.
   private(set) var orphanRoot = 0
+  /// The last of all: what threads' vector registers have, which holds only what nothing else leads to. A copy of an array leaves the addresses of some
+  /// sixty elements there, and no longer works with them.
+  var lastResort: Int { names.count - 1 }
 
   private let image: ProcessImage
   private let symbols: any SymbolSource
@@ -85,6 +88,7 @@ struct RootNames {
     "outlined variable #",
     "nominal type ", "associated type ", "generic ", "initialization token", "protocol ", "metaclass ",
   ]
+  private static let vectors = NamedRoot(kind: .stack, title: "vector registers of threads")
   /// Static thread-local storage right below the thread pointer, in bytes.
   private static let staticTLS: UInt64 = 16 << 10
 
@@ -101,7 +105,7 @@ struct RootNames {
     var lastAddress: UInt64 = 0
     var lastEnd: UInt64 = 0
     var lastName: NamedRoot?
-    for root in references.roots {
+    for root in references.roots where root.kind != .vector {
       // Neighbouring words of one variable come together.
       if root.kind == .global, let lastName, root.address >= lastAddress, root.address < lastEnd {
         byName[lastName, default: []].append(root.block)
@@ -123,6 +127,9 @@ struct RootNames {
       names.append(name)
       entries.append(Array(Set(blocks)).sorted())
     }
+    let inVectors = references.roots.lazy.filter { $0.kind == .vector }.map(\.block)
+    names.append(Self.vectors)
+    entries.append(Array(Set(inVectors)).sorted())
   }
 
   /// Calls `body` with the variable of each word of the modules' data that is wanted. O(their bytes).
@@ -150,7 +157,7 @@ struct RootNames {
     switch root.kind {
     case .stack, .anonymous, .threadLocal:
       if let area = threadLocals.area(containing: root.address) { return threadLocal(root.address, area) }
-    case .global, .register, .cachedThread, .kernel: break
+    case .global, .register, .vector, .cachedThread, .kernel: break
     }
     switch root.kind {
     case .global: return variable(root.address, end: &end)
@@ -170,6 +177,7 @@ struct RootNames {
     case .kernel:
       let title = root.address == 0 ? "a timer's signal value" : "event data of epoll descriptor \(root.address)"
       return NamedRoot(kind: .native, title: title + ", kept by the kernel")
+    case .vector: return Self.vectors
     case .cachedThread: return NamedRoot(kind: .runtime, title: "thread-local storage of finished threads")
     }
   }
