@@ -30,8 +30,8 @@ import Testing
     }
   }
 
-  /// References of the last resort count where nothing else leads to their target: as if the others were not there.
-  @Test func theLastResortSharesNothing() {
+  /// References of a deferred node count where nothing before it leads to their target: as if the others were not there.
+  @Test func deferredNodesShareNothing() {
     var generator = SeededGenerator(seed: 31)
     for _ in 0..<500 {
       var edges = randomGraph(&generator) + [[], []]
@@ -44,7 +44,7 @@ import Testing
       var pruned = edges
       pruned[last].removeAll { known[$0] }
       let expected = Dominators(CompressedGraph(edges: pruned), root: root)
-      let found = Dominators(CompressedGraph(edges: edges), root: root, lastResort: last)
+      let found = Dominators(CompressedGraph(edges: edges), root: root, firstDeferred: last, isDeferred: [true])
       #expect(found.count == expected.count)
       for vertex in 0..<found.count {
         #expect(found.order[vertex] == expected.order[vertex])

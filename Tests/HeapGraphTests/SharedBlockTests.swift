@@ -64,6 +64,23 @@ import Testing
     #expect(shared?.heldBy == ["variable 0"])
   }
 
+  /// A thread works on what a variable of the program holds: it takes no part of it away, and what it alone has is its own.
+  @Test func aStackTakesNothingFromAVariable() throws {
+    let heap = SyntheticHeap()
+    let owner = heap.classType("Owner", fields: ["part"])
+    let part = heap.block([heap.classType("Part", fields: []), 3])
+    let work = heap.block([heap.classType("Work", fields: []), 3])
+    heap.root(heap.block([owner, 3, part]))
+    heap.threads = [ThreadState(tid: 7, stackPointer: 0x1000, threadPointer: 0x2000, registers: [part, work])]
+    let (analysis, image) = try heap.keepingReferences()
+    let report = try HeapHolders(analysis: analysis, image: image, symbols: EachWord(isSwift: true)).holders(cut: 0)
+    #expect(report.holders.map(\.kind) == [.root, .root], "\(report.holders)")
+    #expect(report.holders.first?.retainedBytes == 40 && report.holders.last?.children.first?.name == "Work")
+    // A library's variable, which leads to everything, shares what a frame has.
+    let shared = try HeapHolders(analysis: analysis, image: image, symbols: EachWord()).holders(cut: 0)
+    #expect(shared.holders.contains { $0.kind == .shared && $0.name == "Part" }, "\(shared.holders)")
+  }
+
   /// A copy of an array leaves its elements' addresses in vector registers: they hang on the array all the same, and only what nothing else leads to hangs on
   /// the registers.
   @Test func whatACopyLeftInRegistersSharesNothing() throws {
@@ -93,10 +110,15 @@ import Testing
 
 /// Every word is a variable.
 private struct EachWord: SymbolSource {
+  /// As a global of the program's own module is mangled.
+  var isSwift = false
   func symbol(at address: UInt64) -> Symbol? {
-    Symbol(
-      address: address & ~7, size: 8, mangledName: "variable \((address - SyntheticHeap.globals) / 8)",
-      module: "/bin/test", isData: true)
+    address < SyntheticHeap.globals
+      ? nil
+      : Symbol(
+        address: address & ~7, size: 8,
+        mangledName: isSwift ? "$s4test5ownerSivp" : "variable \((address - SyntheticHeap.globals) / 8)",
+        module: "/bin/test", isData: true)
   }
   func address(of mangledName: String) -> UInt64? { nil }
 }

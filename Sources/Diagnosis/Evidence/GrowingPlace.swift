@@ -233,7 +233,12 @@ struct GrowingPlace: Sendable, Hashable {
         let whole = growth(current, below)
         guard let next = below.first, gain(next) > 0 else { return add(current, types, content: nil) }
         // A container that was made anew when it grew is still one; several new ones are what became more.
-        if more(next) > 1 { return add(current, types, content: next) }
+        if more(next) > 1 {
+          let fields = fields(below, of: whole)
+          if fields.isEmpty { return add(current, types, content: next) }
+          for field in fields { add(field, types + [field.type], content: field) }
+          return
+        }
         if Double(gain(next)) >= GrowingPlace.follow * whole {
           // What has its own part beside it grows, too.
           for part in below.dropFirst() where Double(gain(part)) >= GrowingPlace.branch * whole && more(part) <= 1 {
@@ -250,6 +255,14 @@ struct GrowingPlace: Sendable, Hashable {
         for part in parts { descend(part, types: types + [part.type]) }
         return
       }
+    }
+
+    /// Fields of one object in which objects became more, where no field has most of it: two lists are two places.
+    private func fields(_ below: [HeapFacts.Holder], of whole: Double) -> [HeapFacts.Holder] {
+      guard let largest = below.first, Double(gain(largest)) < GrowingPlace.follow * whole else { return [] }
+      let parts = below.filter { Double(gain($0)) >= GrowingPlace.branch * whole }
+      let areFields = parts.count > 1 && parts.allSatisfy { $0.path.last?.hasPrefix(".") == true && more($0) > 1 }
+      return areFields ? parts : []
     }
 
     /// A type is there, or is met on the way down along what grew most.
@@ -288,7 +301,7 @@ struct GrowingPlace: Sendable, Hashable {
       found.after = place.container
       found.content = content?.type
       // A variable's object may have many fields, also where a stack leads to it as well.
-      if place.root == .global || place.root == nil, place.container == nil,
+      if place.root == .global || place.root == nil, place.container == nil, content != place,
         !place.path.dropFirst().contains(where: GrowingPlace.isField)
       {
         found.contentField = content?.path.last.flatMap { $0.hasPrefix(".") ? $0 : nil }

@@ -21,12 +21,17 @@ struct Dominators: Sendable {
 
   static let unreached = UInt32.max
 
-  /// - Parameter lastResort: a node, the root's last, that leads only to what nothing else leads to: its other references count as none.
-  init(_ graph: CompressedGraph, root: Int, lastResort: Int? = nil) {
+  /// - Parameters:
+  ///   - firstDeferred: nodes from here on may be deferred.
+  ///   - isDeferred: of these, whether they lead only to what none of the root's targets before them leads to: their other references count
+  ///     as none.
+  init(_ graph: CompressedGraph, root: Int, firstDeferred: Int = .max, isDeferred: [Bool] = []) {
     let nodes = graph.count
     number = FlatArray(repeating: Self.unreached, count: nodes)
     order = FlatArray(repeating: 0, count: nodes)
-    var search = Search(graph, number: number, order: order, lastResort: lastResort ?? -1)
+    var search = Search(graph, number: number, order: order)
+    search.firstDeferred = firstDeferred
+    search.isDeferred = isDeferred
     search.run(from: root)
     let reached = search.reached
     count = reached
@@ -87,7 +92,6 @@ struct Dominators: Sendable {
   /// Depth-first preorder with the parents' preorder numbers, and the edges that are not in the tree, in preorder numbers.
   private struct Search {
     let graph: CompressedGraph
-    let lastResort: Int
     let number: FlatArray<UInt32>
     let order: FlatArray<UInt32>
     /// Preorder number -> that of the parent.
@@ -96,14 +100,23 @@ struct Dominators: Sendable {
     let lastEdge: FlatArray<UInt32>
     var edges: ContiguousArray<(source: UInt32, next: UInt32)> = []
     var reached = 0
+    var firstDeferred = Int.max
+    var isDeferred: [Bool] = []
 
-    init(_ graph: CompressedGraph, number: FlatArray<UInt32>, order: FlatArray<UInt32>, lastResort: Int) {
+    init(_ graph: CompressedGraph, number: FlatArray<UInt32>, order: FlatArray<UInt32>) {
       self.graph = graph
-      self.lastResort = lastResort
       self.number = number
       self.order = order
       parent = FlatArray(repeating: 0, count: graph.count)
       lastEdge = FlatArray(repeating: Dominators.unreached, count: graph.count)
+    }
+
+    /// What was met before a deferred node, something else leads to.
+    @inline(__always)
+    private func isDeferred(_ vertex: Int) -> Bool {
+      let node = Int(order[vertex])
+      guard node >= firstDeferred, node - firstDeferred < isDeferred.count else { return false }
+      return isDeferred[node - firstDeferred]
     }
 
     mutating func run(from root: Int) {
@@ -135,9 +148,8 @@ struct Dominators: Sendable {
             break
           }
           // Nothing dominates the root; to itself and to a child nothing new is said.
-          // What was met before the last resort, something else leads to.
           if known != 0, Int(known) != vertex, Int(parent[Int(known)]) != vertex,
-            Int(order[vertex]) != lastResort || Int(known) > vertex
+            Int(known) > vertex || !isDeferred(vertex)
           {
             edges.append((UInt32(vertex), lastEdge[Int(known)]))
             lastEdge[Int(known)] = UInt32(edges.count - 1)

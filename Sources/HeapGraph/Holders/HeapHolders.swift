@@ -47,10 +47,11 @@ public final class HeapHolders: @unchecked Sendable {
     rootNames = named
     progress?(0.1)
     graph = try ReferenceGraph(
-      references, marked: references.marked, entries: named.entries, orphanRoot: named.orphanRoot,
-      workerCount: references.workerCount)
+      references, marked: references.marked, entries: named.entries, order: named.order,
+      orphanRoot: named.orphanRoot, workerCount: references.workerCount)
     progress?(0.4)
-    let dominators = Dominators(graph.graph, root: graph.top, lastResort: graph.blockCount + named.lastResort)
+    let dominators = Dominators(
+      graph.graph, root: graph.top, firstDeferred: graph.blockCount, isDeferred: named.isDeferred)
     progress?(0.8)
     let blockCount = graph.blockCount
     tree = DominatorTree(dominators) { $0 < blockCount ? heap.blocks.size($0) : 0 }

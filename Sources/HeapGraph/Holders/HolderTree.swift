@@ -27,7 +27,7 @@ struct HolderTreeBuilder {
     scanner = holders.references.scanner()
   }
 
-  private static let unlabelled = UInt32.max
+  private static let unlabelled = LinkedLabels.unlabelled
 
   /// Blocks of one type that hang on their parent by one field.
   struct Group {
@@ -272,6 +272,9 @@ struct HolderTreeBuilder {
     let blocks = members.map { UInt32(tree.node(Int($0))) }.filter { !references.isLeaf(Int($0)) }.sorted()
     var sink = LabelSink(tree: tree, names: holders.labels, labels: labels)
     try scanner.scan(count: blocks.count, { Int(blocks[$0]) }, into: &sink)
+    let objects = members.filter { references.heap.type(tree.node(Int($0))).kind == .class }
+    try LinkedLabels(tree: tree, labels: labels)
+      .complete(below: objects, scanner: &scanner, references: references)
   }
 
   private struct LabelSink: ReferenceSink {

@@ -62,9 +62,21 @@ struct RootNames {
   private(set) var entries: [[UInt32]] = []
   /// Where blocks go to which only unowned references refer.
   private(set) var orphanRoot = 0
-  /// The last of all: what threads' vector registers have, which holds only what nothing else leads to. A copy of an array leaves the addresses of some
-  /// sixty elements there, and no longer works with them.
-  var lastResort: Int { names.count - 1 }
+  /// The last of all is what threads' vector registers have: a copy of an array leaves the addresses of some sixty elements there, and no longer works
+  /// with them.
+  private static let vectors = NamedRoot(kind: .stack, title: "vector registers of threads")
+
+  /// In which order roots are asked what they hold: the program's own variables, then stacks, then all others.
+  var order: [Int] {
+    func rank(_ index: Int) -> Int {
+      names[index] == Self.vectors ? 3 : names[index].rank == 0 ? 0 : names[index].kind == .stack ? 1 : 2
+    }
+    return names.indices.sorted { (rank($0), $0) < (rank($1), $1) }
+  }
+
+  /// Roots that hold only what none before them leads to: a thread that works on what a variable of the program holds, or a stale word of its stack, takes
+  /// no part of it away. What hangs on a library's variable is shared with the frames that lead there.
+  var isDeferred: [Bool] { names.map { $0.kind == .stack } }
 
   private let image: ProcessImage
   private let symbols: any SymbolSource
@@ -88,7 +100,6 @@ struct RootNames {
     "outlined variable #",
     "nominal type ", "associated type ", "generic ", "initialization token", "protocol ", "metaclass ",
   ]
-  private static let vectors = NamedRoot(kind: .stack, title: "vector registers of threads")
   /// Static thread-local storage right below the thread pointer, in bytes.
   private static let staticTLS: UInt64 = 16 << 10
 
