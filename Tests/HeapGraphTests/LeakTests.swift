@@ -38,6 +38,16 @@ import Testing
     #expect(group.steps.map(\.type) == ["Owner", name] && group.steps.map(\.isOwn) == [true, false])
   }
 
+  /// An address that is kept as an integer may have marks in the bits that alignment leaves free; the next word is another address.
+  @Test(arguments: [(0, 0), (1, 0), (7, 0), (8, 1)] as [(UInt64, Int)])
+  func addressesWithMarksAreReferences(mark: UInt64, leaks: Int) throws {
+    let heap = SyntheticHeap()
+    let tagged = heap.classType("Tagged", fields: ["bits"], strengths: [.number])
+    let object = heap.block([heap.classType("Inner", fields: []), Self.live])
+    heap.root(heap.block([tagged, Self.live, object + mark]))
+    #expect(try heap.analysis().leaks?.count == leaks)
+  }
+
   /// A library's object may come first by name: a developer looks for his own.
   @Test func cyclesAreCalledByTheProgramsClass() throws {
     let heap = SyntheticHeap()

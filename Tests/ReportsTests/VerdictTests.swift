@@ -110,6 +110,12 @@ struct VerdictTests {
     #expect(advice([library, own]).hasPrefix("`Node.list`: make this reference"))
   }
 
+  @Test func sharedPointersAreToldHowToEnd() {
+    var group = ReportFixtures.native
+    group.type = "std::shared_ptr<Peer>"
+    #expect(report(.init(groups: [group])).nextSteps.first?.contains("std::weak_ptr") == true)
+  }
+
   @Test func aTaskThatWaitsForAStreamIsToldSo() {
     var group = ReportFixtures.lostTask
     group.waitsFor = "AsyncStream.Iterator.next(isolation:)"

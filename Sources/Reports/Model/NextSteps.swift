@@ -65,6 +65,9 @@ enum NextSteps {
     case .chain:
       "`\(group.type)`: it was retained once more than it was released, or its owner let the pointer go. Look for "
         + "Unmanaged.passRetained, a missing release or deallocate, and for C code that took it over."
+    case .native where group.type.contains("std::shared_ptr<"):
+      "`\(group.type)`: shared pointers that hold each other, or one that was never destroyed. Make one of a ring a `std::weak_ptr`, or "
+        + "`reset()` it when it is done."
     case .native:
       "Native blocks (\(group.type)): memory of C or C++ code, or allocated by hand. Look for the missing free, deallocate "
         + "or destroy call."
