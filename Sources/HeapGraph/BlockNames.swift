@@ -44,7 +44,30 @@ struct BlockNames: Sendable {
   func isClosure(_ block: Int, offset: UInt64) -> Bool {
     let within = Int(key(block, offset: offset))
     let slot = heap.types[heap.typeIndex(block)].layout.slots.first { $0.offset == within }
-    return slot.map { Self.isFunction($0.typeName) } ?? false
+    return slot.map { $0.alternatives.allSatisfy { Self.isFunction($0.typeName) } } ?? false
+  }
+
+  /// What a word leads to is the box of a value, by the declared type of the word: of a value too large for an existential, of an `indirect` case. Such
+  /// boxes and closure contexts are of one kind, and those of one value are described alike.
+  ///
+  /// A closure's context is never the first word of a value: the function stands before it.
+  func isBoxed(_ block: Int, offset: UInt64) -> Bool {
+    let within = Int(key(block, offset: offset))
+    let slots = heap.types[heap.typeIndex(block)].layout.slots
+    guard let slot = slots.first(where: { $0.offset == within }) else { return false }
+    let cases = slot.alternatives
+    if cases.contains(where: { Self.isFunction($0.typeName) }) { return false }
+    if cases.contains(where: { $0.typeName == "box" || $0.typeName.hasPrefix("box of ") }) { return true }
+    guard slot.strength == .ambiguous, slot.typeName == "Any" || slot.typeName.hasPrefix("any ") else { return false }
+    return !slots.contains { $0.offset == within - 8 && $0.path == slot.path && $0.typeName == slot.typeName }
+  }
+
+  /// `closure context (Shape)` as the box that it is, `box of Shape`.
+  private func boxName(_ block: Int) -> String {
+    let name = name(block)
+    let (start, end) = ("closure context (", ")")
+    guard name.hasPrefix(start), name.hasSuffix(end) else { return name }
+    return "box of \(name.dropFirst(start.count).dropLast(end.count))"
   }
 
   /// `(Int) async -> [Row]`, but neither `[() -> Void]` nor `Box<() -> Void>`: an arrow outside of all brackets.
@@ -72,7 +95,7 @@ struct BlockNames: Sendable {
     }
   }
 
-  /// Steps along blocks, each with the offset of the reference to the next one. Storage blocks are folded into the field
+  /// Steps along a ring of blocks, each with the offset of the reference to the next one. Storage blocks are folded into the field
   /// before them: `Owner.callbacks[…]`.
   func steps(_ path: [(block: Int, offset: UInt64)]) -> [LeakGroup.Step] {
     var steps: [LeakGroup.Step] = []
@@ -83,7 +106,12 @@ struct BlockNames: Sendable {
         steps[steps.count - 1].field += field
         steps[steps.count - 1].isClosure = isClosure
       } else {
-        steps.append(LeakGroup.Step(type: name(block), field: field, isClosure: isClosure))
+        let before = path[(index + path.count - 1) % path.count]
+        let isBox = heap.type(block).kind == .closureContext && isBoxed(before.block, offset: before.offset)
+        steps.append(
+          LeakGroup.Step(
+            type: isBox ? boxName(block) : name(block), field: field, isClosure: isClosure,
+            isOwn: heap.type(block).kind == .class && heap.type(block).isOwn))
       }
     }
     return steps

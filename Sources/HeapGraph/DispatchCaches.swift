@@ -26,7 +26,7 @@ struct DispatchCaches {
     var votes: [UInt64: Int] = [:]
     var lists: [UInt64: [[Int]]] = [:]
     let places = ThreadPlaces(threads)
-    for root in roots where root.kind != .register {
+    for root in roots where root.kind != .register && root.kind != .vector {
       guard let thread = places.threadPointer(atOrAbove: root.address), thread - root.address <= 1 << 16
       else { continue }
       let list = try Self.list(from: Int(root.block), heap: heap, window: window)

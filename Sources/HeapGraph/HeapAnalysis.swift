@@ -61,6 +61,8 @@ public struct HeapAnalysis: Sendable {
     public var taskWords: @Sendable (UInt64) -> TaskWords
     /// The async function in which the task at this address is suspended, then its callers, demangled.
     public var describeTask: @Sendable (UInt64) -> [String]
+    /// What that function waits in, where it is the standard library's: `AsyncStream.Iterator.next(isolation:)`.
+    public var taskWaitsFor: @Sendable (UInt64) -> String?
     /// The frames of the task at this address, innermost first, those of the runtime without a function.
     var taskFrames: @Sendable (UInt64) -> [TaskFrame]
     /// What the task at this address is doing; nil where there is none.
@@ -79,6 +81,7 @@ public struct HeapAnalysis: Sendable {
     public init(
       taskWords: @escaping @Sendable (UInt64) -> TaskWords = { _ in TaskWords() },
       describeTask: @escaping @Sendable (UInt64) -> [String] = { _ in [] },
+      taskWaitsFor: @escaping @Sendable (UInt64) -> String? = { _ in nil },
       taskFrames: @escaping @Sendable (UInt64) -> [TaskFrame] = { _ in [] },
       taskInfo: @escaping @Sendable (UInt64) -> TaskInfo? = { _ in nil },
       storedFields: @escaping @Sendable (UInt64) -> [StoredField] = { _ in [] },
@@ -88,6 +91,7 @@ public struct HeapAnalysis: Sendable {
     ) {
       self.taskWords = taskWords
       self.describeTask = describeTask
+      self.taskWaitsFor = taskWaitsFor
       self.taskFrames = taskFrames
       self.taskInfo = taskInfo
       self.storedFields = storedFields
@@ -172,7 +176,7 @@ public struct HeapAnalysis: Sendable {
     leaks =
       LeakFinder(
         heap: heap, graph: graph, isDoubtful: isDoubtful, allocations: options.allocations,
-        describeTask: context.describeTask, taskInfo: context.taskInfo
+        describeTask: context.describeTask, taskWaitsFor: context.taskWaitsFor, taskInfo: context.taskInfo
       ).groups()
   }
 

@@ -86,6 +86,7 @@ extension HeapInspection {
       analysis = HeapAnalysis.Context(
         taskWords: { address in decoder.taskInfo(at: address).map(TaskWords.init) ?? TaskWords() },
         describeTask: { address in decoder.taskInfo(at: address).map(names.frames) ?? [] },
+        taskWaitsFor: { address in decoder.taskInfo(at: address).flatMap(names.waitsFor) },
         taskFrames: { address in decoder.asyncFrames(at: address).map { names.frame($0) } },
         taskInfo: { address in decoder.taskInfo(at: address) },
         storedFields: { head in decoder.storedFields(ofElementsOf: head) },
@@ -154,14 +155,26 @@ struct TaskNames: Sendable {
     mainPrefixes = mainModule.map { [$0, MetadataDecoder.unnamedModule].map { "$s\($0.utf8.count)\($0)" } } ?? []
   }
 
-  /// Names of a task's frames; the runtime's own are left out where the program's are known.
+  /// Names of a task's frames; the runtime's own are left out where the program's are known, and so is what the standard library does inside of a
+  /// function that the program called.
   func frames(_ info: TaskInfo) -> [String] {
-    let functions = [info.resumeFunction] + info.returnAddresses
+    let functions = functions(info)
     var names: [String] = []
-    for function in functions {
-      if let name = self.function(function).name, names.last != name { names.append(name) }
+    for function in functions.drop(while: \.isStandard) {
+      if let name = function.name, names.last != name { names.append(name) }
     }
-    return names
+    return names.isEmpty ? functions.prefix(1).compactMap(\.name) : names
+  }
+
+  /// The function of the standard library that the innermost function of others called, and that waits: `AsyncStream.Iterator.next(isolation:)`.
+  func waitsFor(_ info: TaskInfo) -> String? {
+    let functions = functions(info)
+    let standard = functions.prefix(while: \.isStandard)
+    return standard.count < functions.count ? standard.last?.name : nil
+  }
+
+  private func functions(_ info: TaskInfo) -> [Known.Function] {
+    ([info.resumeFunction] + info.returnAddresses).map(function).filter { $0.name != nil }
   }
 
   func frame(_ frame: AsyncFrame) -> TaskFrame {

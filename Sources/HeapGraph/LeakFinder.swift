@@ -12,6 +12,8 @@ struct LeakFinder {
   let components: StrongComponents
   /// Async function and its callers in which a suspended task waits.
   let describeTask: (_ address: UInt64) -> [String]
+  /// The function of the standard library in which it does.
+  let taskWaitsFor: (_ address: UInt64) -> String?
   /// What a task is doing; nil where that is not known.
   let taskInfo: (_ address: UInt64) -> TaskInfo?
   /// The heap was caught in a doubtful state: every group is one step less sure.
@@ -21,13 +23,15 @@ struct LeakFinder {
 
   init(
     heap: TypedHeap, graph: UnreachableGraph, isDoubtful: Bool, allocations: AllocationStacks? = nil,
-    describeTask: @escaping (UInt64) -> [String], taskInfo: @escaping (UInt64) -> TaskInfo? = { _ in nil }
+    describeTask: @escaping (UInt64) -> [String], taskWaitsFor: @escaping (UInt64) -> String? = { _ in nil },
+    taskInfo: @escaping (UInt64) -> TaskInfo? = { _ in nil }
   ) {
     self.heap = heap
     self.graph = graph
     self.isDoubtful = isDoubtful
     self.allocations = allocations
     self.describeTask = describeTask
+    self.taskWaitsFor = taskWaitsFor
     self.taskInfo = taskInfo
     components = StrongComponents(graph)
     names = BlockNames(heap: heap)
@@ -39,6 +43,7 @@ struct LeakFinder {
     /// Types and fields of the ring, or type (and size of an unknown one).
     var numbers: [UInt64]
     var waitsIn: [String] = []
+    var waitsFor: String?
   }
 
   private struct Collected {
@@ -93,8 +98,10 @@ struct LeakFinder {
   /// The shape of a top component, and the path that shows it.
   private func describe(_ top: ArraySlice<Int>) -> (Shape, [(block: Int, offset: UInt64)]) {
     if let task = lostTask(in: top) {
-      let waitsIn = describeTask(heap.blocks.address(task))
-      return (Shape(kind: .lostTask, numbers: [], waitsIn: waitsIn), [(task, 0)])
+      let address = heap.blocks.address(task)
+      let shape = Shape(
+        kind: .lostTask, numbers: [], waitsIn: describeTask(address), waitsFor: taskWaitsFor(address))
+      return (shape, [(task, 0)])
     }
     let ring = ring(in: top)
     if !ring.isEmpty {
@@ -129,7 +136,7 @@ struct LeakFinder {
 
   private func block(_ node: Int) -> Int { Int(graph.nodes[node]) }
 
-  /// The shortest ring through the component's most telling block: a class of the program before storage and boxes.
+  /// The shortest ring through the component's most telling block: a class of the program before a library's, and that before storage and boxes.
   private func ring(in component: ArraySlice<Int>) -> [(block: Int, offset: UInt64)] {
     let number = components.component[component[component.startIndex]]
     let origin = component.min { left, right in
@@ -182,11 +189,11 @@ struct LeakFinder {
   private func rank(_ node: Int) -> Int {
     let type = heap.type(block(node))
     switch type.kind {
-    case .class: return type.name.hasPrefix("_") || type.name.hasPrefix("Swift.") ? 1 : 0
-    case .closureContext: return 2
-    case .box, .error, .job, .task: return 3
-    case .native: return 5
-    default: return 4
+    case .class: return type.isOwn ? 0 : type.name.hasPrefix("_") || type.name.hasPrefix("Swift.") ? 2 : 1
+    case .closureContext: return 3
+    case .box, .error, .job, .task: return 4
+    case .native: return 6
+    default: return 5
     }
   }
 
@@ -239,6 +246,7 @@ struct LeakFinder {
       blocks: group.blocks, bytes: group.bytes, contents: contents, examples: group.examples,
       confidence: isDoubtful ? confidence.lowered : confidence)
     if let allocations { result.allocatedIn = group.allocated.summary(allocations) }
+    result.waitsFor = shape.waitsFor
     if shape.kind == .cycle { result.library = library(group.path.map { heap.type($0.block) }) }
     return result
   }

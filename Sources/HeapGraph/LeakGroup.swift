@@ -36,11 +36,14 @@ public struct LeakGroup: Sendable, Hashable {
     public var field: String
     /// The field is a closure, and what it leads to is captured: a closure that captures one object alone has no context of its own.
     public var isClosure: Bool
+    /// A class of the program's own module: its fields are the program's to change.
+    public var isOwn: Bool
 
-    public init(type: String, field: String, isClosure: Bool = false) {
+    public init(type: String, field: String, isClosure: Bool = false, isOwn: Bool = false) {
       self.type = type
       self.field = field
       self.isClosure = isClosure
+      self.isOwn = isOwn
     }
 
     /// `Session.onClose`.
@@ -74,6 +77,8 @@ public struct LeakGroup: Sendable, Hashable {
   public var steps: [Step]
   /// For a lost task: the async function that it waits in, innermost first, then its callers.
   public var waitsIn: [String]
+  /// The function of the standard library that it called, and that waits.
+  public var waitsFor: String?
   /// Top components of this shape: rings, tasks, topmost blocks.
   public var instances: Int
   /// All blocks of the group, what hangs on the top included.

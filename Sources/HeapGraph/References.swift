@@ -38,7 +38,8 @@ struct ReferenceResolver: Sendable {
   /// The block that `word` refers to with this strength, or -1.
   @inline(__always)
   func target(_ word: UInt64, _ strength: ReferenceSlot.Strength) -> Int {
-    if strength == .number { return word < 0x1000 ? -1 : heap.blocks.index(startingAt: word) }
+    // Who keeps an address as an integer may keep marks of his own in the bits that alignment leaves free.
+    if strength == .number { return word < 0x1000 ? -1 : heap.blocks.index(startingAt: word & ~7) }
     let isNative = strength == .pointer || strength == .ambiguous
     let address = word & (isNative ? Self.nativeAddressMask : Self.addressMask)
     if address < 0x1000 { return -1 }

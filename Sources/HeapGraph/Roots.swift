@@ -10,8 +10,10 @@ public struct Root: Sendable, Hashable {
     case global
     /// A live thread's stack, from the red zone below the stack pointer to its end; holds its static TLS too.
     case stack
-    /// A register of a stopped thread, SIMD registers included.
+    /// A general purpose register of a stopped thread.
     case register
+    /// Part of a stopped thread's SIMD registers, where copies of memory leave what they copied.
+    case vector
     /// The loader's and other anonymous writable memory that no allocator owns.
     case anonymous
     /// What glibc keeps for a thread that does not run: the dynamic thread vector on a stack that waits for the next thread, the
@@ -106,7 +108,7 @@ struct RootFinder {
         var offset = 0
         while offset + 8 <= bytes.count {
           add(
-            bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self), .register,
+            bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self), .vector,
             UInt64(UInt32(bitPattern: thread.tid)))
           offset += 8
         }

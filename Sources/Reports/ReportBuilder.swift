@@ -86,19 +86,21 @@ extension ReportModel.LeakGroup {
       ? steps.indices.map { index in
         ReportModel.Edge(
           source: steps[index].type, field: steps[index].field, target: steps[(index + 1) % steps.count].type,
-          isClosure: steps[index].isClosure)
+          isClosure: steps[index].isClosure, isOwn: steps[index].isOwn)
       } : []
     self.init(
       kind: Kind(group.kind), certainty: ReportModel.Certainty(group.confidence),
       type: steps.first?.type ?? group.title, instances: UInt64(group.instances), blocks: UInt64(group.blocks),
       bytes: group.bytes, edges: edges,
-      evidence: group.waitsIn.dropFirst().map { "awaited by \($0)" } + group.allocatedIn.map(\.text),
+      evidence: [group.waitsFor].compactMap { $0.map { "waits there in \($0)" } }
+        + group.waitsIn.dropFirst().map { "awaited by \($0)" } + group.allocatedIn.map(\.text),
       waitsIn: group.waitsIn.first,
       members: group.contents.map {
         ReportModel.CensusRow(type: $0.type, kind: $0.kind.rawValue, count: UInt64($0.count), bytes: $0.bytes)
       },
       exampleAddresses: group.examples.map { "0x" + String($0, radix: 16) })
     library = group.library
+    waitsFor = group.waitsFor
   }
 }
 

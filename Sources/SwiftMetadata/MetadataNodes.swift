@@ -123,12 +123,19 @@ extension MetadataDecoder {
       guard let flags = memory.half(record) else { return nil }
       let address = memory.relative(record &+ 4)
       let type = address.flatMap { noncopyableType(at: $0) ?? MangledText(at: $0, in: memory).flatMap { parse($0) } }
+      let name = memory.relative(record &+ 8).flatMap { memory.name(at: $0) } ?? ""
       records.append(
         FieldRecord(
-          name: memory.relative(record &+ 8).flatMap { memory.name(at: $0) } ?? "", isIndirect: flags & 1 != 0,
+          name: Self.writtenName(name), isIndirect: flags & 1 != 0,
           hasType: memory.half(record &+ 4).map { $0 != 0 } ?? false, type: type))
     }
     return records
+  }
+
+  /// A `lazy var` is stored under a name that the compiler makes: its own is behind that.
+  private static func writtenName(_ name: String) -> String {
+    let lazy = "$__lazy_storage_$_"
+    return name.hasPrefix(lazy) ? String(name.dropFirst(lazy.count)) : name
   }
 }
 

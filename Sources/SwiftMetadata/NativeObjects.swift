@@ -13,7 +13,7 @@ extension MetadataDecoder {
   static func nativeName(_ symbol: String) -> String? {
     if symbol.hasPrefix("_ZTV") {
       let name = Demangler.demangle(symbol) ?? symbol
-      return name.hasPrefix("vtable for ") ? String(name.dropFirst(11)) : name
+      return withoutControlBlock(name.hasPrefix("vtable for ") ? String(name.dropFirst(11)) : name)
     }
     if symbol.hasPrefix("_NSConcrete") {
       return symbol.hasSuffix("Block") ? "Block (\(symbol.dropFirst(11).dropLast(5).lowercased()))" : nil
@@ -25,5 +25,28 @@ extension MetadataDecoder {
       return String(symbol.drop { $0 == "_" })
     }
     return nil
+  }
+
+  /// `std::shared_ptr<Peer>` for the block that `std::make_shared` fills, which has the object in it, and for the block of counts beside an object
+  /// (GCC libstdc++-v3/include/bits/shared_ptr_base.h).
+  private static func withoutControlBlock(_ name: String) -> String {
+    for (type, words) in [
+      ("std::_Sp_counted_ptr_inplace<", ""), ("std::_Sp_counted_ptr<", "counts of "),
+      ("std::_Sp_counted_deleter<", "counts of "),
+    ] where name.hasPrefix(type) {
+      var depth = 0
+      let argument = name.dropFirst(type.count).prefix { character in
+        switch character {
+        case "<", "(": depth += 1
+        case ">", ")": depth -= 1
+        case ",": return depth > 0
+        default: break
+        }
+        return depth >= 0
+      }
+      let pointee = words.isEmpty || argument.last != "*" ? argument : argument.dropLast()
+      return "\(words)std::shared_ptr<\(pointee)>"
+    }
+    return name
   }
 }

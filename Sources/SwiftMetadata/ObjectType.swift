@@ -115,7 +115,7 @@ public struct ReferenceSlot: Sendable, Hashable {
     /// Unknown content (opaque enum payload, existential buffer): may be a reference or data, may be interior.
     case ambiguous
     /// An integer as wide as an address: programs carry addresses in them where a pointer's type is in the way. A reference only if
-    /// it is the first byte of a block; the elements of arrays and tables are never taken for one.
+    /// it is the first byte of a block, but for its low three bits; the elements of arrays and tables are never taken for one.
     case number
   }
 

@@ -49,6 +49,40 @@ import Testing
     #expect(place.before?.entries == 1500 && place.after?.entries == 6500 && place.after?.ends == nil)
   }
 
+  /// The same where the place has no field of its own, only the table has in which it lies.
+  @Test func aPartOfATableIsNoPlaceOfItsOwn() throws {
+    func tenants(_ time: Int64, own: UInt64, onStack: UInt64) throws -> HeapFacts {
+      var heap = HeapFacts(time: time)
+      let path = ["store : Store", "[String : [Int]] storage", "[value]"]
+      heap.holders = path.indices.map { depth in
+        Holder(
+          path: Array(path[...depth]), type: depth == 2 ? "[Int] storage" : "Store", count: depth == 2 ? 19 : 1,
+          retained: own * 1000, container: depth == 2 ? try? room(own) : nil, root: .global,
+          owner: depth == 1 ? "Store.byTenant" : nil)
+      }
+      heap.holders?.append(
+        Holder(
+          path: ["[Int] storage"], type: "[Int] storage", count: 1, retained: onStack * 1000,
+          container: try room(onStack), root: nil, owner: "Store.byTenant[value]", heldBy: "store : Store"))
+      return heap
+    }
+    let places = GrowingPlace.find([
+      try tenants(0, own: 1000, onStack: 100), try tenants(1, own: 9000, onStack: 900),
+    ])
+    #expect(places.map(\.growth) == [8_800_000], "\(places.map(\.name))")
+  }
+
+  /// The storage of a variable to which a word on a stack leads as well is called by the variable alone; what lies elsewhere by its type, too.
+  @Test(arguments: [
+    ("rooms : [Room]", "[AnyObject] storage", "rooms"), ("heads : [Substring]", "[Substring] storage", "heads"),
+    ("cache : [Int : Page]", "[Int : Page] storage", "cache"),
+    ("app : App", "[Substring] storage", "app -> [Substring] storage"),
+    ("cache : [Int : Page]", "[AnyObject] storage", "cache -> [AnyObject] storage"),
+  ])
+  func aVariablesOwnStorageIsCalledByIt(variable: String, storage: String, name: String) {
+    #expect(GrowingPlace.title([storage], nil, nil, variable) == name)
+  }
+
   /// Of two variables with such a field nobody can say whose part it is; of another variable it is none.
   @Test func partsOfOtherPlacesStayApart() throws {
     let pair = ["building", "annex"]

@@ -58,6 +58,14 @@ struct LibraryOwnedTests {
     return facts
   }
 
+  /// The program fills Foundation's collections itself: there is nothing of the library's to end.
+  @Test func foundationsCollectionsAreTheProgramsToBound() {
+    var facts = HeapFacts(time: 0)
+    facts.libraries = ["Foundation"]
+    #expect(facts.library(of: "Foundation.NSMutableArray._storage") == nil)
+    #expect(facts.library(of: "Foundation.OperationQueue.__firstOperation") == "Foundation")
+  }
+
   /// A bound is no advice for a table of somebody else's.
   @Test func aTableOfALibrarysIsToldWithWhatItsUserCanEnd() throws {
     func advice(_ owner: String, generic: [String: String]? = nil) throws -> [String] {

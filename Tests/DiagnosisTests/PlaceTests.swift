@@ -163,6 +163,20 @@ struct PlaceTests {
     #expect(Set(names) == ["hub.sessions", "hub.history"])
   }
 
+  /// Nodes hang on the object by two fields, and became more in both: neither has the growth of the other.
+  @Test func twoFieldsOfManyNodesAreTwoPlaces() {
+    func level(_ nodes: UInt64) -> [(path: [String], count: UInt64, retained: UInt64, owner: String?)] {
+      [
+        (["index : Index"], 1, nodes * 300, nil), (["index : Index", "Index"], 1, nodes * 300, nil),
+        (["index : Index", "Index", ".byId"], nodes, nodes * 160, "Index.byId"),
+        (["index : Index", "Index", ".recent"], nodes, nodes * 140, "Index.recent"),
+      ]
+    }
+    let places = GrowingPlace.find([heap(0, level(1000)), heap(1, level(9000))])
+    #expect(places.map(\.name) == ["index.byId", "index.recent"])
+    #expect(places.map(\.growth) == [1_280_000, 1_120_000] && places.map(\.contentGrowth) == [8000, 8000])
+  }
+
   // MARK: - Objects behind memory of C
 
   private func growing(

@@ -108,7 +108,7 @@ final class Judgement {
 
   private func describe(_ root: Root) -> String {
     switch root.kind {
-    case .register:
+    case .register, .vector:
       let thread = image.threads.first { UInt64(UInt32(bitPattern: $0.tid)) == root.address }
       let function = thread.flatMap { symbols.symbol(at: $0.instructionPointer) }?.mangledName ?? "?"
       return "register of \(root.address) in \(function)"

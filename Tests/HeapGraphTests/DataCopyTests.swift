@@ -6,7 +6,9 @@ import Testing
 /// Copies of `Data` are found by their bytes, which lie in blocks of their own.
 @Suite struct DataCopyTests {
   /// `count` responses with as many storages, whose bytes are one of `contents`.
-  private func waste(count: Int, contents: [[UInt64]], length: UInt64) throws -> WasteReport {
+  ///
+  /// - Parameter isWritten: whether blocks of a page and more take memory.
+  private func waste(count: Int, contents: [[UInt64]], length: UInt64, isWritten: Bool = true) throws -> WasteReport {
     let heap = SyntheticHeap()
     let storage = heap.type(
       .class, "FoundationEssentials.__DataStorage",
@@ -23,7 +25,11 @@ import Testing
     }
     let (analysis, image) = try heap.keepingReferences(
       context: HeapAnalysis.Context(instanceFields: { $0 == storage ? fields : [] }))
-    return try HeapHolders(analysis: analysis, image: image, symbols: OneGlobal()).waste()
+    let holders = try HeapHolders(analysis: analysis, image: image, symbols: OneGlobal())
+    if !isWritten {
+      holders.unwritten = UnwrittenBytes(holders.references.heap.blocks, mappings: image.mappings, present: [])
+    }
+    return try holders.waste()
   }
 
   private static let zeros = [UInt64](repeating: 0, count: 61)
@@ -33,6 +39,15 @@ import Testing
     let data = try #require(waste.duplicates.first { $0.type.hasSuffix("__DataStorage") })
     #expect(data.blocks == 40 && data.distinct == 2)
     #expect(data.savedBytes == 38 * (62 * 8 + 40), "\(data.savedBytes)")
+  }
+
+  /// Room that was reserved and never written takes no memory: no copy of it gives any back, and all together are no more than what is in use.
+  @Test func unwrittenRoomIsNotSaved() throws {
+    let contents = [[UInt64(1)] + [UInt64](repeating: 0, count: 1000)]
+    let written = try waste(count: 10, contents: contents, length: 8)
+    #expect(written.duplicateBytes == 9 * (1001 * 8 + 40), "\(written.duplicateBytes)")
+    let reserved = try waste(count: 10, contents: contents, length: 8, isWritten: false)
+    #expect(reserved.duplicateBytes == 9 * 40 && reserved.duplicateBytes < reserved.reachableBytes)
   }
 
   /// Behind the last byte lies whatever was there before.

@@ -30,6 +30,29 @@ import Testing
     }
   }
 
+  /// References of a deferred node count where nothing before it leads to their target: as if the others were not there.
+  @Test func deferredNodesShareNothing() {
+    var generator = SeededGenerator(seed: 31)
+    for _ in 0..<500 {
+      var edges = randomGraph(&generator) + [[], []]
+      let (last, root) = (edges.count - 2, edges.count - 1)
+      edges[last] = (0..<5).map { _ in Int.random(in: 0..<last, using: &generator) }
+      edges[root] = [Int.random(in: 0..<last, using: &generator), last]
+      var without = edges
+      without[root].removeLast()
+      let known = reachable(without, from: root, without: nil)
+      var pruned = edges
+      pruned[last].removeAll { known[$0] }
+      let expected = Dominators(CompressedGraph(edges: pruned), root: root)
+      let found = Dominators(CompressedGraph(edges: edges), root: root, firstDeferred: last, isDeferred: [true])
+      #expect(found.count == expected.count)
+      for vertex in 0..<found.count {
+        #expect(found.order[vertex] == expected.order[vertex])
+        #expect(found.immediate[vertex] == expected.immediate[vertex])
+      }
+    }
+  }
+
   @Test(arguments: 0..<8)
   func equalTheDefinition(batch: Int) {
     var generator = SeededGenerator(seed: UInt64(9000 + batch))

@@ -77,6 +77,49 @@ import Testing
       steps == [[arrays, "[…]Building", ".rooms" + arrays, "[…]Room", ".messages" + arrays, "[…]Message"]], "\(steps)")
   }
 
+  /// A tree of parsed JSON is of two storage classes only: what an array of `Any` has is not what the arrays in it have.
+  @Test func collectionsOfAnyEndNoBranch() throws {
+    let heap = SyntheticHeap()
+    let any = ValueLayout(
+      typeName: "Any", size: 32, stride: 32, alignment: 8,
+      slots: [ReferenceSlot(offset: 0, strength: .ambiguous, typeName: "Any")])
+    let array = heap.type(.arrayStorage, "_ContiguousArrayStorage<Any>", .array(elements: 32, element: any))
+    func storage(_ elements: [UInt64]) -> UInt64 {
+      heap.block([array, 3, UInt64(elements.count), 0] + elements.flatMap { [$0, 0, 0, SyntheticHeap.metadata] })
+    }
+    heap.root(storage((0..<7).map { _ in storage([0, 0, 0]) }))
+    let holder = try #require(try report(heap).holders.first?.children.first)
+    #expect(holder.container?.entries == 7 && holder.count == 1, "\(holder)")
+    #expect(holder.children.first?.container?.entries == 21)
+  }
+
+  /// Nodes of a `std::map` in a Swift class link each other, and few of them have a word of the class that leads there: all belong to the field. What
+  /// nodes of two fields lead to belongs to none.
+  @Test func nodesThatLinkEachOtherBelongToTheirField() throws {
+    let heap = SyntheticHeap()
+    func region(_ start: Int, _ path: String) -> [ReferenceSlot] {
+      (0..<3).map { ReferenceSlot(offset: start + 8 * $0, strength: .ambiguous, path: path) }
+    }
+    let index = heap.type(.class, "Index", .fixed(size: 64, slots: region(16, "byId") + region(40, "recent")))
+    let shared = heap.block([0, 0])
+    func container(_ count: Int) -> [UInt64] {
+      let nodes = (0..<count).map { _ in heap.block([0, 0, 0, 0, 0, 0]) }
+      for (number, node) in nodes.enumerated() {
+        // Both neighbours, so that no node alone leads to another, and one that others lead to.
+        heap.store(nodes[(number + 1) % count], in: node, at: 8)
+        heap.store(nodes[(number + count - 1) % count], in: node, at: 16)
+        if number == 4 { heap.store(shared, in: node, at: 24) }
+      }
+      return nodes
+    }
+    let (map, list) = (container(40), container(30))
+    heap.root(heap.block([index, 3, map[0], map[1], map[39], list[0], list[29], 0]))
+    let object = try #require(try report(heap).holders.first?.children.first)
+    #expect(object.name == "Index")
+    let fields = Dictionary(uniqueKeysWithValues: object.children.map { ($0.field, $0.count) })
+    #expect(fields == [".byId": 40, ".recent": 30, "": 1], "\(fields)")
+  }
+
   /// A coarser tree is what is left of a finer one.
   @Test func aTreeIsPrunedToACoarserOne() throws {
     let heap = SyntheticHeap()

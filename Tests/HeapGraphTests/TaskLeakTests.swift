@@ -67,6 +67,26 @@ extension LeakTests {
     #expect(try heap.analysis(context: .init(taskWords: { _ in TaskWords() })).leaks == [])
   }
 
+  /// What the standard library does inside of a function that the program called says little: the program's is named, and what it called.
+  @Test func tasksAreNamedByTheProgramsOwnFunction() throws {
+    let functions: [UInt64: String] = [
+      1: "$sScS8_StorageC4nextxSgyYaF", 2: "$sScS8IteratorV4nextxSgyYaF", 3: "$s4shop4Feed4readyyYaF",
+      4: "$s4shop5serveyyYaF",
+    ]
+    let names = TaskNames(symbols: NamedCode(functions: functions), mainModule: "shop")
+    var waiting = info(0x10)
+    waiting.resumeFunction = 1
+    waiting.returnAddresses = [2, 3, 4]
+    let frames = names.frames(waiting)
+    #expect(frames.count == 2 && frames.first?.contains("read") == true && frames.last?.contains("serve") == true)
+    #expect(names.waitsFor(waiting)?.contains("Iterator.next") == true, "\(names.waitsFor(waiting) ?? "")")
+    waiting.returnAddresses = [2]
+    #expect(names.frames(waiting).count == 1 && names.waitsFor(waiting) == nil)
+    waiting.resumeFunction = 3
+    waiting.returnAddresses = [4]
+    #expect(names.frames(waiting).count == 2 && names.waitsFor(waiting) == nil)
+  }
+
   private func info(_ address: UInt64, isComplete: Bool = false, waitsFor task: UInt64? = nil) -> TaskInfo {
     TaskInfo(
       address: address, identifier: 1, resumeFunction: 0, resumeContext: 0, isEnqueued: false, isRunning: false,
@@ -207,4 +227,15 @@ extension LeakTests {
     let result = try heap.analysis()
     #expect(result.unreachable.map { result.heap.blocks.address(Int($0)) } == [reserved, slack])
   }
+}
+
+/// Functions at made-up addresses.
+private struct NamedCode: SymbolSource {
+  let functions: [UInt64: String]
+  func symbol(at address: UInt64) -> Symbol? {
+    functions[address].map {
+      Symbol(address: address, size: 1, mangledName: $0, module: "/bin/shop", isData: false)
+    }
+  }
+  func address(of mangledName: String) -> UInt64? { nil }
 }

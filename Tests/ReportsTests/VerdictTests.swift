@@ -67,6 +67,61 @@ struct VerdictTests {
     #expect(step("Session", isClosure: false).contains("make this reference"))
   }
 
+  private func advice(_ edges: [ReportModel.Edge]) -> String {
+    let group = ReportModel.LeakGroup(
+      kind: .cycle, type: edges[0].source, instances: 1, blocks: 1, bytes: 1, edges: edges)
+    return report(.init(groups: [group])).nextSteps.first ?? ""
+  }
+
+  /// A library keeps the closure: what the program can change is its own field that leads there.
+  @Test func aClosureInALibrarysObjectIsToldByTheProgramsField() {
+    let text = advice([
+      .init(source: "Poller", field: "timer", target: "Dispatch.Source", isOwn: true),
+      .init(source: "Dispatch.Source", field: "wrapped", target: "OS_source"),
+      .init(source: "OS_source", field: "", target: "Block (malloc)"),
+      .init(source: "Block (malloc)", field: "", target: "Block (malloc)"),
+      .init(source: "Block (malloc)", field: "", target: "Poller"),
+    ])
+    #expect(
+      text.hasPrefix("`Poller.timer`: a closure that hangs on it (`Dispatch.Source.wrapped`) captures its owner."),
+      "\(text)")
+  }
+
+  /// What a stored closure captures is told by name where it is not its owner.
+  @Test func whatAClosureCapturesIsNamed() {
+    let text = advice([
+      .init(source: "Subject", field: "sinks[…]", target: "closure context (() -> Void)", isOwn: true),
+      .init(source: "closure context (() -> Void)", field: "", target: "Model"),
+      .init(source: "Model", field: "subject", target: "Subject", isOwn: true),
+    ])
+    #expect(text.hasPrefix("`Subject.sinks[…]`: the closure stored there captures the Model."), "\(text)")
+  }
+
+  /// Neither an element of a collection nor a value in a box can be weak: of two fields that which can.
+  @Test func onlyWhatCanBeWeakIsToBe() {
+    let box = ReportModel.Edge(source: "Scope", field: "shape", target: "box of Circle", isOwn: true)
+    let back = ReportModel.Edge(source: "box of Circle", field: "", target: "Scope")
+    #expect(advice([box, back]).hasPrefix("`Scope.shape`: let what is stored there refer back weakly"))
+    let node = ReportModel.Edge(source: "Node", field: "scope", target: "Scope", isOwn: true)
+    let list = ReportModel.Edge(source: "Scope", field: "nodes[…]", target: "Node", isOwn: true)
+    #expect(advice([list, node]).hasPrefix("`Node.scope`: make this reference"))
+    let library = ReportModel.Edge(source: "Archive.List", field: "items", target: "Node")
+    let own = ReportModel.Edge(source: "Node", field: "list", target: "Archive.List", isOwn: true)
+    #expect(advice([library, own]).hasPrefix("`Node.list`: make this reference"))
+  }
+
+  @Test func sharedPointersAreToldHowToEnd() {
+    var group = ReportFixtures.native
+    group.type = "std::shared_ptr<Peer>"
+    #expect(report(.init(groups: [group])).nextSteps.first?.contains("std::weak_ptr") == true)
+  }
+
+  @Test func aTaskThatWaitsForAStreamIsToldSo() {
+    var group = ReportFixtures.lostTask
+    group.waitsFor = "AsyncStream.Iterator.next(isolation:)"
+    #expect(report(.init(groups: [group])).nextSteps.first?.contains("`finish()`") == true)
+  }
+
   @Test func whatTheLimitHasCostIsSaid() throws {
     var growth = try #require(PageFixtures.growing.growth)
     func text() -> String {

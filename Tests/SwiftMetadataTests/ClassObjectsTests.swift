@@ -8,6 +8,10 @@ private final class Plain {
   var list = [1, 2, 3]
 }
 
+private final class Late {
+  lazy var list = [1, 2, 3]
+}
+
 private class Base {
   var first: Plain? = Plain()
   weak var weakly: Plain?
@@ -66,6 +70,14 @@ private final class Holder {
     #expect(type.name == "SwiftMetadataTests.Plain")
     #expect(describe(type.fixedSlots) == ["32 strong text: String", "40 strong list: [Int]"])
     #expect(describe(type.allSlots).first == "16 number number: Int")
+  }
+
+  /// A `lazy var` is called as it was written.
+  @Test func lazyPropertiesHaveTheirOwnName() throws {
+    let late = Late()
+    _ = late.list
+    let type = try #require(OwnProcess.type(of: late, try OwnProcess.decoder()))
+    #expect(type.layout.slots.map(\.path) == ["list"], "\(type.layout.slots)")
   }
 
   @Test func ownershipAndSuperclassesOfAGenericClass() throws {

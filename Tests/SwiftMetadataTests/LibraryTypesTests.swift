@@ -15,6 +15,17 @@ private struct State {}
     try #require(OwnProcess.type(of: object, try OwnProcess.decoder(omittingModule: program))).library
   }
 
+  /// Blocks of `std::make_shared`, and the counts beside an object, are called by what a developer wrote.
+  @Test(arguments: [
+    (
+      "_ZTVSt23_Sp_counted_ptr_inplaceI4PeerSaIvELN9__gnu_cxx12_Lock_policyE2EE", "std::shared_ptr<Peer>"
+    ), ("_ZTVSt15_Sp_counted_ptrIP4PeerLN9__gnu_cxx12_Lock_policyE2EE", "counts of std::shared_ptr<Peer>"),
+    ("_ZTV4Peer", "Peer"),
+  ])
+  func sharedPointersHaveTheirOwnName(symbol: String, name: String) {
+    #expect(MetadataDecoder.nativeName(symbol) == name)
+  }
+
   @Test func aBoxAroundALibrarysTypeIsThatLibrarys() throws {
     #expect(try library(Box<State>(), program: "Program") == "SwiftMetadataTests")
     #expect(try library(Box<[String: Module]>(), program: "Program") == "ProcessImage")

@@ -233,7 +233,12 @@ struct GrowingPlace: Sendable, Hashable {
         let whole = growth(current, below)
         guard let next = below.first, gain(next) > 0 else { return add(current, types, content: nil) }
         // A container that was made anew when it grew is still one; several new ones are what became more.
-        if more(next) > 1 { return add(current, types, content: next) }
+        if more(next) > 1 {
+          let fields = fields(below, of: whole)
+          if fields.isEmpty { return add(current, types, content: next) }
+          for field in fields { add(field, types + [field.type], content: field) }
+          return
+        }
         if Double(gain(next)) >= GrowingPlace.follow * whole {
           // What has its own part beside it grows, too.
           for part in below.dropFirst() where Double(gain(part)) >= GrowingPlace.branch * whole && more(part) <= 1 {
@@ -250,6 +255,14 @@ struct GrowingPlace: Sendable, Hashable {
         for part in parts { descend(part, types: types + [part.type]) }
         return
       }
+    }
+
+    /// Fields of one object in which objects became more, where no field has most of it: two lists are two places.
+    private func fields(_ below: [HeapFacts.Holder], of whole: Double) -> [HeapFacts.Holder] {
+      guard let largest = below.first, Double(gain(largest)) < GrowingPlace.follow * whole else { return [] }
+      let parts = below.filter { Double(gain($0)) >= GrowingPlace.branch * whole }
+      let areFields = parts.count > 1 && parts.allSatisfy { $0.path.last?.hasPrefix(".") == true && more($0) > 1 }
+      return areFields ? parts : []
     }
 
     /// A type is there, or is met on the way down along what grew most.
@@ -288,7 +301,7 @@ struct GrowingPlace: Sendable, Hashable {
       found.after = place.container
       found.content = content?.type
       // A variable's object may have many fields, also where a stack leads to it as well.
-      if place.root == .global || place.root == nil, place.container == nil,
+      if place.root == .global || place.root == nil, place.container == nil, content != place,
         !place.path.dropFirst().contains(where: GrowingPlace.isField)
       {
         found.contentField = content?.path.last.flatMap { $0.hasPrefix(".") ? $0 : nil }
@@ -306,6 +319,13 @@ struct GrowingPlace: Sendable, Hashable {
   }
 
   fileprivate static func isStorage(_ step: String) -> Bool { step.hasSuffix(" storage") }
+
+  /// `[Session] storage` of `sessions : [Session]`, to which a word on a stack leads as well; arrays of objects are all of one class.
+  private static func isStorage(_ step: String, ofVariable title: String) -> Bool {
+    guard let colon = title.firstRange(of: " : ") else { return false }
+    let type = title[colon.upperBound...]
+    return step == type + " storage" || step == "[AnyObject] storage" && type.hasPrefix("[") && !type.contains(" : ")
+  }
 
   /// Fields are written behind the variable; types in between are left out, since the fields say it. A frame of a stack says less than
   /// the object in it.
@@ -328,6 +348,9 @@ struct GrowingPlace: Sendable, Hashable {
       // Without a field on the way the last type says most, if it is one.
       let last = path.last { !isUntyped($0) }
       if let heldBy, owner == nil, fields.isEmpty, last == nil { return withoutType(heldBy) }
+      if let heldBy, owner == nil, path.count == 1, let last, isStorage(last, ofVariable: heldBy) {
+        return withoutType(heldBy)
+      }
       let end = fields.isEmpty ? withoutType(last ?? path.last ?? "") : top + fields
       return (heldBy.map { withoutType($0) + " -> " } ?? "") + (owner ?? end)
     }

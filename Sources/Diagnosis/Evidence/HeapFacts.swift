@@ -306,11 +306,12 @@ extension HeapFacts {
     return Set(others.map { String($0.name.prefix { $0 != "." }) }).sorted()
   }
 
-  /// The library to whose class a field belongs, given as `NIOHTTP2.HTTP2StreamMultiplexer.streams`; nil for fields of the program's own, and of
-  /// generic classes that may be boxes around what is the program's.
+  /// The library to whose class a field belongs, given as `NIOHTTP2.HTTP2StreamMultiplexer.streams`; nil for fields of the program's own, of
+  /// generic classes that may be boxes around what is the program's, and of Foundation's collections, which the program fills itself.
   func library(of field: String?) -> String? {
     guard let field else { return nil }
     guard !field.contains("<") else { return libraryClasses?.first { field.hasPrefix($0.key + ".") }?.value }
+    guard !field.hasPrefix("Foundation.NSMutable") else { return nil }
     let module = String(field.prefix { $0 != "." })
     return libraries?.contains(module) == true ? module : nil
   }

@@ -7,7 +7,7 @@ extension GrowingPlace {
   }
 
   private var key: Key? {
-    guard let owner, !isInTask else { return nil }
+    guard let owner = owner ?? within, !isInTask else { return nil }
     switch rootKind {
     case .global, .native: return path.first.map { Key(variable: Self.withoutType($0), owner: owner) }
     case nil: return variable.map { Key(variable: $0, owner: owner) }

@@ -104,6 +104,8 @@ struct LeakRule: Rule {
       ]
     case "lostTask": [resume]
     case "chain": ["look for Unmanaged.passRetained without a release, or a pointer that was let go"]
+    case "native" where leak.title.contains("std::shared_ptr<"):
+      ["make one of the shared pointers that hold each other a `std::weak_ptr`, or `reset()` it when it is done"]
     default: ["look for the missing free, deallocate or destroy call"]
     }
   }

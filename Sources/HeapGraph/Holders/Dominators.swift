@@ -21,11 +21,17 @@ struct Dominators: Sendable {
 
   static let unreached = UInt32.max
 
-  init(_ graph: CompressedGraph, root: Int) {
+  /// - Parameters:
+  ///   - firstDeferred: nodes from here on may be deferred.
+  ///   - isDeferred: of these, whether they lead only to what none of the root's targets before them leads to: their other references count
+  ///     as none.
+  init(_ graph: CompressedGraph, root: Int, firstDeferred: Int = .max, isDeferred: [Bool] = []) {
     let nodes = graph.count
     number = FlatArray(repeating: Self.unreached, count: nodes)
     order = FlatArray(repeating: 0, count: nodes)
     var search = Search(graph, number: number, order: order)
+    search.firstDeferred = firstDeferred
+    search.isDeferred = isDeferred
     search.run(from: root)
     let reached = search.reached
     count = reached
@@ -94,6 +100,8 @@ struct Dominators: Sendable {
     let lastEdge: FlatArray<UInt32>
     var edges: ContiguousArray<(source: UInt32, next: UInt32)> = []
     var reached = 0
+    var firstDeferred = Int.max
+    var isDeferred: [Bool] = []
 
     init(_ graph: CompressedGraph, number: FlatArray<UInt32>, order: FlatArray<UInt32>) {
       self.graph = graph
@@ -101,6 +109,14 @@ struct Dominators: Sendable {
       self.order = order
       parent = FlatArray(repeating: 0, count: graph.count)
       lastEdge = FlatArray(repeating: Dominators.unreached, count: graph.count)
+    }
+
+    /// What was met before a deferred node, something else leads to.
+    @inline(__always)
+    private func isDeferred(_ vertex: Int) -> Bool {
+      let node = Int(order[vertex])
+      guard node >= firstDeferred, node - firstDeferred < isDeferred.count else { return false }
+      return isDeferred[node - firstDeferred]
     }
 
     mutating func run(from root: Int) {
@@ -132,7 +148,9 @@ struct Dominators: Sendable {
             break
           }
           // Nothing dominates the root; to itself and to a child nothing new is said.
-          if known != 0, Int(known) != vertex, Int(parent[Int(known)]) != vertex {
+          if known != 0, Int(known) != vertex, Int(parent[Int(known)]) != vertex,
+            Int(known) > vertex || !isDeferred(vertex)
+          {
             edges.append((UInt32(vertex), lastEdge[Int(known)]))
             lastEdge[Int(known)] = UInt32(edges.count - 1)
           }

@@ -49,9 +49,13 @@ struct EdgeLabels: Sendable {
   /// Offsets up to here tell references in an object of unknown layout apart.
   private static let describedBytes: UInt64 = 256
 
+  /// By type: the words of a field whose inside nobody describes, a container of C++ say, with the first word of that field.
+  private let regions: [Int: [UInt64: UInt64]]
+
   /// Types of which a label says no more than where in the object, or in the element, a word stands.
   private enum Shape: BitwiseCopyable {
     case fields
+    case regions
     case elements(start: UInt64, stride: UInt64)
     case other
   }
@@ -62,21 +66,40 @@ struct EdgeLabels: Sendable {
     self.taskLocals = taskLocals
     self.cases = cases
     shapes = FlatArray(repeating: .other, count: heap.types.count)
+    var regions: [Int: [UInt64: UInt64]] = [:]
     for (index, type) in heap.types.enumerated() where !cases.hasChoice(index) {
       switch type.layout {
-      case .fixed: shapes[index] = .fields
+      case .fixed(_, let slots):
+        let words = Self.regions(slots)
+        shapes[index] = words.isEmpty ? .fields : .regions
+        if !words.isEmpty { regions[index] = words }
       case .array(let start, let element), .ring(let start, let element):
         guard element.stride > 0 else { break }
         shapes[index] = .elements(start: UInt64(max(start, 0)), stride: UInt64(element.stride))
       default: break
       }
     }
+    self.regions = regions
+  }
+
+  private static func regions(_ slots: [ReferenceSlot]) -> [UInt64: UInt64] {
+    var first: [String: Int] = [:]
+    var words: [UInt64: UInt64] = [:]
+    for slot in slots where slot.strength == .ambiguous && !slot.path.isEmpty {
+      guard let start = first[slot.path] else {
+        first[slot.path] = slot.offset
+        continue
+      }
+      words[UInt64(clamping: slot.offset)] = UInt64(clamping: start)
+    }
+    return words
   }
 
   func label(_ block: Int, _ offset: UInt64) -> EdgeLabel {
     let type = heap.typeIndex(block)
     switch shapes[type] {
     case .fields: return EdgeLabel(.field, offset)
+    case .regions: return EdgeLabel(.field, regions[type]?[offset] ?? offset)
     case .elements(let start, let stride):
       return offset < start ? EdgeLabel(.field, offset) : EdgeLabel(.element, (offset - start) % stride)
     case .other: break

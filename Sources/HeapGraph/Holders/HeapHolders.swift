@@ -47,10 +47,11 @@ public final class HeapHolders: @unchecked Sendable {
     rootNames = named
     progress?(0.1)
     graph = try ReferenceGraph(
-      references, marked: references.marked, entries: named.entries, orphanRoot: named.orphanRoot,
-      workerCount: references.workerCount)
+      references, marked: references.marked, entries: named.entries, order: named.order,
+      orphanRoot: named.orphanRoot, workerCount: references.workerCount)
     progress?(0.4)
-    let dominators = Dominators(graph.graph, root: graph.top)
+    let dominators = Dominators(
+      graph.graph, root: graph.top, firstDeferred: graph.blockCount, isDeferred: named.isDeferred)
     progress?(0.8)
     let blockCount = graph.blockCount
     tree = DominatorTree(dominators) { $0 < blockCount ? heap.blocks.size($0) : 0 }
@@ -100,12 +101,17 @@ public final class HeapHolders: @unchecked Sendable {
     return !isBelow && index < UInt64(taskFunctions.count) && taskFunctions[Int(index)].isEmpty
   }
 
-  /// Arrays of objects of any class have one storage class in common: two of them say as little of each other as blocks without a type. What
-  /// the objects in between are tells where a list or a tree comes again.
-  func isAnyArray(_ key: UInt64) -> Bool {
+  /// Arrays of objects of any class have one storage class in common, and so have arrays and tables of any values: two of them say as little of each
+  /// other as blocks without a type. What the objects in between are tells where a list or a tree comes again.
+  func isOfAny(_ key: UInt64) -> Bool {
     let types = references.heap.types
-    guard key < UInt64(types.count), case .array(_, let element) = types[Int(key)].layout else { return false }
-    return types[Int(key)].kind == .arrayStorage && element.typeName == "AnyObject"
+    guard key < UInt64(types.count) else { return false }
+    switch types[Int(key)].layout {
+    case .array(_, let element):
+      return types[Int(key)].kind == .arrayStorage && (element.typeName == "AnyObject" || element.typeName == "Any")
+    case .hashTable(_, _, let value): return value?.typeName == "Any"
+    default: return false
+    }
   }
 
   /// A block in a developer's words.

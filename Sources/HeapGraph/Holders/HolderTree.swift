@@ -5,7 +5,7 @@ import SwiftMetadata
 /// Merges the dominator tree by shape: siblings of one type under one field become one holder with a count.
 ///
 /// Blocks of their parent's own type join it, so that a list or a tree is one holder however deep it is; a type that comes again further
-/// down ends the branch. Blocks without a type are not one type, nor are tasks without a function, nor arrays of objects: they end none. O(blocks of holders above the cut).
+/// down ends the branch. Blocks without a type are not one type, nor are tasks without a function, nor arrays of objects and collections of `Any`: they end none. O(blocks of holders above the cut).
 struct HolderTreeBuilder {
   let holders: HeapHolders
   /// Holders below this share of the reachable bytes are summed up.
@@ -27,7 +27,7 @@ struct HolderTreeBuilder {
     scanner = holders.references.scanner()
   }
 
-  private static let unlabelled = UInt32.max
+  private static let unlabelled = LinkedLabels.unlabelled
 
   /// Blocks of one type that hang on their parent by one field.
   struct Group {
@@ -188,7 +188,7 @@ struct HolderTreeBuilder {
     for (key, group) in groups.sorted(by: {
       ($0.value.retained, $1.key.type, $1.key.label) > ($1.value.retained, $0.key.type, $0.key.label)
     }) {
-      let comesAgain = above.contains(key.type) && !holders.isUnknown(key.type) && !holders.isAnyArray(key.type)
+      let comesAgain = above.contains(key.type) && !holders.isUnknown(key.type) && !holders.isOfAny(key.type)
       guard group.retained >= cut, !isDeepest, !comesAgain else {
         holder.otherCount += group.members.count
         holder.otherBytes += group.retained
@@ -201,7 +201,7 @@ struct HolderTreeBuilder {
   /// `members` with the blocks of their own type below them, and what hangs directly on these.
   func spread(_ members: [UInt32], type: UInt64?) -> (all: [UInt32], direct: [UInt32]) {
     let tree = holders.tree
-    let type = type.flatMap { holders.isAnyArray($0) ? nil : $0 }
+    let type = type.flatMap { holders.isOfAny($0) ? nil : $0 }
     var all = members
     var direct: [UInt32] = []
     var position = 0
@@ -272,6 +272,9 @@ struct HolderTreeBuilder {
     let blocks = members.map { UInt32(tree.node(Int($0))) }.filter { !references.isLeaf(Int($0)) }.sorted()
     var sink = LabelSink(tree: tree, names: holders.labels, labels: labels)
     try scanner.scan(count: blocks.count, { Int(blocks[$0]) }, into: &sink)
+    let objects = members.filter { references.heap.type(tree.node(Int($0))).kind == .class }
+    try LinkedLabels(tree: tree, labels: labels)
+      .complete(below: objects, scanner: &scanner, references: references)
   }
 
   private struct LabelSink: ReferenceSink {

@@ -187,7 +187,7 @@ struct PathShapes {
 
   /// The shape of a step before with the same type: a link of a list or a tree, or of types that refer to each other in turn.
   private func repeated(_ key: Key) -> UInt32? {
-    guard !holders.isAnyArray(key.type) else { return nil }
+    guard !holders.isOfAny(key.type) else { return nil }
     var current = key.parent
     for _ in 0..<Self.foldedSteps where current > 0 {
       let step = list[Int(current) - 1].key

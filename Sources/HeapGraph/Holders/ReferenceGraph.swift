@@ -18,10 +18,11 @@ struct ReferenceGraph: Sendable {
   /// - Parameters:
   ///   - marked: the reachable blocks.
   ///   - entries: for each root, the blocks it refers to.
+  ///   - order: of the roots below the top.
   ///   - orphanRoot: number of the root, among `entries`, that takes reachable blocks to which nothing here refers: deinitialised
   ///     objects whose memory unowned references keep.
   init(
-    _ references: HeapReferences, marked: Bitmap, entries: [[UInt32]], orphanRoot: Int, workerCount: Int
+    _ references: HeapReferences, marked: Bitmap, entries: [[UInt32]], order: [Int], orphanRoot: Int, workerCount: Int
   ) throws(MemoryError) {
     let blocks = references.heap.blocks.count
     blockCount = blocks
@@ -36,7 +37,7 @@ struct ReferenceGraph: Sendable {
     for block in 0..<blocks where marked.contains(block) && !referred.contains(block) {
       entries[orphanRoot].append(UInt32(block))
     }
-    graph = Self.joined(&pieces, entries, blocks: blocks, first: first)
+    graph = Self.joined(&pieces, entries, order: order, blocks: blocks, first: first)
   }
 
   /// Blocks that are swept together.
@@ -83,7 +84,7 @@ struct ReferenceGraph: Sendable {
   ///   - pieces: references of the blocks in their order; emptied one by one, so that they are not there twice.
   ///   - first: degrees of the blocks, one place behind each.
   private static func joined(
-    _ pieces: inout [[UInt32]], _ entries: [[UInt32]], blocks: Int, first: FlatArray<UInt32>
+    _ pieces: inout [[UInt32]], _ entries: [[UInt32]], order: [Int], blocks: Int, first: FlatArray<UInt32>
   ) -> CompressedGraph {
     let total = pieces.reduce(0) { $0 + $1.count } + entries.reduce(0) { $0 + $1.count } + entries.count
     let targets = FlatArray<UInt32>(repeating: 0, count: total)
@@ -108,7 +109,7 @@ struct ReferenceGraph: Sendable {
       }
       first[blocks + index + 1] = UInt32(position)
     }
-    for index in entries.indices {
+    for index in order {
       targets[position] = UInt32(blocks + index)
       position += 1
     }

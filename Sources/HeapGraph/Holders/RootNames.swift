@@ -56,12 +56,27 @@ public struct NamedRoot: Sendable, Hashable, Codable {
 
 /// Puts roots under names: globals by symbol, words of stacks by the function whose frame holds them.
 struct RootNames {
-  /// Ordered by rank.
+  /// Ordered by rank, but for the last.
   private(set) var names: [NamedRoot] = []
   /// For each name the blocks that its words refer to, each once.
   private(set) var entries: [[UInt32]] = []
   /// Where blocks go to which only unowned references refer.
   private(set) var orphanRoot = 0
+  /// The last of all is what threads' vector registers have: a copy of an array leaves the addresses of some sixty elements there, and no longer works
+  /// with them.
+  private static let vectors = NamedRoot(kind: .stack, title: "vector registers of threads")
+
+  /// In which order roots are asked what they hold: the program's own variables, then stacks, then all others.
+  var order: [Int] {
+    func rank(_ index: Int) -> Int {
+      names[index] == Self.vectors ? 3 : names[index].rank == 0 ? 0 : names[index].kind == .stack ? 1 : 2
+    }
+    return names.indices.sorted { (rank($0), $0) < (rank($1), $1) }
+  }
+
+  /// Roots that hold only what none before them leads to: a thread that works on what a variable of the program holds, or a stale word of its stack, takes
+  /// no part of it away. What hangs on a library's variable is shared with the frames that lead there.
+  var isDeferred: [Bool] { names.map { $0.kind == .stack } }
 
   private let image: ProcessImage
   private let symbols: any SymbolSource
@@ -101,7 +116,7 @@ struct RootNames {
     var lastAddress: UInt64 = 0
     var lastEnd: UInt64 = 0
     var lastName: NamedRoot?
-    for root in references.roots {
+    for root in references.roots where root.kind != .vector {
       // Neighbouring words of one variable come together.
       if root.kind == .global, let lastName, root.address >= lastAddress, root.address < lastEnd {
         byName[lastName, default: []].append(root.block)
@@ -123,6 +138,9 @@ struct RootNames {
       names.append(name)
       entries.append(Array(Set(blocks)).sorted())
     }
+    let inVectors = references.roots.lazy.filter { $0.kind == .vector }.map(\.block)
+    names.append(Self.vectors)
+    entries.append(Array(Set(inVectors)).sorted())
   }
 
   /// Calls `body` with the variable of each word of the modules' data that is wanted. O(their bytes).
@@ -150,7 +168,7 @@ struct RootNames {
     switch root.kind {
     case .stack, .anonymous, .threadLocal:
       if let area = threadLocals.area(containing: root.address) { return threadLocal(root.address, area) }
-    case .global, .register, .cachedThread, .kernel: break
+    case .global, .register, .vector, .cachedThread, .kernel: break
     }
     switch root.kind {
     case .global: return variable(root.address, end: &end)
@@ -170,6 +188,7 @@ struct RootNames {
     case .kernel:
       let title = root.address == 0 ? "a timer's signal value" : "event data of epoll descriptor \(root.address)"
       return NamedRoot(kind: .native, title: title + ", kept by the kernel")
+    case .vector: return Self.vectors
     case .cachedThread: return NamedRoot(kind: .runtime, title: "thread-local storage of finished threads")
     }
   }

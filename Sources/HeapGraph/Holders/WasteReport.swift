@@ -57,6 +57,8 @@ extension HeapHolders {
       if let hash = contents.hash(block) { repeats.add(hash) }
     }
     var groups = [(blocks: Int, distinct: Int, saved: UInt64)](repeating: (0, 0, 0), count: heap.types.count)
+    // What was never written takes no memory, and sharing gives none of it back.
+    let absent = unwritten.flatMap { $0.blocks.isEmpty ? nil : unwrittenBelow($0) }
     var seen = Set<UInt64>()
     // A copy takes all that it alone keeps with it, so what lies below is not counted again.
     let isGone = Bitmap(count: tree.count)
@@ -73,7 +75,7 @@ extension HeapHolders {
         groups[type].distinct += 1
       } else {
         isGone.insert(vertex)
-        groups[type].saved += tree.retained[vertex]
+        groups[type].saved += tree.retained[vertex] - min(absent?[vertex] ?? 0, tree.retained[vertex])
       }
     }
     return groups.enumerated().filter { $0.element.saved > 0 }.map { type, group in

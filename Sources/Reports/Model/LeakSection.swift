@@ -89,6 +89,8 @@ extension ReportModel {
     public var evidence: [String]
     /// The async function a lost task waits in.
     public var waitsIn: String?
+    /// The function of the standard library that it called there, and that waits.
+    public var waitsFor: String?
     /// The module to which all objects of a cycle belong, where it is not the program's own.
     public var library: String?
     /// What else goes with it: the types of all its blocks, most bytes first.
@@ -142,12 +144,15 @@ extension ReportModel {
     public var target: String
     /// true where the field is a closure that captures `target`.
     public var isClosure: Bool?
+    /// true where `source` is a class of the program's own module.
+    public var isOwn: Bool?
 
-    public init(source: String, field: String, target: String, isClosure: Bool = false) {
+    public init(source: String, field: String, target: String, isClosure: Bool = false, isOwn: Bool = false) {
       self.source = source
       self.field = field
       self.target = target
       self.isClosure = isClosure ? true : nil
+      self.isOwn = isOwn ? true : nil
     }
 
     var fieldSuffix: String {

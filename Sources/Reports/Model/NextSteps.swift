@@ -62,7 +62,7 @@ enum NextSteps {
 
   private static func fix(_ group: Group) -> String {
     switch group.kind {
-    case .cycle: cycle(group)
+    case .cycle: CycleAdvice(group).text
     case .lostTask: lostTask(group)
     case .chain where group.type == TypedHeap.emptySideTableName:
       "Side tables (\(group.type)): a weak reference has one, and these were never ended. Memory with a `weak` variable in it was freed "
@@ -70,58 +70,31 @@ enum NextSteps {
     case .chain:
       "`\(group.type)`: it was retained once more than it was released, or its owner let the pointer go. Look for "
         + "Unmanaged.passRetained, a missing release or deallocate, and for C code that took it over."
+    case .native where group.type.contains("std::shared_ptr<"):
+      "`\(group.type)`: shared pointers that hold each other, or one that was never destroyed. Make one of a ring a `std::weak_ptr`, or "
+        + "`reset()` it when it is done."
     case .native:
       "Native blocks (\(group.type)): memory of C or C++ code, or allocated by hand. Look for the missing free, deallocate "
         + "or destroy call."
     }
   }
 
-  private static func cycle(_ group: Group) -> String {
-    // The field whose value closes the circle through a closure is where `[weak self]` belongs.
-    let names = group.edges.filter { !$0.field.isEmpty && !isCapture($0.source) && !isStorage($0.source) }
-    guard let edge = names.first(where: { isCapture($0.target) || $0.isClosure == true }) ?? names.first else {
-      return "`\(group.type)`: break the cycle by making one of its references weak, or by clearing it when done."
-    }
-    let field = "`\(edge.source).\(edge.field)`"
-    if let library = group.library {
-      return
-        "\(field): all objects of this cycle are of the module \(library). Where that is a library, the program let go of an object "
-        + "of it that has to be ended first: call what ends it (`shutdown()`, `close()`, `cancel()`) before its last "
-        + "reference goes, or keep one and share it. Where it is yours, make this reference (or the one back) `weak`."
-    }
-    if isCapture(edge.target) || edge.isClosure == true {
-      let captured =
-        isCapture(edge.target) || edge.target == edge.source ? "its owner" : "the \(shortName(edge.target))"
-      return
-        "\(field): the closure stored there captures \(captured). Capture it weakly (`[weak self]`), or set the field "
-        + "to nil when the \(shortName(edge.source)) is done."
-    }
-    return "\(field): make this reference (or the one back) `weak` or `unowned`, or set it to nil when the "
-      + "\(shortName(edge.source)) is done."
-  }
-
   private static func lostTask(_ group: Group) -> String {
     let place = group.waitsIn.map { "`\($0)`" } ?? "an async function"
+    if let next = group.waitsFor, next.hasPrefix("Async"), next.contains(".next(") {
+      return
+        "\(place): it waits for the next element of a stream that nobody but the leak itself can end. Call `finish()` when what feeds the stream "
+        + "goes, and let the task capture weakly (`[weak self]`) who keeps the continuation, or cancel it."
+    }
     return
       "\(place): a continuation was dropped without being resumed. Resume it on every path, errors and cancellation "
       + "(withTaskCancellationHandler) included."
   }
 
   private static func pattern(for group: Group) -> String {
-    guard let edge = group.edges.first(where: { !$0.field.isEmpty && !isCapture($0.source) }) else {
+    guard let edge = CycleAdvice(group).named.first else {
       return group.waitsIn ?? group.type
     }
     return edge.source + edge.fieldSuffix
-  }
-
-  /// Without its modules and outer types.
-  private static func shortName(_ type: String) -> String {
-    guard !type.contains("<"), !type.contains("("), let last = type.split(separator: ".").last else { return type }
-    return String(last)
-  }
-
-  static func isCapture(_ type: String) -> Bool { type.hasPrefix("closure") || type.hasPrefix("box of") }
-  static func isStorage(_ type: String) -> Bool {
-    type.hasPrefix("_") || type.hasPrefix("Swift._") || type.hasPrefix("[")
   }
 }

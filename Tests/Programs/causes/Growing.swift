@@ -78,16 +78,17 @@ final class TaskService: Service {
 }
 
 /// A C library's structures, kept in a list of its own.
+nonisolated(unsafe) private var nativeBlocks: UnsafeMutableRawPointer?
+
 final class NativeService: Service {
-  var head: UnsafeMutableRawPointer?
   init() {}
   func turn(_ number: Int) -> Int {
     churn()
     for _ in 0..<40 {
       guard let block = malloc(6_000) else { continue }
       memset(block, 1, 6_000)
-      block.storeBytes(of: head, as: UnsafeMutableRawPointer?.self)
-      head = block
+      block.storeBytes(of: nativeBlocks, as: UnsafeMutableRawPointer?.self)
+      nativeBlocks = block
     }
     return 40
   }

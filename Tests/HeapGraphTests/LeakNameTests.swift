@@ -1,0 +1,44 @@
+import SwiftMetadata
+import Testing
+
+@testable import HeapGraph
+
+/// What the parts of a leak are called, and which words are references that lead out of one.
+@Suite struct LeakNameTests {
+  /// A value too large for an existential lies in a box that looks like a closure's context; a closure's context is never the first word.
+  @Test(arguments: [(0, "box of Big"), (8, "closure context (Big)")])
+  func boxesAreToldFromClosures(word: Int, name: String) throws {
+    let heap = SyntheticHeap()
+    let slots = [16, 24, 32].map {
+      ReferenceSlot(offset: $0, strength: .ambiguous, path: "shape", typeName: "any Shape")
+    }
+    let owner = heap.type(.class, "Owner", .fixed(size: 48, slots: slots), isOwn: true)
+    let big = heap.type(
+      .closureContext, "closure context (Big)", .fixed(size: 24, slots: [.init(offset: 16, strength: .strong)]))
+    let object = heap.block([owner, LeakTests.live, 0, 0, 0, 0])
+    heap.store(heap.block([big, LeakTests.live, object]), in: object, at: 16 + word)
+    let group = try #require(try heap.analysis().leaks?.first)
+    #expect(group.steps.map(\.type) == ["Owner", name] && group.steps.map(\.isOwn) == [true, false])
+  }
+
+  /// An address that is kept as an integer may have marks in the bits that alignment leaves free; the next word is another address.
+  @Test(arguments: [(0, 0), (1, 0), (7, 0), (8, 1)] as [(UInt64, Int)])
+  func addressesWithMarksAreReferences(mark: UInt64, leaks: Int) throws {
+    let heap = SyntheticHeap()
+    let tagged = heap.classType("Tagged", fields: ["bits"], strengths: [.number])
+    let object = heap.block([heap.classType("Inner", fields: []), LeakTests.live])
+    heap.root(heap.block([tagged, LeakTests.live, object + mark]))
+    #expect(try heap.analysis().leaks?.count == leaks)
+  }
+
+  /// A library's object may come first by name: a developer looks for his own.
+  @Test func cyclesAreCalledByTheProgramsClass() throws {
+    let heap = SyntheticHeap()
+    let library = heap.classType("Archive.List", fields: ["items"])
+    let own = heap.classType("Session", fields: ["list"], isOwn: true)
+    let list = heap.block([library, LeakTests.live, 0])
+    heap.store(heap.block([own, LeakTests.live, list]), in: list, at: 16)
+    let group = try #require(try heap.analysis().leaks?.first)
+    #expect(group.title == "Session.list -> Archive.List.items -> Session")
+  }
+}
