@@ -116,8 +116,23 @@ public struct Evidence: Sendable {
   }
 
   /// Difference between the last and the first fifth of the samples of the last life, by medians; of a counter all that it counted.
-  func change(of metric: Metric) -> Double? {
-    let values = (lives.last ?? []).compactMap { $0[metric] }
+  func change(of metric: Metric) -> Double? { Self.change(of: metric, in: lives.last ?? []) }
+
+  /// The same of all lives together: what growth over several lives is made of. The last one may have only begun. A counter begins again with each.
+  func changeOfAllLives(of metric: Metric) -> Double? {
+    let changes = lives.compactMap { Self.change(of: metric, in: $0) }
+    return changes.isEmpty ? nil : changes.reduce(0, +)
+  }
+
+  /// How many more there are, and since when.
+  func since(_ change: Double, ofAllLives: Bool) -> String {
+    "\(Say.count(change)) more "
+      + (ofAllLives && lives.count > 1
+        ? "in all: they came in the \(lives.count) lives that were watched" : "than at the start of the watch")
+  }
+
+  private static func change(of metric: Metric, in life: [Sample]) -> Double? {
+    let values = life.compactMap { $0[metric] }
     guard values.count >= 2 else { return nil }
     if metric.kind == .counter { return values[values.count - 1] - values[0] }
     let part = max(values.count / 5, 1)

@@ -176,7 +176,7 @@ extension CLIError {
       switch error {
       case .cannotOpen, .badGroup, .readFailed, .damaged, .otherHistory: .noInput("\(error)")
       case .badLoad: .usage("\(error)")
-      case .noRoom: .notWritten("\(error)")
+      case .noRoom, .notWritable: .notWritten("\(error)")
       case .writeFailed: .fault("\(error)")
       }
   }

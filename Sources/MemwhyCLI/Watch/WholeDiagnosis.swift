@@ -40,7 +40,9 @@ struct WholeDiagnosis {
     defer { sampler.end() }
     let first = try pipeline.capture(firstRequest, progress: progress, depth: .holders)
     sampler.ownMemoryIsSmall()
+    let relatives = Relatives(of: pid)
     wait(sampler)
+    let hint = Relatives(of: pid).hint(since: relatives)
     let watched = sampler.end()
     try requireSameProgram(program)
     var last = first
@@ -67,6 +69,8 @@ struct WholeDiagnosis {
       limit: options.limit.map { Double($0.bytes) }, loadName: options.load?.metric, age: past.isEmpty ? age : nil)
     var report = last.report
     var growth = Weighing.verdict(evidence, events: past.events + watched.events, remarks: past.remarks + remarks)
+    // In the first sentence: who reads only that looks at the wrong process.
+    if let hint { growth.sentence += " " + hint }
     growth.moments = GrowthReport.Moment.all(evidence.heaps)
     report.growth = growth
     // The general advice of a single look gives way to what was found by watching.
