@@ -100,6 +100,22 @@ struct RuleTests {
     #expect(SharedMemoryRule.findings(Evidence(lives: written)).first?.title == "files in tmpfs")
   }
 
+  /// A job of some seconds is over when its answer is there: nobody can watch it for longer.
+  @Test func whatHasEndedIsNotToBeWatchedForLonger() throws {
+    let lives = [Self.samples(20) { time, sample in sample[.rss] = (40 + time) * Self.mib }]
+    let end = TimelineEvent(time: 1_700_000_020_000, kind: .ended, detail: "process 7 (job) ended")
+    for samples in [lives, [Array(lives[0].prefix(3))]] {
+      let running = Weighing.verdict(Evidence(lives: samples, age: 1))
+      let ended = Weighing.verdict(Evidence(lives: samples, age: 1), events: [end])
+      func all(_ report: GrowthReport) -> String {
+        ([report.sentence] + report.findings.flatMap(\.advice) + report.remarks).joined(separator: "\n").lowercased()
+      }
+      #expect(all(running).contains("watch longer"), "\(all(running))")
+      #expect(!all(ended).contains("longer") && !all(ended).contains("pid"), "\(all(ended))")
+      #expect(all(ended).contains("`memwhy watch --name name"), "\(all(ended))")
+    }
+  }
+
   /// At its limit a group does not grow any more: the process goes on into swap, and the limit is reached, not out of reach.
   @Test func growthIntoSwapHasReachedTheLimit() throws {
     let lives = Self.samples { time, sample in
