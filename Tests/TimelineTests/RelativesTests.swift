@@ -21,7 +21,7 @@ struct RelativesTests {
     let before = Self.seen(20, [(11, 20, true), (12, 20, true), (13, 20, true)])
     let after = Self.seen(21, [(11, 22, true), (12, 35, true), (13, 20, true)])
     #expect(
-      after.hint(since: before) == "Process 12 (shop), which it has started, grew by 15.0 MiB meanwhile: see memwhy 12."
+      after.hint(since: before) == "process 12 (shop), which it has started, grew by 15.0 MiB meanwhile: see memwhy 12"
     )
     // The process itself grew more: it is the right one.
     #expect(Self.seen(60, [(12, 35, true)]).hint(since: before) == nil)
@@ -29,7 +29,7 @@ struct RelativesTests {
     // A worker beside it.
     #expect(
       Self.seen(20, [(12, 35, false)]).hint(since: Self.seen(20, [(12, 20, false)]))
-        == "Process 12 (shop), which its parent has started, grew by 15.0 MiB meanwhile: see memwhy 12.")
+        == "process 12 (shop), which its parent has started, grew by 15.0 MiB meanwhile: see memwhy 12")
   }
 
   @Test func anotherProcessUnderTheSameNumberHasNotGrown() {
@@ -48,7 +48,7 @@ struct RelativesTests {
     let members: [(Int32, UInt64, Bool)] = [(11, 900, true), (12, 30, true)]
     #expect(
       Self.seen(20, members).hint(since: Self.seen(20, members))
-        == "Process 11 (shop), which it has started, is larger, 900.0 MiB: see memwhy 11.")
+        == "process 11 (shop), which it has started, is larger, 900.0 MiB: see memwhy 11")
     // Workers of about its size, and those beside it, are what they are.
     #expect(Self.seen(20, [(11, 30, true)]).hint(since: Self.seen(20, [(11, 30, true)])) == nil)
     #expect(Self.seen(20, [(11, 900, false)]).hint(since: Self.seen(20, [(11, 900, false)])) == nil)

@@ -70,7 +70,7 @@ struct WholeDiagnosis {
     var report = last.report
     var growth = Weighing.verdict(evidence, events: past.events + watched.events, remarks: past.remarks + remarks)
     // In the first sentence: who reads only that looks at the wrong process.
-    if let hint { growth.sentence += " " + hint }
+    if let hint { growth.sentence += " \(hint.prefix(1).uppercased())\(hint.dropFirst())." }
     growth.moments = GrowthReport.Moment.all(evidence.heaps)
     report.growth = growth
     // The general advice of a single look gives way to what was found by watching.

@@ -67,7 +67,7 @@ public struct Relatives: Sendable {
   /// did; else one that it has started and that is at least twice as large.
   ///
   /// - Parameter earlier: what there was when the watch began.
-  /// - Returns: a sentence; nil where there is none such.
+  /// - Returns: a sentence without its stop and capital; nil where there is none such.
   public func hint(since earlier: Relatives) -> String? {
     guard let own, let before = earlier.own else { return nil }
     let ownGrowth = own > before ? own - before : 0
@@ -82,15 +82,15 @@ public struct Relatives: Sendable {
       }
     }
     if let grown {
-      return "\(Self.said(grown.member)) grew by \(ByteCount(grown.by)) meanwhile: see memwhy \(grown.member.pid)."
+      return "\(Self.said(grown.member)) grew by \(ByteCount(grown.by)) meanwhile: see memwhy \(grown.member.pid)"
     }
     guard let largest = members.filter(\.isStarted).max(by: { $0.resident < $1.resident }),
       largest.resident / 2 > own, largest.resident - own > Self.clearDifference
     else { return nil }
-    return "\(Self.said(largest)) is larger, \(ByteCount(largest.resident)): see memwhy \(largest.pid)."
+    return "\(Self.said(largest)) is larger, \(ByteCount(largest.resident)): see memwhy \(largest.pid)"
   }
 
   private static func said(_ member: Member) -> String {
-    "Process \(member.pid) (\(member.name)), which \(member.isStarted ? "it" : "its parent") has started,"
+    "process \(member.pid) (\(member.name)), which \(member.isStarted ? "it" : "its parent") has started,"
   }
 }
