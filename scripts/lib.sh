@@ -8,6 +8,17 @@ die() {
   exit 1
 }
 
+# -h, --help: the comment at the head of the script, before anything is installed or built.
+for argument in "$@"; do
+  case $argument in
+  --) break ;;
+  -h | --help)
+    sed -nE '2,/^[^#]/ s/^# ?//p' "$0"
+    exit 0
+    ;;
+  esac
+done
+
 command -v swift >/dev/null || die "no Swift toolchain in PATH; install Swift 6.2 or later from swift.org"
 
 # require COMMAND PACKAGE: installs the Debian package unless the command is there.

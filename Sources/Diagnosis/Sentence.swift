@@ -3,14 +3,13 @@ import Timeline
 
 extension Weighing {
   /// The answer for somebody who reads nothing else.
-  ///
-  /// - Parameter hasEnded: the process ended while it was watched.
-  static func sentence(
-    _ findings: [Finding], _ evidence: Evidence, _ forecast: Forecast?, hasEnded: Bool = false
-  ) -> String {
+  static func sentence(_ findings: [Finding], _ evidence: Evidence, _ forecast: Forecast?) -> String {
     let test = evidence.decisive
-    guard let first = findings.first, !(hasEnded && isUndecided(first, test)) else {
-      if hasEnded { return "Nothing can be said: the process ended before enough was seen." }
+    guard let first = findings.first, !(evidence.hasEnded && isUndecided(first, test)) else {
+      if evidence.hasEnded {
+        return
+          "Nothing can be said: the process ended before enough was seen. Record the next one with memwhy watch --name NAME."
+      }
       return "Nothing can be said yet: too little was seen. Watch longer with --for 5min."
     }
     var text: String
@@ -25,7 +24,7 @@ extension Weighing {
       text += leakBelow(findings, startsSentence: text.contains(", but "))
       text += besideTheProcess(findings, evidence, startsSentence: text.contains(", but "))
     case .unexplained where test.pattern == .undecided:
-      text = undecided(test) + pressed(evidence) + leakBelow(findings)
+      text = undecided(evidence) + pressed(evidence) + leakBelow(findings)
     case .load:
       text = "\(hedge.isEmpty ? "L" : hedge + "l")oad\(noLeak): \(first.title)" + leakBelow(findings)
     case .warmUp where first.growth != nil:
@@ -72,7 +71,8 @@ extension Weighing {
   }
 
   /// What was found, where it does not suffice for an answer.
-  private static func undecided(_ test: GrowthTest) -> String {
+  private static func undecided(_ evidence: Evidence) -> String {
+    let test = evidence.decisive
     let (low, high) = (Say.bytes(test.firstFloor), Say.bytes(test.floor))
     guard test.epochs > 0, test.steps > 0 else {
       return "Undecided whether memory grows: too little was seen, \(low) -> \(high). Watch longer with --for 5min"
@@ -81,7 +81,7 @@ extension Weighing {
       return "Undecided whether memory grows: its lowest levels went from \(low) to \(high) in \(Say.span(test.span))"
     }
     return
-      "Undecided whether memory goes on growing: its lowest levels rose from \(low) to \(high) in \(Say.span(test.span)), up in \(test.risenSteps) of \(test.steps) steps, as growth does and a swing may; watch longer with --for 5min"
+      "Undecided whether memory goes on growing: its lowest levels rose from \(low) to \(high) in \(Say.span(test.span)), up in \(test.risenSteps) of \(test.steps) steps, as growth does and a swing may; \(evidence.nextWatchInShort)"
   }
 
   /// At the limit of a group that swaps, or holds back who allocates, what a process needs more comes slowly: that its level stays says little.
@@ -160,7 +160,7 @@ extension Weighing {
       let growth = found.growth, Double(growth) >= test.rise / 2
     else { return "" }
     return
-      ", but its lowest level rose by \(Say.bytes(test.rise)), and \(found.title) keeps \(Say.bytes(growth)) more: watch longer with --for 5min"
+      ", but its lowest level rose by \(Say.bytes(test.rise)), and \(found.title) keeps \(Say.bytes(growth)) more: \(evidence.nextWatchInShort)"
   }
 
   /// A cause's last word: `collection`, `native growth`.

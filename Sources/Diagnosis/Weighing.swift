@@ -11,6 +11,8 @@ public enum Weighing {
   public static func verdict(
     _ evidence: Evidence, events: [TimelineEvent] = [], rules: [any Rule.Type] = Rules.all, remarks: [String] = []
   ) -> GrowthReport {
+    var evidence = evidence
+    evidence.hasEnded = hasEnded(events)
     let pattern = evidence.decisive.pattern
     let grows = pattern == .growing || (pattern == .undecided && evidence.rss.slope.slope > 0)
     var findings = rules.flatMap { $0.findings(evidence) }
@@ -33,7 +35,7 @@ public enum Weighing {
     let forecast = evidence.forecast
     let account = GrowthAccount(findings, evidence).rows
     return GrowthReport(
-      sentence: sentence(findings, evidence, forecast, hasEnded: hasEnded(events)),
+      sentence: sentence(findings, evidence, forecast),
       cause: findings.first?.cause ?? .unexplained,
       watchedSeconds: evidence.lives.reduce(0) { $0 + span($1) }, samples: evidence.lives.reduce(0) { $0 + $1.count },
       trend: trend(evidence), books: books.rows, resident: books.resident, booksAreClosed: books.isClosed,
@@ -113,7 +115,7 @@ public enum Weighing {
         evidence.heapPair == nil
           ? "there are no two snapshots to compare"
           : "of \(Say.bytes(total)) the rules place \(Say.bytes(placed))"
-      ], advice: ["watch longer, with snapshots: `memwhy PID --for 10min`"],
+      ], advice: [evidence.nextWatch],
       overturnedBy: "a longer watch places it")
   }
 

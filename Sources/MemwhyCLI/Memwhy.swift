@@ -1,4 +1,5 @@
 import ArgumentParser
+import Timeline
 
 /// The command. One file a verb in `Commands/`; this is the table of them.
 struct Memwhy: ParsableCommand {
@@ -69,11 +70,16 @@ extension Memwhy {
   }
 
   /// What is wrong with the first word where it looks like a verb and is none: the default verb would call it a bad process id.
-  static func unknownVerb(_ arguments: [String]) -> CLIError? {
+  static func unknownVerb(
+    _ arguments: [String], processes: (String) -> [NamedProcesses.Found] = NamedProcesses.all
+  ) -> CLIError? {
     let verbs = verbs + ["help"]
     // `help VERB`, too, which would show the help of all for any word.
     let words = arguments.first == "help" && arguments.count > 1 ? arguments.dropFirst() : arguments[...]
     guard let word = words.first, word.first?.isLetter == true, !verbs.contains(word) else { return nil }
+    if arguments.first != "help", let hint = ProcessOption.hint(word, processes(word)) {
+      return .usage("there is no verb '\(word)', but \(hint)")
+    }
     let near = verbs.filter { word.count > 1 && ($0.hasPrefix(word) || word.hasPrefix($0)) }.map { "`\($0)`" }
     let hint = near.isEmpty ? "" : "; did you mean \(near.joined(separator: " or "))"
     return .usage("there is no verb '\(word)'\(hint); `memwhy --help` lists them")

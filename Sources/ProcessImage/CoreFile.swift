@@ -153,6 +153,21 @@ final class CoreFile: MemoryReader {
     }
   }
 
+  /// What the kernel or gcore did not dump was never written by the process, or is shared: it reads as zeros, or as the mapped file. Of what was
+  /// dumped, pages that were never touched are holes of the core file. O(log regions) and a system call.
+  func skippingUntouched(_ address: UInt64, to end: UInt64) -> UInt64 {
+    let index = regions.partitionIndex { $0.end <= address }
+    guard address < end, index < regions.count, regions[index].start <= address else { return min(address, end) }
+    let region = regions[index]
+    let offset = address - region.start
+    // Guard pages are nothing that could be skipped as known.
+    guard region.flags & 4 != 0 || region.source != nil else { return address }
+    guard offset < region.dumpedBytes else { return min(region.end, end) }
+    let (position, overflow) = region.coreOffset.addingReportingOverflow(offset)
+    guard !overflow, let data = file.dataOffset(from: position) else { return address }
+    return min(address &+ min(data - position, region.dumpedBytes - offset), end)
+  }
+
   private func fill(_ part: UnsafeMutableRawBufferPointer, _ region: Region, _ offset: UInt64) -> Bool {
     if offset < region.dumpedBytes {
       let (position, overflow) = region.coreOffset.addingReportingOverflow(offset)

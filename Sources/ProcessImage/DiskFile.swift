@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// A regular file, read piece by piece.
@@ -44,6 +45,15 @@ public final class DiskFile: FileBytes {
   /// Fills `buffer` from `offset`; returns the number of bytes that the file had.
   public func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) -> Int {
     (try? descriptor.read(at: offset, into: buffer)) ?? 0
+  }
+
+  /// Where the next bytes are that the file system keeps, from `offset` on; before that the file is a hole, which reads as zeros. The file's size
+  /// where nothing follows; nil beyond it, and where the file system does not say.
+  func dataOffset(from offset: UInt64) -> UInt64? {
+    guard offset < UInt64(count), let start = off_t(exactly: offset) else { return nil }
+    let found = lseek(descriptor.number, start, Int32(clinux_seek_data))
+    if found >= start { return min(UInt64(found), UInt64(count)) }
+    return found < 0 && errno == ENXIO ? UInt64(count) : nil
   }
 }
 

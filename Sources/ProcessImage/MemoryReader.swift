@@ -7,7 +7,8 @@ public protocol MemoryReader: Sendable {
   /// Pages of private anonymous memory that were never touched read as zeros.
   func read(_ address: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(MemoryError)
 
-  /// The first address from `address` on, `end` at most, before which all pages are known to have never been touched: they read as zeros.
+  /// The first address from `address` on, `end` at most, before which all pages are known to have never been written by the process: they read as
+  /// zeros, or as the file that is mapped there.
   ///
   /// For scans of whole mappings: a program may reserve terabytes of which it uses a few pages.
   func skippingUntouched(_ address: UInt64, to end: UInt64) -> UInt64

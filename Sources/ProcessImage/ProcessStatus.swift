@@ -114,6 +114,8 @@ public struct ProcessStat: Sendable, Hashable {
   public var isKernelThread: Bool { flags & 0x0020_0000 != 0 }
   /// It has ended: zombie or dead.
   public var hasEnded: Bool { state == "Z" || state == "X" || state == "x" }
+  /// A copy of its parent that memwhy has made: whatever `fork` makes tells its parent that it has ended.
+  public var isCopy: Bool { exitSignal == 0 && !isKernelThread }
 }
 
 /// Where the code and the stack of a process begin, which tells one program of a process from the next.

@@ -27,7 +27,7 @@ public enum SamplerTableError: Error, Hashable, Sendable, CustomStringConvertibl
     case .damaged(let path, let what):
       "\(path) is damaged: \(what); if it was copied, copy it again"
     case .notSampled(let pid):
-      "process \(pid) has no sampler's table; start it with `memwhy run -- COMMAND`, or link MemwhyService"
+      "process \(pid) has no sampler's table; start it with `memwhy run -- COMMAND`, `run --follow` where another process starts it, or link MemwhyService"
     case .process(let pid, let reason):
       "cannot look for the table of process \(pid): \(reason); give the file of the table instead"
     case .inUse(let path):

@@ -55,6 +55,67 @@ struct RuleTests {
     #expect(report.account?.filter { $0.bytes == more }.count == 1, "\(report.account ?? [])")
   }
 
+  /// A service that was restarted a moment ago: what its lives before show is not forgotten, and all of their bytes count, as all of the growth does.
+  @Test func whatGrewInEarlierLivesCountsToo() throws {
+    func lives(_ fill: (Double, inout Sample) -> Void) -> [[Sample]] {
+      (0..<3).map { life in
+        Self.samples(life == 2 ? 12 : 60) { time, sample in
+          sample.time += Int64(life) * 100_000
+          Self.group(&sample, file: (10 + time) * Self.mib, kernel: (5 + time) * Self.mib, shared: time * Self.mib)
+          fill(time, &sample)
+        }
+      }
+    }
+    let growing = lives { time, sample in
+      sample[.descriptors] = 20 + time
+      sample[.sockets] = 10 + time
+      sample[.threads] = 8 + (time / 2).rounded(.down)
+    }
+    let evidence = Evidence(lives: growing)
+    let found = try #require(DescriptorsRule.findings(evidence).first)
+    // Medians of the fifths: 48 in each of 60 samples, 10 in the last 12.
+    let all = 48.0 + 48 + 10
+    #expect(Double(found.growth ?? 0) == all * Self.mib, "\(found)")
+    #expect(found.title == "+106 sockets", "\(found.title)")
+    #expect(
+      found.evidence.first == "31 descriptors are open, 106 more in all: they came in the 3 lives that were watched",
+      "\(found.evidence)")
+    let threads = try #require(ThreadsRule.findings(evidence).first)
+    #expect(threads.evidence[0].hasSuffix("more in all: they came in the 3 lives that were watched"))
+
+    // Of a group of many, what this process wrote in all its lives is compared with what came in all of them.
+    let written = lives { time, sample in
+      sample[.groupProcesses] = 40
+      sample[.ioWritten] = 2 * time * Self.mib
+    }
+    let page = PageCacheRule.findings(
+      Evidence(
+        lives: lives { time, sample in
+          sample[.groupShared] = 0
+          sample[.groupProcesses] = 40
+          sample[.ioWritten] = 2 * time * Self.mib
+        }))
+    #expect(page.first?.growth ?? 0 > 0, "\(page)")
+    #expect(page.first?.evidence.last == "the process wrote 258.0 MiB meanwhile", "\(page)")
+    #expect(SharedMemoryRule.findings(Evidence(lives: written)).first?.title == "files in tmpfs")
+  }
+
+  /// A job of some seconds is over when its answer is there: nobody can watch it for longer.
+  @Test func whatHasEndedIsNotToBeWatchedForLonger() throws {
+    let lives = [Self.samples(20) { time, sample in sample[.rss] = (40 + time) * Self.mib }]
+    let end = TimelineEvent(time: 1_700_000_020_000, kind: .ended, detail: "process 7 (job) ended")
+    for samples in [lives, [Array(lives[0].prefix(3))]] {
+      let running = Weighing.verdict(Evidence(lives: samples, age: 1))
+      let ended = Weighing.verdict(Evidence(lives: samples, age: 1), events: [end])
+      func all(_ report: GrowthReport) -> String {
+        ([report.sentence] + report.findings.flatMap(\.advice) + report.remarks).joined(separator: "\n").lowercased()
+      }
+      #expect(all(running).contains("watch longer"), "\(all(running))")
+      #expect(!all(ended).contains("longer") && !all(ended).contains("pid"), "\(all(ended))")
+      #expect(all(ended).contains("`memwhy watch --name name"), "\(all(ended))")
+    }
+  }
+
   /// At its limit a group does not grow any more: the process goes on into swap, and the limit is reached, not out of reach.
   @Test func growthIntoSwapHasReachedTheLimit() throws {
     let lives = Self.samples { time, sample in

@@ -66,6 +66,26 @@ struct WatchTests {
     #expect(inVain.status == 64 && inVain.errors.contains("need a process"), "\(inVain.errors)")
   }
 
+  /// Whichever process of a service is looked at, the one that grows is named.
+  @Test func theWorkerThatGrowsIsNamed() throws {
+    let parent = try RunningProgram(TestProgram.path("workers.c", .c(["-O1"])))
+    defer { parent.stop() }
+    let workers = parent.output.split(whereSeparator: \.isWhitespace).compactMap { Int32($0) }
+    try #require(workers.count == 3)
+    for (pid, words) in [(parent.pid, "which it has started,"), (workers[0], "which its parent has started,")] {
+      let answer = try MemwhyBinary.run(["\(pid)", "--for", "2s", "--quiet"])
+      let text = answer.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+      #expect(answer.status == 0, "\(answer.errors)")
+      #expect(
+        text.contains(". Process \(workers[1]) (")
+          && text.contains("\(words) grew by ") && text.hasSuffix(" meanwhile: see memwhy \(workers[1])."), "\(text)")
+    }
+    let right = try MemwhyBinary.run(["\(workers[1])", "--for", "2s", "--quiet"])
+    #expect(right.status == 0 && !right.output.contains("see memwhy"), "\(right.output)\(right.errors)")
+    let watch = try MemwhyBinary.run(["watch", "\(parent.pid)", "--for", "2s", "--no-history"])
+    #expect(watch.errors.contains("see memwhy \(workers[1])\n"), "\(watch.errors)")
+  }
+
   /// A wrapper that becomes the service: two lives, of which only the service's is judged.
   @Test func aProgramStartedInItsPlace() throws {
     let folder = TemporaryPath("replaced")

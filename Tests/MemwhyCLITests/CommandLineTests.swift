@@ -1,6 +1,7 @@
 import ArgumentParser
 import Reports
 import Testing
+import Timeline
 
 @testable import MemwhyCLI
 
@@ -33,6 +34,27 @@ struct CommandLineTests {
     let leak = Memwhy.unknownVerb(["leak", "4711"])
     #expect(leak == .usage("there is no verb 'leak'; did you mean `leaks`; `memwhy --help` lists them"))
     #expect(Memwhy.unknownVerb(["xyz"]) == .usage("there is no verb 'xyz'; `memwhy --help` lists them"))
+  }
+
+  /// Somebody who knows the name of the service only is told its processes.
+  @Test func aNameIsAnsweredWithTheProcessesOfThatName() {
+    func processes(_ count: Int32) -> [NamedProcesses.Found] {
+      (0..<count).map { .init(pid: 20 - $0, parent: 17, resident: UInt64(40 - $0) << 20) }
+    }
+    #expect(
+      Memwhy.unknownVerb(["shop"], processes: { $0 == "shop" ? processes(1) : [] })
+        == .usage("there is no verb 'shop', but a process of that name: 20 (40.0 MiB); give an id: 20"))
+    #expect(
+      ProcessOption.hint("shop", processes(7))
+        == "processes of that name: 20 (40.0 MiB), 19 (39.0 MiB), 18 (38.0 MiB), 17 (37.0 MiB, has started others), "
+        + "16 (36.0 MiB) and 2 more; give an id: 20 is the largest")
+    #expect(Memwhy.unknownVerb(["leak", "1"], processes: { _ in [] })?.description.contains("`leaks`") == true)
+    // Not where help was asked for.
+    #expect(
+      Memwhy.unknownVerb(["help", "shop"], processes: { _ in processes(1) })
+        == .usage("there is no verb 'shop'; `memwhy --help` lists them"))
+    #expect(throws: (any Error).self) { try Memwhy.parseAsRoot(["leaks", "no-such-process-name"]) }
+    #expect((try? Memwhy.parseAsRoot(["leaks", "4711"]) as? LeaksVerb)?.target.pid == 4711)
   }
 
   @Test func usageErrorsNameTheHelpOfTheirVerb() {

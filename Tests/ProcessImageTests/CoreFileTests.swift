@@ -181,4 +181,39 @@ import Testing
       try image.memory.load(UInt64.self, at: SyntheticCore.address(of: 70_000))
     }
   }
+
+  /// The kernel leaves holes where a page was never touched, and leaves out what the process never wrote: scans must not read terabytes of either.
+  @Test func holesAndWhatWasNotDumpedAreSkipped() throws {
+    let path = folder + "/sparse"
+    let (dumped, memory, data) = (UInt64(1) << 32, UInt64(1) << 40, UInt64(1) << 31)
+    let start = SyntheticCore.address(of: 1)
+    var bytes = SyntheticCore.bytes(segments: 2)
+    let (entry, offset) = (64 + 2 * 56, UInt64(1) << 20)
+    for (place, value) in [(8, offset), (32, dumped), (40, memory)] { bytes.put(value, at: entry + place) }
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+    let file = try #require(fopen(path, "r+"))
+    defer { fclose(file) }
+    #expect(ftruncate(fileno(file), off_t(offset + dumped)) == 0)
+    #expect(fseek(file, Int(offset + data), SEEK_SET) == 0 && fputc(7, file) == 7 && fflush(file) == 0)
+    let image = try ProcessImage.core(path: path)
+    guard try DiskFile(path: path).dataOffset(from: offset) != offset else {
+      print("skipped: this file system has no holes")
+      return
+    }
+    #expect(image.missingBytes == 0)
+    let found = image.memory.skippingUntouched(start, to: start + memory)
+    // A hole ends where a block of the file system does.
+    #expect(found <= start + data && found + (1 << 20) > start + data)
+    #expect(try image.memory.load(UInt8.self, at: start + data) == 7)
+    #expect(image.memory.skippingUntouched(start + data, to: start + memory) == start + data)
+    let behind = start + data + (1 << 20)
+    #expect(image.memory.skippingUntouched(behind, to: behind + 5) == behind + 5)
+    #expect(image.memory.skippingUntouched(behind, to: start + memory) == start + dumped)
+    #expect(image.memory.skippingUntouched(start + dumped, to: start + memory) == start + memory)
+    // What is missing of a core file that was cut off is not untouched.
+    #expect(ftruncate(fileno(file), off_t(offset + data)) == 0)
+    let cut = try ProcessImage.core(path: path)
+    #expect(cut.memory.skippingUntouched(start + data, to: start + memory) == start + data)
+    #expect(cut.missingBytes == dumped - data)
+  }
 }

@@ -88,6 +88,22 @@ import Testing
     #expect(!result.output.contains("announced"))
   }
 
+  /// Another memwhy traces for some milliseconds only.
+  @Test func aTracerThatLeavesIsWaitedFor() throws {
+    let target = try SequenceProgram(mebibytes: 8)
+    let tracer = try VictimTool(target.pid, ["--stop-at", "seized"])
+    #expect(eventually(within: 20) { (try? Procfs.stat(of: tracer.pid))?.state == "T" })
+    let status = try Procfs.status(of: target.pid)
+    #expect(status.tracer != 0)
+    let other = tracer.pid
+    Thread.detachNewThread { kill(other, SIGKILL) }
+    var options = FreezeOptions()
+    options.attempts = 1_000
+    try FreezeGuards.requireFree(pid: target.pid, status: status, options: options)
+    #expect(try Procfs.status(of: target.pid).tracer == 0)
+    #expect(tracer.end(within: 20) == .killed(SIGKILL))
+  }
+
   /// What a copy during the stop has no room for is refused before the stop is announced.
   @Test func copyThatIsTooLargeIsNotAnnounced() throws {
     let target = try SequenceProgram(mebibytes: 8)

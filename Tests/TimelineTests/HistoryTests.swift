@@ -114,6 +114,43 @@ struct HistoryTests {
     }
   }
 
+  /// A disk that is read-only, as one is after a fault: what was recorded can be read, also what its writer had only logged when it was killed.
+  @Test func aReadOnlyDisk() throws {
+    try Self.withFolder { path in
+      let folder = (path as NSString).deletingLastPathComponent
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      guard geteuid() == 0, mount("none", folder, "tmpfs", 0, nil) == 0 else {
+        print("skipped: to mount takes root")
+        return
+      }
+      defer { umount2(folder, Int32(MNT_DETACH)) }
+      let other = folder + "/killed.db"
+      let history = try History.open(path).history
+      try history.append(Self.samples(5), run: history.identifier(of: Self.run, target: "shop", time: 1))
+      // Copied while it is open: the samples are in the log.
+      for ending in ["", "-wal"] { try FileManager.default.copyItem(atPath: path + ending, toPath: other + ending) }
+      try history.database.close()
+      // A child that another test starts has our descriptors until it is its own program.
+      let isReadOnly = eventually(within: 20) {
+        mount("none", folder, "tmpfs", UInt(MS_REMOUNT | MS_RDONLY), nil) == 0
+      }
+      try #require(isReadOnly)
+      let before = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+      for file in [path, other] {
+        let history = try History.reading(file)
+        #expect(try history.samples(runs: history.runs().map(\.id)).count == 5, "\(file)")
+      }
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == before)
+      let refused = "Read-only file system"
+      #expect(throws: TimelineError.notWritable(path: path, reason: refused)) { try History.open(path) }
+      for new in ["/new.db", "/a/b/new.db"] {
+        #expect(
+          throws: TimelineError.notWritable(path: folder + new, reason: "no file can be made in \(folder): \(refused)")
+        ) { try History.open(folder + new) }
+      }
+    }
+  }
+
   /// `--history report.html` by mistake.
   @Test func otherProgramsFilesAreLeftAlone() throws {
     try Self.withFolder { path in

@@ -14,6 +14,8 @@ public struct Evidence: Sendable {
   public var loadName: String?
   /// Seconds that the process had lived when it was first looked at; nil where unknown.
   public var age: Double?
+  /// The last life is over: nobody can watch it for longer.
+  var hasEnded = false
 
   public let rss: GrowthTest
   /// The level without what load takes, tested; nil where load does not matter.
@@ -116,8 +118,23 @@ public struct Evidence: Sendable {
   }
 
   /// Difference between the last and the first fifth of the samples of the last life, by medians; of a counter all that it counted.
-  func change(of metric: Metric) -> Double? {
-    let values = (lives.last ?? []).compactMap { $0[metric] }
+  func change(of metric: Metric) -> Double? { Self.change(of: metric, in: lives.last ?? []) }
+
+  /// The same of all lives together: what growth over several lives is made of. The last one may have only begun. A counter begins again with each.
+  func changeOfAllLives(of metric: Metric) -> Double? {
+    let changes = lives.compactMap { Self.change(of: metric, in: $0) }
+    return changes.isEmpty ? nil : changes.reduce(0, +)
+  }
+
+  /// How many more there are, and since when.
+  func since(_ change: Double, ofAllLives: Bool) -> String {
+    "\(Say.count(change)) more "
+      + (ofAllLives && lives.count > 1
+        ? "in all: they came in the \(lives.count) lives that were watched" : "than at the start of the watch")
+  }
+
+  private static func change(of metric: Metric, in life: [Sample]) -> Double? {
+    let values = life.compactMap { $0[metric] }
     guard values.count >= 2 else { return nil }
     if metric.kind == .counter { return values[values.count - 1] - values[0] }
     let part = max(values.count / 5, 1)
@@ -218,15 +235,27 @@ public struct Evidence: Sendable {
     return loadModel.isConfounded && loadModel.correlation > 0.6 && loadModel.high > 1.5 * max(loadModel.low, 1e-9)
   }
 
+  /// What to do where too little was seen, as an advice and as the end of a sentence.
+  var nextWatch: String {
+    hasEnded
+      ? "it has ended: record the next one from its start on, `memwhy watch --name NAME --snapshots 10s`, then `memwhy history --verdict`"
+      : "watch longer, with snapshots: `memwhy PID --for 10min`, or `memwhy watch PID --snapshots 10min`"
+  }
+  var nextWatchInShort: String {
+    hasEnded ? "record the next one from its start on with memwhy watch --name" : "watch longer with --for 5min"
+  }
+
   /// Why growth is no more than possible, for the remarks; nil where nothing stands in the way.
   public var caution: String? {
     guard decisive.pattern == .growing, growthConfidence == .possible else { return nil }
     if isYoung {
       return
-        "The process began only \(Say.span((age ?? 0) + span)) ago: a warm-up looks the same. Look again later, or watch longer with --for."
+        "The process began only \(Say.span((age ?? 0) + span)) \(hasEnded ? "before its end" : "ago"): a warm-up looks the same."
+        + (hasEnded ? "" : " Look again later, or watch longer with --for.")
     }
     guard loadRoseAllTheTime else { return nil }
     return
-      "\(loadName ?? "The load") rose all the time as memory did: growth cannot be told from load yet. Watch longer with --for."
+      "\(loadName ?? "The load") rose all the time as memory did: growth cannot be told from load yet."
+      + (hasEnded ? "" : " Watch longer with --for.")
   }
 }

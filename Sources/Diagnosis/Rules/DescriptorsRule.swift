@@ -12,17 +12,18 @@ struct DescriptorsRule: Rule {
   static func findings(_ evidence: Evidence) -> [Finding] {
     guard let now = evidence.latest(.descriptors) else { return [] }
     let test = evidence.growth(of: .descriptors, material: fewest)
-    let change = evidence.change(of: .descriptors) ?? 0
+    // Of all lives, as the test: the last one may have only begun.
+    let change = evidence.changeOfAllLives(of: .descriptors) ?? 0
     guard test.pattern == .growing, change >= fewest else { return [] }
     let kinds: [(Metric, String)] = [
       (.sockets, "sockets"), (.pipes, "pipes"), (.openFiles, "files"),
       (.otherDescriptors, "others (epoll, eventfd, pidfd)"),
     ]
-    let changes = kinds.compactMap { metric, name in evidence.change(of: metric).map { (name, $0) } }.filter {
+    let changes = kinds.compactMap { metric, name in evidence.changeOfAllLives(of: metric).map { (name, $0) } }.filter {
       $0.1 > 0
     }
     let worst = changes.max { $0.1 < $1.1 }
-    var lines = ["\(Say.count(now)) descriptors are open, \(Say.count(change)) more than at the start of the watch"]
+    var lines = ["\(Say.count(now)) descriptors are open, \(evidence.since(change, ofAllLives: true))"]
     lines += changes.sorted { $0.1 > $1.1 }.map { "\($0.0): +\(Say.count($0.1))" }
     let files = evidence.change(of: .openFiles) ?? 0
     let most = files >= fewest ? evidence.commonName(\.fileNames, of: files) : nil
@@ -36,7 +37,7 @@ struct DescriptorsRule: Rule {
     }
     let kernel =
       evidence.ownsGroup
-      ? max(evidence.change(of: .groupKernel) ?? 0, 0) + max(evidence.change(of: .groupSocket) ?? 0, 0) : 0
+      ? [.groupKernel, .groupSocket].reduce(0) { $0 + max(evidence.changeOfAllLives(of: $1) ?? 0, 0) } : 0
     if kernel > 0 {
       lines.append("kernel memory and network buffers of the control group grew by \(Say.bytes(kernel))")
     }

@@ -16,8 +16,8 @@ struct PageCacheRule: Rule {
     }
     let test = GrowthTest(series, material: Evidence.material(usage))
     // A group of many processes: only what this one moved may be put to it.
-    let moved = [Metric.storageWritten, .storageRead].reduce(0) { $0 + max(evidence.change(of: $1) ?? 0, 0) }
-    let written = max(evidence.change(of: .ioWritten) ?? 0, 0)
+    let moved = [Metric.storageWritten, .storageRead].reduce(0) { $0 + max(evidence.changeOfAllLives(of: $1) ?? 0, 0) }
+    let written = max(evidence.changeOfAllLives(of: .ioWritten) ?? 0, 0)
     let isOurs = evidence.ownsGroup || max(moved, written) >= 0.5 * test.rise
     guard test.pattern == .growing, isOurs else {
       let isMost = evidence.ownsGroup && now >= 0.5 * usage && now >= 64 * 1_048_576
@@ -37,7 +37,7 @@ struct PageCacheRule: Rule {
         "\(Say.bytes(inactive)) of it is inactive and given back first; the working set is \(Say.bytes(max(usage - inactive, 0)))"
       )
     }
-    if let written = evidence.change(of: .ioWritten), written > 0 {
+    if let written = evidence.changeOfAllLives(of: .ioWritten), written > 0 {
       lines.append("the process wrote \(Say.bytes(written)) meanwhile")
     }
     return Finding(

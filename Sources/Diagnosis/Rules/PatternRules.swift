@@ -45,7 +45,7 @@ struct UndecidedRule: Rule {
         .unexplained,
         title: rose > 0 ? "memory rose, and whether it grows is undecided" : "whether memory grows is undecided",
         confidence: .possible, holds: test.floor.saturatedAmount, evidence: lines,
-        advice: ["watch longer, with snapshots: `memwhy PID --for 10min`, or `memwhy watch PID --snapshots 10min`"],
+        advice: [evidence.nextWatch],
         overturnedBy: "a longer watch decides it")
     ]
   }

@@ -9,7 +9,7 @@ struct SharedMemoryRule: Rule {
     let charged = evidence.growth(of: .groupShared, material: Evidence.material(evidence.latest(.groupUsage) ?? 0))
     let isMapped = mapped.pattern == .growing
     // A group of many processes: only what this one wrote may be put to it.
-    let isOurs = evidence.ownsGroup || max(evidence.change(of: .ioWritten) ?? 0, 0) >= 0.5 * charged.rise
+    let isOurs = evidence.ownsGroup || max(evidence.changeOfAllLives(of: .ioWritten) ?? 0, 0) >= 0.5 * charged.rise
     guard isMapped || charged.pattern == .growing && isOurs else { return [] }
     let test = isMapped ? mapped : charged
     let now = isMapped ? evidence.latest(.shared) ?? 0 : evidence.latest(.groupShared) ?? 0

@@ -14,7 +14,7 @@ struct ThreadsRule: Rule {
   }
 
   private static func isGrowing(_ test: GrowthTest, _ evidence: Evidence) -> Bool {
-    test.pattern == .growing && (evidence.change(of: .threads) ?? 0) >= fewest
+    test.pattern == .growing && (evidence.changeOfAllLives(of: .threads) ?? 0) >= fewest
   }
 
   static func findings(_ evidence: Evidence) -> [Finding] {
@@ -30,7 +30,7 @@ struct ThreadsRule: Rule {
       return Double(last[.stacks] - first[.stacks])
     }
     let growth = isGrowing ? max(resident ?? 0, 0) + change * kernelBytes : 0
-    var lines = ["\(Say.count(now)) threads, \(Say.count(change)) more than at the start of the watch"]
+    var lines = ["\(Say.count(now)) threads, \(evidence.since(change, ofAllLives: isGrowing))"]
     let most = isGrowing ? evidence.commonName(\.threadNames, of: change) : nil
     if let most {
       lines.append("of those that came between the snapshots \(Say.count(most.more)) are called \(most.name)")

@@ -12,7 +12,7 @@ struct DoctorVerb: ParsableCommand {
       Example: memwhy doctor --json 4711
       """)
 
-  @Argument(help: ArgumentHelp("Process id of a running process.", valueName: "pid"))
+  @Argument(help: ArgumentHelp("Process id of a running process.", valueName: "pid"), transform: ProcessOption.parse)
   var pid: Int32?
 
   @Flag(help: "Write the result as JSON (docs/report-schema.md).")

@@ -5,7 +5,7 @@ import Measurement
 struct TargetOptions: ParsableArguments {
   @Argument(
     help: ArgumentHelp("Process id of a running process.", valueName: "pid"),
-    completion: .shellCommand("ps -eo pid= 2>/dev/null"))
+    completion: .shellCommand("ps -eo pid= 2>/dev/null"), transform: ProcessOption.parse)
   var pid: Int32?
 
   @Option(help: ArgumentHelp("Look at a core file instead of a process.", valueName: "file"), completion: .file())

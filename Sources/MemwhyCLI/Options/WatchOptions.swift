@@ -6,7 +6,7 @@ import Timeline
 struct WatchedOptions: ParsableArguments {
   @Argument(
     help: ArgumentHelp("Process id of a running process.", valueName: "pid"),
-    completion: .shellCommand("ps -eo pid= 2>/dev/null"))
+    completion: .shellCommand("ps -eo pid= 2>/dev/null"), transform: ProcessOption.parse)
   var pid: Int32?
 
   @Option(

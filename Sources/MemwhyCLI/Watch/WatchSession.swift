@@ -77,9 +77,11 @@ struct WatchSession {
     var next = start
     var hasSeen = false
     var hasSaid = false
+    var relatives: (pid: Int32, first: Relatives)?
     while !stop.isRaised {
       var tick = recorder.tick()
       hasSeen = hasSeen || tick.run != nil
+      if case .pid(let pid) = target, relatives == nil { relatives = (pid, Relatives(of: pid)) }
       if !hasSeen, !hasSaid {
         printer.note("there is no process \(target.description) yet: waiting for one")
         hasSaid = true
@@ -107,6 +109,12 @@ struct WatchSession {
       let lost = sink.unwritten + sink.dropped
       printer.note(
         "\(Count(sink.written).of("sample")) kept" + (lost > 0 ? ", \(lost) lost: they could not be written" : ""))
+    }
+    // Of a name, or a group, the largest is watched anyway.
+    if let relatives, relatives.pid == recorder.pid,
+      let hint = Relatives(of: relatives.pid).hint(since: relatives.first)
+    {
+      printer.note(hint)
     }
     if !hasSeen {
       throw CLIError.noInput(
@@ -176,7 +184,7 @@ extension CLIError {
       switch error {
       case .cannotOpen, .badGroup, .readFailed, .damaged, .otherHistory: .noInput("\(error)")
       case .badLoad: .usage("\(error)")
-      case .noRoom: .notWritten("\(error)")
+      case .noRoom, .notWritable: .notWritten("\(error)")
       case .writeFailed: .fault("\(error)")
       }
   }

@@ -41,7 +41,9 @@ struct WholeDiagnosis {
     let first = try pipeline.capture(firstRequest, progress: progress, depth: .holders)
     OwnMemory.giveBack()
     sampler.ownMemoryIsSmall()
+    let relatives = Relatives(of: pid)
     wait(sampler)
+    let hint = Relatives(of: pid).hint(since: relatives)
     let watched = sampler.end()
     try requireSameProgram(program)
     var last = first
@@ -68,6 +70,8 @@ struct WholeDiagnosis {
       limit: options.limit.map { Double($0.bytes) }, loadName: options.load?.metric, age: past.isEmpty ? age : nil)
     var report = last.report
     var growth = Weighing.verdict(evidence, events: past.events + watched.events, remarks: past.remarks + remarks)
+    // In the first sentence: who reads only that looks at the wrong process.
+    if let hint { growth.sentence += " \(hint.prefix(1).uppercased())\(hint.dropFirst())." }
     growth.moments = GrowthReport.Moment.all(evidence.heaps)
     report.growth = growth
     // The general advice of a single look gives way to what was found by watching.

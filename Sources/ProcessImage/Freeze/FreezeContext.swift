@@ -68,12 +68,12 @@ struct FreezeContext {
   }
 
   /// Watches over a fresh copy.
-  func copy(of result: FreezeAttempt.Copy, tracer: TracerThread, guards: FreezeGuards) -> FrozenCopy {
+  func copy(of result: FreezeAttempt.Copy, tracer: TracerThread, guards: FreezeGuards, retries: Int) -> FrozenCopy {
     let pidfd = clinux_pidfd_open(result.child)
     let targetPidfd = clinux_pidfd_open(target.pid)
     let watchdog = CopyWatchdog(limits: guards.limits, reserve: guards.reserve, copy: pidfd, target: targetPidfd)
     return FrozenCopy(
       target: target.pid, child: result.child, tracer: tracer, reaper: reaper, pidfd: pidfd,
-      targetPidfd: targetPidfd, watchdog: watchdog)
+      targetPidfd: targetPidfd, watchdog: watchdog, hasForerunners: retries > 0)
   }
 }

@@ -30,7 +30,7 @@ struct FreezeGuards: Sendable {
     #if !arch(x86_64)
       throw .unsupportedArchitecture
     #else
-      try Self.requireFree(pid: target.pid, status: status)
+      try Self.requireFree(pid: target.pid, status: status, options: options)
       if status.state == "T" || target.stat.state == "T" { throw .jobStopped(pid: target.pid) }
       if let group = FrozenGroup(of: target.pid) { throw group.refusal(pid: target.pid) }
       if status.threadFeatures.contains("shstk") { throw .shadowStack(pid: target.pid) }
@@ -69,10 +69,18 @@ struct FreezeGuards: Sendable {
     #endif
   }
 
-  /// Nobody else may trace the process, and it is not this one.
-  static func requireFree(pid: Int32, status: ProcessStatus) throws(FreezeError) {
+  /// Nobody else may trace the process, and it is not this one. Another memwhy does for some milliseconds: it is waited for as long as all attempts
+  /// to stop the process take.
+  static func requireFree(pid: Int32, status: ProcessStatus, options: FreezeOptions) throws(FreezeError) {
     if pid == getpid() { throw .isSelf(pid: pid) }
-    if status.tracer != 0 { throw .tracedByAnother(pid: pid, tracer: process(of: status.tracer)) }
+    var tracer = status.tracer
+    guard tracer != 0 else { return }
+    let isFree = Clocks.poll(for: UInt64(options.attempts) &* options.retryDelay, interval: 2_000_000) {
+      let now = try? Procfs.status(of: pid)
+      tracer = now?.tracer ?? 0
+      return tracer == 0
+    }
+    if !isFree { throw .tracedByAnother(pid: pid, tracer: process(of: tracer)) }
   }
 
   /// The process that a thread belongs to: the kernel names the tracing thread.

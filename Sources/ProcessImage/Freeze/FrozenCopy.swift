@@ -11,6 +11,8 @@ final class FrozenCopy: Sendable {
   private let pidfd: Int32
   private let targetPidfd: Int32
   private let watchdog: CopyWatchdog?
+  /// Attempts before it were given up. A copy that came after that has ended by itself, and is the target's to reap as well.
+  private let hasForerunners: Bool
   private let isReleased = Mutex<[String]?>(nil)
 
   /// Exiting takes 60-100 ms per GiB; a stalled host takes longer.
@@ -20,7 +22,7 @@ final class FrozenCopy: Sendable {
   /// Takes over `tracer` and both pidfds.
   init(
     target: Int32, child: Int32, tracer: TracerThread, reaper: Reaper, pidfd: Int32,
-    targetPidfd: Int32, watchdog: CopyWatchdog?
+    targetPidfd: Int32, watchdog: CopyWatchdog?, hasForerunners: Bool
   ) {
     self.target = target
     self.child = child
@@ -29,6 +31,7 @@ final class FrozenCopy: Sendable {
     self.pidfd = pidfd
     self.targetPidfd = targetPidfd
     self.watchdog = watchdog
+    self.hasForerunners = hasForerunners
   }
 
   /// Why the copy ended before its release, if it did. Never `none` once a read has found the copy's memory gone.
@@ -79,6 +82,14 @@ final class FrozenCopy: Sendable {
     if hasEnded != true { remarks.append("the copy \(child) of process \(target) takes long to exit; it was killed") }
     reaper.hook(.killed)
     let isReaped = tracer.run { reaper.reap(child, deadline: Clocks.monotonic &+ Self.reapLimit) }
+    if hasForerunners {
+      let target = target
+      _ = tracer.run {
+        for zombie in Reaper.zombies(of: target) where zombie != child {
+          _ = reaper.reap(zombie, deadline: Clocks.monotonic &+ Self.reapLimit)
+        }
+      }
+    }
     // Detaches whatever might still be attached.
     tracer.end()
     if isReaped != true {

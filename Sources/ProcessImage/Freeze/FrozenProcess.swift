@@ -122,7 +122,7 @@ public final class FrozenProcess: Sendable {
       predictedPause: guards.predictedPause, measuredPause: result.pause, end: result.end,
       threadCount: result.threads.count,
       retries: retries, notes: swept + result.notes)
-    let copy = context.copy(of: result, tracer: tracer, guards: guards)
+    let copy = context.copy(of: result, tracer: tracer, guards: guards, retries: retries)
     return try FrozenProcess(pid: pid, threads: result.threads, report: report, copy: copy)
   }
 }

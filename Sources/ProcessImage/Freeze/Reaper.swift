@@ -40,7 +40,7 @@ struct Reaper: Sendable {
     guard let names = try? folderEntries("/proc") else { return [] }
     return names.compactMap { Int32($0) }.filter { child in
       guard let stat = try? Procfs.stat(of: child) else { return false }
-      return stat.parent == pid && stat.state == "Z" && stat.exitSignal == 0
+      return stat.parent == pid && stat.state == "Z" && stat.isCopy
     }
   }
 

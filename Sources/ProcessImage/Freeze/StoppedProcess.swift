@@ -31,7 +31,7 @@ public final class StoppedProcess: Sendable {
       throw .unsupportedArchitecture
     #else
       let target = try FrozenProcess.findTarget(pid)
-      try FreezeGuards.requireFree(pid: pid, status: target.status)
+      try FreezeGuards.requireFree(pid: pid, status: target.status, options: options)
       if let group = FrozenGroup(of: pid), !group.canStop { throw group.refusal(pid: pid) }
       let attempt = try StopAttempt(target: target, options: options, wanted: wanted)
       try attempt.requireRoom()

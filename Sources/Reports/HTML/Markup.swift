@@ -53,9 +53,16 @@ extension Markup {
     guard parts.count % 2 == 1 else { return "\(parts.joined(separator: "`"))" }
     return Markup(
       parts.enumerated().map { index, part in
-        index % 2 == 1 ? "<code>\(breakable(String(part)))</code>" : .text(part)
+        index % 2 == 1 ? "<code>\(breakable(String(part)))</code>" : unbroken(part)
       })
   }
+
+  /// A narrow screen would break a line inside of an arrow, behind its hyphen.
+  private static func unbroken(_ text: Substring) -> Markup {
+    Markup(text.split(separator: "->", omittingEmptySubsequences: false).map { .text($0) }, separator: arrow)
+  }
+
+  private static let arrow: Markup = #"<span class="arrow">-&gt;</span>"#
 
   private static func breakable(_ text: String) -> Markup {
     guard text.count > 24 else { return .text(text) }

@@ -67,7 +67,7 @@ public struct GrowthText {
     case .levelledOff: text += ": memory rose and has levelled off"
     case .steady: text += ": memory does not grow"
     case .falling: text += ": memory falls"
-    case .undecided: text += ": undecided, growth or a swing; watch longer with --for"
+    case .undecided: text += ": undecided, growth or a swing"
     }
     return text + ". " + trend.method + "."
   }

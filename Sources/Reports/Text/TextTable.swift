@@ -1,6 +1,6 @@
 import Measurement
 
-/// Columns that line up; the last one takes the rest of the width.
+/// Columns that line up; the last one takes the rest of the width, or on a narrow terminal a line of its own.
 struct TextTable {
   enum Alignment { case left, right }
 
@@ -12,6 +12,9 @@ struct TextTable {
 
   mutating func add(_ cells: [String]) { rows.append(cells.map(TextStyle.printable)) }
 
+  /// Names are cut in the middle; in less room than this nobody knows them again.
+  private static let leastRoom = 24
+
   func lines(_ style: TextStyle) -> [String] {
     var widths = columns.map(\.title.count)
     for row in rows {
@@ -20,7 +23,11 @@ struct TextTable {
       }
     }
     let used = indent.count + widths.dropLast().reduce(0) { $0 + $1 + 2 }
-    let room = max(style.width - used, 12)
+    let needed = widths.last ?? 0
+    let isBelow =
+      columns.count > 1 && columns.last?.alignment == .left && style.width - used < min(Self.leastRoom, needed)
+    let below = "\n" + indent + indent
+    let room = isBelow ? style.width - below.count + 1 : style.width - used
     func line(_ cells: [String]) -> String {
       var text = indent
       for (index, column) in columns.enumerated() {
@@ -30,10 +37,11 @@ struct TextTable {
         case .right: text += cell.rightAligned(widths[index])
         case .left: text += isLast ? TextStyle.shorten(cell, to: room) : cell.leftAligned(widths[index])
         }
-        if !isLast { text += "  " }
+        if index == columns.count - 2, isBelow { text += below } else if !isLast { text += "  " }
       }
       return text
     }
-    return [style.paint(line(columns.map(\.title)), .dim)] + rows.map(line)
+    func lines(_ cells: [String]) -> [String] { line(cells).split(separator: "\n").map(String.init) }
+    return lines(columns.map(\.title)).map { style.paint($0, .dim) } + rows.flatMap(lines)
   }
 }

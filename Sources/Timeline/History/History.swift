@@ -41,7 +41,7 @@ public final class History: Sendable {
   /// left where it is.
   ///
   /// - Returns: the history, and where a file was moved to.
-  /// - Throws: `TimelineError.cannotOpen`, `noRoom`.
+  /// - Throws: `TimelineError.cannotOpen`, `notWritable`, `noRoom`.
   public static func open(
     _ path: String, retention: Retention = .standard
   ) throws(TimelineError) -> (history: History, movedAside: String?) {
@@ -63,7 +63,12 @@ public final class History: Sendable {
     guard access(path, F_OK) == 0 else {
       throw .cannotOpen(path: path, reason: "there is no such file; `memwhy watch` records one")
     }
-    return try History(path, retention: .standard, isReadOnly: true)
+    do throws(TimelineError) {
+      return try History(path, retention: .standard, isReadOnly: true)
+    } catch {
+      guard case .notWritable = error else { throw error }
+      return try copied(path)
+    }
   }
 
   /// Whether there is a file at its path.
@@ -76,7 +81,8 @@ public final class History: Sendable {
     return try Self.open(path, retention: retention).history
   }
 
-  private init(_ path: String, retention: Retention, isReadOnly: Bool) throws(TimelineError) {
+  /// - Parameter file: where the database is, if not at the path.
+  init(_ path: String, at file: String? = nil, retention: Retention, isReadOnly: Bool) throws(TimelineError) {
     self.path = path
     self.retention = retention
     var configuration = Configuration()
@@ -92,7 +98,7 @@ public final class History: Sendable {
       }
     }
     do {
-      database = try DatabaseQueue(path: path, configuration: configuration)
+      database = try DatabaseQueue(path: file ?? path, configuration: configuration)
       try Self.check(database, path: path, isReadOnly: isReadOnly)
     } catch let error as TimelineError {
       throw error
@@ -105,6 +111,7 @@ public final class History: Sendable {
       throw .damaged(path: path, reason: error.message ?? "it is no database")
     } catch {
       if !isReadOnly, Self.isFull(error, path: path) { throw .noRoom(path: path) }
+      if let reason = Self.refusal(error, path: path) { throw .notWritable(path: path, reason: reason) }
       throw .cannotOpen(path: path, reason: Self.reason(error))
     }
   }

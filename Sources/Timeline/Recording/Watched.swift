@@ -130,7 +130,7 @@ struct TargetFinder: Sendable {
 
   static func allProcesses() -> [Int32] { ((try? folderEntries("/proc")) ?? []).compactMap { Int32($0) } }
 
-  private static func matches(_ pid: Int32, _ pattern: String) -> Bool {
+  static func matches(_ pid: Int32, _ pattern: String) -> Bool {
     let name = Procfs.name(of: pid)
     if fnmatch(pattern, name, 0) == 0 { return true }
     let identity = ProcessIdentity(of: pid)

@@ -64,7 +64,8 @@ struct ActivityLoad: ParsableCommand {
   func run() throws {
     signal(SIGPIPE, SIG_IGN)
     guard Connection(port: port) != nil else {
-      print("nobody listens on 127.0.0.1:\(port); start activity-service first")
+      // Without its loopback interface, as in a new network namespace, this machine cannot be reached by itself.
+      print("no connection to 127.0.0.1:\(port): \(String(cString: strerror(errno))); start activity-service first")
       throw ExitCode(1)
     }
     let job = Job(
