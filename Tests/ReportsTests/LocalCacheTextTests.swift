@@ -24,8 +24,10 @@ import Testing
       evictions: 0, expired: 0, hitRatio: 0, address: "0x1000")
     cache.published = .init(weight: 100, entries: 100, distinctKeys: 100, loads: 100, advice: .keep, time: 77)
     #expect(!LocalCacheText.traffic(cache).contains("waited"))
-    (cache.published?.joinedLoads, cache.published?.failedLoads) = (2900, 40)
-    (cache.published?.removed, cache.published?.refused) = (7, 3)
+    cache.published?.joinedLoads = 2900
+    cache.published?.failedLoads = 40
+    cache.published?.removed = 7
+    cache.published?.refused = 3
     #expect(
       LocalCacheText.traffic(cache)
         == "0.0 % of 3,000 look-ups hit, 96.7 % waited for a load of another one; 100 insertions, 0 evictions, 7 removed, 3 refused; 40 loads failed"
