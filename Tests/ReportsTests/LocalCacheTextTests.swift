@@ -30,7 +30,7 @@ import Testing
     cache.published?.refused = 3
     #expect(
       LocalCacheText.traffic(cache)
-        == "0.0 % of 3,000 look-ups hit, 96.7 % waited for a load of another one; 100 insertions, 0 evictions, 7 removed, 3 refused; 40 loads failed"
+        == "0 % of 3,000 look-ups hit, 96.7 % waited for a load of another one; 100 insertions, 0 evictions, 7 removed, 3 refused; 40 loads failed"
     )
   }
 }

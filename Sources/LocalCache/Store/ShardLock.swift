@@ -25,7 +25,7 @@ struct ShardLock: ~Copyable {
   /// Exclusive reads since the shard was closed, and how many of them open it. The former only under the lock.
   @usableFromInline let reads = Atomic<UInt32>(0)
   @usableFromInline let readsToOpen: UInt32
-  /// The thread that runs a `withValue` closure exclusively, or 0: finds a closure that calls its own cache, which would wait for itself for ever.
+  /// The thread that runs a closure of the caller exclusively, or 0: finds a closure that calls its own cache, which would wait for itself for ever.
   @usableFromInline let borrower = Atomic<UInt>(0)
   @usableFromInline let cells: ReaderCells
   /// What marks a cell; not 0.
@@ -204,7 +204,8 @@ struct ShardLock: ~Copyable {
   private func checkNotMine(_ borrower: UInt) {
     if borrower != 0, borrower == ThisThread.number {
       fatalError(
-        "LocalCache: the closure of withValue uses the same cache; take what it needs out of the closure first")
+        "LocalCache: the closure of withValue or removeAll(where:) uses the same cache; take what it needs out of the closure first"
+      )
     }
   }
 
