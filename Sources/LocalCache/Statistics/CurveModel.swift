@@ -95,8 +95,10 @@ struct CurveModel {
     let missed = sample.records.indices.filter { sample.records[$0].isMiss }
     newness = keysEver.newness(
       missed.filter { $0 >= sample.firstCounted }.map { areFirst[$0] }, cold: shares[Int(ReuseClass.miss)], ends)
+    var notes = [Int](repeating: 0, count: weights.count)
+    for key in keys { notes[key] += 1 }
     wholeWeight = keysEver.weight(
-      weights, missed: missed.filter { areFirst[$0] }.map { weights[keys[$0]] }, rate: sample.rate)
+      weights, once: weights.indices.filter { notes[$0] == 1 }.map { weights[$0] }, rate: sample.rate)
     if ends.expired > 0, counted > 0 { lifetime = findLifetime() }
   }
 

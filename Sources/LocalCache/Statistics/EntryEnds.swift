@@ -31,16 +31,18 @@ struct KeysEver {
     return 1 - (1 - new) * min(max(ends.evicted, 0), 1)
   }
 
-  /// What all sampled keys weigh, where those that have no note are like those that were missed when they were noted first.
+  /// What all sampled keys weigh, where those that have no note are like those that have one (Good 1953: what was seen once tells most of what was not seen).
   ///
   /// - Parameters:
   ///   - weights: of the keys that have notes.
-  ///   - missed: those of them.
+  ///   - once: those of them that have one.
   ///   - rate: share of keys that are sampled.
-  func weight(_ weights: [UInt64], missed: [UInt64], rate: Double) -> Double {
-    guard let count, !missed.isEmpty else { return .infinity }
+  func weight(_ weights: [UInt64], once: [UInt64], rate: Double) -> Double {
+    guard let count else { return .infinity }
+    let unseen = max(0, count * rate - Double(weights.count))
+    guard unseen == 0 || !once.isEmpty else { return .infinity }
     func sum(_ weights: [UInt64]) -> Double { weights.reduce(0.0) { $0 + Double($1) } }
-    return sum(weights) + sum(missed) / Double(missed.count) * max(0, count * rate - Double(weights.count))
+    return sum(weights) + sum(once) / Double(max(once.count, 1)) * unseen
   }
 }
 
