@@ -153,7 +153,8 @@ import Testing
     let recent = try #require(verdict.recentHitRatio)
     #expect(recent < 0.3 && verdict.hitRatio > 0.5, "\(verdict)")
     #expect(verdict.advice == .keep && verdict.smallerSize == nil, "\(verdict)")
-    expect(verdict, .keep, "of the last", recent < 0.001 ? "does not pay any more" : "is not what it was")
+    let needed = try #require(verdict.neededHitRatio)
+    expect(verdict, .keep, "of the last", recent < needed ? "does not pay any more" : "is not what it was")
   }
 
   /// A write that follows no miss ends no load, and costs without saving anything.
