@@ -28,6 +28,7 @@ extension LocalCache {
       for first in stride(from: NodePool.reserved, to: end, by: 256) {
         var removals = Removals<Key, Value>()
         defer { report(removals) }
+        shard.pointee.lock.giveWay()
         count += try remove(from: shard, first..<min(first + 256, end), &removals, where: isToGo)
       }
     }

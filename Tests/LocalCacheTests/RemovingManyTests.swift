@@ -88,6 +88,36 @@ import Testing
     #expect((0..<10_000).allSatisfy { cache.get($0) != 0 })
   }
 
+  /// Who removes many frees the lock for a moment only, again and again: who waits for it meanwhile has it in between. Without that five writes or fewer got through.
+  @Test func othersGetInBetween() async throws {
+    let cache = LocalCache<Int, Int>(name: "in between", limit: .entries(100_000)) { $0.shards = 1 }
+    for key in 0..<50_000 { cache.set(0, for: key) }
+    let (hasBegun, isOver) = (Locked(false), Locked(false))
+    async let removed = offThePool {
+      var looked = 0
+      let count = cache.removeAll { _, _ in
+        looked += 1
+        if looked == 1 { hasBegun.with { $0 = true } }
+        let begin = ContinuousClock.now
+        while ContinuousClock.now - begin < .microseconds(4) {}
+        return true
+      }
+      isOver.with { $0 = true }
+      return count
+    }
+    let written = try await offThePool {
+      while !hasBegun.current {}
+      var count = 0
+      while !isOver.current {
+        cache.set(1, for: 60_000 + count % 100)
+        if !isOver.current { count += 1 }
+      }
+      return count
+    }
+    #expect(try await removed >= 50_000)
+    #expect(written >= 60, "\(written) writes in 196 steps")
+  }
+
   @Test func settingsByAClosure() {
     let clock = ManualClock()
     let cache = LocalCache<Int, Int>(name: "settings", limit: .entries(10)) {
