@@ -16,6 +16,7 @@ extension LocalCache {
         }
         isFirst = false
         report(removals)
+        shard(at: index).pointee.lock.giveWay()
       }
     }
   }

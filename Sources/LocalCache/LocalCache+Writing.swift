@@ -109,22 +109,6 @@ extension LocalCache {
     return value
   }
 
-  /// Removes all entries that are there now. Linear in their number; other threads may use the cache meanwhile, and what they store may stay.
-  public func removeAll() {
-    if loader.isFlying { loader.watch.noteAllWritten() }
-    for index in 0...shardMask {
-      let shard = shard(at: index)
-      let end = locked(shard) { $0.pointee.policy.pool.highWater }
-      // Some at a time, so that look-ups do not wait for all of them.
-      for first in stride(from: NodePool.reserved, to: end, by: 256) {
-        var removals = Removals<Key, Value>()
-        locked(shard) { $0.pointee.removeAll(in: first..<min(first + 256, end), .explicit, &removals) }
-        report(removals)
-      }
-    }
-    if loader.isFlying { loader.detachAll() }
-  }
-
   /// Keeps an entry from being evicted: it still counts, and still expires. A new value of the key is kept too. Returns whether the key has a value.
   ///
   /// Constant time.

@@ -96,6 +96,19 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     startTendingMemory()
   }
 
+  /// A cache of this name and limit, with settings that a closure changes:
+  ///
+  /// ```swift
+  /// let users = LocalCache<Int, User>(name: "users", limit: .bytes(.mebibytes(32))) { $0.expiry.afterWrite = .seconds(1800) }
+  /// ```
+  public convenience init<Failure: Error>(
+    name: String, limit: CacheLimit, configure: (inout Configuration) throws(Failure) -> Void
+  ) throws(Failure) {
+    var configuration = Configuration()
+    try configure(&configuration)
+    self.init(name: name, limit: limit, configuration: configuration)
+  }
+
   /// The configured listener; with a mutation check also the end of a fingerprint's life, and a last look at the value.
   private static func listener(
     _ configuration: Configuration, _ fingerprints: Fingerprints<Key>?

@@ -33,6 +33,7 @@
           removals("refused") { $0.refused },
           .init(label: "local_cache_loads", dimensions: [("result", "success")]) { Double($0.loads) },
           .init(label: "local_cache_loads", dimensions: [("result", "failure")]) { Double($0.failedLoads) },
+          .init(label: "local_cache_joined_loads") { Double($0.joinedLoads) },
           .init(label: "local_cache_load_seconds", isWhole: false) { $0.loadTime / .seconds(1) },
         ],
         levels: [
@@ -84,6 +85,7 @@
           total("loads") { $0.loads },
           total("early_refreshes") { $0.earlyRefreshes },
           total("waits") { $0.waits },
+          total("waits_in_vain") { $0.waitsInVain },
           total("writes", [("result", "success")]) { $0.writes },
           total("writes", [("result", "failure")]) { $0.failedWrites },
           total("writes", [("result", "outdated")]) { $0.outdatedLoads },

@@ -163,7 +163,7 @@ import Testing
   /// Fields behind the name, which older blocks do not have: theirs end where another block begins.
   @Test func appendedFields() throws {
     let older = try #require(try read(layout(2)).caches.first?.published)
-    #expect(older.largerSize == nil && older.recentHitRatio == nil)
+    #expect(older.largerSize == nil && older.recentHitRatio == nil && older.joinedLoads == nil && older.refused == nil)
     var layout = layout(1)
     layout.blocks += [UInt8](repeating: 0, count: 64)
     Self.put(UInt32(384), &layout.blocks, 12)
@@ -172,7 +172,10 @@ import Testing
     Self.put(UInt64(4000), &layout.blocks, 320)
     Self.put((0.75).bitPattern, &layout.blocks, 328)
     Self.put(UInt64(52_000), &layout.blocks, 336)
+    for (place, count) in [(344, 40), (352, 5), (360, 6), (368, 7)] { Self.put(UInt64(count), &layout.blocks, place) }
     let published = try #require(try read(layout).caches.first?.published)
+    #expect(published.joinedLoads == 40 && published.failedLoads == 5)
+    #expect(published.removed == 6 && published.refused == 7)
     #expect(published.advice == .lengthenLifetime && published.largerSize == 4000)
     #expect(published.recentHitRatio == 0.75 && published.loadNanoseconds == 52_000)
     // Says to be longer than the memory there is.

@@ -37,9 +37,14 @@ import Testing
       _ = cache.withValue(for: 1) { _ in cache.get(1) }
     }
     // In optimized programs too.
-    for result in [closed, open] {
+    let removing = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      let cache = LocalCache<Int, Int>(name: "removing", limit: .entries(10))
+      cache.set(1, for: 1)
+      cache.removeAll { key, _ in cache.get(key) == 1 }
+    }
+    for result in [closed, open, removing] {
       let words = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-      #expect(words.contains("the closure of withValue uses the same cache"), "\(words)")
+      #expect(words.contains("the closure of withValue or removeAll(where:) uses the same cache"), "\(words)")
     }
   }
 

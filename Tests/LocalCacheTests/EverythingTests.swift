@@ -62,6 +62,12 @@ extension EverythingModel {
         let step = max(steps[die(6)], .zero - now)
         note("the clock goes on by \(step)")
         clock.advance(by: step)
+      case 98:
+        note("removeAll of every third")
+        let third = die(3)
+        cache.removeAll { key, _ in key.number % 3 == third }
+        settle(removed: Set(contents.keys.filter { $0.number % 3 == third }))
+        expect(contents.keys.allSatisfy { $0.number % 3 != third }, "some of it is left")
       default: check()
       }
       settle()

@@ -40,6 +40,32 @@ import Testing
     #expect(address.load(fromByteOffset: Field.hitRatio, as: Double.self) == 0.625)
   }
 
+  /// A verdict that follows from these would make no sense to a reader who does not know them.
+  @Test func whatTheVerdictFollowsFromIsDescribed() async throws {
+    let cache = LocalCache<Int, [Int]>(name: "described", limit: .bytes(.bytes(2000)))
+    let (gate, open) = AsyncStream<Void>.makeStream()
+    await withTaskGroup(of: Void.self) { group in
+      for _ in 0..<5 {
+        group.addTask {
+          _ = try? await cache.value(for: 1) { _ in
+            for await _ in gate { break }
+            return []
+          }
+        }
+      }
+      await until { cache.statistics.joinedLoads == 4 }
+      open.yield()
+    }
+    for key in 2..<5 { _ = try? await cache.value(for: key) { _ in throw CancellationError() } }
+    for key in 5..<7 { cache.set(Array(repeating: 0, count: 500), for: key) }
+    cache.remove(1)
+    cache.publish()
+    let block = try #require(UnsafeRawPointer(bitPattern: cache.block.address))
+    func count(_ field: Int) -> UInt64 { block.load(fromByteOffset: field, as: UInt64.self) }
+    #expect(count(Field.joinedLoads) == 4 && count(Field.failedLoads) == 3)
+    #expect(count(Field.removed) == 1 && count(Field.refused) == 2)
+  }
+
   /// The first verdict waits: it would have nothing to go by, and take memory and a processor from whoever fills the cache.
   @Test func whatIsNotDueAtOnceWaitsForItsFirstPause() {
     let atOnce = RateLimit(seconds: 4000, first: 2000)

@@ -32,10 +32,16 @@ import Testing
   @Test(arguments: [false, true]) func whatIsWrittenMeanwhileIsNewer(isRemoved: Bool) throws {
     try withFile { path in
       let beforeStoring = Locked<@Sendable () -> Void>({})
+      let asked = Locked(0)
       var configuration = LocalCache<Int, String>.Configuration()
-      // Asked between the look for the key and the lock.
+      // Asked whether there is room, and then between the look for the key and the lock.
       configuration.weigher = { _, value in
-        if value == "old" { beforeStoring.current() }
+        guard value == "old" else { return 1 }
+        let isSecond = asked.with { count in
+          count += 1
+          return count == 2
+        }
+        if isSecond { beforeStoring.current() }
         return 1
       }
       let cache = LocalCache<Int, String>(name: "snapshot", limit: .weight(100), configuration: configuration)
@@ -43,12 +49,78 @@ import Testing
       cache.set("other", for: 2)
       try cache.writeSnapshot(to: path)
       cache.removeAll()
+      asked.with { $0 = 0 }
       beforeStoring.with { action in
         action = { [weak cache] in if isRemoved { cache?.remove(1) } else { cache?.set("new", for: 1) } }
       }
       #expect(cache.readSnapshot(from: path) == .restored(1))
       #expect(cache.get(1) == (isRemoved ? nil : "new") && cache.get(2) == "other")
       #expect(cache.loader.isFlying == false)
+    }
+  }
+
+  /// Of a cache that is too large for the file, what is used and not what is there.
+  @Test(arguments: [(20_000, 1), (4000, 1), (20_000, 8)])
+  func whatIsMostWorthItIsWritten(limit: Int, shards: Int) throws {
+    try withFile { path in
+      var configuration = LocalCache<Int, Int>.Configuration()
+      configuration.shards = shards
+      func cache(_ limit: Int) -> LocalCache<Int, Int> {
+        LocalCache(name: "worth", limit: .entries(limit), configuration: configuration)
+      }
+      let first = cache(limit)
+      var random = Generator(state: 5)
+      // Two hundred keys that are asked for all the time, among thousands that are asked for once.
+      for step in 0..<200_000 {
+        let key = step % 2 == 0 ? Int.random(in: 0..<200, using: &random) : 1000 + step % 19_000
+        if first.get(key) == nil { first.set(key, for: key) }
+      }
+      // What is used as often goes by its last use.
+      for key in 50_000..<50_100 { first.set(key, for: key) }
+      try #require(first.count > 1000)
+      let written = try first.writeSnapshot(to: path, maximumEntries: 200)
+      #expect(written == 200)
+      let second = cache(limit)
+      #expect(second.readSnapshot(from: path) == .restored(200))
+      func popular(_ cache: LocalCache<Int, Int>) -> Int { cache.get(0..<200).count }
+      #expect(popular(second) >= 195, "\(popular(second))")
+      // And by bytes.
+      let some = try first.writeSnapshot(to: path, maximumSize: .bytes(250 * 40))
+      let third = cache(limit)
+      #expect(third.readSnapshot(from: path) == .restored(some))
+      #expect(some < 300 && popular(third) >= min(some, 200) - 5, "\(popular(third)) of \(some)")
+      // Into a cache that has room for fewer, the best of them, of which none goes for another.
+      try first.writeSnapshot(to: path)
+      let small = LocalCache<Int, Int>(name: "worth", limit: .entries(100))
+      #expect(small.readSnapshot(from: path) == .restored(100))
+      #expect(popular(small) >= 95 && small.statistics.evicted == 0, "\(popular(small))")
+    }
+  }
+
+  @Test func pinnedEntriesAndThoseOfLateComeFirst() throws {
+    try withFile { path in
+      // In one shard the order is exact; that of several is as exact as insertions are spread over them.
+      let cache = LocalCache<Int, String>(name: "snapshot", limit: .entries(5000)) { $0.shards = 1 }
+      for key in 0..<1000 { cache.set("value \(key)", for: key) }
+      for key in 10..<20 { cache.pin(key) }
+      let written = try cache.writeSnapshot(to: path, maximumEntries: 30)
+      #expect(written == 30)
+      let next = self.cache()
+      #expect(next.readSnapshot(from: path) == .restored(30))
+      #expect(next.get(10..<20).count == 10, "pinned")
+      #expect(next.get(980..<1000).count == 20, "nothing was used again, so the last to come")
+    }
+  }
+
+  /// A value that does not fit into what is left keeps none out that does.
+  @Test func oneLargeEntryIsNotTheEnd() throws {
+    try withFile { path in
+      let cache = cache()
+      for key in 0..<10 { cache.set("small", for: key) }
+      cache.set(String(repeating: "x", count: 100_000), for: 10)
+      for _ in 0..<5 { _ = cache.get(10) }
+      let written = try cache.writeSnapshot(to: path, maximumSize: .kibibytes(10))
+      #expect(written == 10)
     }
   }
 

@@ -123,6 +123,7 @@ import Testing
     case 23:
       switch die {
       case 0: cache.removeAll()
+      case 10, 11: cache.removeAll { other, _ in other % 3 == key % 3 }
       case 1..<5: cache.removeExpired()
       case 5: _ = cache.statistics
       case 6, 7:

@@ -24,6 +24,7 @@ enum LocalCacheLayout {
     static let smallestSize = 320
     /// Fields that later versions have appended, and the size with them.
     static let largerSize = 320, recentHitRatio = 328, loadMean = 336
+    static let joinedLoads = 344, failedLoads = 352, removed = 360, refused = 368
     static let wholeSize = 384
   }
 

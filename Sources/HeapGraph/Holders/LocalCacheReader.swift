@@ -162,6 +162,8 @@ struct LocalCacheReader {
     let distinct = block.word(Field.distinctKeys)
     let lookups = block.word(Field.lookups)
     let hitRatio = Self.ratio(block.word(Field.hitRatio))
+    /// A count that older caches do not give.
+    func appended(_ place: Int) -> UInt64? { block.count < Field.wholeSize ? nil : block.word(place) }
     var repeats: Double?
     if distinct > 0, lookups > 0 {
       // An estimate of distinct keys may say more than look-ups, or less than what is known to repeat.
@@ -174,7 +176,9 @@ struct LocalCacheReader {
       neededHitRatio: Self.ratio(block.word(Field.neededHitRatio)),
       smallerSize: Self.positive(block.word(Field.smallerSize)),
       largerSize: Self.positive(block.word(Field.largerSize)),
-      recentHitRatio: block.count < Field.wholeSize ? nil : Self.ratio(block.word(Field.recentHitRatio)), time: time)
+      recentHitRatio: block.count < Field.wholeSize ? nil : Self.ratio(block.word(Field.recentHitRatio)),
+      joinedLoads: appended(Field.joinedLoads), failedLoads: appended(Field.failedLoads),
+      removed: appended(Field.removed), refused: appended(Field.refused), time: time)
   }
 
   /// What the verdict follows from: loads of the cache and of the program. Older caches, and those without a verdict, know the former only.

@@ -54,6 +54,14 @@ public struct LocalCacheSummary: Sendable, Hashable, Codable {
     public var largerSize: UInt64?
     /// Hits of the last look-ups when the advice was reached; nil where too few were noted.
     public var recentHitRatio: Double?
+    /// Misses that waited for a load that another one had begun; nil in older caches, as are the three after it.
+    public var joinedLoads: UInt64?
+    /// Loads that failed, or took too long.
+    public var failedLoads: UInt64?
+    /// Entries that the program removed.
+    public var removed: UInt64?
+    /// Values that were not taken in: larger than the cache, or than what pinned entries leave.
+    public var refused: UInt64?
     /// Nanoseconds of the target's monotonic clock.
     public var time: UInt64
   }

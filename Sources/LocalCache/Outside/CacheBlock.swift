@@ -35,6 +35,7 @@ final class CacheBlock: @unchecked Sendable {
     static let lookups = 168, cells = 176, cellCount = 184
     static let nameLength = 188, name = 192, nameCapacity = 128
     static let largerSize = 320, recentHitRatio = 328, verdictLoadNanoseconds = 336
+    static let joinedLoads = 344, failedLoads = 352, removed = 360, refused = 368
   }
 
   init(name: String) {
@@ -153,6 +154,10 @@ extension LocalCache {
       block.store(statistics.requests, Field.lookups)
       block.store(statistics.loads, Field.loads)
       block.store(statistics.loadTime.nanoseconds, Field.loadNanoseconds)
+      block.store(statistics.joinedLoads, Field.joinedLoads)
+      block.store(statistics.failedLoads, Field.failedLoads)
+      block.store(statistics.removed, Field.removed)
+      block.store(statistics.refused, Field.refused)
       block.store(CacheTime.systemNanoseconds(), Field.updated)
     }
   }

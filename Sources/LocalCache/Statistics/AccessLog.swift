@@ -233,6 +233,9 @@ struct AccessSample: Sendable {
     var reuse: UInt8
     /// 0 where it is not known.
     var weight: UInt64
+
+    /// A look-up that found nothing.
+    var isMiss: Bool { kind.isLook && kind != .hit }
   }
 
   /// Oldest first.

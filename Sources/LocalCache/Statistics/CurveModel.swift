@@ -32,10 +32,18 @@ struct CurveModel {
   /// Steps after which an entry is over; nil where none is.
   private var lifetime: Int?
   private let ends: EntryEnds
+  /// Share of the first look-ups of keys in the sample, of those that were misses, that a cache which holds all that was ever asked for would miss too.
+  private var newness = 1.0
+  /// Of all sampled keys that were ever asked for, whether they are in the sample or not.
+  private var wholeWeight = Double.infinity
+  /// Whether a step is the first of its key.
+  private var areFirst: [Bool] = []
 
   /// Which entries ended by themselves is not noted. As many of those that were missed as went with all others are taken to have, spread over the sample,
   /// half-way from one access to the next. How long entries lived before they were over is found by trial: see `findLifetime`.
-  init(_ sample: AccessSample, contents: SampledContents, ends: EntryEnds) {
+  ///
+  /// - Parameter keysEver: what is known of all keys that were ever asked for.
+  init(_ sample: AccessSample, contents: SampledContents, ends: EntryEnds, keysEver: KeysEver = KeysEver()) {
     self.contents = contents
     self.ends = ends
     let ended = UInt32(min(max(ends.emptied, 0), 1) * Double(UInt32.max))
@@ -44,6 +52,7 @@ struct CurveModel {
     var numbers: [UInt32: Int] = [:]
     for record in sample.records {
       let number = numbers[record.key] ?? numbers.count
+      areFirst.append(number == numbers.count)
       if number == numbers.count {
         numbers[record.key] = number
         hashes.append(record.key &* 0x9E37_79B1)
@@ -83,6 +92,13 @@ struct CurveModel {
       for look in looks { own[Int(look.reuse)] += 1 / Double(looks.count) }
       shares = own
     }
+    let missed = sample.records.indices.filter { sample.records[$0].isMiss }
+    newness = keysEver.newness(
+      missed.filter { $0 >= sample.firstCounted }.map { areFirst[$0] }, cold: shares[Int(ReuseClass.miss)], ends)
+    var notes = [Int](repeating: 0, count: weights.count)
+    for key in keys { notes[key] += 1 }
+    wholeWeight = keysEver.weight(
+      weights, once: weights.indices.filter { notes[$0] == 1 }.map { weights[$0] }, rate: sample.rate)
     if ends.expired > 0, counted > 0 { lifetime = findLifetime() }
   }
 
@@ -95,6 +111,8 @@ struct CurveModel {
   private struct Score {
     var looks: [Int]
     var misses = [Int](repeating: 0, count: ReuseClass.count)
+    /// Of the misses of what the cache missed too: those of which it is not known whether they were in a cache of that size.
+    var unknown = 0
 
     mutating func count(_ reuse: Int, isHit: Bool) {
       looks[reuse] += 1
@@ -102,7 +120,9 @@ struct CurveModel {
     }
 
     /// Misses of all look-ups of a traffic that is made up like this.
-    func missRatio(_ shares: [Double]) -> Double {
+    ///
+    /// - Parameter newness: share of the unknown misses that are misses.
+    func missRatio(_ shares: [Double], newness: Double) -> Double {
       var sum = 0.0
       // A class that no sampled look-up was in misses as the next one does in which there are some.
       var last = 0.0
@@ -111,7 +131,8 @@ struct CurveModel {
         sum += shares[reuse] * last
       }
       let cold = Int(ReuseClass.miss)
-      return sum + shares[cold] * (looks[cold] > 0 ? Double(misses[cold]) / Double(looks[cold]) : 1)
+      let missed = Double(misses[cold]) - Double(unknown) * (1 - newness)
+      return sum + shares[cold] * (looks[cold] > 0 ? missed / Double(looks[cold]) : 1)
     }
   }
 
@@ -208,6 +229,14 @@ struct CurveModel {
       while owners.count <= Int(id) { owners.append(0) }
       owners[Int(id)] = key
     }
+    // What a cache held before the sample began is not known, but for one that has room for everything.
+    let holdsAll = share > 1 && wholeWeight <= exactSize
+    func count(_ position: Int, _ isHit: Bool) {
+      let isUnknown = holdsAll && !isHit && areFirst[position]
+      let wasMissed = reuses[position] == Int(ReuseClass.miss)
+      if isUnknown, wasMissed { score.unknown += 1 }
+      score.count(reuses[position], isHit: isHit || isUnknown && !wasMissed)
+    }
     for (position, key) in keys.enumerated() {
       if let ended = ending(at: position), ids[ended] != 0 { drop(ids[ended]) }
       // What begins its life at a step is of the key of that step.
@@ -229,7 +258,7 @@ struct CurveModel {
         if ids[key] != 0 { drop(ids[key]) }
       case .look(let stores):
         let isHit = ids[key] != 0
-        if position >= firstCounted { score.count(reuses[position], isHit: isHit) }
+        if position >= firstCounted { count(position, isHit) }
         if isHit {
           policy.recordHit(ids[key])
           if ends.areProlonged { begin(key, position) }
@@ -239,7 +268,7 @@ struct CurveModel {
         }
       }
     }
-    outcome.missRatio = score.missRatio(shares)
+    outcome.missRatio = score.missRatio(shares, newness: newness)
     return outcome
   }
 
@@ -329,22 +358,6 @@ struct CurveModel {
         if position >= firstCounted { scores[index].count(reuses[position], isHit: isHit) }
       }
     }
-    return scores.map { $0.missRatio(shares) }
-  }
-}
-
-/// What became of the entries that a cache did not keep though nobody removed them by their keys.
-struct EntryEnds {
-  /// Of those that ended, or had to make room: shares of the ones that were over, and of the ones that went with all others. No cache would have kept them.
-  var (expired, emptied) = (0.0, 0.0)
-  /// Whether a use puts the end off.
-  var areProlonged = false
-}
-
-extension CacheStatistics {
-  func ends(areProlonged: Bool) -> EntryEnds {
-    let all = Double(max(expired &+ emptied &+ evicted, 1))
-    return EntryEnds(
-      expired: Double(expired) / all, emptied: Double(emptied) / all, areProlonged: areProlonged)
+    return scores.map { $0.missRatio(shares, newness: 1) }
   }
 }

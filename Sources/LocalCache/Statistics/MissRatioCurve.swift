@@ -64,7 +64,7 @@ extension MissRatioCurve {
   ///   - statistics: what the cache hit since it was made stands in while there are too few probes.
   ///   - ends: what became of entries that left.
   init(sample: AccessSample, contents: SampledContents, unit: UInt64, statistics: CacheStatistics, ends: EntryEnds) {
-    let model = CurveModel(sample, contents: contents, ends: ends)
+    let model = CurveModel(sample, contents: contents, ends: ends, keysEver: statistics.keysEver)
     let lru = model.lruMissRatios(at: Self.shares)
     let policy = model.missRatios(at: Self.shares)
     let modelled = Self.shares.firstIndex(of: 1).map { policy[$0] } ?? 1

@@ -52,7 +52,7 @@ struct VerdictText {
     switch advice {
     case .tooEarly: []
     case .keep: keep
-    case .shrink: sizes(findings.smaller) + shortLives
+    case .shrink: sizes(findings.smaller) + early
     case .enlarge:
       findings.fault == .refuses
         ? [
@@ -77,12 +77,23 @@ struct VerdictText {
         ? "holds \(grouped(UInt64(max(statistics.weight, 0))))" : "takes \(size(statistics.weight))"
       reasons.append("It \(used) of at most \(limit), and nothing had to go.")
     }
-    return reasons + shortLives + unknown
+    return reasons + early + unknown
   }
 
-  /// Where a longer lifetime would help though the cache pays.
-  private var shortLives: [String] {
-    statistics.expired > statistics.evicted && statistics.repeatRatio >= statistics.hitRatio + 0.1 ? [lifetimes] : []
+  /// Where entries end before their keys are asked for again, by their lifetime or by the program, though the cache pays.
+  private var early: [String] {
+    let (expired, removed, evicted) = (statistics.expired, statistics.removed, statistics.evicted)
+    guard max(expired, removed) > evicted, statistics.repeatRatio >= statistics.hitRatio + 0.1 else { return [] }
+    return [removed > expired ? "\(removals): more memory would not help. \(withoutRemovals)" : lifetimes]
+  }
+
+  private var removals: String {
+    let all = statistics.emptied > statistics.removed / 2 ? ", by removeAll" : ""
+    return "\(grouped(statistics.removed)) entries were removed by the program\(all)"
+  }
+
+  private var withoutRemovals: String {
+    "Without that, and with room for it, up to \(percent(statistics.repeatRatio)) would hit."
   }
 
   private var remove: String {
@@ -91,7 +102,7 @@ struct VerdictText {
     case .isNotFilled:
       "Hardly anything is stored: \(grouped(statistics.insertions)) values after \(grouped(statistics.misses)) misses."
     case .isEmptied:
-      "\(grouped(statistics.removed)) entries were removed by the program, most of them before they were asked for again."
+      "\(removals), most of them before they were asked for again. \(withoutRemovals)"
     case .isNotRead, .refuses, .expires, .loadsFail: ""
     case nil: hopeless
     }

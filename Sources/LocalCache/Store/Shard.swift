@@ -214,9 +214,13 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     expiry.removeAll()
   }
 
-  /// Removes the entries with identifiers in a range.
-  mutating func removeAll(in ids: Range<UInt32>, _ cause: RemovalCause, _ removals: inout Removals<Key, Value>) {
+  /// Removes the entries with identifiers in a range for which a closure says so. What it throws ends that.
+  mutating func removeAll<Failure: Error>(
+    in ids: Range<UInt32>, _ cause: RemovalCause, _ removals: inout Removals<Key, Value>,
+    where isToGo: (Key, Value) throws(Failure) -> Bool
+  ) throws(Failure) {
     for id in ids where id < policy.pool.highWater && policy.pool[id].pointee.isInUse {
+      guard try isToGo(table[id].pointee.key, table[id].pointee.value) else { continue }
       remove(id, cause, &removals)
       counters.emptied &+= 1
     }

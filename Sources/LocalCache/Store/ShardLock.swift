@@ -25,11 +25,13 @@ struct ShardLock: ~Copyable {
   /// Exclusive reads since the shard was closed, and how many of them open it. The former only under the lock.
   @usableFromInline let reads = Atomic<UInt32>(0)
   @usableFromInline let readsToOpen: UInt32
-  /// The thread that runs a `withValue` closure exclusively, or 0: finds a closure that calls its own cache, which would wait for itself for ever.
+  /// The thread that runs a closure of the caller exclusively, or 0: finds a closure that calls its own cache, which would wait for itself for ever.
   @usableFromInline let borrower = Atomic<UInt>(0)
   @usableFromInline let cells: ReaderCells
   /// What marks a cell; not 0.
   @usableFromInline let tag: UInt
+  /// Those that wait for the lock for more than a moment.
+  private let waiters = Atomic<UInt32>(0)
 
   /// How readers may enter together.
   @usableFromInline
@@ -175,6 +177,7 @@ struct ShardLock: ~Copyable {
   @usableFromInline @inline(never)
   func lockSlowly() {
     var rounds: UInt32 = 0
+    defer { if rounds >= 64 { waiters.subtract(1, ordering: .relaxed) } }
     while true {
       // Reading first keeps the line shared between the waiters while the holder works.
       if state.load(ordering: .relaxed) == 0,
@@ -184,9 +187,22 @@ struct ShardLock: ~Copyable {
       }
       rounds += 1
       if rounds < 64 { continue }
+      if rounds == 64 { waiters.add(1, ordering: .relaxed) }
       checkNotMine(borrower.load(ordering: .relaxed))
       checkHolderIsHere()
       pause(rounds)
+    }
+  }
+
+  /// For who has freed the lock and will take it again at once, many times: lets those have it that wait, some milliseconds at most.
+  ///
+  /// The lock is nobody's who came first. Who sleeps between two looks finds it free as often as it is, and that is hardly ever while another one has work for it
+  /// all the time.
+  func giveWay() {
+    var rounds = 0
+    while waiters.load(ordering: .relaxed) != 0, rounds < 50 {
+      if rounds < 4 { sched_yield() } else { usleep(100) }
+      rounds += 1
     }
   }
 
@@ -204,7 +220,8 @@ struct ShardLock: ~Copyable {
   private func checkNotMine(_ borrower: UInt) {
     if borrower != 0, borrower == ThisThread.number {
       fatalError(
-        "LocalCache: the closure of withValue uses the same cache; take what it needs out of the closure first")
+        "LocalCache: the closure of withValue or removeAll(where:) uses the same cache; take what it needs out of the closure first"
+      )
     }
   }
 

@@ -43,12 +43,18 @@ struct LocalCacheText {
   static func traffic(_ cache: LocalCacheSummary) -> String {
     guard let hitRatio = cache.hitRatio else { return "nobody has looked anything up" }
     var text = "\(Share(fraction: hitRatio)) of \(Count(cache.lookups).of("look-up")) hit"
+    if let joined = cache.published?.joinedLoads, Double(joined) >= 0.05 * Double(cache.lookups) {
+      text += ", \(Share(fraction: min(1, Double(joined) / Double(cache.lookups)))) waited for a load of another one"
+    }
     if let repeats = cache.published?.repeatRatio {
       // Published a while ago, perhaps when nobody had come twice.
       text += "; \(Share(fraction: max(repeats, hitRatio))) are for keys that were asked for before"
     }
     text += "; \(Count(cache.insertions).of("insertion")), \(Count(cache.evictions).of("eviction"))"
     if cache.expired > 0 { text += ", \(Count(cache.expired)) expired" }
+    if let removed = cache.published?.removed, removed > 0 { text += ", \(Count(removed)) removed" }
+    if let refused = cache.published?.refused, refused > 0 { text += ", \(Count(refused)) refused" }
+    if let failed = cache.published?.failedLoads, failed > 0 { text += "; \(Count(failed).of("load")) failed" }
     return text
   }
 

@@ -57,6 +57,29 @@ import Testing
     #expect(try total(metrics, "local_cache_misses") == Int64(statistics.misses) + 10)
   }
 
+  @Test func loadsThatOthersWaitForAreCounted() async throws {
+    let metrics = TestMetrics()
+    let reporter = CacheMetrics(factory: metrics)
+    let cache = LocalCache<Int, Int>(name: "profiles", limit: .entries(10))
+    reporter.add(cache)
+    let (gate, open) = AsyncStream<Void>.makeStream()
+    await withTaskGroup(of: Void.self) { group in
+      for _ in 0..<30 {
+        group.addTask {
+          _ = try? await cache.value(for: 1) { _ in
+            for await _ in gate { break }
+            return 1
+          }
+        }
+      }
+      while cache.statistics.joinedLoads < 29 { await Task.yield() }
+      open.yield()
+    }
+    reporter.report()
+    #expect(try total(metrics, "local_cache_joined_loads") == 29)
+    #expect(try total(metrics, "local_cache_loads", [("result", "success")]) == 1)
+  }
+
   @Test func metricsEndWithTheirCache() throws {
     let metrics = TestMetrics()
     let reporter = CacheMetrics(factory: metrics)
@@ -126,6 +149,8 @@ import Testing
     #expect(try total(metrics, "local_cache_misses") == 8)
     #expect(try total(metrics, "remote_tier_failed_calls", [("reason", "unavailable")]) == 5)
     #expect(try total(metrics, "remote_tier_failed_calls", [("reason", "skipped")]) == 3)
+    #expect(try total(metrics, "remote_tier_waits") == 0)
+    #expect(try total(metrics, "remote_tier_waits_in_vain") == 0)
     #expect(try level(metrics, "remote_tier_used") == 0)
   }
 }
