@@ -170,6 +170,7 @@ struct CorpusTests {
     .init(program: "strings", cause: .collection, name: "lines"),
     .init(program: "tasks", cause: .tasks, name: "sleep"),
     .init(program: "native", cause: .nativeGrowth, name: "malloc("),
+    .init(program: "native-field", cause: .collection, name: "NativeFieldService"),
     .init(program: "native-leak", cause: .leak, name: "malloc("),
     .init(program: "arenas", cause: .manyArenas, name: "arenas"),
     .init(program: "pinned", cause: .pinnedArena, name: nil),

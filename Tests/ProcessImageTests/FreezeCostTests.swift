@@ -7,19 +7,24 @@ import Testing
 /// What a freeze costs the target: memory near its limit, memory charged by reading, and the pause.
 @Suite(.serialized) struct FreezeCostTests {
   private struct Case: CustomTestStringConvertible {
+    var mebibytes = 384
     var percent: Double
     var writes: Bool
-    var testDescription: String { "\(percent) %, \(writes ? "with" : "without") a writer" }
+    var testDescription: String { "\(mebibytes) MiB, \(percent) %, \(writes ? "with" : "without") a writer" }
   }
-  private static let cases = [90, 95, 99, 99.9].flatMap { percent in
-    [Case(percent: percent, writes: false), Case(percent: percent, writes: true)]
-  }
+  /// In the last two there is room for a copy with less than the usual budget.
+  private static let cases =
+    [90, 95, 99, 99.9].flatMap { percent in
+      [Case(percent: percent, writes: false), Case(percent: percent, writes: true)]
+    } + [
+      Case(mebibytes: 768, percent: 94.2, writes: false), Case(mebibytes: 768, percent: 94.2, writes: true),
+    ]
 
   @Test(arguments: cases) private func targetSurvivesNearItsLimit(given: Case) throws {
     guard let group = TestGroup(controller: "memory") else { return }
     defer { group.remove() }
     let target = try SequenceProgram(
-      mebibytes: 384, mode: given.writes ? "dirty" : "quiet", command: group.command)
+      mebibytes: given.mebibytes, mode: given.writes ? "dirty" : "quiet", command: group.command)
     defer { target.program.stop() }
     usleep(100_000)
     group.limitMemory(UInt64(Double(group.memoryUsage) / given.percent * 100))

@@ -81,8 +81,11 @@ struct GrowingPlace: Sendable, Hashable {
     rootKind == .runtime && isNative || types.last == TypedHeap.allocatorInternalName
   }
 
+  /// What holders call a block that no metadata and no symbol explains.
+  static let untyped = "untyped block"
+
   private static func isUntyped(_ type: String) -> Bool {
-    type == "untyped block" || type.hasPrefix("malloc(") || type.hasPrefix("native")
+    type == untyped || type.hasPrefix("malloc(") || type.hasPrefix("native")
   }
 
   /// Places of most growth first. O(places * depth).

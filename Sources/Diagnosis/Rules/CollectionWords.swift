@@ -18,8 +18,9 @@ struct CollectionWords {
   private var entries: [String] {
     guard let now = place.after, now.kind != .string, now.kind != .bytes, now.entries > 0 else {
       guard let content = place.content, place.contentGrowth > 0 else { return [] }
+      let what = content == GrowingPlace.untyped ? content + "s" : content
       return [
-        "it keeps \(Say.count(place.contentGrowth)) more \(content), \(Say.bytes(place.growth / place.contentGrowth)) each with what hangs on them"
+        "it keeps \(Say.count(place.contentGrowth)) more \(what), \(Say.bytes(place.growth / place.contentGrowth)) each with what hangs on them"
       ]
     }
     let old = place.before.map { ($0.entries, before($0, now)) } ?? (0, 0)

@@ -28,9 +28,7 @@ final class CopyWatchdog: @unchecked Sendable {
   /// The copy goes when the target would reach its limit within this time if it kept on writing as fast: on a machine without an
   /// idle core, seeing it and taking the copy apart can each wait for some time slices. While the copy's memory is being
   /// taken apart the kernel no longer regards the copy as a process to kill, and would choose the target.
-  private static let noticeNanoseconds: UInt64 = 140_000_000
-  /// How far back it is looked for how fast that is.
-  private static let rateNanoseconds: UInt64 = 20_000_000
+  private static let noticeNanoseconds: UInt64 = 120_000_000
 
   /// - Parameter copy, target: pidfds; they stay the caller's.
   init?(limits: MemoryLimits, reserve: UInt64, copy: Int32, target: Int32) {
@@ -56,7 +54,7 @@ final class CopyWatchdog: @unchecked Sendable {
   private func watch() {
     // Best effort, and only for this thread: needs CAP_SYS_NICE.
     setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -20)
-    var earlier: [(time: UInt64, room: UInt64, own: UInt64)] = []
+    var last: (time: UInt64, room: UInt64, own: UInt64)?
     while true {
       var files = [
         pollfd(fd: stopEnds.read, events: Int16(POLLIN), revents: 0),
@@ -70,15 +68,12 @@ final class CopyWatchdog: @unchecked Sendable {
       // What this process itself takes from the same limit is no reason to expect more, and is watched elsewhere.
       let own = ownGroups.contains(tightest.group.name) ? OwnRoom.anonymousBytes : 0
       var spent: UInt64 = 0
-      if let first = earlier.first, now > first.time {
-        let decrease = first.room - min(tightest.room, first.room)
-        let others = decrease - min(own - min(first.own, own), decrease)
-        // What came at once, as the copy's page tables do, does not go on.
-        let time = max(now - first.time, Self.rateNanoseconds)
-        spent = UInt64(Double(others) / Double(time) * Double(Self.noticeNanoseconds))
+      if let last, last.room > tightest.room, now > last.time {
+        let decrease = last.room - tightest.room
+        let rate = Double(decrease - min(own - min(last.own, own), decrease)) / Double(now - last.time)
+        spent = UInt64(rate * Double(Self.noticeNanoseconds))
       }
-      earlier.append((now, tightest.room, own))
-      if now - earlier[0].time > Self.rateNanoseconds, earlier.count > 1 { earlier.removeFirst() }
+      last = (now, tightest.room, own)
       if tightest.room < max(reserve, spent) { return give(up: .noHeadroom) }
     }
   }

@@ -78,19 +78,36 @@ final class TaskService: Service {
 }
 
 /// A C library's structures, kept in a list of its own.
-nonisolated(unsafe) private var nativeBlocks: UnsafeMutableRawPointer?
-
 final class NativeService: Service {
+  nonisolated(unsafe) private static var head: UnsafeMutableRawPointer?
+
   init() {}
   func turn(_ number: Int) -> Int {
     churn()
-    for _ in 0..<40 {
-      guard let block = malloc(6_000) else { continue }
-      memset(block, 1, 6_000)
-      block.storeBytes(of: nativeBlocks, as: UnsafeMutableRawPointer?.self)
-      nativeBlocks = block
-    }
+    push(&Self.head)
     return 40
+  }
+}
+
+/// The same, kept by an object.
+final class NativeFieldService: Service {
+  private var head: UnsafeMutableRawPointer?
+
+  init() {}
+  func turn(_ number: Int) -> Int {
+    churn()
+    push(&head)
+    return 40
+  }
+}
+
+/// Forty blocks, each in front of a list that is linked by first words.
+private func push(_ head: inout UnsafeMutableRawPointer?) {
+  for _ in 0..<40 {
+    guard let block = malloc(6_000) else { continue }
+    memset(block, 1, 6_000)
+    block.storeBytes(of: head, as: UnsafeMutableRawPointer?.self)
+    head = block
   }
 }
 

@@ -10,7 +10,8 @@ protocol Service: AnyObject {
 let services: [String: any Service.Type] = [
   "cycle": CycleService.self, "continuation": ContinuationService.self, "cache": CacheService.self,
   "tasks": TaskService.self,
-  "native": NativeService.self, "arenas": ArenaService.self, "pinned": PinnedService.self,
+  "native": NativeService.self, "native-field": NativeFieldService.self, "arenas": ArenaService.self,
+  "pinned": PinnedService.self,
   "threads": ThreadService.self,
   "pipes": PipeService.self, "mappings": MappingService.self, "pool": PoolService.self, "shared": SharedService.self,
   "inflight": InFlightService.self,
