@@ -110,17 +110,19 @@ struct WatchSession {
       printer.note(
         "\(Count(sink.written).of("sample")) kept" + (lost > 0 ? ", \(lost) lost: they could not be written" : ""))
     }
-    // Of a name, or a group, the largest is watched anyway.
-    if let relatives, relatives.pid == recorder.pid,
-      let hint = Relatives(of: relatives.pid).hint(since: relatives.first)
-    {
-      printer.note(hint)
-    }
+    if let relatives { sayRelatives(of: relatives.pid, since: relatives.first) }
     if !hasSeen {
       throw CLIError.noInput(
         "there was no process \(target.description); --name takes a pattern over the program's file name, such as 'shop*', or the beginning of a command line with a slash in it"
       )
     }
+  }
+
+  /// At the end: which relative of the process grew in its place. Of a name, or a group, the largest is watched anyway.
+  @inline(never)  // Swift 6.3.1's optimiser fails on it inside its caller.
+  private func sayRelatives(of pid: Int32, since first: Relatives) {
+    guard pid == recorder.pid, let hint = Relatives(of: pid).hint(since: first) else { return }
+    printer.note(hint)
   }
 
   /// Once for each life: what the limit of its control group means.
