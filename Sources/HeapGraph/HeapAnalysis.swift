@@ -109,7 +109,8 @@ public struct HeapAnalysis: Sendable {
   public let blockCount: Int
   public let bytes: UInt64
   /// There was no room to keep all blocks: they were counted by type, and `heap` has the large ones.
-  public let isSurvey: Bool
+  public var isSurvey: Bool { counted != nil }
+  /// Types of all blocks, where only the large ones are in `heap`.
   private let counted: [ObjectType]?
   /// What was met in the heap.
   public var types: [ObjectType] { counted ?? heap.types }
@@ -137,7 +138,6 @@ public struct HeapAnalysis: Sendable {
     self.heap = heap
     blockCount = walk.blocks.count
     bytes = walk.blocks.totalBytes
-    isSurvey = false
     counted = nil
     guard image.isConsistent && options.findsLeaks else {
       census = Census.rows(heap)
@@ -190,7 +190,6 @@ public struct HeapAnalysis: Sendable {
     census = survey.census
     blockCount = survey.blockCount
     bytes = survey.bytes
-    isSurvey = true
     counted = survey.types
     self.shortage = shortage
     leaksNotJudged = image.isConsistent ? shortage : Self.moved(options)

@@ -1,3 +1,5 @@
+import Glibc
+
 extension String {
   /// What comes after the last slash, those at the end left out, as basename(1) gives it; nil where there is nothing.
   package var fileName: String? { split(separator: "/").last.map(String.init) }
@@ -7,4 +9,7 @@ extension String {
     guard let slash = lastIndex(of: "/") else { return "." }
     return slash == startIndex ? "/" : String(self[..<slash])
   }
+
+  /// Where temporary files are made: `TMPDIR`, or `/tmp`.
+  package static var temporaryFolder: String { getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" }
 }

@@ -100,8 +100,8 @@ struct Pipeline: Analyzer {
     facts.threadNames = NamedCounts.threads(source.image)
     if case .process(let pid) = request.target { facts.fileNames = NamedCounts.files(of: pid) }
     var remarks = source.whyRunning.map { [$0] } ?? []
-    if analysis.isSurvey {
-      remarks.append("blocks were counted by type only, not looked through: \(analysis.shortage ?? "")")
+    if analysis.isSurvey, let shortage = analysis.shortage {
+      remarks.append("blocks were counted by type only, not looked through: \(shortage)")
     }
     var held: HolderReport?
     if depth != .report && !analysis.isSurvey {

@@ -36,7 +36,7 @@ final class CopyWatchdog: @unchecked Sendable {
     guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else { return nil }
     self.limits = limits
     self.reserve = reserve
-    ownGroups = Set(MemoryLimits(pid: getpid()).groups.map(\.name))
+    ownGroups = MemoryLimits(pid: getpid()).names
     self.copy = copy
     self.target = target
     stopEnds = (ends[0], ends[1])

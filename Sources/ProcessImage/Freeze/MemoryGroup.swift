@@ -128,6 +128,9 @@ struct MemoryLimits: Sendable {
     }
   }
 
+  /// By these it is told which limits two processes share.
+  var names: Set<String> { Set(groups.map(\.name)) }
+
   /// The tightest limit; nil where there is none at all.
   func tightest(enough: UInt64) -> (group: MemoryGroup, room: UInt64)? {
     var result: (group: MemoryGroup, room: UInt64)?

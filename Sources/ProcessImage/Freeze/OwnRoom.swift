@@ -16,7 +16,7 @@ public struct OwnRoom: Sendable, Hashable {
   ///
   /// - Parameter target: the process that is looked at; nil for a file.
   public static func now(beside target: Int32?) -> OwnRoom? {
-    let targets = Set(target.map { MemoryLimits(pid: $0).groups.map(\.name) } ?? [])
+    let targets = target.map { MemoryLimits(pid: $0).names } ?? []
     return MemoryLimits(pid: getpid()).groups.compactMap { group -> OwnRoom? in
       guard let room = group.headroom(enough: .max) else { return nil }
       if group.kind == .host {

@@ -22,7 +22,7 @@ public final class SharedLimitWatch: @unchecked Sendable {
 
   /// - Returns: nil where no limit is shared.
   public init?(target: Int32, onShortage: @escaping @Sendable (String) -> Void) {
-    let own = Set(MemoryLimits(pid: getpid()).groups.map(\.name))
+    let own = MemoryLimits(pid: getpid()).names
     var shared = MemoryLimits(pid: target)
     shared.groups.removeAll { $0.kind == .host || !own.contains($0.name) }
     limits = shared

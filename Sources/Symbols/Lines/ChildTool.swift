@@ -1,4 +1,5 @@
 import Glibc
+import ProcessImage
 
 /// Runs a program with bytes on its standard input and takes what it prints.
 ///
@@ -83,8 +84,7 @@ public enum ChildTool {
   }
 
   private static func temporaryFile() -> Int32? {
-    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-    var template = Array("\(folder)/memwhy-XXXXXX".utf8CString)
+    var template = Array("\(String.temporaryFolder)/memwhy-XXXXXX".utf8CString)
     let file = mkstemp(&template)
     guard file >= 0 else { return nil }
     // The child gets its own copies as standard streams.

@@ -22,7 +22,7 @@ extension History {
   ///
   /// - Throws: `cannotOpen`, and what opening it does.
   static func copied(_ path: String) throws(TimelineError) -> History {
-    let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    let base = String.temporaryFolder
     var template = Array("\(base)/memwhy-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
       throw .cannotOpen(
