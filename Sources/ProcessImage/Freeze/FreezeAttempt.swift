@@ -61,8 +61,9 @@ struct FreezeAttempt {
     let index: Int
     do throws(InjectionChoice.Failure) {
       index = try InjectionChoice.best(
-        of: group.threads, pid: pid, mappings: mappings, memory: memory, mappingsFile: mappingsFile,
-        allowsUnknownFilter: options.allowsUnknownSeccompFilter, calls: Injection.calls(gadgets: gadgets))
+        of: group.threads, parents: group.parents, pid: pid, mappings: mappings, memory: memory,
+        mappingsFile: mappingsFile, allowsUnknownFilter: options.allowsUnknownSeccompFilter,
+        calls: Injection.calls(gadgets: gadgets))
     } catch {
       switch error {
       case .noThread(let reason): return .retry(.noUsableThread(pid: pid, reason: reason))
@@ -75,17 +76,26 @@ struct FreezeAttempt {
     var end = start
     var isMarked = false
     var isAlive = true
+    // Not held while the others run.
+    let isParent = group.parents.contains(thread.tid)
+    func releaseOthers() {
+      isAlive = group.detachAll(except: index)
+      hook(.othersReleased)
+    }
     let child: Int32
     do throws(Injection.Failure) {
       let injection = Injection(gadgets: gadgets, memory: memory, hook: options.phaseHook ?? { _ in })
       child = try injection.copy(
-        &thread, deadline: Clocks.monotonic &+ cloneLimit,
+        &thread, isParent: isParent, deadline: Clocks.monotonic &+ cloneLimit,
         onCopy: { child in
           isMarked = ToolProcess.markFirstToDie("\(child)")
           hook(.marked)
-          isAlive = group.detachAll(except: index)
-          hook(.othersReleased)
-        }, afterRelease: { end = Clocks.monotonic })
+          if !isParent { releaseOthers() }
+        },
+        afterRelease: {
+          if isParent { releaseOthers() }
+          end = Clocks.monotonic
+        })
     } catch {
       group.update(index, thread)
       return failure(error)

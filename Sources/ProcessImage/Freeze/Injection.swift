@@ -89,8 +89,11 @@ struct Injection {
   /// Makes `thread` clone the process. `onCopy` runs while every thread still stands still.
   ///
   /// On return the thread is let go. The child is attached and stops before its first instruction.
+  ///
+  /// - Parameter isParent: whether the thread has children. While its signals are blocked, the end of one would wake others, as while it is
+  ///   traced (`ParentThreads`): it has its own mask again before `afterRelease` runs.
   func copy(
-    _ thread: inout Tracee, deadline: UInt64, onCopy: (Int32) -> Void, afterRelease: () -> Void
+    _ thread: inout Tracee, isParent: Bool, deadline: UInt64, onCopy: (Int32) -> Void, afterRelease: () -> Void
   ) throws(Failure) -> Int32 {
     let (image, mask) = try prepare(
       thread, number: Self.cloneNumber, arguments: { [Self.cloneFlags, $0.childStack, 0, 0, 0] },
@@ -101,8 +104,8 @@ struct Injection {
     let child = try awaitClone(&thread, image: image, mask: mask, deadline: deadline)
     hook(.copied)
     onCopy(child)
-    if InterruptedCall.isRestartBlock(thread.registers) {
-      restoreSleeper(&thread, mask: mask, deadline: deadline)
+    if isParent || InterruptedCall.isRestartBlock(thread.registers) {
+      restoreByHand(&thread, mask: mask, deadline: deadline)
     } else {
       thread.detach()
     }
@@ -159,9 +162,9 @@ struct Injection {
     }
   }
 
-  /// A sleeping thread must not pass its frame, which would void the rest of its sleep: it is stopped once more behind the clone and gets
-  /// its original registers back, restart code included.
-  private func restoreSleeper(_ thread: inout Tracee, mask: UInt64, deadline: UInt64) {
+  /// A sleeping thread must not pass its frame, which would void the rest of its sleep, and nobody sees when a thread has passed it: this one
+  /// is stopped once more behind the clone and gets its original registers back, restart code included.
+  private func restoreByHand(_ thread: inout Tracee, mask: UInt64, deadline: UInt64) {
     _ = clinux_interrupt(thread.tid)
     guard clinux_continue(thread.tid, 0) >= 0 else {
       thread.state = .gone

@@ -59,15 +59,17 @@ enum InjectionChoice {
     case shadowStack
   }
 
-  /// Index of the best thread. Looks closely only at the few best ones.
+  /// Index of the best thread. Those without children come first: the others need not wait for them. Looks closely only at the few best ones.
   static func best(
-    of threads: [Tracee], pid: Int32, mappings: [Mapping], memory: LiveMemory, mappingsFile: Int32,
+    of threads: [Tracee], parents: Set<Int32>, pid: Int32, mappings: [Mapping], memory: LiveMemory, mappingsFile: Int32,
     allowsUnknownFilter: Bool, calls: [SeccompFilter.Call]
   ) throws(Failure) -> Int {
     let ranked = threads.indices.compactMap { index in
-      rank(threads[index], mappings: mappings).map { (rank: $0, index: index) }
+      rank(threads[index], mappings: mappings).map {
+        (parent: parents.contains(threads[index].tid) ? 1 : 0, rank: $0, index: index)
+      }
     }
-    .sorted { ($0.rank, $0.index) < ($1.rank, $1.index) }
+    .sorted { ($0.parent, $0.rank, $0.index) < ($1.parent, $1.rank, $1.index) }
     guard !ranked.isEmpty else {
       throw .noThread(reason: "none stands on a thread stack with room to spare")
     }

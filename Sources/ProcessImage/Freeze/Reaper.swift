@@ -16,6 +16,8 @@ struct Reaper: Sendable {
   /// One thread's share: its stop, and a sleeper's way through its call.
   private static let armMilliseconds: Int32 = 2_000
   private static let goneLimit: UInt64 = 50_000_000
+  /// From here on threads that have children are used, too: see `ParentThreads`.
+  private static let parentRound = 2
 
   /// The target's mappings, for several attempts: among tens of thousands, listing them anew for each would take the time that all may take.
   private struct Listing {
@@ -67,7 +69,10 @@ struct Reaper: Sendable {
         letGo(&late)
         let isChoosy = round == 0 && Clocks.monotonic < patience
         if Clocks.monotonic > listing.end { listing = Listing(of: tid) ?? listing }
-        if useThread(tid, listing.mappings, worstRank: isChoosy ? 2 : 3, child: number, late: &late),
+        let mayHaveChildren = round >= Self.parentRound || threads.count == 1
+        let worstRank = isChoosy ? 2 : 3
+        if useThread(
+          tid, listing.mappings, worstRank: worstRank, mayHaveChildren: mayHaveChildren, child: number, late: &late),
           Clocks.poll(for: Self.goneLimit, until: { isGone(zombie) })
         {
           return true
@@ -98,8 +103,9 @@ struct Reaper: Sendable {
   }
 
   private func useThread(
-    _ tid: Int32, _ mappings: [Mapping], worstRank: Int, child: Int32, late: inout [Tracee]
+    _ tid: Int32, _ mappings: [Mapping], worstRank: Int, mayHaveChildren: Bool, child: Int32, late: inout [Tracee]
   ) -> Bool {
+    if !mayHaveChildren && ParentThreads.isParent(pid: pid, thread: tid) { return false }
     guard let mappingsFile = try? Descriptor(reading: "/proc/\(tid)/maps"), clinux_seize(tid) >= 0 else { return false }
     var thread = Tracee(tid: tid)
     guardian?.arm(milliseconds: Self.armMilliseconds)
@@ -118,10 +124,11 @@ struct Reaper: Sendable {
     defer { thread.detach() }
     guard thread.readRegisters() else { return false }
     thread.repair()
+    if !mayHaveChildren && ParentThreads.isParent(pid: pid, thread: tid) { return false }
     guard let rank = InjectionChoice.rank(thread, mappings: mappings), rank <= worstRank,
       gadgets.isPresent(in: memory),
       (try? InjectionChoice.best(
-        of: [thread], pid: pid, mappings: mappings, memory: memory, mappingsFile: mappingsFile.number,
+        of: [thread], parents: [], pid: pid, mappings: mappings, memory: memory, mappingsFile: mappingsFile.number,
         allowsUnknownFilter: allowsUnknownFilter, calls: Injection.calls(gadgets: gadgets))) != nil
     else { return false }
     let injection = Injection(gadgets: gadgets, memory: memory, hook: hook)

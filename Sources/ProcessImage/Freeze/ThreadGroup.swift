@@ -6,8 +6,14 @@ final class ThreadGroup {
   let pid: Int32
   private(set) var threads: [Tracee] = []
   private var known: Set<Int32> = []
+  private let parentThreads: ParentThreads
+  /// Threads that have children; known once all threads have stopped.
+  private(set) var parents: Set<Int32> = []
 
-  init(pid: Int32) { self.pid = pid }
+  init(pid: Int32) {
+    self.pid = pid
+    parentThreads = ParentThreads(of: pid)
+  }
 
   enum Failure: Error {
     case gone
@@ -46,6 +52,7 @@ final class ThreadGroup {
       if Clocks.monotonic >= deadline, let last = threads.last { throw .didNotStop(tid: last.tid) }
     }
     if !threads.contains(where: { $0.state == .stopped }) { throw .gone }
+    parents = parentThreads.current()
   }
 
   private static func interrupt(_ tracee: inout Tracee) {
@@ -63,11 +70,18 @@ final class ThreadGroup {
     }
   }
 
+  /// Indices of all threads, those that have children first.
+  private var parentsFirst: [Int] {
+    if parents.isEmpty { return Array(threads.indices) }
+    let isParent = threads.map { parents.contains($0.tid) }
+    return threads.indices.filter { isParent[$0] } + threads.indices.filter { !isParent[$0] }
+  }
+
   /// Lets all stopped threads go but the one at `kept`; false where the process is dying.
   @discardableResult
   func detachAll(except kept: Int? = nil) -> Bool {
     var isAlive = true
-    for index in threads.indices where index != kept && threads[index].state == .stopped {
+    for index in parentsFirst where index != kept && threads[index].state == .stopped {
       if !threads[index].detach() { isAlive = false }
     }
     return isAlive
@@ -82,9 +96,11 @@ final class ThreadGroup {
   func giveUp(_ guardian: Guardian?) {
     guardian?.arm(milliseconds: Self.lateArmMilliseconds)
     let deadline = Clocks.monotonic &+ Self.lateLimit
+    parents = parentThreads.current()
+    let order = parentsFirst
     repeat {
       var isAnyLate = false
-      for index in threads.indices {
+      for index in order {
         if threads[index].state == .interrupted { _ = threads[index].wait(until: 0) }
         if threads[index].state == .stopped {
           if threads[index].readRegisters() { threads[index].repair() }

@@ -1,0 +1,45 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import ProcessImage
+
+/// A target whose children end while it is being copied.
+@Suite(.serialized) struct ParentThreadTests {
+  /// The kernel wakes a thread for the end of another thread's child where that one is traced.
+  @Test func childrenThatEndInterruptNobody() throws {
+    let file = NSTemporaryDirectory() + "memwhy-parent-\(getpid())-\(UInt64.random(in: 0 ... .max))"
+    defer { unlink(file) }
+    let program = try RunningProgram(try TestProgram.path("parent.c", .c(["-O1", "-pthread"])), [file])
+    func words() throws -> (interrupted: UInt64, ended: UInt64) {
+      let bytes = try contents(of: file)
+      try #require(bytes.count == 16)
+      return bytes.withUnsafeBytes { ($0.load(as: UInt64.self), $0.load(fromByteOffset: 8, as: UInt64.self)) }
+    }
+    var options = FreezeOptions()
+    // Many children end in the time that one thread is held and the others are not.
+    options.phaseHook = { phase in
+      if phase == .othersReleased || phase == .reapFramesWritten { usleep(40_000) }
+    }
+    let before = try words().ended
+    for _ in 0..<10 {
+      #expect(try FrozenProcess.freeze(program.pid, options: options).release() == [])
+    }
+    #expect(try words().interrupted == 0)
+    #expect(try words().ended > before + 10)
+    #expect(program.isRunning)
+  }
+
+  @Test func threadsWithChildrenAreFound() throws {
+    let file = NSTemporaryDirectory() + "memwhy-parent-\(getpid())-\(UInt64.random(in: 0 ... .max))"
+    defer { unlink(file) }
+    let program = try RunningProgram(try TestProgram.path("parent.c", .c(["-O1", "-pthread"])), [file])
+    let threads = ParentThreads(of: program.pid)
+    // It is without a child for some microseconds between two of them.
+    #expect(eventually(within: 10) { threads.current() == [program.pid] })
+    #expect(eventually(within: 10) { ParentThreads.isParent(pid: program.pid, thread: program.pid) })
+    let others = try Procfs.threads(of: program.pid).filter { $0 != program.pid }
+    #expect(others.count == 4)
+    #expect(!others.contains { ParentThreads.isParent(pid: program.pid, thread: $0) })
+  }
+}

@@ -1,0 +1,48 @@
+/* Its main thread starts children that end after some milliseconds, one after the other; the other threads wait for events that never come, in
+   calls that do not restart, and count how often those are interrupted. usage: parent FILE. FILE has two words of 64 bits: the
+   interruptions, and the children that have ended. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { waiters = 4 };
+static uint64_t *words;
+
+static void *wait_for_events(void *argument) {
+  int queue = epoll_create1(EPOLL_CLOEXEC);
+  struct epoll_event event;
+  for (;;) {
+    if (epoll_wait(queue, &event, 1, -1) < 0 && errno == EINTR) __atomic_add_fetch(&words[0], 1, __ATOMIC_RELAXED);
+  }
+  return argument;
+}
+
+int main(int count, char **arguments) {
+  int file = count > 1 ? open(arguments[1], O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
+  if (file < 0 || ftruncate(file, 16)) return 1;
+  words = mmap(0, 16, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (words == MAP_FAILED) return 1;
+  for (int i = 0; i < waiters; i++) {
+    pthread_t thread;
+    if (pthread_create(&thread, 0, wait_for_events, 0)) return 1;
+  }
+  puts("READY");
+  fflush(stdout);
+  for (;;) {
+    pid_t child = fork();
+    if (child == 0) {
+      usleep(5000);
+      _exit(0);
+    }
+    if (child < 0) return 1;
+    while (waitpid(child, 0, 0) < 0 && errno == EINTR) {}
+    __atomic_add_fetch(&words[1], 1, __ATOMIC_RELAXED);
+  }
+}
