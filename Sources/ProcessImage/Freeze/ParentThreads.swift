@@ -1,6 +1,6 @@
 import Glibc
 
-/// Which threads of the target have living children of their own.
+/// Which threads of the target have children of their own.
 ///
 /// The kernel queues even a signal that a process ignores, as it does SIGCHLD by default, while the thread it is meant for is traced
 /// (Linux 6.18, kernel/signal.c: `sig_ignored`). The end of a child is meant for the thread that made it; where that one stands still, another thread is
@@ -20,22 +20,22 @@ struct ParentThreads {
   }
 
   /// The threads that have children now.
-  func current() -> Set<Int32> { Set(files.lazy.filter { Self.hasLiving($0.children) }.map(\.thread)) }
+  func current() -> Set<Int32> { Set(files.lazy.filter { Self.hasChildren($0.children) }.map(\.thread)) }
 
-  static func isParent(pid: Int32, thread: Int32) -> Bool { file(pid, thread).map(hasLiving) ?? false }
+  static func isParent(pid: Int32, thread: Int32) -> Bool { file(pid, thread).map(hasChildren) ?? false }
 
   private static func file(_ pid: Int32, _ thread: Int32) -> Descriptor? {
     try? Descriptor(reading: "/proc/\(pid)/task/\(thread)/children")
   }
 
-  /// Children that have ended have told it, and copies tell nobody. Who has more children than fit is a parent.
-  private static func hasLiving(_ file: Descriptor) -> Bool {
+  /// Copies are no children: they tell nobody that they have ended. Those that have ended count, although they have told it: whoever has not seen
+  /// to them yet will go on soon, often with the next child. Who has more than fit is a parent.
+  private static func hasChildren(_ file: Descriptor) -> Bool {
     withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { buffer in
       guard let count = try? file.read(at: 0, into: buffer), count > 0 else { return false }
       if count == buffer.count { return true }
       return String(decoding: buffer[..<count], as: UTF8.self).split(separator: " ").contains { number in
-        guard let stat = Int32(number).flatMap({ try? Procfs.stat(of: $0) }) else { return false }
-        return !stat.hasEnded && !stat.isCopy
+        Int32(number).flatMap { try? Procfs.stat(of: $0) }?.isCopy == false
       }
     }
   }
