@@ -1,6 +1,6 @@
 /// What a heap block is, decoded from the metadata that its first word points to.
 public struct ObjectType: Sendable, Hashable {
-  public enum Kind: String, Sendable, Hashable, Codable {
+  public enum Kind: String, Sendable, Hashable, Codable, BitwiseCopyable {
     /// A class instance or actor.
     case `class`
     /// Tail-allocated storage of the standard library: arrays, dictionaries, sets, strings.

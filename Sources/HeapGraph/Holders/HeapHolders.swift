@@ -27,6 +27,8 @@ public final class HeapHolders: @unchecked Sendable {
   /// By task: the program's function in it, once it was asked for.
   private var ownFunctions: [Int: String?] = [:]
   private static let taskBase: UInt64 = 1 << 40
+  /// By type. The types themselves hold names and fields, whose reference counts each question would pass through.
+  private let kinds: FlatArray<ObjectType.Kind>
 
   /// - Parameters:
   ///   - analysis: made with `keepsReferences`.
@@ -41,6 +43,8 @@ public final class HeapHolders: @unchecked Sendable {
     self.analysis = analysis
     self.references = references
     let heap = references.heap
+    kinds = FlatArray(repeating: .native, count: heap.types.count)
+    for (index, type) in heap.types.enumerated() { kinds[index] = type.kind }
     let named = RootNames(references, image: image, symbols: symbols)
     roots = named.names
     entries = named.entries
@@ -80,11 +84,19 @@ public final class HeapHolders: @unchecked Sendable {
       damagedCaches: caches.damaged == 0 ? nil : caches.damaged)
   }
 
+  /// What a block is by its type.
+  @inline(__always)
+  func kind(_ block: Int) -> ObjectType.Kind { kinds[references.heap.typeIndex(block)] }
+
   /// What a block's kind is for grouping: its type; for a task the function it waits in.
+  @inline(__always)
   func typeKey(_ node: Int) -> UInt64 {
     guard node < graph.blockCount else { return UInt64.max - UInt64(node) }
     let type = references.heap.typeIndex(node)
-    guard references.heap.types[type].kind == .task else { return UInt64(type) }
+    return kinds[type] == .task ? taskKey(node) : UInt64(type)
+  }
+
+  private func taskKey(_ node: Int) -> UInt64 {
     if let known = taskKeys[node] { return known }
     let function = references.context.describeTask(references.heap.blocks.address(node)).first ?? ""
     let index = taskFunctions.firstIndex(of: function) ?? taskFunctions.count

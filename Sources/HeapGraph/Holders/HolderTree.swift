@@ -166,7 +166,8 @@ struct HolderTreeBuilder {
     let (all, direct) = spread(members, type: type)
     if type != nil {
       holder.count = all.count
-      for vertex in all { holder.ownBytes += holders.references.heap.blocks.size(tree.node(Int(vertex))) }
+      let table = holders.references.heap.blocks
+      for vertex in all { holder.ownBytes += table.size(tree.node(Int(vertex))) }
       let blocks = all.map { UInt32(tree.node(Int($0))) }
       holder.allocatedIn = allocatedIn(blocks)
       // Bytes of an entry are those that take memory.
@@ -228,9 +229,10 @@ struct HolderTreeBuilder {
     var groups: [Group] = []
     // Most often neighbours are of one kind, and a look-up for each of millions would cost more than all else here.
     var last: (key: GroupKey, place: Int)?
+    let tree = holders.tree
     for vertex in direct {
       let label = labels[Int(vertex)]
-      let key = GroupKey(type: holders.typeKey(holders.tree.node(Int(vertex))), label: label)
+      let key = GroupKey(type: holders.typeKey(tree.node(Int(vertex))), label: label)
       if last?.key != key {
         let place = places[key] ?? groups.count
         if place == groups.count {
@@ -240,7 +242,7 @@ struct HolderTreeBuilder {
         last = (key, place)
       }
       guard let last else { continue }
-      groups[last.place].add(Int(vertex), holders.tree)
+      groups[last.place].add(Int(vertex), tree)
     }
     return places.mapValues { groups[$0] }
   }
@@ -272,7 +274,7 @@ struct HolderTreeBuilder {
     let blocks = members.map { UInt32(tree.node(Int($0))) }.filter { !references.isLeaf(Int($0)) }.sorted()
     var sink = LabelSink(tree: tree, names: holders.labels, labels: labels)
     try scanner.scan(count: blocks.count, { Int(blocks[$0]) }, into: &sink)
-    let objects = members.filter { references.heap.type(tree.node(Int($0))).kind == .class }
+    let objects = members.filter { holders.kind(tree.node(Int($0))) == .class }
     try LinkedLabels(tree: tree, labels: labels)
       .complete(below: objects, scanner: &scanner, references: references)
   }

@@ -62,6 +62,7 @@ struct Reaper: Sendable {
     let patience = start &+ (deadline > start ? (deadline - start) / 4 : 0)
     // Threads that were asked to stop and had not by the time they were given up.
     var late: [Tracee] = []
+    defer { waitFor(&late) }
     while Clocks.monotonic < deadline {
       guard let threads = try? Procfs.threads(of: pid), !threads.isEmpty else { return isGone(zombie) }
       for tid in threads where Clocks.monotonic < deadline {
@@ -91,7 +92,19 @@ struct Reaper: Sendable {
     return stat.parent != pid
   }
 
-  /// Detaches those that have stopped since. The rest is let go by the end of the tracing thread.
+  /// The end of the tracing thread lets go what has not stopped by then, with no repair of the calls that it interrupted.
+  private func waitFor(_ late: inout [Tracee]) {
+    if late.isEmpty { return }
+    guardian?.arm(milliseconds: ThreadGroup.lateArmMilliseconds)
+    defer { guardian?.disarm() }
+    let deadline = Clocks.monotonic &+ ThreadGroup.lateLimit
+    while !late.isEmpty && Clocks.monotonic < deadline {
+      Clocks.sleep(50_000)
+      letGo(&late)
+    }
+  }
+
+  /// Detaches those that have stopped since.
   private func letGo(_ late: inout [Tracee]) {
     late.removeAll { thread in
       var thread = thread
