@@ -56,4 +56,11 @@ public struct HeapReferences: Sendable {
   /// Nothing in the block can lead anywhere.
   @inline(__always)
   func isLeaf(_ block: Int) -> Bool { plans.plans[heap.typeIndex(block)].isLeaf }
+
+  /// Blocks that are wanted and may lead somewhere, ascending. O(blocks).
+  func sources(where isWanted: (Int) -> Bool) -> [UInt32] {
+    var sources: [UInt32] = []
+    for block in 0..<heap.blocks.count where isWanted(block) && !isLeaf(block) { sources.append(UInt32(block)) }
+    return sources
+  }
 }

@@ -32,10 +32,8 @@ extension HeapHolders {
       if block >= 0 { targets[block] = address }
     }
     guard !targets.isEmpty else { return [:] }
-    var blocks: [UInt32] = []
-    for block in 0..<graph.blockCount where !references.isLeaf(block) && references.marked.contains(block) {
-      blocks.append(UInt32(block))
-    }
+    let marked = references.marked
+    let blocks = references.sources { marked.contains($0) }
     var sink = FieldSink(targets: targets, holders: self)
     var scanner = references.scanner()
     try scanner.scan(count: blocks.count, { Int(blocks[$0]) }, into: &sink)

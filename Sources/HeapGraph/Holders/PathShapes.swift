@@ -68,29 +68,40 @@ struct PathShapes {
       var node = Int(target)
       while node < blockCount, needed.insertIfAbsent(node), let parent = search.parent(node) { node = parent }
     }
-    var sources: [UInt32] = []
-    for block in 0..<blockCount where needed.contains(block) && !holders.references.isLeaf(block) {
-      sources.append(UInt32(block))
-    }
+    let (references, needed) = (holders.references, needed)
+    let sources = references.sources { needed.contains($0) }
     var sink = LabelSink(search: search, names: holders.labels, needed: needed, labels: labels)
     if positions != nil { sink.offsets = [:] }
-    var scanner = holders.references.scanner()
+    var scanner = references.scanner()
     try scanner.scan(count: sources.count, { Int(sources[$0]) }, into: &sink)
     offsets = sink.offsets ?? [:]
   }
 
   /// Gives the roots and all blocks on the way the numbers of their shapes. Parents come first in the order of the search.
   private mutating func number() {
+    let (holders, search, shape, labels) = (holders, search, shape, labels)
+    let (blockCount, top) = (blockCount, holders.graph.top)
+    // Neighbours in the search are most often of one shape, and millions of look-ups are most of the time otherwise.
+    var last: (key: Key, number: UInt32)?
     for position in 0..<search.count {
       let node = Int(search.order[position])
       let isRoot = node >= blockCount
       guard isRoot || needed.contains(node) else { continue }
-      let parent = search.parent(node) ?? holders.graph.top
+      let parent = search.parent(node) ?? top
       let key = Key(
         parent: isRoot ? 0 : shape[parent], type: holders.typeKey(node), label: isRoot ? 0 : labels[node])
-      let number = known[key] ?? (isRoot ? nil : repeated(key)) ?? added(key, node, isRoot: isRoot)
+      if let last, last.key == key {
+        shape[node] = last.number
+        continue
+      }
+      var number = known[key]
+      if number == nil {
+        number = (isRoot ? nil : repeated(key)) ?? added(key, node, isRoot: isRoot)
+        known[key] = number
+      }
+      guard let number else { continue }
       shape[node] = number
-      known[key] = number
+      last = (key, number)
     }
   }
 
@@ -106,22 +117,31 @@ struct PathShapes {
     var objects = 0
     var bytes: UInt64 = 0, retained: UInt64 = 0
     var example: Int
+
+    init(example: Int) { self.example = example }
+
+    mutating func add(bytes: UInt64) {
+      objects += 1
+      self.bytes &+= bytes
+    }
   }
 
-  private func collected(_ targets: [UInt32]) -> [UInt32: Entry] {
-    let wanted = Bitmap(count: blockCount)
-    for target in targets { wanted.insert(Int(target)) }
-    var collected: [UInt32: Entry] = [:]
-    for target in targets {
-      var entry = collected[shape[Int(target)]] ?? Entry(example: Int(target))
-      entry.objects += 1
-      entry.bytes += holders.references.heap.blocks.size(Int(target))
-      if !hangsOnAnother(Int(target), wanted) {
-        entry.retained &+= holders.tree.retainedBytes(ofNode: Int(target))
-      }
-      collected[shape[Int(target)]] = entry
+  /// By the number of the shape.
+  private func collected(_ targets: [UInt32]) -> [(key: UInt32, value: Entry)] {
+    let (tree, shape, blocks) = (holders.tree, shape, holders.references.heap.blocks)
+    var entries = [Entry?](repeating: nil, count: list.count + 1)
+    // In the order of the tree, in which a block and what keeps it are neighbours: 0 for what is not asked for.
+    let shapes = FlatArray<UInt32>(repeating: 0, count: tree.count)
+    for target in targets.lazy.map({ Int($0) }) {
+      let number = Int(shape[target])
+      if entries[number] == nil { entries[number] = Entry(example: target) }
+      entries[number]?.add(bytes: blocks.size(target))
+      if let vertex = tree.vertex(target) { shapes[vertex] = shape[target] }
     }
-    return collected
+    for vertex in 0..<tree.count where shapes[vertex] != 0 && !Self.hangsOnAnother(vertex, shapes, tree) {
+      entries[Int(shapes[vertex])]?.retained &+= tree.retained[vertex]
+    }
+    return entries.enumerated().compactMap { number, entry in entry.map { (UInt32(number), $0) } }
   }
 
   /// A shape in words.
@@ -174,13 +194,11 @@ struct PathShapes {
   }
 
   /// Another object of the same path keeps this one, a link of a list: its bytes count with that one.
-  private func hangsOnAnother(_ target: Int, _ wanted: Bitmap) -> Bool {
-    let tree = holders.tree
-    guard var vertex = tree.vertex(target) else { return false }
-    for _ in 0..<Self.foldedSteps where vertex > 0 {
+  private static func hangsOnAnother(_ target: Int, _ shapes: FlatArray<UInt32>, _ tree: DominatorTree) -> Bool {
+    var vertex = target
+    for _ in 0..<foldedSteps where vertex > 0 {
       vertex = Int(tree.dominators.immediate[vertex])
-      let node = tree.node(vertex)
-      if node < holders.graph.blockCount, wanted.contains(node), shape[node] == shape[target] { return true }
+      if shapes[vertex] == shapes[target] { return true }
     }
     return false
   }

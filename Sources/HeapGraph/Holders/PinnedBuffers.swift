@@ -26,10 +26,8 @@ extension HeapHolders {
     guard types.any else { return [] }
     var sink = ViewSink(types: types, labels: labels, blockCount: graph.blockCount)
     var scanner = references.scanner()
-    var sources: [UInt32] = []
-    for block in 0..<graph.blockCount where tree.vertex(block) != nil && !references.isLeaf(block) {
-      sources.append(UInt32(block))
-    }
+    let tree = tree
+    let sources = references.sources { tree.vertex($0) != nil }
     try scanner.scan(count: sources.count, { Int(sources[$0]) }, into: &sink)
     let buffers = try viewedBuffers(sink.views, heldWhole: sink.heldWhole)
     return grouped(buffers.filter { !sink.heldWhole.contains(Int($0.key)) })

@@ -61,11 +61,9 @@ final class SharedFields {
     var sink = Sink(holders: holders, isUnowned: isUnowned)
     for (number, list) in lists.enumerated() { for node in list { sink.targets[node, default: []].append(number) } }
     sink.tallies = Array(repeating: [:], count: lists.count)
-    var blocks: [UInt32] = []
     let references = holders.references
-    for block in 0..<holders.graph.blockCount where !references.isLeaf(block) && references.marked.contains(block) {
-      blocks.append(UInt32(block))
-    }
+    let marked = references.marked
+    let blocks = references.sources { marked.contains($0) }
     var scanner = references.scanner()
     try scanner.scan(count: blocks.count, { Int(blocks[$0]) }, into: &sink)
     var result: [Int: Winner] = [:]

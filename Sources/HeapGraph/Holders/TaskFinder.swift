@@ -67,16 +67,14 @@ struct ResumableTasks {
   private var sink: HandleSink
 
   init(_ holders: HeapHolders) throws(MemoryError) {
-    let heap = holders.references.heap
+    let (references, tree) = (holders.references, holders.tree)
     sink = HandleSink(holders)
-    guard heap.types.contains(where: { $0.kind == .task }) else { return }
-    var sources: [UInt32] = []
-    for block in 0..<holders.graph.blockCount
-    where holders.tree.vertex(block) != nil && !holders.references.isLeaf(block) { sources.append(UInt32(block)) }
-    var scanner = holders.references.scanner()
+    guard references.heap.types.contains(where: { $0.kind == .task }) else { return }
+    let sources = references.sources { tree.vertex($0) != nil }
+    var scanner = references.scanner()
     try scanner.scan(count: sources.count, { Int(sources[$0]) }, into: &sink)
     // A word of a stack or of a variable may be anything.
-    for root in holders.references.roots { sink.addOther(Int(root.block)) }
+    for root in references.roots { sink.addOther(Int(root.block)) }
   }
 
   func isHeldByHandlesOnly(_ block: Int) -> Bool { sink.handles.contains(block) && !sink.others.contains(block) }
@@ -96,13 +94,11 @@ struct ResumableTasks {
     }
 
     func addOther(_ block: Int) {
-      if holders.references.heap.type(block).kind == .task { others.insert(block) }
+      if holders.kind(block) == .task { others.insert(block) }
     }
 
     mutating func reference(from source: Int, offset: UInt64, to target: Int, _ strength: ReferenceSlot.Strength) {
-      guard holders.references.heap.type(target).kind == .task, strength != .weak, strength != .unowned,
-        source != target
-      else { return }
+      guard holders.kind(target) == .task, strength != .weak, strength != .unowned, source != target else { return }
       let label = holders.labels.label(source, offset)
       if let type = holders.labels.slot(source, label)?.typeName, type.hasPrefix("Task<") {
         handles.insert(target)
