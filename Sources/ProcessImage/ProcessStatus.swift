@@ -36,6 +36,8 @@ public struct ProcessStatus: Sendable, Hashable {
   /// Effective and permitted capabilities, one bit each.
   public var effectiveCapabilities: UInt64 { mask("CapEff") }
   public var permittedCapabilities: UInt64 { mask("CapPrm") }
+  /// Signals that the thread holds back, the first one in the lowest bit.
+  public var blockedSignals: UInt64 { mask("SigBlk") }
   /// For instance `shstk`.
   public var threadFeatures: [String] { words("x86_Thread_features") }
 

@@ -44,6 +44,9 @@ struct DominatorTree: Sendable {
     for index in Int(firstChild[vertex])..<Int(firstChild[vertex + 1]) { body(Int(children[index])) }
   }
 
+  @inline(__always)
+  func hasChildren(_ vertex: Int) -> Bool { firstChild[vertex] < firstChild[vertex + 1] }
+
   /// Node of the graph.
   @inline(__always)
   func node(_ vertex: Int) -> Int { Int(dominators.order[vertex]) }

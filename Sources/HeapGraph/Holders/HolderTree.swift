@@ -271,7 +271,9 @@ struct HolderTreeBuilder {
   private mutating func label(_ members: [UInt32]) throws(MemoryError) {
     let tree = holders.tree
     let references = holders.references
-    let blocks = members.map { UInt32(tree.node(Int($0))) }.filter { !references.isLeaf(Int($0)) }.sorted()
+    // Only what hangs on them is labelled.
+    let blocks = members.lazy.filter { tree.hasChildren(Int($0)) }.map { UInt32(tree.node(Int($0))) }
+      .filter { !references.isLeaf(Int($0)) }.sorted()
     var sink = LabelSink(tree: tree, names: holders.labels, labels: labels)
     try scanner.scan(count: blocks.count, { Int(blocks[$0]) }, into: &sink)
     let objects = members.filter { holders.kind(tree.node(Int($0))) == .class }

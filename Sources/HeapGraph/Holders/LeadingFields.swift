@@ -14,7 +14,7 @@ extension HeapHolders {
   ///
   /// A block that a stack word or a register refers to as well hangs, in the tree of dominators, on what all of its holders have in
   /// common, and has no field there. Its owner is the same in every snapshot all the same. A container inside of others has the field of the
-  /// outermost, `Emitter.handlers[value]`. One pass over all references, and one more for each level of such containers.
+  /// outermost, `Emitter.handlers[value]`. O(references), for each level of such containers; only blocks that refer to these are read.
   ///
   /// - Parameter addresses: starts of blocks, as `Holder.example` has them.
   public func leadingFields(of addresses: [UInt64]) throws -> [UInt64: LeadingField] {
@@ -32,8 +32,7 @@ extension HeapHolders {
       if block >= 0 { targets[block] = address }
     }
     guard !targets.isEmpty else { return [:] }
-    let marked = references.marked
-    let blocks = references.sources { marked.contains($0) }
+    let blocks = graph.sources(of: targets.keys)
     var sink = FieldSink(targets: targets, holders: self)
     var scanner = references.scanner()
     try scanner.scan(count: blocks.count, { Int(blocks[$0]) }, into: &sink)

@@ -64,12 +64,16 @@ struct PathShapes {
 
   /// Finds by which of its words each block on the way refers to the next one.
   private mutating func label(pathsTo targets: [UInt32]) throws(MemoryError) {
+    let parents = Bitmap(count: holders.graph.graph.count)
     for target in targets {
       var node = Int(target)
-      while node < blockCount, needed.insertIfAbsent(node), let parent = search.parent(node) { node = parent }
+      while node < blockCount, needed.insertIfAbsent(node), let parent = search.parent(node) {
+        parents.insert(parent)
+        node = parent
+      }
     }
-    let (references, needed) = (holders.references, needed)
-    let sources = references.sources { needed.contains($0) }
+    let references = holders.references
+    let sources = references.sources { parents.contains($0) }
     var sink = LabelSink(search: search, names: holders.labels, needed: needed, labels: labels)
     if positions != nil { sink.offsets = [:] }
     var scanner = references.scanner()

@@ -40,6 +40,21 @@ struct ReferenceGraph: Sendable {
     graph = Self.joined(&pieces, entries, order: order, blocks: blocks, first: first)
   }
 
+  /// Blocks that refer to one of these blocks by anything but an unowned reference, ascending. What leads to few blocks need not be looked for in all
+  /// memory. O(blocks + references), none of which is read.
+  func sources(of targets: some Sequence<Int>) -> [UInt32] {
+    let wanted = Bitmap(count: blockCount)
+    for target in targets where target < blockCount { wanted.insert(target) }
+    var sources: [UInt32] = []
+    for block in 0..<blockCount where graph.edges(of: block).contains(where: { refersToBlock($0, in: wanted) }) {
+      sources.append(UInt32(block))
+    }
+    return sources
+  }
+
+  @inline(__always)
+  private func refersToBlock(_ edge: Int, in wanted: Bitmap) -> Bool { wanted.contains(Int(graph.targets[edge])) }
+
   /// Blocks that are swept together.
   private static let pieceSize = 1 << 15
 

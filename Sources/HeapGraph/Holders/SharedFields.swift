@@ -4,7 +4,7 @@ import SwiftMetadata
 /// By which field most blocks of a group are held that no single holder keeps: an event that is published to several streams is an element of
 /// each of their buffers.
 ///
-/// A sample of each group is looked for in one pass over all references, and in a second one the containers that were found.
+/// What refers to a sample of each group is read, and then what refers to the containers that were found; for unowned references the whole heap.
 final class SharedFields {
   private let holders: HeapHolders
   /// References of this kind lead to the groups: strong ones, or the unowned ones that keep memory of deinitialised objects.
@@ -63,7 +63,8 @@ final class SharedFields {
     sink.tallies = Array(repeating: [:], count: lists.count)
     let references = holders.references
     let marked = references.marked
-    let blocks = references.sources { marked.contains($0) }
+    // The graph has no unowned references.
+    let blocks = isUnowned ? references.sources { marked.contains($0) } : holders.graph.sources(of: sink.targets.keys)
     var scanner = references.scanner()
     try scanner.scan(count: blocks.count, { Int(blocks[$0]) }, into: &sink)
     var result: [Int: Winner] = [:]

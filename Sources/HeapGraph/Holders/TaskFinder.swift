@@ -67,10 +67,11 @@ struct ResumableTasks {
   private var sink: HandleSink
 
   init(_ holders: HeapHolders) throws(MemoryError) {
-    let (references, tree) = (holders.references, holders.tree)
+    let references = holders.references
     sink = HandleSink(holders)
     guard references.heap.types.contains(where: { $0.kind == .task }) else { return }
-    let sources = references.sources { tree.vertex($0) != nil }
+    let tasks = (0..<holders.graph.blockCount).lazy.filter { holders.kind($0) == .task }
+    let sources = holders.graph.sources(of: tasks)
     var scanner = references.scanner()
     try scanner.scan(count: sources.count, { Int(sources[$0]) }, into: &sink)
     // A word of a stack or of a variable may be anything.

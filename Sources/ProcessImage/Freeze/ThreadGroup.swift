@@ -9,6 +9,8 @@ final class ThreadGroup {
   private let parentThreads: ParentThreads
   /// Threads that have children; known once all threads have stopped.
   private(set) var parents: Set<Int32> = []
+  /// Those of them that held SIGCHLD back when they were stopped.
+  private var holdingBack: [Int32] = []
 
   init(pid: Int32) {
     self.pid = pid
@@ -53,6 +55,7 @@ final class ThreadGroup {
     }
     if !threads.contains(where: { $0.state == .stopped }) { throw .gone }
     parents = parentThreads.current()
+    holdingBack = parents.filter(ParentThreads.holdsBack)
   }
 
   private static func interrupt(_ tracee: inout Tracee) {
@@ -82,6 +85,10 @@ final class ThreadGroup {
   func detachAll(except kept: Int? = nil) -> Bool {
     var isAlive = true
     for index in parentsFirst where index != kept && threads[index].state == .stopped {
+      if !holdingBack.isEmpty && !parents.contains(threads[index].tid) {
+        ParentThreads.awaitTaking(holdingBack)
+        holdingBack = []
+      }
       if !threads[index].detach() { isAlive = false }
     }
     return isAlive
@@ -91,27 +98,34 @@ final class ThreadGroup {
   /// them.
   static let lateLimit: UInt64 = 1_500_000_000
   static let lateArmMilliseconds: Int32 = 3_000
+  /// How long of that all others are held for those among them that have children.
+  private static let lateParentLimit: UInt64 = 50_000_000
 
   /// Gives up a stop that did not succeed. Calls that it interrupted are repaired first, as after one that did; threads that are
   /// still on their way to their stop get there while the others run on, and are let go one by one.
   func giveUp(_ guardian: Guardian?) {
     guardian?.arm(milliseconds: Self.lateArmMilliseconds)
-    let deadline = Clocks.monotonic &+ Self.lateLimit
+    let start = Clocks.monotonic
     parents = parentThreads.current()
     let order = parentsFirst
     repeat {
       var isAnyLate = false
+      var isParentLate = false
       for index in order {
+        let isParent = parents.contains(threads[index].tid)
         if threads[index].state == .interrupted { _ = threads[index].wait(until: 0) }
-        if threads[index].state == .stopped {
+        if threads[index].state == .stopped, isParent || !isParentLate {
           if threads[index].readRegisters() { threads[index].repair() }
           threads[index].detach()
         }
-        if threads[index].state == .interrupted { isAnyLate = true }
+        if threads[index].state == .interrupted || threads[index].state == .stopped { isAnyLate = true }
+        if isParent && threads[index].state == .interrupted && Clocks.monotonic &- start < Self.lateParentLimit {
+          isParentLate = true
+        }
       }
       if !isAnyLate { return }
       Clocks.sleep(50_000)
-    } while Clocks.monotonic < deadline
+    } while Clocks.monotonic &- start < Self.lateLimit
   }
 
   func update(_ index: Int, _ tracee: Tracee) { threads[index] = tracee }
