@@ -23,25 +23,26 @@ struct ParentThreads {
   /// The threads that have children now.
   func current() -> Set<Int32> { Set(files.lazy.filter { Self.hasChildren($0.children) }.map(\.thread)) }
 
-  /// Whether a stopped thread's mask holds SIGCHLD back, as posix_spawn(3) has it until the new program runs. The end of the child would
-  /// wake another thread then, too.
-  static func holdsBack(_ thread: Int32) -> Bool {
+  /// Whether a stopped thread is making a child by posix_spawn(3) or fork(3). It holds back all signals meanwhile, those included that a program cannot
+  /// name (glibc 2.36, sysdeps/unix/sysv/linux/internal-signals.h), and the end of that child would wake another thread, as while it is traced.
+  static func isSpawning(_ thread: Int32) -> Bool {
     var mask: UInt64 = 0
-    return clinux_get_signal_mask(thread, &mask) >= 0 && mask & childSignal != 0
+    return clinux_get_signal_mask(thread, &mask) >= 0 && mask | unblockable == .max
   }
 
-  /// Waits for threads that have been let go until they hold SIGCHLD back no more; not long, since some do so for ever.
-  static func awaitTaking(_ threads: [Int32]) {
+  /// Waits for threads that have been let go until they have their own masks again.
+  static func awaitSpawning(_ threads: [Int32]) {
     for thread in threads {
-      _ = Clocks.poll(for: takingLimit) {
-        (try? Procfs.status(of: thread)).map { $0.blockedSignals & childSignal == 0 } ?? true
+      _ = Clocks.poll(for: spawnLimit) {
+        (try? Procfs.status(of: thread)).map { $0.blockedSignals | unblockable != .max } ?? true
       }
     }
   }
 
-  private static let childSignal: UInt64 = 1 << (UInt64(SIGCHLD) - 1)
+  /// SIGKILL and SIGSTOP.
+  private static let unblockable: UInt64 = 1 << (UInt64(SIGKILL) - 1) | 1 << (UInt64(SIGSTOP) - 1)
   /// Nanoseconds for each thread: until it has had its turn on a busy machine.
-  private static let takingLimit: UInt64 = 10_000_000
+  private static let spawnLimit: UInt64 = 50_000_000
 
   static func isParent(pid: Int32, thread: Int32) -> Bool { file(pid, thread).map(hasChildren) ?? false }
 

@@ -9,8 +9,8 @@ final class ThreadGroup {
   private let parentThreads: ParentThreads
   /// Threads that have children; known once all threads have stopped.
   private(set) var parents: Set<Int32> = []
-  /// Those of them that held SIGCHLD back when they were stopped.
-  private var holdingBack: [Int32] = []
+  /// Those of them that were making a child when they were stopped.
+  private var spawning: [Int32] = []
 
   init(pid: Int32) {
     self.pid = pid
@@ -55,7 +55,7 @@ final class ThreadGroup {
     }
     if !threads.contains(where: { $0.state == .stopped }) { throw .gone }
     parents = parentThreads.current()
-    holdingBack = parents.filter(ParentThreads.holdsBack)
+    spawning = parents.filter(ParentThreads.isSpawning)
   }
 
   private static func interrupt(_ tracee: inout Tracee) {
@@ -85,13 +85,16 @@ final class ThreadGroup {
   func detachAll(except kept: Int? = nil) -> Bool {
     var isAlive = true
     for index in parentsFirst where index != kept && threads[index].state == .stopped {
-      if !holdingBack.isEmpty && !parents.contains(threads[index].tid) {
-        ParentThreads.awaitTaking(holdingBack)
-        holdingBack = []
-      }
+      if !parents.contains(threads[index].tid) { awaitSpawning() }
       if !threads[index].detach() { isAlive = false }
     }
     return isAlive
+  }
+
+  private func awaitSpawning() {
+    if spawning.isEmpty { return }
+    ParentThreads.awaitSpawning(spawning)
+    spawning = []
   }
 
   /// How long threads that did not stop in time are waited for after the others were let go, in nanoseconds: until a crowded machine has had time for
@@ -107,6 +110,7 @@ final class ThreadGroup {
     guardian?.arm(milliseconds: Self.lateArmMilliseconds)
     let start = Clocks.monotonic
     parents = parentThreads.current()
+    spawning = []
     let order = parentsFirst
     repeat {
       var isAnyLate = false
@@ -115,6 +119,11 @@ final class ThreadGroup {
         let isParent = parents.contains(threads[index].tid)
         if threads[index].state == .interrupted { _ = threads[index].wait(until: 0) }
         if threads[index].state == .stopped, isParent || !isParentLate {
+          if !isParent {
+            awaitSpawning()
+          } else if ParentThreads.isSpawning(threads[index].tid) {
+            spawning.append(threads[index].tid)
+          }
           if threads[index].readRegisters() { threads[index].repair() }
           threads[index].detach()
         }
