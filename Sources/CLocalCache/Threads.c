@@ -10,6 +10,7 @@
 _Thread_local uint32_t localcache_slot_of_this_thread LOCALCACHE_TLS = 0;
 _Thread_local uint64_t localcache_cell_of_this_thread LOCALCACHE_TLS = 0;
 _Thread_local uint32_t localcache_draws_of_this_thread LOCALCACHE_TLS = 0;
+_Thread_local uint64_t localcache_making_of_this_thread LOCALCACHE_TLS = 0;
 
 enum { SLOT_LIMIT = 4096, WORD_BITS = 64 };
 

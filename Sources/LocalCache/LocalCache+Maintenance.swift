@@ -10,9 +10,11 @@ extension LocalCache {
       var isFirst = true
       var more = true
       while more {
+        let limit = 128
         var removals = Removals<Key, Value>()
+        if shard(at: index).pointee.reportsRemovals { removals.reserve(Shard<Key, Value>.mostExpired(limit: limit)) }
         more = locked(shard(at: index)) { shard in
-          shard.pointee.removeExpired(now: now, limit: 512, isThorough: isFirst, &removals)
+          shard.pointee.removeExpired(now: now, limit: limit, isThorough: isFirst, &removals)
         }
         isFirst = false
         report(removals)

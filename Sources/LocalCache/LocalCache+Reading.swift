@@ -70,7 +70,7 @@ extension LocalCache {
     let shard = shard(for: hash)
     let id = shard.pointee.find(key, hash: Self.high(hash))
     guard id != 0, !expires || shard.pointee.isAlive(id, time) else {
-      return missed(key, hash, cell, isOver: id != 0)
+      return missed(hash, cell)
     }
     noteHit(id, hash, cell)
     let value = shard.pointee.table[id].pointee.value
@@ -90,9 +90,6 @@ extension LocalCache {
     return value
   }
 
-  @inlinable @inline(never)
-  func getExclusively(_ key: Key, _ hash: UInt64) -> Value? { getLocked(key, hash) }
-
   /// The same under the shard's lock, while the shard is not open to readers.
   @inlinable @inline(__always)
   func getLocked(_ key: Key, _ hash: UInt64) -> Value? {
@@ -101,7 +98,7 @@ extension LocalCache {
     shard.pointee.lock.lockToRead()
     let id = shard.pointee.find(key, hash: Self.high(hash))
     guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
-      return missed(hash, shard, id)
+      return missed(hash, shard)
     }
     observeHit(id, hash, shard.pointee.policy.hits)
     shard.pointee.policy.recordHit(id)
@@ -126,7 +123,7 @@ extension LocalCache {
     }
     let id = shard.pointee.find(key, hash: Self.high(hash))
     guard id != 0, !expires || shard.pointee.isAlive(id, time) else {
-      _ = missed(key, hash, cell, isOver: id != 0)
+      _ = missed(hash, cell)
       return nil
     }
     noteHit(id, hash, cell)
@@ -147,7 +144,7 @@ extension LocalCache {
     shard.pointee.lock.lockToRead()
     let id = shard.pointee.find(key, hash: Self.high(hash))
     guard id != 0, !expires || shard.pointee.isAlive(id, now: now) else {
-      _ = missed(hash, shard, id)
+      _ = missed(hash, shard)
       return nil
     }
     observeHit(id, hash, shard.pointee.policy.hits)
@@ -246,15 +243,11 @@ extension LocalCache {
   }
 
   /// The end of a look-up under a cell that found nothing, or something that is over. Leaves the cell.
+  ///
+  /// What is over stays: to remove it would take the lock, and to end it the lock of malloc too, and with values that lead to many blocks a long time. Who stores
+  /// something, for this key or another one of the shard, and the task that looks after what is over do that.
   @usableFromInline @inline(never)
-  func missed(
-    _ key: Key, _ hash: UInt64, _ cell: UnsafeMutablePointer<ReaderCell>, isOver: Bool
-  ) -> Value? {
-    // What is over can only be removed exclusively; it may have been replaced until then.
-    guard !isOver else {
-      cell.pointee.leave()
-      return getExclusively(key, hash)
-    }
+  func missed(_ hash: UInt64, _ cell: UnsafeMutablePointer<ReaderCell>) -> Value? {
     let number = cell.pointee.missCount
     cell.pointee.countMiss()
     cell.pointee.leave()
@@ -264,19 +257,11 @@ extension LocalCache {
 
   /// The same under the lock, which it frees.
   @usableFromInline @inline(never)
-  func missed(_ hash: UInt64, _ shard: UnsafeMutablePointer<Shard<Key, Value>>, _ id: UInt32) -> Value? {
+  func missed(_ hash: UInt64, _ shard: UnsafeMutablePointer<Shard<Key, Value>>) -> Value? {
     let number = shard.pointee.policy.misses
     shard.pointee.policy.recordMiss()
-    var removals = Removals<Key, Value>()
-    if id != 0 {
-      shard.pointee.lock.shutOut()
-      shard.pointee.remove(id, .expired, &removals)
-      shard.pointee.lock.unlock()
-    } else {
-      shard.pointee.lock.unlockAfterReading()
-    }
+    shard.pointee.lock.unlockAfterReading()
     observer.missed(hash, number: number)
-    report(removals)
     return nil
   }
 }

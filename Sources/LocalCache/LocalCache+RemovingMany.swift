@@ -41,6 +41,7 @@ extension LocalCache {
     from shard: UnsafeMutablePointer<Shard<Key, Value>>, _ ids: Range<UInt32>, _ removals: inout Removals<Key, Value>,
     where isToGo: (Key, Value) throws(Failure) -> Bool
   ) throws(Failure) -> Int {
+    if shard.pointee.reportsRemovals { removals.reserve(ids.count) }
     shard.pointee.lock.lock()
     shard.pointee.lock.borrower.store(ThisThread.number, ordering: .relaxed)
     defer {

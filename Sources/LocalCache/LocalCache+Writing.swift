@@ -33,12 +33,10 @@ extension LocalCache {
     let now = time.ofWriting
     var removals = Removals<Key, Value>()
     shard.pointee.lock.lock()
+    if shard.pointee.expiry.isLookDue(now) { removeSomeExpired(shard, now, &removals) }
     if loader.isFlying, !beginWrite(shard, hash, stamp) {
       dropFingerprint(key)
       return false
-    }
-    if shard.pointee.expiry.isLookDue(now) {
-      _ = shard.pointee.removeExpired(now: now, limit: 64, isThorough: false, &removals)
     }
     let result = shard.pointee.store(
       value, for: key, hash: Self.high(hash), weight: weight, times: (now, ticks), pinned: pinned,
@@ -53,6 +51,20 @@ extension LocalCache {
     if loader.isFlying, stamp == nil { loader.detach(key) }
     if case .stored = result { return true }
     return setSlowly(value, key, hash, weight, (now, ticks), pinned, stamp)
+  }
+
+  /// Who writes removes a group of what is over, and frees its lock for a moment before that.
+  @usableFromInline @inline(never)
+  func removeSomeExpired(
+    _ shard: UnsafeMutablePointer<Shard<Key, Value>>, _ now: UInt64, _ removals: inout Removals<Key, Value>
+  ) {
+    let limit = 32
+    if shard.pointee.reportsRemovals {
+      shard.pointee.lock.unlock()
+      removals.reserve(Shard<Key, Value>.mostExpired(limit: limit))
+      shard.pointee.lock.lock()
+    }
+    _ = shard.pointee.removeExpired(now: now, limit: limit, isThorough: false, &removals)
   }
 
   /// Notes a write for loads that are on their way, or finds that this one comes too late and frees the lock. Returns whether to go on.

@@ -38,6 +38,27 @@ import Testing
     #expect(words.contains("was forked while another thread changed this cache"), "\(words)")
   }
 
+  /// What another thread was making nobody makes in the child.
+  @Test func whatAnotherThreadWasMakingIsMadeAnew() async {
+    let result = await #expect(processExitsWith: .success) {
+      let cache = LocalCache<Int, Int>(name: "made", limit: .entries(100)) { $0.loading.timeout = nil }
+      let isIn = DispatchSemaphore(value: 0)
+      Thread.detachNewThread {
+        _ = try? cache.value(for: 1) {
+          isIn.signal()
+          sleep(600)
+          return -1
+        }
+      }
+      isIn.wait()
+      let status = inChild {
+        guard (try? cache.value(for: 1) { 5 }) == 5, cache.get(1) == 5 else { _exit(2) }
+      }
+      exit(status == 0 ? 0 : 1)
+    }
+    #expect(result != nil)
+  }
+
   /// What lies behind locks of the system, as the statistics do, is no different.
   @Test func statisticsThatWereBeingChangedEndTheChildWithAMessage() async {
     let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {

@@ -52,7 +52,7 @@ import Testing
     var random = Generator(state: 11)
     for _ in 0..<200 {
       var queue = FlightQueue<Int, Int>()
-      let flights = (0..<8).map { Flight<Int, Int>(keys: [$0], isKept: false) }
+      let flights = (0..<8).map { Flight<Int, Int>(keys: [$0], kind: .wanted) }
       for flight in flights { queue.append(flight, begin: .now) }
       var left = flights
       for flight in flights.shuffled(using: &random) {
@@ -69,7 +69,7 @@ import Testing
 
   /// Who came first is resumed first: nobody is overtaken, and of a task group of children a hundred thousand end a hundred times as fast that way.
   @Test func thoseWhoWaitGoOnInTheirOrder() async {
-    let state = Guarded(Flight<Int, Int>(keys: [1], isKept: false))
+    let state = Guarded(Flight<Int, Int>(keys: [1], kind: .wanted))
     await withTaskGroup(of: Void.self) { group in
       for number in 0..<100 {
         group.addTask {
@@ -92,9 +92,9 @@ import Testing
   @Test func aLoadThatNobodyWantsDoesNotBegin() async {
     let loader = Loader<Int, Int>(
       cache: "cancelled", settings: CacheLoading(), time: CacheTime(clock: nil, longestLifetime: .zero))
-    let flight = Flight<Int, Int>(keys: [1], isKept: false)
+    let flight = Flight<Int, Int>(keys: [1], kind: .wanted)
     flight.result = .failure(CancellationError())
-    #expect(!loader.beginTime(of: flight, at: .now) {})
+    #expect(!loader.beginTime(of: flight) {})
     #expect(loader.state.withLock { $0.timed.first == nil && !$0.timed.isWatched })
   }
 

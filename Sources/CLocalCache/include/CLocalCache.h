@@ -46,6 +46,12 @@ static inline uint32_t localcache_draw(void) {
   return (uint32_t)((product ^ product >> 29) * UINT64_C(0xBF58476D1CE4E5B9) >> 32);
 }
 
+extern _Thread_local uint64_t localcache_making_of_this_thread LOCALCACHE_TLS;
+
+/// The number of what this thread makes for a cache at present, the innermost; 0 where it makes nothing.
+static inline uint64_t localcache_making(void) { return localcache_making_of_this_thread; }
+static inline void localcache_set_making(uint64_t number) { localcache_making_of_this_thread = number; }
+
 /// One more than the largest number that was ever given.
 uint32_t localcache_thread_slots(void);
 

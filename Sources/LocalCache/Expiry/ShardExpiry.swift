@@ -161,14 +161,20 @@ struct ShardExpiry {
 
   /// Entries that are over, and work for about `limit`: a group that is looked at counts for four, each entry found for one.
   ///
-  /// - Parameter isThorough: whether those are wanted that ended in the last two seconds.
-  mutating func due(now: UInt64, limit: Int, isThorough: Bool, pool: NodePool, table: EntryLifetimes) -> [UInt32] {
+  /// - Parameters:
+  ///   - isThorough: whether those are wanted that ended in the last two seconds.
+  ///   - over: takes their identifiers; has room for `limit` and a group more.
+  /// - Returns: how many there are.
+  mutating func due(
+    now: UInt64, limit: Int, isThorough: Bool, pool: NodePool, table: EntryLifetimes,
+    into over: UnsafeMutableBufferPointer<UInt32>
+  ) -> Int {
     if now > base, now - base > Self.furthest { moveOrigin(now, pool: pool, table: table) }
     let time = relative(now)
     // The clock went back: what is written meanwhile would be looked for only when it has made up for that.
     if wheel.isAhead(of: time) { scheduleAll(now: time, pool: pool, table: table) }
     wheel.advance(to: time, withPresent: isThorough)
-    var over: [UInt32] = []
+    var found = 0
     var budget = limit
     while let group = wheel.takeDue(&budget) {
       budget -= 3
@@ -176,7 +182,8 @@ struct ShardExpiry {
       for id in group where id < pool.highWater && pool[id].pointee.isInUse {
         let deadline = table[id].pointee
         if deadline <= time {
-          over.append(id)
+          over[found] = id
+          found += 1
           budget -= 1
         } else if deadline < next?.deadline ?? CacheTime.never {
           next = (id, deadline)
@@ -187,7 +194,7 @@ struct ShardExpiry {
     setNextLook()
     // Nobody may be looking after the entries: a clock may have refused to sleep.
     isSweeperWanted = isAnyScheduled
-    return over
+    return found
   }
 
   /// Whether groups wait that are due already.
@@ -204,9 +211,12 @@ struct ShardExpiry {
     return true
   }
 
-  mutating func removeAll() {
+  /// Returns what was known, whose memory ends with it.
+  mutating func removeAll() -> TimerWheel {
+    let old = wheel
     wheel.removeAll(now: 0)
     setNextLook()
+    return old
   }
 
   // MARK: The origin of times

@@ -1,27 +1,37 @@
 /// The time limit of loads. It is none of the load's own business: a load that heeds no cancellation would keep a task group waiting.
 extension Loader {
   /// The load of a flight begins. False if nobody wants it any more.
-  func beginTime(
-    of flight: Flight<Key, Value>, at begin: ContinuousClock.Instant, _ tookTooLong: @escaping @Sendable () -> Void
-  ) -> Bool {
-    let limit = settings.timeout?.reckonable
+  func beginTime(of flight: Flight<Key, Value>, _ tookTooLong: @escaping @Sendable () -> Void) -> Bool {
     let (isWanted, isWatchMissing) = state.withLock { state in
       guard flight.result == nil else { return (false, false) }
-      guard limit != nil else { return (true, false) }
       flight.tookTooLong = tookTooLong
-      state.timed.append(flight, begin: begin)
-      defer { state.timed.isWatched = true }
-      return (true, !state.timed.isWatched)
+      return (true, startTime(of: flight, &state))
     }
-    if let limit, isWatchMissing { watchTime(limit) }
+    if isWatchMissing { watchTime() }
     return isWanted
+  }
+
+  /// A task is going to wait for a flight. What a thread makes has no time limit until then: threads that wait look at the time themselves. Returns whether
+  /// `watchTime` is to be called, without the lock.
+  func limitTime(of flight: Flight<Key, Value>, _ state: inout State) -> Bool {
+    guard flight.kind == .making, case .outside = flight.place else { return false }
+    return startTime(of: flight, &state)
+  }
+
+  /// The same for any flight.
+  private func startTime(of flight: Flight<Key, Value>, _ state: inout State) -> Bool {
+    guard settings.timeout != nil else { return false }
+    state.timed.append(flight, begin: .now)
+    defer { state.timed.isWatched = true }
+    return !state.timed.isWatched
   }
 
   /// Sleeps until the first flight's time is over, and so on until none is left.
   ///
   /// Looks now and then whether there is anything to wait for, at first soon: most loads take milliseconds, and a sleep of a minute would stay behind, with two
   /// kilobytes, of each cache that lived as long as a request.
-  private func watchTime(_ limit: Duration) {
+  func watchTime() {
+    guard let limit = settings.timeout?.reckonable else { return }
     Task.detached { [weak self] in
       var pause: Duration? = limit
       var step = Duration.milliseconds(50)

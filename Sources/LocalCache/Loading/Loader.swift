@@ -41,6 +41,8 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
   struct State {
     var flights: [Key: Flight<Key, Value>] = [:]
+    /// What threads make at present: see `making`.
+    var makings: [Key: Flight<Key, Value>] = [:]
     var timed = FlightQueue<Key, Value>()
     var failures = KeyNotes<Key, Failure>(maximum: 10_000)
     /// Keys whose refresh failed.
@@ -55,7 +57,7 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
   let cache: String
   let settings: CacheLoading
-  private let time: CacheTime
+  let time: CacheTime
   let state: Guarded<State>
   /// Loads on their way, those among them whose flight is over already: what they bring is no newer for that.
   @usableFromInline let flying = Atomic<Int>(0)
@@ -136,32 +138,34 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     let now = time.sinceStart
     return state.withLock { state in
       let free = keys.filter { key in
-        state.flights[key] == nil && !(isPatient && state.pauses[key]?.isOn(at: now) == true)
+        state.running(key) == nil && !(isPatient && state.pauses[key]?.isOn(at: now) == true)
       }
       guard !free.isEmpty else { return nil }
-      let flight = start(free, isKept: true, work, &state)
+      let flight = start(free, .refresh, work, &state)
       if isExpected { flight.expected += 1 }
       return flight
     }
   }
 
   private func flight(for key: Key, _ work: Work) -> Flight<Key, Value> {
-    state.withLock { state in
-      let running = state.flights[key]
+    let (flight, isWatchMissing) = state.withLock { state in
+      let running = state.running(key)
       if running != nil { state.joined += 1 }
-      let flight = running ?? start([key], isKept: false, work, &state)
+      let flight = running ?? start([key], .wanted, work, &state)
       flight.expected += 1
-      return flight
+      return (flight, limitTime(of: flight, &state))
     }
+    if isWatchMissing { watchTime() }
+    return flight
   }
 
   /// The flights that bring these keys: those that are on their way, and one more for the rest.
   private func flights(for keys: [Key], _ work: Work) -> [Part] {
-    state.withLock { state in
+    let (parts, isWatchMissing) = state.withLock { state in
       var parts: [UInt64: Part] = [:]
       var free: [Key] = []
       for key in keys {
-        guard let flight = state.flights[key] else {
+        guard let flight = state.running(key) else {
           free.append(key)
           continue
         }
@@ -169,19 +173,35 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         parts[flight.number, default: Part(flight: flight, keys: [])].keys.append(key)
       }
       var all = Array(parts.values)
-      if !free.isEmpty { all.append(Part(flight: start(free, isKept: false, work, &state), keys: free)) }
-      for part in all { part.flight.expected += 1 }
-      return all
+      if !free.isEmpty { all.append(Part(flight: start(free, .wanted, work, &state), keys: free)) }
+      var isWatchMissing = false
+      for part in all {
+        part.flight.expected += 1
+        if limitTime(of: part.flight, &state) { isWatchMissing = true }
+      }
+      return (all, isWatchMissing)
     }
+    if isWatchMissing { watchTime() }
+    return parts
   }
 
   /// The key was written or removed: who asks from now on is not given what a load that began before brings.
   @usableFromInline @inline(never)
-  func detach(_ key: Key) { state.withLock { $0.flights[key] = nil } }
+  func detach(_ key: Key) {
+    state.withLock { state in
+      state.flights[key] = nil
+      state.makings[key] = nil
+    }
+  }
 
-  func detachAll() { state.withLock { $0.flights = [:] } }
+  func detachAll() {
+    state.withLock { state in
+      state.flights = [:]
+      state.makings = [:]
+    }
+  }
 
-  private func rememberedFailure(_ key: Key) -> (any Error)? {
+  func rememberedFailure(_ key: Key) -> (any Error)? {
     guard settings.failureLifetime != nil else { return nil }
     let now = time.sinceStart
     return state.withLock { state in
@@ -246,8 +266,10 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
   // MARK: Flying
 
-  private func start(_ keys: [Key], isKept: Bool, _ work: Work, _ state: inout State) -> Flight<Key, Value> {
-    let flight = Flight<Key, Value>(keys: keys, isKept: isKept)
+  private func start(
+    _ keys: [Key], _ kind: Flight<Key, Value>.Kind, _ work: Work, _ state: inout State
+  ) -> Flight<Key, Value> {
+    let flight = Flight<Key, Value>(keys: keys, kind: kind)
     for key in keys { state.flights[key] = flight }
     flying.add(1, ordering: .relaxed)
     flight.task = Task.detached { [self] in await run(flight, work) }
@@ -258,7 +280,7 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     defer { flying.subtract(1, ordering: .relaxed) }
     let begin = ContinuousClock.now
     // Who asked may have gone before this task got its turn.
-    guard beginTime(of: flight, at: begin, work.failed) else { return }
+    guard beginTime(of: flight, work.failed) else { return }
     let stamps = work.stamps(flight.keys)
     defer { work.ended(stamps) }
     let present = work.present(flight.keys)
@@ -281,7 +303,7 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   }
 
   /// The end of a flight for which nothing was to be loaded.
-  private func end(_ flight: Flight<Key, Value>, with values: Values) {
+  func end(_ flight: Flight<Key, Value>, with values: Values) {
     let waiters = state.withLock { state -> [Flight<Key, Value>.Waiter] in
       guard flight.result == nil else { return [] }
       end(flight, .success(values), &state)
@@ -290,7 +312,7 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     for waiter in waiters { waiter.resume(with: .success(values)) }
   }
 
-  private func isOver(_ flight: Flight<Key, Value>) -> Bool { state.withLock { _ in flight.result != nil } }
+  func isOver(_ flight: Flight<Key, Value>) -> Bool { state.withLock { _ in flight.result != nil } }
 
   /// Ends a flight, unless it is over already, and hands out its result and what was there before. Returns its task if it did.
   func finish(
@@ -322,7 +344,10 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     flight.result = result
     flight.tookTooLong = nil
     state.timed.remove(flight)
-    for key in flight.keys where state.flights[key] === flight { state.flights[key] = nil }
+    for key in flight.keys {
+      if state.flights[key] === flight { state.flights[key] = nil }
+      if state.makings[key] === flight { state.makings[key] = nil }
+    }
   }
 
   private func forgetFailures(_ flight: Flight<Key, Value>, _ state: inout State) {
@@ -334,7 +359,7 @@ final class Loader<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
   /// The failure of a batch says nothing about any one of its keys.
   private func remember(_ error: any Error, of flight: Flight<Key, Value>, _ state: inout State) {
-    if flight.isKept, let refreshAfter = settings.refreshAfter {
+    if flight.kind == .refresh, let refreshAfter = settings.refreshAfter {
       let now = time.sinceStart
       for key in flight.keys {
         let pause = RefreshPause(from: now, after: refreshAfter, failedBefore: state.pauses[key])

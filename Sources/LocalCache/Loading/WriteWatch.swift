@@ -87,6 +87,16 @@ final class WriteWatch: @unchecked Sendable {
     part(of: hash).map { $0.withLock { ($0.watched[hash]?.writes ?? 0) == stamp } } ?? true
   }
 
+  /// The same, and lets no earlier load of the key store what it brings. Returns what `isCurrent` wants to know from then on; nil if the key has been written.
+  func supersede(_ hash: UInt64, since stamp: UInt32) -> UInt32? {
+    part(of: hash)?.withLock { part in
+      guard let watched = part.watched[hash], watched.writes == stamp else { return nil }
+      part.watched[hash]?.writes &+= 1
+      part.writes[Self.counter(hash)] &+= 1
+      return stamp &+ 1
+    }
+  }
+
   // MARK: Keys that nobody asked for
 
   /// What `mayBeWritten` wants to know later.

@@ -248,7 +248,7 @@ package struct EvictionPolicy: ~Copyable {
   }
 
   /// Forgets all entries, not the frequencies.
-  package mutating func removeAll() {
+  mutating func removeAll() -> NodePool.Chunks {
     if !isFilling { emptyQueues() }
     isFilling = true
     countToLook = 0
@@ -258,7 +258,7 @@ package struct EvictionPolicy: ~Copyable {
     countedCandidate = 0
     fittedEntries = 0
     countToFit = 0
-    pool.releaseAll()
+    return pool.takeAll()
   }
 
   /// Threads that read together may call this at the same time: it reads its own word of the node, not those that hits change.

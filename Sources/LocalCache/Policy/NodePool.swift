@@ -144,8 +144,7 @@ struct NodePool {
 
   /// The owner ends the life of the memory; the value itself is a handle.
   func deallocate() {
-    for index in Self.firstChunk..<chunkCount { chunks[index].deallocate() }
-    chunks.deallocate()
+    Chunks(table: chunks, count: chunkCount).deallocate()
     if heads != Self.noHeads { heads.deallocate() }
   }
 
@@ -259,13 +258,27 @@ struct NodePool {
     }
   }
 
-  /// Gives all chunks back; only when no entry is left.
-  mutating func releaseAll() {
-    for index in Self.firstChunk..<chunkCount { chunks[index].deallocate() }
+  /// Memory that a pool had.
+  struct Chunks {
+    fileprivate let table: UnsafeMutablePointer<UnsafeMutableRawPointer>
+    fileprivate let count: Int
+
+    func deallocate() {
+      for index in NodePool.firstChunk..<count { table[index].deallocate() }
+      table.deallocate()
+    }
+  }
+
+  /// Hands over all chunks, for who asked to free them; only when no entry is left.
+  mutating func takeAll() -> Chunks {
+    let old = Chunks(table: chunks, count: chunkCount)
+    chunkCapacity = 4
+    chunks = .allocate(capacity: 4)
     chunkCount = Self.firstChunk
     free = 0
     highWater = Self.reserved
     end = Self.reserved
+    return old
   }
 
   /// Another chunk, or a larger last one.

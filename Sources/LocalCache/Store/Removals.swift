@@ -19,9 +19,18 @@ struct Removals<Key, Value> {
   /// Most operations remove one entry at most; that one needs no array.
   @usableFromInline var first: Removal?
   @usableFromInline var rest: [Removal]?
+  /// What held the entries, if no longer wanted. Ends with the values.
+  @usableFromInline var memory: ShardMemory?
 
   @inlinable
   init() {}
+
+  /// Asks for room for so many, before the lock is taken.
+  @usableFromInline
+  mutating func reserve(_ count: Int) {
+    if rest == nil { rest = [] }
+    rest?.reserveCapacity(count)
+  }
 
   @inlinable
   mutating func append(_ removal: consuming Removal) {

@@ -112,12 +112,18 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     _ removals: inout Removals<Key, Value>
   ) -> StoreResult {
     var isPinned = pinned ?? false
-    let existing = find(key, hash: hash)
+    var existing = find(key, hash: hash)
+    let written = expiry.relative(times.now)
+    // `never` is greater than any time.
+    if existing != 0, expiry.isActive, lifetimes[existing].pointee <= written {
+      remove(existing, .expired, &removals)
+      existing = 0
+    }
     if existing != 0 {
       if policy.fits(weight, insteadOf: existing) {
         replace(existing, by: value, weight: weight, &removals)
         if let pinned { policy.setPinned(pinned, existing) }
-        noteWritten(existing, times)
+        noteWritten(existing, written, times.lifetime)
         return .stored
       }
       guard policy.canHold(weight, insteadOf: existing) else { return .noRoom }
@@ -126,7 +132,6 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     } else {
       guard policy.canHold(weight, insteadOf: nil) else { return .noRoom }
     }
-    let written = expiry.relative(times.now)
     var id: UInt32 = 0
     while id == 0, !policy.hasRoom(for: weight) {
       guard let victim = policy.nextVictim(for: weight) else { return .noRoom }
@@ -138,12 +143,12 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
         id = victim
       } else {
         index.prefetch(policy.evict(victim))
-        if index.count == 0 { releaseMemory() }
+        if index.count == 0 { releaseMemory(&removals.memory) }
       }
     }
     if id == 0 { id = policy.insert(hash: hash, weight: weight, pinned: isPinned, written: written) }
     table[id].initialize(to: .init(key: key, value: value))
-    if index.isFull(for: id) { growIndex() } else { index.insert(id, hash: hash) }
+    if index.isFull(for: id) { growIndex(&removals.memory) } else { index.insert(id, hash: hash) }
     if expiry.isActive { expiry.begin(id, written: written, lifetime: times.lifetime, table: lifetimes) }
     // A new value that needs more room than the old one left takes this way too.
     if existing == 0 { counters.insertions &+= 1 }
@@ -152,17 +157,16 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   /// A larger index, in which all entries are that the policy knows.
   @usableFromInline @inline(never)
-  mutating func growIndex() {
-    index.grow(pool: policy.pool)
+  mutating func growIndex(_ memory: inout ShardMemory?) {
+    memory = ShardMemory(index: index.grow(pool: policy.pool), chunks: nil, wheel: nil, next: memory)
     knownWords.store(UInt(bitPattern: index.words), ordering: .relaxed)
     knownBuckets.store(index.buckets, ordering: .relaxed)
   }
 
   @inlinable @inline(__always)
-  mutating func noteWritten(_ id: UInt32, _ times: (now: UInt64, lifetime: UInt32?)) {
-    let written = expiry.relative(times.now)
+  mutating func noteWritten(_ id: UInt32, _ written: UInt32, _ lifetime: UInt32?) {
     policy.pool[id].pointee.written = written
-    if expiry.isActive { expiry.begin(id, written: written, lifetime: times.lifetime, table: lifetimes) }
+    if expiry.isActive { expiry.begin(id, written: written, lifetime: lifetime, table: lifetimes) }
   }
 
   @inlinable
@@ -184,7 +188,7 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     leave(id, cause)
     end(id, cause, &removals)
     policy.remove(id)
-    if index.count == 0 { releaseMemory() }
+    if index.count == 0 { releaseMemory(&removals.memory) }
   }
 
   /// The end of what leads to an entry.
@@ -208,10 +212,8 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   /// An empty shard holds no memory for entries.
   @usableFromInline
-  mutating func releaseMemory() {
-    policy.removeAll()
-    index.removeAll()
-    expiry.removeAll()
+  mutating func releaseMemory(_ memory: inout ShardMemory?) {
+    memory = ShardMemory(index: index.removeAll(), chunks: policy.removeAll(), wheel: expiry.removeAll(), next: memory)
   }
 
   /// Removes the entries with identifiers in a range for which a closure says so. What it throws ends that.
@@ -226,14 +228,24 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     }
   }
 
+  /// Entries that are removed at most by one `removeExpired`: its limit, and a group of the timer wheel more.
+  @inlinable
+  static func mostExpired(limit: Int) -> Int { limit &+ 32 }
+
   /// Removes about `limit` entries that are over, the latest of them only if asked for. Returns whether there may be more. Where entries have no
   /// lifetimes, sees to their times of writing only.
+  ///
+  /// Asks malloc for nothing, if `removals` has room: whoever wants the shard's lock would wait for malloc's.
   @usableFromInline
   mutating func removeExpired(
     now: UInt64, limit: Int, isThorough: Bool, _ removals: inout Removals<Key, Value>
   ) -> Bool {
-    let over = expiry.due(now: now, limit: limit, isThorough: isThorough, pool: policy.pool, table: lifetimes)
-    for id in over { remove(id, .expired, &removals) }
+    // On the stack, as it is less than a kilobyte.
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: Self.mostExpired(limit: limit)) { over in
+      let count = expiry.due(
+        now: now, limit: limit, isThorough: isThorough, pool: policy.pool, table: lifetimes, into: over)
+      for id in over[..<count] { remove(id, .expired, &removals) }
+    }
     return expiry.hasReady
   }
 

@@ -154,8 +154,9 @@ struct SlotIndex {
   }
 
   /// A table half as large again, or as large as a full cache needs, with all nodes of the pool. Linear in their number.
-  @usableFromInline
-  mutating func grow(pool: NodePool) {
+  ///
+  /// - Returns: the memory of the old one, which the caller frees.
+  mutating func grow(pool: NodePool) -> UnsafeMutablePointer<UInt32> {
     // 11.5 entries a bucket.
     let expected = UInt32(clamping: (UInt64(pool.expected) * 2 + 22) / 23)
     var larger = min(buckets + buckets / 2 + 1, max(expected, buckets + buckets / 8 + 1))
@@ -166,7 +167,7 @@ struct SlotIndex {
     self = SlotIndex(buckets: larger)
     // In the order of the nodes, which are many; the index is small.
     pool.visitInUse { id, node in insert(id, hash: node.pointee.hash) }
-    old.deallocate()
+    return old
   }
 
   /// The identifiers of all entries.
@@ -177,8 +178,10 @@ struct SlotIndex {
     }
   }
 
-  mutating func removeAll() {
-    words.deallocate()
+  /// Returns its memory, which the caller frees.
+  mutating func removeAll() -> UnsafeMutablePointer<UInt32> {
+    let old = words
     self = SlotIndex()
+    return old
   }
 }
