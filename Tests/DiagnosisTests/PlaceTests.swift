@@ -97,6 +97,25 @@ struct PlaceTests {
     #expect(place.content == nil, "\(place)")
   }
 
+  /// Two containers behind a variable of which no field is known are told apart by their types; the one container that a variable is, is the variable.
+  @Test func containersWithoutFieldsAreToldByTheirTypes() throws {
+    func names(_ variable: String, _ storages: [String]) -> [String] {
+      func heap(_ time: Int64, _ entries: UInt64) -> HeapFacts {
+        let sum = UInt64(storages.count) * entries * 1000
+        return self.heap(
+          time,
+          [([variable], 1, sum, nil)] + storages.map { ([variable, $0], 1, entries * 1000, nil) })
+      }
+      return GrowingPlace.find([heap(0, 100), heap(1, 4000)]).map(\.name)
+    }
+    let tree = "TreeDictionary<Int, Session> storage"
+    #expect(
+      Set(names("registry : Synchronization.Mutex<Registry>", [tree, "TreeSet<String> storage"]))
+        == ["registry -> \(tree)", "registry -> TreeSet<String> storage"])
+    #expect(names("sessions : HashTreeCollections.TreeDictionary<Int, Session>", [tree]) == ["sessions"])
+    #expect(names("cache : [Int : Page]", ["[Int : Page] storage"]) == ["cache"])
+  }
+
   /// Two fields without a name hold arrays of one type: neither is compared with the other.
   @Test func siblingsOfOnePathAreOne() throws {
     func level(_ entries: UInt64) -> [(path: [String], count: UInt64, retained: UInt64, owner: String?)] {

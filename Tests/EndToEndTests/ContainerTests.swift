@@ -40,7 +40,9 @@ import Testing
     let tree = try #require(all(report.holders).first { $0.name.hasPrefix("TreeDictionary<Int, ") })
     #expect(tree.count == 1 && tree.container?.containers == 1, "\(tree)")
     #expect(tree.container?.entries == UInt64(Self.count - Self.count / 4), "\(tree)")
-    #expect(tree.children.first { $0.name.hasSuffix("Job") }?.count == Self.count - Self.count / 4, "\(tree)")
+    // The last ones may be on a stack as well.
+    let leaves = try #require(tree.children.first { $0.name.hasSuffix("Job") }, "\(tree)")
+    #expect(leaves.count <= Self.count - Self.count / 4 && leaves.count >= Self.count * 3 / 4 - 6, "\(tree)")
     let names = try #require(all(report.holders).first { $0.name == "TreeSet<String> storage" })
     #expect(names.container?.entries == UInt64(Self.count) && names.container?.kind == .set, "\(names)")
     let bytes = all(report.holders).filter { $0.container?.kind == .bytes }

@@ -6,7 +6,8 @@ extension GrowingPlace {
   private static func isStorage(_ step: String, ofVariable title: String) -> Bool {
     guard let colon = title.firstRange(of: " : ") else { return false }
     let type = title[colon.upperBound...]
-    return step == type + " storage" || step == "[AnyObject] storage" && type.hasPrefix("[") && !type.contains(" : ")
+    return step == type + " storage" || (type + " storage").hasSuffix("." + step)
+      || step == "[AnyObject] storage" && type.hasPrefix("[") && !type.contains(" : ")
   }
 
   /// Fields are written behind the variable; types in between are left out, since the fields say it. A frame of a stack says less than
@@ -24,7 +25,11 @@ extension GrowingPlace {
       let before = path.dropFirst().first { !isField($0) && !isUntyped($0) } ?? inside
       guard let owner = owner ?? before.map({ $0 + fields }) else { return top + fields }
       return (before.map { $0.hasSuffix(" storage") ? owner : $0 + fields } ?? owner) + " (\(top))"
-    case .global, .native: return top + (fields.isEmpty && path.count > 1 ? owner.map { " -> \($0)" } ?? "" : fields)
+    case .global, .native:
+      guard fields.isEmpty, path.count > 1 else { return top + fields }
+      // A variable may have several containers of which no field is known: those of a `Mutex` of a struct.
+      let container = path.last.flatMap { isStorage($0) && !isStorage($0, ofVariable: path[0]) ? $0 : nil }
+      return top + ((owner ?? container).map { " -> \($0)" } ?? "")
     // Several roots lead there, none of which alone keeps it.
     case nil:
       // Without a field on the way the last type says most, if it is one.
