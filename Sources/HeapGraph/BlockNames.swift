@@ -17,7 +17,7 @@ struct BlockNames: Sendable {
     case .array(let elements, let element), .ring(let elements, let element):
       guard offset >= UInt64(elements), element.stride > 0 else { return offset }
       return (offset - UInt64(elements)) % UInt64(element.stride)
-    case .hashTable, .taskSlab, .task: return 0
+    case .hashTable, .hashNode, .taskSlab, .task: return 0
     default: return offset
     }
   }
@@ -35,7 +35,7 @@ struct BlockNames: Sendable {
       guard offset >= UInt64(elements) else { return "" }
       let path = element.slots.first { $0.offset == within }?.path ?? ""
       return "[…]" + (path.isEmpty ? "" : "." + path)
-    case .hashTable: return "[…]"
+    case .hashTable, .hashNode: return "[…]"
     default: return ""
     }
   }

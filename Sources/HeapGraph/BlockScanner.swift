@@ -19,7 +19,7 @@ struct BlockScanner {
   private let taskPages: PagedMemory
   private static let taskPageCount = 64
   /// Blocks, or parts of them, that the image could not deliver.
-  private(set) var unreadableBlocks = 0
+  var unreadableBlocks = 0
   var oddPlaces: OddPlaceScan
   /// What was found by a search of odd places.
   var oddReferences: [OddReferences.Reference] = []
@@ -124,6 +124,8 @@ struct BlockScanner {
       try scanRing(block, address, size, plan, into: &sink)
     case .hashTable:
       try scanHashTable(block, address, size, plan, into: &sink)
+    case .hashNode:
+      try scanHashNode(block, address, size, plan, into: &sink)
     case .string:
       // A long string keeps its breadcrumbs in the last words (swiftlang/swift stdlib/public/core/StringStorage.swift).
       if size >= 1024 { try scanWords(block, address, from: size - 16, to: size, into: &sink) }
@@ -143,7 +145,7 @@ struct BlockScanner {
 
   /// Reports the target of one word.
   @inline(__always)
-  private func report(
+  func report(
     _ block: Int, _ offset: UInt64, _ word: UInt64, _ strength: ReferenceSlot.Strength, _ sink: inout some ReferenceSink
   ) {
     let target = resolver.target(word, strength)
@@ -167,7 +169,7 @@ struct BlockScanner {
   }
 
   /// Any aligned word may be a reference.
-  private mutating func scanWords(
+  mutating func scanWords(
     _ block: Int, _ address: UInt64, from: UInt64, to: UInt64, into sink: inout some ReferenceSink
   ) throws(MemoryError) {
     var offset = from
@@ -278,7 +280,7 @@ struct BlockScanner {
   }
 
   /// `count` elements of `stride` bytes from `base` on; only those whose bit is set in `occupied`, if given.
-  private mutating func scanElements(
+  mutating func scanElements(
     _ block: Int, _ address: UInt64, _ base: UInt64, _ count: UInt64, _ stride: UInt32,
     _ slots: ScanPlan.SlotRange, _ occupied: [UInt64]?, into sink: inout some ReferenceSink
   ) throws(MemoryError) {

@@ -3,7 +3,7 @@ import SwiftMetadata
 /// `ObjectLayout` flattened for the inner loop: no reference counting, no enum payloads, slots in one shared array.
 struct ScanPlan: BitwiseCopyable {
   enum Kind: UInt8, BitwiseCopyable {
-    case none, conservative, fixed, array, ring, hashTable, string, taskSlab, task, sideTable
+    case none, conservative, fixed, array, ring, hashTable, hashNode, string, taskSlab, task, sideTable
   }
 
   var kind: Kind = .conservative
@@ -103,6 +103,19 @@ struct ScanPlans: Sendable {
           plan.valueSlots = add(value.slots)
         }
         if plan.slots.isEmpty && plan.valueSlots.isEmpty { plan.kind = .none }
+      case .hashNode(let key, let value):
+        // An item is a key with its value behind it: one element.
+        let item = HashNodeShape.Item(key: key, value: value)
+        plan.kind = .hashNode
+        plan.stride = UInt32(clamping: item.stride)
+        plan.slots = add(key.slots)
+        let values = (value?.slots ?? []).map { slot in
+          var slot = slot
+          slot.offset += item.valueOffset
+          slot.liveWords = slot.liveWords.map { $0 + item.valueOffset }
+          return slot
+        }
+        plan.slots.count += add(values).count
       case .string: plan.kind = .string
       case .taskSlab: plan.kind = .taskSlab
       case .task: plan.kind = .task

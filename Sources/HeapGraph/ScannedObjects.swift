@@ -21,6 +21,7 @@ struct ScannedObjects {
     case .ring(let elements, let element):
       size = word(address &+ 16).flatMap { end(UInt64(clamping: elements), count: $0, stride: element.stride) }
     case .hashTable(_, let key, let value): size = table(at: address, key: key, value: value)
+    case .hashNode: size = word(address &+ 24).map { HashNodeShape.start + ($0 & 0xffff_ffff) }
     // Capacity without flags in the low 48 bits, code units from 32 on (__StringStorage).
     case .string: size = word(address &+ 16).map { 32 + ($0 & 0xffff_ffff_ffff) }
     case .taskSlab: size = word(address &+ 16).map { 32 + ($0 & 0xffff_ffff) }

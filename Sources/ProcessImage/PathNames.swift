@@ -11,5 +11,8 @@ extension String {
   }
 
   /// Where temporary files are made: `TMPDIR`, or `/tmp`.
-  package static var temporaryFolder: String { getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" }
+  package static var temporaryFolder: String {
+    let named = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+    return named.isEmpty ? "/tmp" : named
+  }
 }

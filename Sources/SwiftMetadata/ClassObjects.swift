@@ -14,6 +14,7 @@ extension MetadataDecoder {
     let minimum = UInt64(metadata.instanceSize)
     if let storage = storageEntry(head, qualified, name) { return storage }
     if let ring = ringEntry(head, qualified, name) { return ring }
+    if let node = hashNodeEntry(head, qualified, name) { return node }
     if isStreamStorage(qualified), let slots = instanceSlots(chain) {
       // Behind the instance lies a lock.
       let type = ObjectType(kind: .class, name: name, layout: .fixed(size: metadata.instanceSize, slots: slots))

@@ -65,6 +65,9 @@ public indirect enum ObjectLayout: Sendable, Hashable {
   /// Standard library hash tables: occupancy bitmap at `bitmap`, 1 << scale (i8 at 32) buckets, keys at the address in word
   /// 48, values at the address in word 56 (nil for a set).
   case hashTable(bitmap: Int, key: ValueLayout, value: ValueLayout?)
+  /// A node of a tree of hashes: bitmaps of items and children (u32 at 16 and 20), room in bytes (u32 at 24). From 32 on references to children, 16 bytes
+  /// each; the items end where the room does. The value lies behind its key; nil for a set.
+  case hashNode(key: ValueLayout, value: ValueLayout?)
   /// Native string storage: no references but the breadcrumbs pointer at the end of a long one.
   case string
   /// A task allocator slab: used bytes as u32 at 20, data from 32 on; conservative inside. `next` at 8.
@@ -79,7 +82,7 @@ public indirect enum ObjectLayout: Sendable, Hashable {
     switch self {
     case .fixed(_, let slots): slots
     case .array(_, let element), .ring(_, let element): element.slots
-    case .hashTable(_, let key, let value): key.slots + (value?.slots ?? [])
+    case .hashTable(_, let key, let value), .hashNode(let key, let value): key.slots + (value?.slots ?? [])
     case .conservative, .none, .string, .taskSlab, .task, .sideTable: []
     }
   }

@@ -45,6 +45,17 @@ struct LibraryPatternTests {
       try CollectionPattern.find(self.place("NIOPosix.SelectableEventLoop._tasks", entries: 4000), growth([])) == nil)
   }
 
+  @Test func callbacksOfAFutureThatDoesNotComplete() throws {
+    let place = place(
+      "NIOCore.EventLoopFuture<()>._callbacks.furtherCallbacks", entries: 4000, element: "() -> NIOCore.CallbackList")
+    let pattern = try #require(CollectionPattern.find(place, growth([])))
+    #expect(pattern.subject == "callbacks of an EventLoopFuture" && pattern.advice.hasPrefix("complete the promise"))
+    #expect(pattern.evidence.hasPrefix("3,000 more entries"))
+    // The value that it has once it is complete is the program's.
+    #expect(
+      try CollectionPattern.find(self.place("NIOCore.EventLoopFuture<Table>._value", entries: 4000), growth([])) == nil)
+  }
+
   @Test func subscribersOfASubject() throws {
     let place = place("OpenCombine.PassthroughSubject<String, Never>.downstreams.many", entries: 4000)
     let pattern = try #require(CollectionPattern.find(place, growth([])))

@@ -1,7 +1,7 @@
-import HeapGraph
 import Testing
 
 @testable import Diagnosis
+@testable import HeapGraph
 
 /// Where growth hangs is found in made-up trees of holders.
 struct PlaceTests {
@@ -32,6 +32,88 @@ struct PlaceTests {
     #expect(place.name == "app.cache")
     #expect(place.growth == 800_000 && place.contentGrowth == 800)
     #expect(place.steps == 2 && place.risenSteps == 2)
+  }
+
+  /// Two containers of one object have the same texts in their entries: neither keeps these alone, and both are named.
+  @Test func whatTwoFieldsShareIsToldWithBoth() throws {
+    func heap(_ time: Int64, _ entries: UInt64, index: UInt64) -> HeapFacts {
+      func container(_ kind: ContainerSummary.Kind, _ entries: UInt64) -> ContainerSummary {
+        ContainerSummary(
+          kind: kind, keyType: nil, valueType: "Audit", containers: 1, entries: entries, slots: entries,
+          inlineBytes: entries * 20, behindBytes: 0, emptyBytes: 0)
+      }
+      let log = ["task suspended in run()", "task stack slab", " (frame of run())"]
+      let rows: [(path: [String], type: String, count: UInt64, retained: UInt64, ContainerSummary?, owner: String?)] = [
+        (Array(log.prefix(1)), "task suspended in run()", 1, entries * 110, nil, nil),
+        (Array(log.prefix(2)), "task stack slab", 1, entries * 110, nil, nil),
+        (log, "actor AuditLog", 1, entries * 109, nil, nil),
+        (log + ["String storage"], "String storage", entries, entries * 60, nil, nil),
+        (
+          log + [".recent._storage"], "Deque<Audit> storage", 1, entries * 25, container(.deque, entries),
+          "actor AuditLog.recent._storage"
+        ),
+        (
+          log + [".byUser._keys"], "[String] storage", 1, entries * 22, container(.array, entries),
+          "actor AuditLog.byUser._keys"
+        ),
+        (log + [".index"], "[Int] storage", 1, index * 8, container(.array, index), "actor AuditLog.index"),
+      ]
+      var facts = HeapFacts(time: time)
+      facts.holders = rows.map {
+        Holder(path: $0.path, type: $0.type, count: $0.count, retained: $0.retained, container: $0.4, owner: $0.owner)
+      }
+      return facts
+    }
+    var place = try #require(GrowingPlace.find([heap(0, 10_000, index: 10), heap(1, 40_000, index: 20)]).first)
+    #expect(place.sharedBy == ["actor AuditLog.recent", "actor AuditLog.byUser"], "\(place)")
+    place.task = "run()"
+    #expect(place.name == "task run() -> actor AuditLog")
+    let words = CollectionWords(place, work: nil).lines
+    #expect(words.first?.hasSuffix(": as many entries came to actor AuditLog.recent, actor AuditLog.byUser") == true)
+  }
+
+  /// Tables of several objects that kept too little at first to be listed: it is their entries that became more.
+  @Test func tablesThatWereSmallAreTheSame() throws {
+    func heap(_ time: Int64, _ entries: UInt64, isListed: Bool) -> HeapFacts {
+      let loop = ["group : Group", "Loop"]
+      let table = ContainerSummary(
+        kind: .dictionary, keyType: "Int", valueType: "Channel", containers: 2, entries: entries, slots: entries * 2,
+        inlineBytes: entries * 40, behindBytes: entries * 5000, emptyBytes: 0)
+      var facts = HeapFacts(time: time)
+      facts.holders = [
+        Holder(path: ["group : Group"], type: "Group", count: 1, retained: 20_000 + entries * 5040, root: .global),
+        Holder(path: loop, type: "Loop", count: 2, retained: 10_000 + entries * 5040, root: .global),
+      ]
+      if isListed {
+        facts.holders?.append(
+          Holder(
+            path: loop + [".registrations"], type: "[Int : Channel] storage", count: 2, retained: entries * 5040,
+            container: table, root: .global, owner: "Loop.registrations"))
+      }
+      return facts
+    }
+    let place = try #require(GrowingPlace.find([heap(0, 0, isListed: false), heap(1, 900, isListed: true)]).first)
+    #expect(place.name == "group.registrations" && place.after?.entries == 900, "\(place)")
+    #expect(place.content == nil, "\(place)")
+  }
+
+  /// Two containers behind a variable of which no field is known are told apart by their types; the one container that a variable is, is the variable.
+  @Test func containersWithoutFieldsAreToldByTheirTypes() throws {
+    func names(_ variable: String, _ storages: [String]) -> [String] {
+      func heap(_ time: Int64, _ entries: UInt64) -> HeapFacts {
+        let sum = UInt64(storages.count) * entries * 1000
+        return self.heap(
+          time,
+          [([variable], 1, sum, nil)] + storages.map { ([variable, $0], 1, entries * 1000, nil) })
+      }
+      return GrowingPlace.find([heap(0, 100), heap(1, 4000)]).map(\.name)
+    }
+    let tree = "TreeDictionary<Int, Session> storage"
+    #expect(
+      Set(names("registry : Synchronization.Mutex<Registry>", [tree, "TreeSet<String> storage"]))
+        == ["registry -> \(tree)", "registry -> TreeSet<String> storage"])
+    #expect(names("sessions : HashTreeCollections.TreeDictionary<Int, Session>", [tree]) == ["sessions"])
+    #expect(names("cache : [Int : Page]", ["[Int : Page] storage"]) == ["cache"])
   }
 
   /// Two fields without a name hold arrays of one type: neither is compared with the other.

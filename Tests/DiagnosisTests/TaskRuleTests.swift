@@ -1,3 +1,4 @@
+import SwiftMetadata
 import Testing
 import Timeline
 
@@ -55,6 +56,23 @@ struct TaskRuleTests {
     let found = try finding(
       .waitsForContinuation, ["closure #2 in AsyncAlgorithms.ChannelStorage.send(element:)", "publish(_:)"])
     #expect(found.advice.first?.contains("`await send`") == true, "\(found.advice)")
+    // The channel's own table has their continuations: nobody else can resume them, and the stack that has a word of it keeps nothing.
+    let frame = "epoll_wait on thread 17 (worker)"
+    let held = try self.finding(
+      .waitsForContinuation, ["closure #2 in AsyncAlgorithms.ChannelStorage.send(element:)", "publish(_:)"]
+    ) { count in
+      var table = ContainerSummary(
+        kind: .array, keyType: nil, valueType: "Producer", containers: 1, entries: count, slots: count * 2,
+        inlineBytes: count * 48, behindBytes: 0, emptyBytes: 0)
+      table.promise = StoredField(path: "continuation", offset: 0, typeName: "UnsafeContinuation<(), Never>")
+      return [
+        .init(
+          path: ["[Producer] storage"], type: "[Producer] storage", count: 1, retained: count * 2000, container: table,
+          root: nil, heldBy: frame)
+      ]
+    }
+    #expect(held.advice.first?.contains("`await send`") == true, "\(held.advice)")
+    #expect(!held.title.contains(frame) && !held.evidence.contains { $0.contains(frame) }, "\(held)")
   }
 
   /// The table of their continuations says where they are to be resumed.

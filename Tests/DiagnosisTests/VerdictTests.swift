@@ -131,6 +131,8 @@ struct VerdictTests {
     ("Directory.answers", "AsyncHTTPClient.HTTPClientResponse", false),
     ("Directory.clients", "AsyncHTTPClient.HTTPClient", true),
     ("AsyncHTTPClient.HTTPConnectionPool.connections", "Connection", true),
+    ("closure context (AsyncHTTPClient.HTTPConnectionPool, Int).capture 0", "Connection", true),
+    ("closure context (Directory, AsyncHTTPClient.HTTPClient).capture 0", "Connection", false),
   ]) func clientsAreNotBlamedForOthers(_ owner: String, _ element: String, isTheirs: Bool) throws {
     let row = HeapFacts.Row(type: "AsyncHTTPClient.HTTPClient", kind: "class", count: 40, bytes: 4000)
     let growth = try #require(HeapGrowth([HeapFacts(time: 0), HeapFacts(time: 60_000, census: [row])]))

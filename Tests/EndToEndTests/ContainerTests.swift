@@ -36,6 +36,15 @@ import Testing
     #expect(jobs.field == "[…]" && jobs.count <= Self.count - Self.count / 4 && jobs.count >= Self.count * 3 / 4 - 6)
     let ordered = try #require(report.holders.first { $0.name.contains("ordered : ") })
     #expect(all([ordered]).contains { $0.container?.kind == .array && $0.container?.entries == UInt64(Self.count) })
+    // A tree of nodes is one container; what was taken out of it is no longer held.
+    let tree = try #require(all(report.holders).first { $0.name.hasPrefix("TreeDictionary<Int, ") })
+    #expect(tree.count == 1 && tree.container?.containers == 1, "\(tree)")
+    #expect(tree.container?.entries == UInt64(Self.count - Self.count / 4), "\(tree)")
+    // The last ones may be on a stack as well.
+    let leaves = try #require(tree.children.first { $0.name.hasSuffix("Job") }, "\(tree)")
+    #expect(leaves.count <= Self.count - Self.count / 4 && leaves.count >= Self.count * 3 / 4 - 6, "\(tree)")
+    let names = try #require(all(report.holders).first { $0.name == "TreeSet<String> storage" })
+    #expect(names.container?.entries == UInt64(Self.count) && names.container?.kind == .set, "\(names)")
     let bytes = all(report.holders).filter { $0.container?.kind == .bytes }
     let data = try #require(bytes.first { $0.name.hasSuffix("__DataStorage") && $0.count > 10 }?.container)
     #expect(data.entries == UInt64(data.containers * 1000), "\(data)")

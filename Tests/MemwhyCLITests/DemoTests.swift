@@ -6,7 +6,7 @@ import Testing
 @testable import MemwhyCLI
 
 struct DemoTests {
-  private func children() throws -> ChildProcesses { ChildProcesses(folder: try Files.temporaryFolder("demo-test")) }
+  private func children() throws -> ChildProcesses { ChildProcesses(folder: try WorkFolder.make("demo-test")) }
 
   @Test func childrenAndTheirFolderGoAtTheEnd() throws {
     let children = try children()
@@ -17,6 +17,32 @@ struct DemoTests {
     // Nothing begins after the end.
     #expect(throws: CLIError.self) { try children.start("sleep", ["60"], output: "/dev/null") }
     children.end()
+  }
+
+  /// What a killed demo leaves is removed by the next one: no folder that is in use, and none that another made.
+  @Test func aFolderThatWasLeftGoesWithTheNextOne() throws {
+    let name = "left-\(UInt32.random(in: 0 ... .max))"
+    let inUse = try WorkFolder.make(name)
+    var left: WorkFolder? = try WorkFolder.make(name)
+    let path = try #require(left?.path)
+    try Data("text".utf8).write(to: URL(fileURLWithPath: path + "/shop.sqlite"))
+    let foreign = String(path.dropLast(6)) + "mine12"
+    mkdir(foreign, 0o700)
+    let link = String(path.dropLast(6)) + "link12"
+    symlink(inUse.path, link)
+    defer {
+      rmdir(foreign)
+      unlink(link)
+    }
+    // Its lock ends as that of a process that was killed.
+    left = nil
+    #expect(Files.exists(path))
+    let next = try WorkFolder.make(name)
+    #expect(!Files.exists(path))
+    #expect(Files.exists(inUse.path) && Files.exists(next.path) && Files.exists(foreign) && Files.exists(link))
+    next.remove()
+    inUse.remove()
+    #expect(!Files.exists(inUse.path) && !Files.exists(next.path))
   }
 
   @Test func aChildThatDoesNotListenIsKilled() throws {

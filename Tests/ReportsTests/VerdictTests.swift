@@ -110,6 +110,16 @@ struct VerdictTests {
     #expect(advice([library, own]).hasPrefix("`Node.list`: make this reference"))
   }
 
+  /// A client that lives until it is told to end keeps its delegate: a weak reference to it would be nil at once.
+  @Test func aClientIsToldToEnd() {
+    let own = ReportModel.Edge(
+      source: "Downloader", field: "session", target: "FoundationNetworking.URLSession", isOwn: true)
+    let back = ReportModel.Edge(source: "FoundationNetworking.URLSession", field: "delegate", target: "Downloader")
+    let text = advice([own, back])
+    #expect(text.hasPrefix("`Downloader.session`: ") && text.contains("`finishTasksAndInvalidate()`"), "\(text)")
+    #expect(!text.contains("weak"))
+  }
+
   @Test func sharedPointersAreToldHowToEnd() {
     var group = ReportFixtures.native
     group.type = "std::shared_ptr<Peer>"

@@ -24,6 +24,8 @@ struct GrowingPlace: Sendable, Hashable {
   /// The field below the place by which that hangs there; nil where the path names fields already.
   var contentField: String?
   var contentContainer: ContainerSummary?
+  /// Where no field has what became more: those to whose containers as many entries came, which share it.
+  var sharedBy: [String] = []
   /// In how many of the steps between snapshots it rose.
   var risenSteps = 1
   var steps = 1
@@ -37,6 +39,8 @@ struct GrowingPlace: Sendable, Hashable {
   /// Places with less than this part of all growth are not listed.
   private static let fewest = 0.05
   private static let negligible: Int64 = 32_768
+  /// As many as these come to two places by chance.
+  fileprivate static let fewestShared: Int64 = 32
 
   var rootKind: NamedRoot.Kind?
   /// `OfferCache.offersByUser`; nil where no field leads to it.
@@ -60,7 +64,8 @@ struct GrowingPlace: Sendable, Hashable {
     // What lies in the task's own frame is called by what it is: that the frame is the task's is said already.
     func isFrame(_ name: String?) -> Bool { name?.hasPrefix(" (frame of ") == true }
     let step = isFrame(path.last) ? types.last : path.last
-    let end = isFrame(owner) || owner == nil ? (after == nil ? nil : Self.title([step ?? ""], nil, nil)) : owner
+    let isSaid = after == nil && !(isFrame(path.last) && types.last.map(Self.isObject) == true)
+    let end = isFrame(owner) || owner == nil ? (isSaid ? nil : Self.title([step ?? ""], nil, nil)) : owner
     return "task \(task)" + (end.map { " -> \($0)" } ?? "")
   }
 
@@ -84,7 +89,12 @@ struct GrowingPlace: Sendable, Hashable {
   /// What holders call a block that no metadata and no symbol explains.
   static let untyped = "untyped block"
 
-  private static func isUntyped(_ type: String) -> Bool {
+  /// A class or an actor, and not what the runtime or the compiler makes for a task.
+  private static func isObject(_ type: String) -> Bool {
+    !isUntyped(type) && !["task", "closure context", "box"].contains(where: type.hasPrefix)
+  }
+
+  static func isUntyped(_ type: String) -> Bool {
     type == untyped || type.hasPrefix("malloc(") || type.hasPrefix("native")
   }
 
@@ -201,6 +211,12 @@ struct GrowingPlace: Sendable, Hashable {
     func gain(_ place: HeapFacts.Holder) -> Int64 { gains[place.path] ?? 0 }
     func more(_ place: HeapFacts.Holder) -> Int64 {
       if let before = earlier(place) { return Int64(place.count) - Int64(before.count) }
+      // Containers that were too small to be listed, one in each object: what they hold became more, and not they.
+      if place.container != nil, let parent = now[place.path.dropLast()], parent.count == place.count,
+        earlier(parent)?.count == parent.count
+      {
+        return 0
+      }
       // Something came in between a variable and what it held already: how many of these there were before, nobody knows. Where many more of
       // what is known became more below, these are not what grew.
       return moreBelow(place) > 2 * Int64(clamping: place.count) ? 0 : Int64(place.count)
@@ -290,6 +306,19 @@ struct GrowingPlace: Sendable, Hashable {
       return nil
     }
 
+    /// Fields of an object whose containers got about as many entries.
+    private func sharing(_ more: Int64, below place: HeapFacts.Holder) -> [String] {
+      guard more >= GrowingPlace.fewestShared else { return [] }
+      return (children[place.path] ?? []).compactMap { child in
+        guard let owner = child.owner, child.path.last?.hasPrefix(".") == true, let now = child.container,
+          let before = earlier(child)?.container,
+          abs(Int64(clamping: now.entries) - Int64(clamping: before.entries) - more) <= more / 10
+        else { return nil }
+        // The insides of a library's container say less than the field that has it.
+        return owner.firstRange(of: "._").map { String(owner[..<$0.lowerBound]) } ?? owner
+      }
+    }
+
     private mutating func add(_ place: HeapFacts.Holder, _ types: [String], content: HeapFacts.Holder?) {
       var found = GrowingPlace(path: place.path, types: types, growth: delta(place), retained: place.retained)
       let earlier = earlier(place)
@@ -312,58 +341,17 @@ struct GrowingPlace: Sendable, Hashable {
       found.holdsTyped = content.map(isTyped) ?? false
       found.contentContainer = content?.container
       found.contentGrowth = content.map(more) ?? 0
+      if let content, content.path.last?.hasPrefix(".") == false {
+        found.sharedBy = sharing(found.contentGrowth, below: place)
+      }
       self.found.append(found)
     }
   }
 
   /// `[value]` is a field, `[Int : Page] storage` a type.
-  private static func isField(_ step: String) -> Bool {
+  static func isField(_ step: String) -> Bool {
     step.hasPrefix(".") || step.hasPrefix("[") && !isStorage(step)
   }
 
-  fileprivate static func isStorage(_ step: String) -> Bool { step.hasSuffix(" storage") }
-
-  /// `[Session] storage` of `sessions : [Session]`, to which a word on a stack leads as well; arrays of objects are all of one class.
-  private static func isStorage(_ step: String, ofVariable title: String) -> Bool {
-    guard let colon = title.firstRange(of: " : ") else { return false }
-    let type = title[colon.upperBound...]
-    return step == type + " storage" || step == "[AnyObject] storage" && type.hasPrefix("[") && !type.contains(" : ")
-  }
-
-  /// Fields are written behind the variable; types in between are left out, since the fields say it. A frame of a stack says less than
-  /// the object in it.
-  static func title(
-    _ path: [String], _ root: NamedRoot.Kind?, _ owner: String?, _ heldBy: String? = nil, _ content: String? = nil
-  ) -> String {
-    let fields = path.dropFirst().filter(isField).joined()
-    let top = withoutType(path.first ?? "")
-    switch root {
-    case .stack, .threadLocal, .anonymous, .runtime, .unowned:
-      if let heldBy, let owner { return withoutType(heldBy) + " -> " + owner }
-      // Right below the frame, what became more there says what it is.
-      let inside = path.count == 1 ? content.flatMap { isUntyped($0) ? nil : $0 } : nil
-      let before = path.dropFirst().first { !isField($0) && !isUntyped($0) } ?? inside
-      guard let owner = owner ?? before.map({ $0 + fields }) else { return top + fields }
-      return (before.map { $0.hasSuffix(" storage") ? owner : $0 + fields } ?? owner) + " (\(top))"
-    case .global, .native: return top + (fields.isEmpty && path.count > 1 ? owner.map { " -> \($0)" } ?? "" : fields)
-    // Several roots lead there, none of which alone keeps it.
-    case nil:
-      // Without a field on the way the last type says most, if it is one.
-      let last = path.last { !isUntyped($0) }
-      if let heldBy, owner == nil, fields.isEmpty, last == nil { return withoutType(heldBy) }
-      if let heldBy, owner == nil, path.count == 1, let last, isStorage(last, ofVariable: heldBy) {
-        return withoutType(heldBy)
-      }
-      let end = fields.isEmpty ? withoutType(last ?? path.last ?? "") : top + fields
-      return (heldBy.map { withoutType($0) + " -> " } ?? "") + (owner ?? end)
-    }
-  }
-
-  /// `cache : [Int64 : Cached]` without what follows the colon, `static Store.shared` without what comes before.
-  static func withoutType(_ root: String) -> String {
-    // The type of a dictionary has a colon of its own.
-    guard !root.hasPrefix("[") else { return root }
-    let name = root.firstRange(of: " : ").map { root[..<$0.lowerBound] } ?? root[...]
-    return String(name.hasPrefix("static ") ? name.dropFirst(7) : name)
-  }
+  static func isStorage(_ step: String) -> Bool { step.hasSuffix(" storage") }
 }

@@ -39,6 +39,13 @@ extension CollectionPattern {
         "keep what `scheduleTask` and `scheduleRepeatedTask` return and call `cancel()` when the object that it works for goes, in `handlerRemoved` or `channelInactive` of a handler; capture that object weakly",
       overturnedBy: "their time comes: then as many end as begin"),
     Waiting(
+      subject: "callbacks of an EventLoopFuture", owners: [("NIOCore.EventLoopFuture<", "._callbacks")],
+      evidence:
+        "callbacks of a future that has not completed: each keeps its closure, and what that captures, until it does",
+      advice:
+        "complete the promise on every path; to a future that lives as long as the service or a connection, its `closeFuture` say, add one callback and not one a request: let it go through a set from which each request removes itself",
+      overturnedBy: "the future completes: then all of them go"),
+    Waiting(
       subject: "subscribers of a subject",
       owners: [
         // Operators between the subject and the sink.
@@ -120,7 +127,8 @@ extension CollectionPattern {
     let more = entries(place)
     guard more > 0 else { return nil }
     return CollectionPattern(
-      evidence: "it belongs to an object of the module \(module)" + companions(growth, more),
+      evidence: "it belongs to an object of the module \(module)" + companions(growth, more)
+        + (clients(growth, atLeast: more / 4).map { "; " + $0.evidence } ?? ""),
       advice:
         "where \(module) is a library, end what the program opened or registered there on every path, errors and time-outs included: `close()`, `finish()`, `cancel()` or remove it, whatever \(module) calls it; or set the limit that \(module) has for it",
       overturnedBy: "as many are ended as begin: then their number stays")

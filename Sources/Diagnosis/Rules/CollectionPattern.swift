@@ -138,30 +138,9 @@ struct CollectionPattern {
       overturnedBy: "as many closures are removed as are added: then their number stays")
   }
 
-  /// What a process needs one of: each has connections, threads or caches of its own.
-  private static let shared: [(type: String, advice: String)] = [
-    (
-      "AsyncHTTPClient.HTTPClient",
-      "make one HTTPClient for the process (`HTTPClient.shared`), or `shutdown()` each when it is done: each has a connection pool of its own"
-    ),
-    (
-      "GRPCCore.GRPCClient",
-      "make one GRPCClient for each service that is called, or end each with `beginGracefulShutdown()`: each has connections of its own"
-    ),
-    (
-      "NIOPosix.MultiThreadedEventLoopGroup",
-      "use `MultiThreadedEventLoopGroup.singleton`, or shut each group down: each has threads of its own"
-    ),
-    ("GRDB.DatabasePool", "open one DatabasePool for each file and keep it: each has connections with a page cache"),
-    ("GRDB.DatabaseQueue", "open one DatabaseQueue for each file and keep it: each has a connection with a page cache"),
-    (
-      "FoundationNetworking.URLSession",
-      "use one URLSession, or call `finishTasksAndInvalidate()` when it is done: each has connections of its own"
-    ),
-  ]
   /// What is said of the clients that a module has.
   static func advice(ofModule module: String) -> [String] {
-    shared.filter { $0.type.hasPrefix(module + ".") }.map(\.advice)
+    SharedClients.all.filter { $0.type.hasPrefix(module + ".") }.map(\.advice)
   }
 
   private static let fewestShared: Int64 = 8
@@ -172,19 +151,17 @@ struct CollectionPattern {
   static func clients(_ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
     let elements = [place.after?.valueType, place.after?.keyType].compactMap { $0.map { String(unwrapped($0)) } }
     return clients(growth, atLeast: fewestShared) { module in
-      if let owner = place.owner, !owner.hasPrefix(module) {
+      let closure = "closure context ("
+      let owner = place.owner.map { $0.hasPrefix(closure) ? String($0.dropFirst(closure.count)) : $0 }
+      if let owner, !owner.hasPrefix(module) {
         // Its elements are the clients themselves.
         return elements.contains { element in
-          element.hasPrefix(module) && shared.contains { isClient(element, $0.type) }
+          element.hasPrefix(module) && SharedClients.all.contains { SharedClients.isClient(element, $0.type) }
         }
       }
       return place.owner != nil || place.types.contains { $0.hasPrefix(module) }
         || place.content?.hasPrefix(module) == true
     }
-  }
-
-  private static func isClient(_ name: String, _ type: String) -> Bool {
-    name == type || name.hasPrefix(type + "<")
   }
 
   /// At least so many more clients of one library.
@@ -193,8 +170,8 @@ struct CollectionPattern {
   static func clients(
     _ growth: HeapGrowth, atLeast fewest: Int64, _ isMeant: (String) -> Bool = { _ in true }
   ) -> CollectionPattern? {
-    for (type, advice) in shared where isMeant(type.prefix { $0 != "." } + ".") {
-      guard let row = growth.rows.first(where: { isClient($0.type, type) }),
+    for (type, advice) in SharedClients.all where isMeant(type.prefix { $0 != "." } + ".") {
+      guard let row = growth.rows.first(where: { SharedClients.isClient($0.type, type) }),
         row.count >= max(fewest, fewestShared)
       else { continue }
       return CollectionPattern(

@@ -19,8 +19,10 @@ struct CollectionWords {
     guard let now = place.after, now.kind != .string, now.kind != .bytes, now.entries > 0 else {
       guard let content = place.content, place.contentGrowth > 0 else { return [] }
       let what = content == GrowingPlace.untyped ? content + "s" : content
+      let fields = place.sharedBy.reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
       return [
         "it keeps \(Say.count(place.contentGrowth)) more \(what), \(Say.bytes(place.growth / place.contentGrowth)) each with what hangs on them"
+          + (fields.isEmpty ? "" : ": as many entries came to \(fields.prefix(3).joined(separator: ", "))")
       ]
     }
     let old = place.before.map { ($0.entries, before($0, now)) } ?? (0, 0)

@@ -35,6 +35,11 @@ struct DescriptorsRule: Rule {
     if let waiting = evidence.latest(.tcpCloseWait), waiting >= fewest {
       lines.append("\(Say.count(waiting)) TCP connections are in CLOSE-WAIT: the peer has closed, this process has not")
     }
+    // Each has connections of its own, which go with it; clients of the same host may share none.
+    let clients =
+      worst?.0 == "sockets"
+      ? evidence.heapGrowth.flatMap { CollectionPattern.clients($0, atLeast: ((worst?.1 ?? 0) / 4).saturated) } : nil
+    if let clients { lines.append(clients.evidence) }
     let kernel =
       evidence.ownsGroup
       ? [.groupKernel, .groupSocket].reduce(0) { $0 + max(evidence.changeOfAllLives(of: $1) ?? 0, 0) } : 0
@@ -51,7 +56,7 @@ struct DescriptorsRule: Rule {
         site: worst?.0,
         confidence: test.span >= 600 ? .certain : .likely, growth: kernel.saturated, holds: kernel.saturatedAmount,
         evidence: lines,
-        advice: [
+        advice: (clients.map { [$0.advice] } ?? []) + [
           "close what is opened on every path, errors included: `defer { close(fd) }`, channel.close(), the pipes of a Process",
           "`ls -l /proc/PID/fd` shows what they lead to",
         ], overturnedBy: "the number of descriptors falls back when the load does")

@@ -92,6 +92,14 @@ struct LeakRule: Rule {
   /// What to do about tasks that nobody will resume.
   static let resume = "resume the continuation on every path, errors and cancellation included"
 
+  /// `Page`, `Foundation.Timer` of `Page.timer -> Foundation.Timer.block -> Page`: what a reference leads to is a type alone only at the end, so
+  /// each is given with its field and without it.
+  private static func types(_ title: String) -> [String] {
+    title.split(separator: " -> ").flatMap { step in
+      [String(step), step.lastIndex(of: ".").map { String(step[..<$0]) } ?? ""]
+    }
+  }
+
   private static func advice(_ leak: HeapFacts.Leak) -> [String] {
     switch leak.kind {
     case "cycle":
@@ -99,7 +107,7 @@ struct LeakRule: Rule {
         [
           "its objects are all of the module \(library): where that is a library, the program let go of an object of it without the call that ends it. End each (`shutdown()`, `close()`, `cancel()`, whatever \(library) calls it) before its last reference goes"
         ] + CollectionPattern.advice(ofModule: library)
-      } ?? [
+      } ?? (SharedClients.advice(ofTypes: types(leak.title)).map { [$0] } ?? []) + [
         "break the cycle: capture weakly, make one reference weak, or clear it when done; the leak section names the field"
       ]
     case "lostTask": [resume]

@@ -43,7 +43,7 @@ struct TasksRule: Rule {
       return
         "+\(Say.count(tasks.more)) \(tasks.group.state.words)\(chain.isEmpty ? "" : ": \(chain)"), +\(Say.bytes(tasks.growth)) with what they keep"
     }
-    if let place = growth.taskPlaces.first(where: { $0.rootKind != .stack }) {
+    if let place = growth.taskPlaces.first(where: isNamed) {
       lines.append("held by \(place.name)")
     } else if let root = worst.group.heldBy, !HeapFacts.isFrame(root) {
       lines.append("reached from \(root)")
@@ -56,9 +56,9 @@ struct TasksRule: Rule {
       )
     }
     lines.append("in all +\(Say.bytes(bytes)), \(Say.rate(Double(bytes), hours: growth.hours))")
-    // The table that has their continuations is where they are to be resumed.
+    // The table that has their continuations is where they are to be resumed; a channel's does that itself, when its consumer comes.
     let answers =
-      worst.group.state == .waitsForContinuation
+      worst.group.state == .waitsForContinuation && !sends(worst.group)
       ? (growth.taskPlaces + growth.places).lazy.compactMap { place in
         CollectionPattern.entries(place) * 2 >= worst.more
           ? CollectionPattern.answers(place, tasks: worst.more).map { (place.name, $0.advice) } : nil
@@ -83,6 +83,11 @@ struct TasksRule: Rule {
               ? endOfStream
               : "bound how many run at once (a task group with a limit), give them a deadline, and cancel them when their client goes")
       ], overturnedBy: "the number of live tasks falls back when the load does")
+  }
+
+  /// A frame that happens to have a word of it says nothing about who keeps it.
+  private static func isNamed(_ place: GrowingPlace) -> Bool {
+    place.rootKind != .stack && place.heldBy.map(HeapFacts.isFrame) != true
   }
 
   /// What tasks that are ready to run wait for; nil where they wait for a free thread only.

@@ -9,6 +9,8 @@ struct ContainerRoom {
   let slots: UInt64
   /// Of slots without an entry.
   let emptyBytes: UInt64
+  /// Other storages of the same container that hang on this one.
+  var parts: UInt64 = 0
 
   /// - Parameters:
   ///   - size: of the block, at least `ContainerRoom.header`.
@@ -27,6 +29,12 @@ struct ContainerRoom {
       let stride = UInt64(key.stride + (value?.stride ?? 0))
       let empty = min((buckets - entries).multipliedReportingOverflow(by: stride).partialValue, size)
       self.init(entries: entries, slots: buckets, emptyBytes: empty)
+    case .hashNode(let key, let value):
+      let stride = UInt64(HashNodeShape.Item(key: key, value: value).stride)
+      guard let node = HashNodeShape(address: address, size: size, stride: stride, header: header) else { return nil }
+      // Room is for an item or a child, whichever comes: no entry waits for it.
+      self.init(entries: node.items, slots: node.items, emptyBytes: 0)
+      parts = node.children
     case .string:
       // Capacity at 16, count and flags at 24; a zero byte ends the text.
       let length = min(header.word(address + 24) & 0xffff_ffff_ffff, size - 32)

@@ -91,6 +91,7 @@ struct ContainerReader {
       kind: kind, keyType: key, valueType: value, containers: blocks.count, entries: 0, slots: 0, inlineBytes: 0,
       behindBytes: behind, emptyBytes: 0)
     let window = MemoryWindow(references.memory)
+    var parts: UInt64 = 0
     for block in blocks {
       let address = heap.blocks.address(Int(block))
       let size = heap.blocks.size(Int(block))
@@ -101,7 +102,10 @@ struct ContainerReader {
       summary.entries += room.entries
       summary.slots += room.slots
       summary.emptyBytes += room.emptyBytes
+      parts += room.parts
     }
+    // Of a tree, which may share parts with another, its root is the container.
+    if parts > 0 { summary.containers -= min(Int(clamping: parts), summary.containers - 1) }
     if case .array(let elements, let element) = layout {
       try ArrayPlaces(heap: heap, window: window, elements: elements, element: element).add(blocks, to: &summary)
     }
@@ -123,8 +127,8 @@ struct ContainerReader {
   ) -> (kind: ContainerSummary.Kind, key: String?, value: String?)? {
     switch layout {
     case .array(_, let element): (.array, nil, element.typeName)
-    case .hashTable(_, let key, let value?): (.dictionary, key.typeName, value.typeName)
-    case .hashTable(_, let key, nil): (.set, key.typeName, nil)
+    case .hashTable(_, let key, let value?), .hashNode(let key, let value?): (.dictionary, key.typeName, value.typeName)
+    case .hashTable(_, let key, nil), .hashNode(let key, nil): (.set, key.typeName, nil)
     case .ring(_, let element): (.deque, nil, element.typeName)
     case .string: (.string, nil, nil)
     case .conservative, .none, .fixed, .taskSlab, .task, .sideTable: nil

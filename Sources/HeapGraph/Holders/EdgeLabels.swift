@@ -127,6 +127,13 @@ struct EdgeLabels: Sendable {
       }
       guard offset >= UInt64(table.keys), key.stride > 0 else { return EdgeLabel(.field, offset) }
       return EdgeLabel(value == nil ? .element : .key, (offset - UInt64(table.keys)) % UInt64(key.stride))
+    case .hashNode(let key, let value):
+      guard offset >= HashNodeShape.start else { return EdgeLabel(.field, offset) }
+      let item = HashNodeShape.Item(key: key, value: value)
+      let position = item.position(of: offset, size: heap.blocks.size(block))
+      guard value != nil else { return EdgeLabel(.element, UInt64(position)) }
+      return position < item.valueOffset
+        ? EdgeLabel(.key, UInt64(position)) : EdgeLabel(.value, UInt64(position - item.valueOffset))
     case .taskSlab, .task:
       let start = heap.blocks.address(block)
       if let number = taskLocals.number(ofValueAt: start &+ offset, from: start) {
@@ -156,8 +163,10 @@ struct EdgeLabels: Sendable {
     let slots: [ReferenceSlot] =
       switch (label.place, heap.types[heap.typeIndex(block)].layout) {
       case (.element, .array(_, let element)), (.element, .ring(_, let element)): element.slots
-      case (.element, .hashTable(_, let key, _)), (.key, .hashTable(_, let key, _)): key.slots
-      case (.value, .hashTable(_, _, let value)): value?.slots ?? []
+      case (.element, .hashTable(_, let key, _)), (.key, .hashTable(_, let key, _)), (.element, .hashNode(let key, _)),
+        (.key, .hashNode(let key, _)):
+        key.slots
+      case (.value, .hashTable(_, _, let value)), (.value, .hashNode(_, let value)): value?.slots ?? []
       case (.field, .fixed(_, let slots)): slots
       default: []
       }
@@ -176,10 +185,11 @@ struct EdgeLabels: Sendable {
     }
     switch (label.place, type.layout) {
     case (.element, .array(_, let element)), (.element, .ring(_, let element)): return "[…]" + path(element.slots)
-    case (.element, .hashTable(_, let key, _)): return "[…]" + path(key.slots)
+    case (.element, .hashTable(_, let key, _)), (.element, .hashNode(let key, _)): return "[…]" + path(key.slots)
     case (.element, .conservative): return "[…]"
-    case (.key, .hashTable(_, let key, _)): return "[key]" + path(key.slots)
-    case (.value, .hashTable(_, _, let value)): return "[value]" + path(value?.slots ?? [])
+    case (.key, .hashTable(_, let key, _)), (.key, .hashNode(let key, _)): return "[key]" + path(key.slots)
+    case (.value, .hashTable(_, _, let value)), (.value, .hashNode(_, let value)):
+      return "[value]" + path(value?.slots ?? [])
     case (.field, .fixed(_, let slots)):
       if label.offset == 8 { return " (weak reference count)" }
       if type.actor == .standard, DefaultActor.storage.contains(UInt64(label.offset)) { return "[queued]" }

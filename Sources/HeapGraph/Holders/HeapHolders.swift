@@ -290,6 +290,9 @@ enum ContainerNames {
     case (.dictionaryStorage, .hashTable(_, let key, let value?)) where !key.typeName.isEmpty:
       "[\(key.typeName) : \(value.typeName)] storage"
     case (.setStorage, .hashTable(_, let key, _)) where !key.typeName.isEmpty: "Set<\(key.typeName)> storage"
+    case (.dictionaryStorage, .hashNode(let key, let value?)) where !key.typeName.isEmpty:
+      "TreeDictionary<\(key.typeName), \(value.typeName)> storage"
+    case (.setStorage, .hashNode(let key, _)) where !key.typeName.isEmpty: "TreeSet<\(key.typeName)> storage"
     case (.stringStorage, _): "String storage"
     case (.class, _) where type.actor != .none: "actor \(type.name)"
     default: type.name

@@ -179,6 +179,12 @@ struct HolderTreeBuilder {
       )
       .summary(blocks, behind: behind)
       holder.container?.leaveOut(absent)
+      // Nodes of a tree become more as it grows: it is still one container.
+      if let first = blocks.first, case .hashNode = holders.references.heap.type(Int(first)).layout,
+        let container = holder.container
+      {
+        holder.count = container.containers
+      }
       if let first = blocks.first, holders.references.heap.type(Int(first)).actor == .standard {
         holder.actors = try holders.actors.get().summary(blocks.lazy.map { Int($0) })
       }

@@ -81,7 +81,7 @@ extension HeapHolders {
     switch layout {
     case .conservative: return true
     case .none, .string, .taskSlab, .task, .sideTable: return false
-    case .fixed, .array, .ring, .hashTable:
+    case .fixed, .array, .ring, .hashTable, .hashNode:
       return layout.slots.contains {
         switch $0.strength {
         case .pointer, .ambiguous, .number: true

@@ -52,7 +52,7 @@ struct DemoVerb: ParsableCommand {
     let terminal = Terminal.current()
     let style = terminal.style(color)
     let checkout = try Checkout.find(source)
-    let children = ChildProcesses(folder: try Files.temporaryFolder("demo"))
+    let children = ChildProcesses(folder: try WorkFolder.make("demo"))
     defer { children.end() }
     Interruption.shared.endGently {
       children.interrupt()

@@ -66,7 +66,9 @@ struct WatchVerb: ParsableCommand {
   func run() throws {
     var session = try WatchSession(
       target: target.watched, interval: interval.nanoseconds, load: load, snapshots: snapshots,
-      historyPath: noHistory ? nil : history ?? History.defaultPath, printer: WatchPrinter(json: json, quiet: quiet))
+      historyPath: noHistory ? nil : history ?? History.defaultPath,
+      printer: WatchPrinter(
+        json: json, quiet: quiet, hasLoad: load != nil, width: Terminal.current().width))
     try session.run(for: duration?.nanoseconds)
   }
 }

@@ -21,10 +21,11 @@ final class ChildProcesses: Sendable {
   }
 
   private let state = Mutex(State())
-  let folder: String
+  private let workFolder: WorkFolder
+  var folder: String { workFolder.path }
 
   /// - Parameter folder: is removed with everything in it at the end.
-  init(folder: String) { self.folder = folder }
+  init(folder: WorkFolder) { workFolder = folder }
 
   /// Starts a program with its output in files.
   ///
@@ -75,7 +76,7 @@ final class ChildProcesses: Sendable {
       return state.running
     }
     for child in running.reversed() { stop(child) }
-    Files.remove(folder)
+    workFolder.remove()
   }
 
   /// `end`, called by the thread that ends the command right behind it.

@@ -28,7 +28,7 @@ struct ChurnText {
     }
     if sites.count > limit { lines.append("  and \(Count(sites.count - limit).of("more stack"))") }
     lines.append("")
-    lines.append("LIVES: mean time that a block stays, by Little's law; a lower bound where blocks still live.")
+    lines += style.wrap("LIVES: mean time that a block stays, by Little's law; a lower bound where blocks still live.")
     return lines.joined(separator: "\n") + "\n"
   }
 

@@ -1,5 +1,4 @@
 import Foundation
-import Measurement
 import Reports
 import Timeline
 
@@ -7,12 +6,17 @@ import Timeline
 struct WatchPrinter {
   let json: Bool
   let quiet: Bool
+  private let columns: [WatchColumn]
   private var lines = 0
   private var previous: Sample?
 
-  init(json: Bool, quiet: Bool) {
+  /// - Parameters:
+  ///   - hasLoad: there is a count of work to show.
+  ///   - width: of the terminal, in columns.
+  init(json: Bool, quiet: Bool, hasLoad: Bool = true, width: Int = .max) {
     self.json = json
     self.quiet = quiet
+    columns = WatchColumn.fitting(width, hasLoad: hasLoad)
   }
 
   func note(_ text: String) { Terminal.error("memwhy: \(text)\n") }
@@ -27,38 +31,16 @@ struct WatchPrinter {
       previous = sample
       lines += 1
     }
-    let head = lines % 20 == 0 ? Self.header : ""
+    let head = lines % 20 == 0 ? header : ""
     return Terminal.output(head + row(sample))
   }
 
-  private static let header =
-    "TIME               RSS     CHANGE      GROUP      LIMIT   CPU  THREADS    FDS    TCP       LOAD\n"
+  private var header: String {
+    "TIME    " + columns.map { Column.right($0.title, $0.width) }.joined() + "\n"
+  }
 
   private func row(_ sample: Sample) -> String {
-    func bytes(_ metric: Metric) -> String { sample[metric].map { ByteCount(saturating: $0).description } ?? "-" }
-    func count(_ metric: Metric) -> String { sample[metric].map { Count(saturating: $0).description } ?? "-" }
-    var change = "-"
-    var cpu = "-"
-    var load = "-"
-    if let previous {
-      let seconds = Double(sample.time - previous.time) / 1000
-      if let now = sample[.rss], let then = previous[.rss] {
-        change = (now < then ? "-" : "+") + ByteCount(saturating: abs(now - then)).description
-      }
-      if seconds > 0, let now = sample[.cpu], let then = previous[.cpu], now >= then {
-        cpu = "\(((now - then) / seconds * 100).rounded().saturated) %"
-      }
-      if seconds > 0, let now = sample[.load], let then = previous[.load], now >= then {
-        load = "\(((now - then) / seconds).rounded().saturated)/s"
-      }
-    }
-    let cells: [(String, Int)] = [
-      (bytes(.rss), 11), (change, 11), (bytes(.groupUsage), 11), (bytes(.groupLimit), 11), (cpu, 6),
-      (count(.threads), 9),
-      (count(.descriptors), 7), (count(.tcpEstablished), 7), (load, 11),
-    ]
-    return Self.clock(sample.time)
-      + cells.map(Column.right).joined() + "\n"
+    Self.clock(sample.time) + columns.map { Column.right($0.text(sample, previous), $0.width) }.joined() + "\n"
   }
 
   private static func json(_ tick: Recorder.Tick) -> String {

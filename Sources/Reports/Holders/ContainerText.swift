@@ -22,6 +22,9 @@ enum ContainerText {
       lines.append(line + ", \(bytes) an element")
     case .localCache:
       lines.append("\(Count(container.entries).of("entry", "entries")), \(bytes) an entry")
+    // No hash table is full: a tree of hashes has no buckets.
+    case .dictionary where container.slots == container.entries, .set where container.slots == container.entries:
+      lines.append("\(Count(container.entries).of("entry", "entries")), \(bytes) an entry")
     case .dictionary, .set:
       lines.append(
         "\(Count(container.entries).of("entry", "entries")) in \(Count(container.slots)) buckets "

@@ -1,3 +1,5 @@
+import Diagnosis
+
 /// Which reference of a retain cycle to change, and how.
 ///
 /// A closure that captures strongly is what most cycles have and nobody meant. Of other references the program's own can be changed, a library's cannot; and
@@ -27,6 +29,10 @@ struct CycleAdvice {
         "\(Self.code(first)): all objects of this cycle are of the module \(library). Where that is a library, the program let go of an object "
         + "of it that has to be ended first: call what ends it (`shutdown()`, `close()`, `cancel()`, `invalidate()`) before its last "
         + "reference goes, or keep one and share it. Where it is yours, make this reference (or the one back) `weak`."
+    }
+    // A client keeps its delegate, and its own threads keep it, until it is told to end: a weak reference to it would be nil at once.
+    if let advice = SharedClients.advice(ofTypes: edges.map(\.source)) {
+      return "\(Self.code(first)): \(advice)."
     }
     if let closure { return text(closure) }
     let edge = named.first { $0.isOwn == true && Self.canBeWeak($0) } ?? named.first(where: Self.canBeWeak) ?? first

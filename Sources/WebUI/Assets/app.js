@@ -181,7 +181,7 @@
     }
     if (one.leaks && one.leaks.length) box.append(html("h3", {}, "Leaks"), table("Leaks", ["What", "#Times", "#Bytes"], one.leaks.map((row) => [code(row.name), format(row.count), format(row.bytes, "bytes")])));
     box.append(html("h3", {}, "Types"), table("Types", ["Type", "#Blocks", "#Bytes"], one.types.slice(0, 40).map((row) => [code(row.name), format(row.count), format(row.bytes, "bytes")])));
-    box.scrollIntoView({ behavior: "smooth" });
+    box.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
   };
   const withShortKeys = (tree) => {
     const node = (one) => ({ n: one.name, f: one.field, v: one.value, c: one.count, t: one.note, k: one.children.length ? one.children.map(node) : undefined });

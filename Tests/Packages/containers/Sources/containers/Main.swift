@@ -6,6 +6,7 @@
 import DequeModule
 import FoundationEssentials
 import Glibc
+import HashTreeCollections
 import NIOCore
 import OrderedCollections
 
@@ -26,6 +27,8 @@ struct Reading: Sendable {
 nonisolated(unsafe) var queue = Deque<Job>()
 nonisolated(unsafe) var ordered = OrderedDictionary<String, Job>()
 nonisolated(unsafe) var orderedIDs = OrderedSet<Int>()
+nonisolated(unsafe) var tree = TreeDictionary<Int, Job>()
+nonisolated(unsafe) var names = TreeSet<String>()
 nonisolated(unsafe) var packets: [ByteBuffer] = []
 nonisolated(unsafe) var headers: [ByteBuffer] = []
 nonisolated(unsafe) var blobs: [Data] = []
@@ -42,6 +45,11 @@ nonisolated(unsafe) var failing: AsyncThrowingStream<Reading, any Error>?
     for _ in 0..<count / 4 { queue.removeFirst() }
     for number in 0..<count { ordered["the key of entry number \(number)"] = Job(number) }
     for number in 0..<count { orderedIDs.append(number * 3) }
+    for number in 0..<count {
+      tree[number] = Job(number)
+      names.insert("the name of entry number \(number)")
+    }
+    for number in 0..<count / 4 { tree[number] = nil }
     for number in 0..<count {
       var packet = ByteBufferAllocator().buffer(capacity: 4096)
       packet.writeRepeatingByte(UInt8(truncatingIfNeeded: number), count: 100)
