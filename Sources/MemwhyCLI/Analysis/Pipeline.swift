@@ -100,7 +100,8 @@ struct Pipeline: Analyzer {
     facts.threadNames = NamedCounts.threads(source.image)
     if case .process(let pid) = request.target { facts.fileNames = NamedCounts.files(of: pid) }
     var remarks = source.whyRunning.map { [$0] } ?? []
-    if analysis.isSurvey, let shortage = analysis.shortage {
+    // Where leaks were asked for, it is said there.
+    if analysis.isSurvey, let shortage = analysis.shortage, shortage != analysis.leaksNotJudged {
       remarks.append("blocks were counted by type only, not looked through: \(shortage)")
     }
     var held: HolderReport?
