@@ -32,6 +32,8 @@ public struct HeapAnalysis: Sendable {
     public var allocations: AllocationStacks?
     /// Memory that it may take; nil for as much as it needs.
     public var room: InspectionRoom?
+    /// Keep what is needed to ask of a sample of blocks who holds them (`SampledHolders`).
+    var keepsSampling = false
     /// For grouping leaks, in bytes; nil for as much as it needs.
     var graphRoom: UInt64?
     /// Why the process was read while it ran, in a sentence; nil where that was asked for.
@@ -130,6 +132,8 @@ public struct HeapAnalysis: Sendable {
   public private(set) var remarks: [String] = []
   /// Nil unless asked for, and where the heap was not marked.
   public private(set) var references: HeapReferences?
+  /// The same for a sample of blocks: where there was no room for all.
+  public private(set) var sampling: SampledReferences?
 
   /// Types, marks and groups. The result does not need the image's memory any more.
   public init(
@@ -154,12 +158,19 @@ public struct HeapAnalysis: Sendable {
       leaksNotJudged = image.isConsistent ? "not asked for" : Self.moved(options)
       return
     }
-    let marking = try Marking(image, heap, context: context, workerCount: options.workerCount, progress: progress)
+    let marking = try Marking(
+      image, heap, context: context, workerCount: options.workerCount, keepsTypeEdges: options.keepsSampling,
+      progress: progress)
     rootCount = marking.roots.count
     referenceCount = marking.referenceCount
     remarks = marking.remarks
     if options.keepsReferences {
       references = HeapReferences(marking, heap: heap, memory: image.memory, context: context, options: options)
+    }
+    if let edges = marking.typeEdges {
+      sampling = SampledReferences(
+        references: HeapReferences(marking, heap: heap, memory: image.memory, context: context, options: options),
+        edges: edges)
     }
     guard walk.isExact else {
       census = Census.rows(heap) { marking.marked.contains($0) }
@@ -183,7 +194,7 @@ public struct HeapAnalysis: Sendable {
       unreachableBytes = groups.bytes
       leaks = groups.groups
       remarks.append(
-        "no pointer leads to \(unreachableBlocks) blocks: too many to follow what ties them in the memory that is left, so they are grouped by type alone"
+        "no pointer leads to \(unreachableBlocks) blocks: too many to follow what ties them in the memory that is left, so they are grouped by type alone, and cycles among them are not told"
       )
       return
     }

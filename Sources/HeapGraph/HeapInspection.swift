@@ -62,6 +62,7 @@ public enum HeapInspection {
     let blocks = packed.heap.blocks.count
     var reduced = options
     reduced.keepsReferences = false
+    reduced.keepsSampling = options.keepsReferences
     reduced.workerCount = 1
     reduced.graphRoom = room.packingBytes - packed.bytes
     var analysis = try analyze(image, packed.heap, details, reduced, progress)

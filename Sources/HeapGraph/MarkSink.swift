@@ -14,12 +14,15 @@ struct MarkSink: ReferenceSink {
   var sideTables: FoundBlocks
   var unowned: FoundBlocks
   private(set) var referenceCount: UInt64 = 0
+  /// Which types refer to which; nil where nobody asks for that.
+  private(set) var edges: TypeEdges?
 
   /// One block in so many may be listed.
   static let share = 64
   private let mostListed: Int
 
-  init(heap: TypedHeap, marked: Bitmap) {
+  init(heap: TypedHeap, marked: Bitmap, edges: TypeEdges?) {
+    self.edges = edges
     self.heap = heap
     self.marked = marked
     let count = heap.blocks.count
@@ -32,6 +35,7 @@ struct MarkSink: ReferenceSink {
   @inline(__always)
   mutating func reference(from source: Int, offset: UInt64, to target: Int, _ strength: ReferenceSlot.Strength) {
     referenceCount &+= 1
+    edges?.add(heap.typeIndex(source), heap.typeIndex(target))
     switch strength {
     case .strong, .pointer, .ambiguous, .number: break
     case .weak: if heap.typeIndex(target) != TypedHeap.sideTable { sideTables.insert(target) }
@@ -86,7 +90,7 @@ struct FoundBlocks {
   }
 
   /// Some may come more than once.
-  func forEach<Failure: Error>(_ body: (Int) throws(Failure) -> Void) throws(Failure) {
+  func visit<Failure: Error>(_ body: (Int) throws(Failure) -> Void) throws(Failure) {
     for block in list { try body(Int(block)) }
     guard let bits else { return }
     for word in 0..<bits.wordCount where bits[word: word] != 0 {

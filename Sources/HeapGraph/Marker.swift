@@ -23,6 +23,8 @@ struct Marker {
   private let next: Bitmap
   private(set) var referenceCount: UInt64 = 0
   private(set) var unreadableBlocks = 0
+  /// Which types of marked blocks refer to which; nil where nobody asks for that.
+  private(set) var edges: TypeEdges?
 
   /// Blocks to be read, in ascending order: a list while they are few, a bit each else.
   private enum Level {
@@ -40,8 +42,9 @@ struct Marker {
 
   init(
     heap: TypedHeap, resolver: ReferenceResolver, plans: ScanPlans, memory: any MemoryReader, workerCount: Int,
-    taskWords: @escaping @Sendable (UInt64) -> TaskWords
+    keepsTypeEdges: Bool = false, taskWords: @escaping @Sendable (UInt64) -> TaskWords
   ) {
+    edges = keepsTypeEdges ? TypeEdges() : nil
     self.heap = heap
     self.resolver = resolver
     self.plans = plans
@@ -96,7 +99,7 @@ struct Marker {
       Worker(
         scanner: BlockScanner(
           heap: heap, resolver: resolver, plans: plans, memory: memory, taskWords: taskWords, oddPlaces: oddPlaces),
-        sink: MarkSink(heap: heap, marked: marked))
+        sink: MarkSink(heap: heap, marked: marked, edges: edges))
     }
   }
 
@@ -127,6 +130,7 @@ struct Marker {
     try findEmptySideTables(workers[0])
     referenceCount = workers.reduce(referenceCount) { $0 + $1.sink.referenceCount }
     unreadableBlocks = workers.reduce(unreadableBlocks) { $0 + $1.scanner.unreadableBlocks }
+    for worker in workers { worker.sink.edges.map { edges?.add($0) } }
   }
 
   /// Levels up to this size come by the million: a chain has one block in each.
@@ -243,7 +247,7 @@ struct Marker {
   /// the case of an enum takes up lie words of another case.
   private func retypeSideTables(_ workers: [Worker]) throws(MemoryError) {
     for worker in workers {
-      try worker.sink.sideTables.forEach { table throws(MemoryError) in
+      try worker.sink.sideTables.visit { table throws(MemoryError) in
         guard Self.sideTableBytes.contains(heap.blocks.size(table)) else { return }
         let type = heap.typeIndex(table)
         guard type != TypedHeap.sideTable else { return }
@@ -299,7 +303,7 @@ struct Marker {
   /// nowhere, but their memory waits for the references to go.
   private func markDeinitialised(_ workers: [Worker]) throws(MemoryError) {
     for worker in workers {
-      try worker.sink.unowned.forEach { candidate throws(MemoryError) in
+      try worker.sink.unowned.visit { candidate throws(MemoryError) in
         guard !marked.contains(candidate) else { return }
         if try workers[0].scanner.isDeinitialised(candidate) { marked.insert(candidate) }
       }

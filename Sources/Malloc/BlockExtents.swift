@@ -66,7 +66,8 @@ public struct BlockExtents: Sendable {
         continue
       }
       let overlaps = extent.range.lowerBound < last.range.upperBound
-      let isNear = extent.range.lowerBound - last.range.lowerBound < last.range.upperBound - last.range.lowerBound
+      let isNear =
+        extent.range.lowerBound - last.range.lowerBound < last.range.upperBound - last.range.lowerBound
         &+ Self.widestGap
       if overlaps || (isNear && !extent.isLarge && !last.isLarge) {
         result[result.count - 1].range =
