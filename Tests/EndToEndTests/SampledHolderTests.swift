@@ -38,7 +38,7 @@ struct SampledHolderTests {
     let program = try RunningProgram(TestProgram.path("holderzoo", build), ["incident", "600", "50", shape])
     defer { program.stop() }
     let (whole, sampled) = try holders(program)
-    #expect(sampled.sampled > 64 && sampled.followed == sampled.sampled, "\(sampled.followed) of \(sampled.sampled)")
+    #expect(sampled.sampled > 256 && sampled.followed == sampled.sampled, "\(sampled.followed) of \(sampled.sampled)")
     #expect(sampled.report.reachableBlocks == whole.reachableBlocks)
     #expect(sampled.report.reachableBytes == whole.reachableBytes)
     #expect(path(sampled.report, depth: 3) == path(whole, depth: 3))
@@ -55,7 +55,7 @@ struct SampledHolderTests {
     let program = try RunningProgram(TestProgram.path("manyblocks.c", .c(["-O1"])), ["20000"])
     defer { program.stop() }
     let (whole, sampled) = try holders(program)
-    #expect(sampled.sampled == 64 && sampled.followed == 64)
+    #expect(sampled.sampled == 256 && sampled.followed == 256)
     let (estimate, truth) = try (#require(sampled.report.holders.first), #require(whole.holders.first))
     #expect(estimate.name == truth.name)
     #expect(abs(Double(estimate.retainedBytes) - Double(truth.retainedBytes)) < 0.05 * Double(truth.retainedBytes))

@@ -22,9 +22,9 @@ public struct SampledHolders {
   /// Types with a smaller share of the reachable bytes are left out.
   private static let smallestShare = 0.01
   private static let mostTypes = 16
-  private static let samplesOfType = 64
+  private static let samplesOfType = 256
   private static let mostPasses = 24
-  private static let mostBlocksInPass = 4096
+  private static let mostBlocksInPass = 8192
 
   /// - Throws: `HoldersError.notMarked` where the analysis has nothing to sample; `MemoryError`.
   public init(
