@@ -36,6 +36,9 @@ public struct HeapAnalysis: Sendable {
     var keepsSampling = false
     /// For grouping leaks, in bytes; nil for as much as it needs.
     var graphRoom: UInt64?
+    /// The room is gone that there was at the beginning: blocks that are packed are let go then, and what was counted stays. Asked every some
+    /// ten thousand blocks.
+    public var isRoomGone: (@Sendable () -> Bool)?
     /// Why the process was read while it ran, in a sentence; nil where that was asked for.
     public var whyRunning: String?
 
@@ -160,7 +163,7 @@ public struct HeapAnalysis: Sendable {
     }
     let marking = try Marking(
       image, heap, context: context, workerCount: options.workerCount, keepsTypeEdges: options.keepsSampling,
-      progress: progress)
+      mustStop: options.graphRoom == nil ? nil : options.isRoomGone, progress: progress)
     rootCount = marking.roots.count
     referenceCount = marking.referenceCount
     remarks = marking.remarks
@@ -170,7 +173,7 @@ public struct HeapAnalysis: Sendable {
     if let edges = marking.typeEdges {
       sampling = SampledReferences(
         references: HeapReferences(marking, heap: heap, memory: image.memory, context: context, options: options),
-        edges: edges)
+        edges: edges, mustStop: options.isRoomGone)
     }
     guard walk.isExact else {
       census = Census.rows(heap) { marking.marked.contains($0) }

@@ -43,7 +43,8 @@ public enum HeapInspection {
           let packed = try PackedHeap(
             image, extents, packer, survey: survey, room: room.packingBytes, objectSize: scanned.size)
         {
-          return try analyze(image, packed, room, details, options, progress)
+          // The copy may have gone while it was marked, or the room: what was counted before is left.
+          do { return try analyze(image, packed, room, details, options, progress) } catch MemoryError.targetGone {}
         }
         return HeapAnalysis(
           survey, image: image, decoder: details.decoder, options: options, shortage: room.shortage(packing: extents))

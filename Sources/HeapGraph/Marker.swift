@@ -26,6 +26,8 @@ struct Marker {
   /// Which types of marked blocks refer to which; nil where nobody asks for that.
   private(set) var edges: TypeEdges?
 
+  private let mustStop: (@Sendable () -> Bool)?
+
   /// Blocks to be read, in ascending order: a list while they are few, a bit each else.
   private enum Level {
     case list([UInt32])
@@ -42,8 +44,10 @@ struct Marker {
 
   init(
     heap: TypedHeap, resolver: ReferenceResolver, plans: ScanPlans, memory: any MemoryReader, workerCount: Int,
-    keepsTypeEdges: Bool = false, taskWords: @escaping @Sendable (UInt64) -> TaskWords
+    keepsTypeEdges: Bool = false, mustStop: (@Sendable () -> Bool)? = nil,
+    taskWords: @escaping @Sendable (UInt64) -> TaskWords
   ) {
+    self.mustStop = mustStop
     edges = keepsTypeEdges ? TypeEdges() : nil
     self.heap = heap
     self.resolver = resolver
@@ -59,6 +63,8 @@ struct Marker {
   private static let smallLevel = 2048
 
   /// Marks everything reachable from `roots` (block indices).
+  ///
+  /// Throws `targetGone` also where it must stop.
   ///
   /// - Parameter progress: called after each level with the number of blocks marked so far.
   mutating func mark(from roots: some Sequence<Int>, progress: ((Int) -> Void)? = nil) throws(MemoryError) {
@@ -110,7 +116,12 @@ struct Marker {
     var level = first
     var total = level.count
     var reported = 0
+    var asked = 0
     while level.count > 0 {
+      if total - asked > Self.reportInterval {
+        asked = total
+        try askToGoOn()
+      }
       if case .list(var blocks) = level, blocks.count <= Self.tinyLevel {
         level = .list([])
         level = try scanTiny(&blocks, workers[0])
@@ -166,12 +177,19 @@ struct Marker {
       }
     case .bits:
       try share(next.wordCount, Self.wordsInPiece, workers) { worker, range throws(MemoryError) in
+        if range.lowerBound & Self.askedWords == 0 { try askToGoOn() }
         let blocks = next.elements(inWords: range)
         if !blocks.isEmpty { try piece(worker, blocks[...]) }
       }
     }
   }
 
+  private func askToGoOn() throws(MemoryError) {
+    if mustStop?() == true { throw .targetGone }
+  }
+
+  /// It is asked every so many words, a power of two, less one.
+  private static let askedWords = 1 << 12 - 1
   /// Words of a level's bits that are read at once: up to 16,384 blocks.
   private static let wordsInPiece = 256
 

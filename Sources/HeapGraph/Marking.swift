@@ -27,7 +27,7 @@ struct Marking {
   /// - Parameter progress: called with the phase and the share of it that is done, 0...1.
   init(
     _ image: ProcessImage, _ heap: TypedHeap, context: HeapAnalysis.Context, workerCount: Int,
-    keepsTypeEdges: Bool = false,
+    keepsTypeEdges: Bool = false, mustStop: (@Sendable () -> Bool)? = nil,
     progress: ((HeapAnalysis.Phase, Double) -> Void)?
   ) throws(MemoryError) {
     let walk = heap.walk
@@ -54,7 +54,7 @@ struct Marking {
     plans = ScanPlans(heap.types)
     var marker = Marker(
       heap: heap, resolver: resolver, plans: plans, memory: image.memory, workerCount: workerCount,
-      keepsTypeEdges: keepsTypeEdges, taskWords: context.taskWords)
+      keepsTypeEdges: keepsTypeEdges, mustStop: mustStop, taskWords: context.taskWords)
     // The allocator's thread caches are in use as long as their thread lives.
     let inUse = blocks(walk.internalBlocks) + blocks(walk.blocksInFlight)
     // Memory that no allocator is known to own is the allocator's too: its own notes on what it handed out keep nothing that is held by

@@ -78,4 +78,20 @@ struct PackedLeakTests {
     #expect(groups.reduce(0) { $0 + $1.bytes } == whole.unreachableBytes)
     #expect(groups.reduce(0) { $0 + $1.blocks } == whole.unreachable.count)
   }
+
+  /// The room that there was at the beginning has gone: what was counted is told.
+  @Test func whatWasCountedStays() throws {
+    let program = try Zoo.healthy.start(TemporaryPath("truth").path)
+    defer { program.stop() }
+    let (image, process) = try ProcessImage.frozen(pid: program.pid)
+    defer { process.release() }
+    let symbols = ImageSymbols(image)
+    let whole = try HeapInspection.run(image, symbols: symbols, options: .init(findsLeaks: false))
+    var options = HeapAnalysis.Options(
+      keepsReferences: true, room: room(8 << 20 + UInt64(whole.blockCount) * 140 - 1))
+    options.isRoomGone = { true }
+    let counted = try HeapInspection.run(image, symbols: symbols, options: options)
+    #expect(counted.isSurvey && counted.leaks == nil && counted.shortage != nil)
+    #expect(counted.blockCount == whole.blockCount && counted.bytes == whole.bytes)
+  }
 }

@@ -32,9 +32,14 @@ struct BackwardSearch {
   private let samples: [Int]
   private var frontier: [Int]
   private var blocksRead = 0
+  private let mustStop: (@Sendable () -> Bool)?
 
   /// - Parameter samples: where to begin.
-  init(_ references: HeapReferences, _ edges: TypeEdges, _ names: RootNames, _ samples: [Int]) {
+  init(
+    _ references: HeapReferences, _ edges: TypeEdges, _ names: RootNames, _ samples: [Int],
+    mustStop: (@Sendable () -> Bool)?
+  ) {
+    self.mustStop = mustStop
     self.references = references
     self.edges = edges
     self.samples = samples
@@ -92,6 +97,7 @@ struct BackwardSearch {
     for block in 0..<heap.blocks.count where references.marked.contains(block) && isWanted[heap.typeIndex(block)] {
       batch.append(UInt32(block))
       guard batch.count == Self.batchSize else { continue }
+      if mustStop?() == true { throw .targetGone }
       try scanner.scan(count: batch.count, { Int(batch[$0]) }, into: &sink)
       blocksRead += batch.count
       batch.removeAll(keepingCapacity: true)

@@ -6,6 +6,8 @@ import SwiftMetadata
 public struct SampledReferences: Sendable {
   let references: HeapReferences
   let edges: TypeEdges
+  /// There is no room to go on.
+  let mustStop: (@Sendable () -> Bool)?
 }
 
 /// What marking knew, kept for those who ask who holds what: the means to read any block's references again, and the roots.

@@ -40,7 +40,7 @@ public struct SampledHolders {
       cases: EnumCases(heap: references.heap, memory: references.memory))
     let samples = Samples(
       references, smallestShare: Self.smallestShare, mostTypes: Self.mostTypes, perType: Self.samplesOfType)
-    var search = BackwardSearch(references, sampling.edges, names, samples.blocks)
+    var search = BackwardSearch(references, sampling.edges, names, samples.blocks, mustStop: sampling.mustStop)
     for pass in 0..<Self.mostPasses where !search.isExhausted {
       guard try search.goBack(mostBlocks: Self.mostBlocksInPass) else { break }
       if pass == 0 { try search.enterLists() }
