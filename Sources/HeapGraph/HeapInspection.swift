@@ -39,15 +39,18 @@ public enum HeapInspection {
         let survey = try HeapSurvey(
           image, large: large, packer: packer, decoder: details.decoder, objectSize: scanned.size
         ) { progress?(.typing, $0) }
+        var shortage = room.shortage(packing: extents, survey)
         if let packer,
           let packed = try PackedHeap(
             image, extents, packer, survey: survey, room: room.packingBytes, objectSize: scanned.size)
         {
           // The copy may have gone while it was marked, or the room: what was counted before is left.
-          do { return try analyze(image, packed, room, details, options, progress) } catch MemoryError.targetGone {}
+          do { return try analyze(image, packed, room, details, options, progress) } catch MemoryError.targetGone {
+            shortage = room.lost
+          }
         }
         return HeapAnalysis(
-          survey, image: image, decoder: details.decoder, options: options, shortage: room.shortage(packing: extents))
+          survey, image: image, decoder: details.decoder, options: options, shortage: shortage)
       }
     }
     let walk = try HeapWalk.walk(image, progress: { progress?(.walking, $0) }, objectSize: scanned.size)

@@ -61,8 +61,13 @@ public struct InspectionRoom: Sendable, Hashable {
   func shortage(blocks: Int, holders: Bool) -> String { shortage(Self.need(blocks, holders: holders)) }
 
   /// Why leaks are not told, in a sentence.
-  func shortage(packing extents: BlockExtents) -> String {
-    shortage(min(Self.least &+ PackedHeap.need(extents), Self.need(extents.count, holders: false)))
+  func shortage(packing extents: BlockExtents, _ survey: HeapSurvey) -> String {
+    shortage(min(Self.least &+ PackedHeap.need(extents, survey), Self.need(extents.count, holders: false)))
+  }
+
+  /// Why leaks are not told although there was room at the beginning, in a sentence.
+  var lost: String {
+    "the memory for it, or the copy of the process, went while leaks were looked for: \(place) has hardly any to spare; \(advice)"
   }
 
   private func shortage(_ need: UInt64) -> String {

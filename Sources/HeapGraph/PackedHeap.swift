@@ -18,7 +18,7 @@ struct PackedHeap {
   }
 
   /// What it takes where types are known.
-  private static func need(_ extents: BlockExtents, _ survey: HeapSurvey) -> UInt64 {
+  static func need(_ extents: BlockExtents, _ survey: HeapSurvey) -> UInt64 {
     extents.packedBytes &+ UInt64(extents.count) &* markingBits / 8
       &+ PackedTypes.bytes(extents.count, survey.countsByType)
   }
