@@ -44,6 +44,8 @@ struct Census {
   private var unknown = [Sum](repeating: Sum(), count: SizeClass.count)
 
   var blockCount: Int { (types + unknown).reduce(0) { $0 + $1.count } }
+  /// Number of blocks by index of their type.
+  var counts: [Int] { [unknown.reduce(0) { $0 + $1.count }] + types.dropFirst().map(\.count) }
   var bytes: UInt64 { (types + unknown).reduce(0) { $0 &+ $1.bytes } }
 
   /// - Parameters:

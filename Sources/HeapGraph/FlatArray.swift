@@ -55,4 +55,22 @@ final class Bitmap: @unchecked Sendable {
     get { words[index] }
     set { words[index] = newValue }
   }
+
+  func removeAll() { for word in 0..<wordCount { words[word] = 0 } }
+
+  /// What is in some of the words, ascending.
+  func elements(inWords range: Range<Int>) -> [UInt32] {
+    var elements: [UInt32] = []
+    for word in range {
+      var bits = words[word]
+      while bits != 0 {
+        elements.append(UInt32(word << 6 + bits.trailingZeroBitCount))
+        bits &= bits - 1
+      }
+    }
+    return elements
+  }
+
+  /// Number of elements. O(words).
+  var population: Int { (0..<wordCount).reduce(0) { $0 + words[$1].nonzeroBitCount } }
 }

@@ -32,6 +32,13 @@ public struct HeapAnalysis: Sendable {
     public var allocations: AllocationStacks?
     /// Memory that it may take; nil for as much as it needs.
     public var room: InspectionRoom?
+    /// Keep what is needed to ask of a sample of blocks who holds them (`SampledHolders`).
+    var keepsSampling = false
+    /// For grouping leaks, in bytes; nil for as much as it needs.
+    var graphRoom: UInt64?
+    /// The room is gone that there was at the beginning: blocks that are packed are let go then, and what was counted stays. Asked every some
+    /// ten thousand blocks.
+    public var isRoomGone: (@Sendable () -> Bool)?
     /// Why the process was read while it ran, in a sentence; nil where that was asked for.
     public var whyRunning: String?
 
@@ -119,7 +126,7 @@ public struct HeapAnalysis: Sendable {
   /// Nil where leaks cannot be judged; `leaksNotJudged` says why.
   public private(set) var leaks: [LeakGroup]?
   public private(set) var leaksNotJudged: String?
-  /// Unreachable blocks by index, ascending; empty where leaks cannot be judged.
+  /// Unreachable blocks by index, ascending; empty where leaks cannot be judged, and where there was no room to list them.
   public private(set) var unreachable: [UInt32] = []
   public private(set) var unreachableBytes: UInt64 = 0
   public private(set) var rootCount = 0
@@ -128,13 +135,23 @@ public struct HeapAnalysis: Sendable {
   public private(set) var remarks: [String] = []
   /// Nil unless asked for, and where the heap was not marked.
   public private(set) var references: HeapReferences?
+  /// The same for a sample of blocks: where there was no room for all.
+  public private(set) var sampling: SampledReferences?
 
   /// Types, marks and groups. The result does not need the image's memory any more.
   public init(
     image: ProcessImage, walk: HeapWalk, decoder: any ObjectTypeDecoder, context: Context, options: Options = Options(),
     progress: ((Phase, Double) -> Void)? = nil
   ) throws(MemoryError) {
-    let heap = TypedHeap(walk: walk, decoder: decoder) { progress?(.typing, $0) }
+    try self.init(
+      image: image, heap: TypedHeap(walk: walk, decoder: decoder) { progress?(.typing, $0) }, context: context,
+      options: options, progress: progress)
+  }
+
+  init(
+    image: ProcessImage, heap: TypedHeap, context: Context, options: Options, progress: ((Phase, Double) -> Void)?
+  ) throws(MemoryError) {
+    let walk = heap.walk
     self.heap = heap
     blockCount = walk.blocks.count
     bytes = walk.blocks.totalBytes
@@ -144,12 +161,19 @@ public struct HeapAnalysis: Sendable {
       leaksNotJudged = image.isConsistent ? "not asked for" : Self.moved(options)
       return
     }
-    let marking = try Marking(image, heap, context: context, workerCount: options.workerCount, progress: progress)
+    let marking = try Marking(
+      image, heap, context: context, workerCount: options.workerCount, keepsTypeEdges: options.keepsSampling,
+      mustStop: options.graphRoom == nil ? nil : options.isRoomGone, progress: progress)
     rootCount = marking.roots.count
     referenceCount = marking.referenceCount
     remarks = marking.remarks
     if options.keepsReferences {
       references = HeapReferences(marking, heap: heap, memory: image.memory, context: context, options: options)
+    }
+    if let edges = marking.typeEdges {
+      sampling = SampledReferences(
+        references: HeapReferences(marking, heap: heap, memory: image.memory, context: context, options: options),
+        edges: edges, mustStop: options.isRoomGone)
     }
     guard walk.isExact else {
       census = Census.rows(heap) { marking.marked.contains($0) }
@@ -158,21 +182,31 @@ public struct HeapAnalysis: Sendable {
       return
     }
     census = Census.rows(heap)
-    unreachable = marking.unreachable(in: heap)
-    unreachableBytes = unreachable.reduce(0) { $0 + walk.blocks.size(Int($1)) }
+    let unreachableBlocks = walk.blocks.count - marking.marked.population
     progress?(.grouping, 0)
-    var scanner = BlockScanner(
-      heap: heap, resolver: marking.resolver, plans: marking.plans, memory: image.memory, taskWords: context.taskWords,
-      oddPlaces: OddPlaces(walk.blocks, marked: marking.marked).map { .search($0) } ?? .none)
-    let graph = try UnreachableGraph(nodes: unreachable, scanner: &scanner)
     // Other languages' runtimes hide references in ways that only they know (compressed pointers, handles).
     let isForeign = !heap.types.contains { $0.kind != .native && $0.kind != .sideTable }
-    if isForeign && !unreachable.isEmpty {
+    if isForeign && unreachableBlocks > 0 {
       remarks.append(
         "no Swift object is in this heap; another language's runtime may hide pointers, so leaks are only possible here"
       )
     }
     let isDoubtful = walk.checks.contains { !$0.passed } || !remarks.isEmpty
+    if let room = options.graphRoom, UInt64(unreachableBlocks) &* UnreachableGraph.bytesPerNode > room {
+      let groups = UnfollowedLeaks(heap: heap, marked: marking.marked, isDoubtful: isDoubtful)
+      unreachableBytes = groups.bytes
+      leaks = groups.groups
+      remarks.append(
+        "no pointer leads to \(unreachableBlocks) blocks: too many to follow what ties them in the memory that is left, so they are grouped by type alone, and cycles among them are not told"
+      )
+      return
+    }
+    unreachable = marking.unreachable(in: heap)
+    unreachableBytes = unreachable.reduce(0) { $0 + walk.blocks.size(Int($1)) }
+    var scanner = BlockScanner(
+      heap: heap, resolver: marking.resolver, plans: marking.plans, memory: image.memory, taskWords: context.taskWords,
+      oddPlaces: OddPlaces(walk.blocks, marked: marking.marked).map { .search($0) } ?? .none)
+    let graph = try UnreachableGraph(nodes: unreachable, scanner: &scanner)
     leaks =
       LeakFinder(
         heap: heap, graph: graph, isDoubtful: isDoubtful, allocations: options.allocations,
@@ -192,7 +226,7 @@ public struct HeapAnalysis: Sendable {
     bytes = survey.bytes
     counted = survey.types
     self.shortage = shortage
-    leaksNotJudged = image.isConsistent ? shortage : Self.moved(options)
+    leaksNotJudged = !image.isConsistent ? Self.moved(options) : options.findsLeaks ? shortage : "not asked for"
   }
 
   private static func moved(_ options: Options) -> String {

@@ -30,38 +30,55 @@ public enum HeapInspection {
     progress?(.walking, 0)
     let details = Details(image: image, symbols: symbols)
     let scanned = ScannedObjects(decoder: details.decoder, memory: PagedMemory(image.memory, pageCount: 256))
-    var options = options
-    var shortage: String?
     if let room = options.room, !room.isAmple(for: image, holders: options.keepsReferences) {
-      let (large, blocks) = try HeapSurvey.largeBlocks(image, objectSize: scanned.size) { progress?(.walking, $0) }
-      let holders = options.keepsReferences
-      switch room.extent(blocks: blocks, holders: holders) {
-      case .whole: break
-      case .leaks:
-        options.keepsReferences = false
-        shortage = room.shortage(blocks: blocks, holders: holders)
-      case .census:
-        let survey = try HeapSurvey(image, large: large, decoder: details.decoder, objectSize: scanned.size) {
-          progress?(.typing, $0)
+      let (large, extents) = try HeapSurvey.largeBlocks(image, objectSize: scanned.size) { progress?(.walking, $0) }
+      let canPack = options.findsLeaks && image.isConsistent
+      let extent = room.extent(extents, holders: options.keepsReferences, canPack: canPack)
+      if extent != .whole {
+        let packer = extent == .packed ? BlockPacker(extents, memory: image.memory) : nil
+        let survey = try HeapSurvey(
+          image, large: large, packer: packer, decoder: details.decoder, objectSize: scanned.size
+        ) { progress?(.typing, $0) }
+        var shortage = room.shortage(packing: extents, survey)
+        if let packer,
+          let packed = try PackedHeap(
+            image, extents, packer, survey: survey, room: room.packingBytes, objectSize: scanned.size)
+        {
+          // The copy may have gone while it was marked, or the room: what was counted before is left.
+          do { return try analyze(image, packed, room, details, options, progress) } catch MemoryError.targetGone {
+            shortage = room.lost
+          }
         }
         return HeapAnalysis(
-          survey, image: image, decoder: details.decoder, options: options,
-          shortage: room.shortage(blocks: blocks, holders: holders))
+          survey, image: image, decoder: details.decoder, options: options, shortage: shortage)
       }
     }
     let walk = try HeapWalk.walk(image, progress: { progress?(.walking, $0) }, objectSize: scanned.size)
-    var analysis = try analyze(image, walk, details, options, progress)
-    analysis.shortage = shortage
+    let heap = TypedHeap(walk: walk, decoder: details.decoder) { progress?(.typing, $0) }
+    return try analyze(image, heap, details, options, progress)
+  }
+
+  /// Leaks, without who holds what.
+  private static func analyze(
+    _ image: ProcessImage, _ packed: PackedHeap, _ room: InspectionRoom, _ details: Details,
+    _ options: HeapAnalysis.Options, _ progress: (@Sendable (Phase, Double) -> Void)?
+  ) throws(MemoryError) -> HeapAnalysis {
+    let blocks = packed.heap.blocks.count
+    var reduced = options
+    reduced.keepsReferences = false
+    reduced.keepsSampling = options.keepsReferences
+    reduced.workerCount = 1
+    reduced.graphRoom = room.packingBytes - packed.bytes
+    var analysis = try analyze(image, packed.heap, details, reduced, progress)
+    if options.keepsReferences { analysis.shortage = room.shortage(blocks: blocks, holders: true) }
     return analysis
   }
 
   private static func analyze(
-    _ image: ProcessImage, _ walk: HeapWalk, _ details: Details, _ options: HeapAnalysis.Options,
+    _ image: ProcessImage, _ heap: TypedHeap, _ details: Details, _ options: HeapAnalysis.Options,
     _ progress: (@Sendable (Phase, Double) -> Void)?
   ) throws(MemoryError) -> HeapAnalysis {
-    return try HeapAnalysis(
-      image: image, walk: walk, decoder: details.decoder, context: details.analysis, options: options
-    ) { phase, share in
+    return try HeapAnalysis(image: image, heap: heap, context: details.analysis, options: options) { phase, share in
       switch phase {
       case .typing: progress?(.typing, share)
       case .roots: progress?(.roots, share)

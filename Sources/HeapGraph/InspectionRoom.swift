@@ -1,3 +1,4 @@
+import Malloc
 import Measurement
 import ProcessImage
 
@@ -21,8 +22,8 @@ public struct InspectionRoom: Sendable, Hashable {
   enum Extent: Hashable {
     /// What was asked for.
     case whole
-    /// Leaks, but not who holds what.
-    case leaks
+    /// Leaks on packed blocks (`PackedHeap`), but not who holds what.
+    case packed
     /// Blocks by type.
     case census
   }
@@ -45,13 +46,31 @@ public struct InspectionRoom: Sendable, Hashable {
     return Self.need(Int(clamping: most / Self.smallestBlock), holders: holders) <= bytes
   }
 
-  func extent(blocks: Int, holders: Bool) -> Extent {
-    if Self.need(blocks, holders: holders) <= bytes { return .whole }
-    return holders && Self.need(blocks, holders: false) <= bytes ? .leaks : .census
+  /// - Parameter canPack: what is asked for are leaks, and the image can tell them.
+  func extent(_ extents: BlockExtents, holders: Bool, canPack: Bool) -> Extent {
+    if Self.need(extents.count, holders: holders) <= bytes { return .whole }
+    return canPack && packing(PackedHeap.need(extents)) ? .packed : .census
   }
 
-  /// Why it is less than the whole, in a sentence.
-  func shortage(blocks: Int, holders: Bool) -> String {
-    "that takes memwhy some \(ByteCount(Self.need(blocks, holders: holders))), and \(place) has \(ByteCount(bytes)) to spare; \(advice)"
+  private func packing(_ need: UInt64) -> Bool { Self.least &+ need <= bytes }
+
+  /// What is left for packed blocks.
+  var packingBytes: UInt64 { bytes > Self.least ? bytes - Self.least : 0 }
+
+  /// Why nobody's holders are told, in a sentence.
+  func shortage(blocks: Int, holders: Bool) -> String { shortage(Self.need(blocks, holders: holders)) }
+
+  /// Why leaks are not told, in a sentence.
+  func shortage(packing extents: BlockExtents, _ survey: HeapSurvey) -> String {
+    shortage(min(Self.least &+ PackedHeap.need(extents, survey), Self.need(extents.count, holders: false)))
+  }
+
+  /// Why leaks are not told although there was room at the beginning, in a sentence.
+  var lost: String {
+    "the memory for it, or the copy of the process, went while leaks were looked for: \(place) has hardly any to spare; \(advice)"
+  }
+
+  private func shortage(_ need: UInt64) -> String {
+    "that takes memwhy some \(ByteCount(need)), and \(place) has \(ByteCount(bytes)) to spare; \(advice)"
   }
 }

@@ -17,6 +17,8 @@ struct Marking {
   let marked: Bitmap
   let referenceCount: UInt64
   let oddReferences: OddReferences
+  /// Which types of reached blocks refer to which; nil where nobody asks for that.
+  let typeEdges: TypeEdges?
   /// What could not be read, in sentences.
   let remarks: [String]
 
@@ -25,6 +27,7 @@ struct Marking {
   /// - Parameter progress: called with the phase and the share of it that is done, 0...1.
   init(
     _ image: ProcessImage, _ heap: TypedHeap, context: HeapAnalysis.Context, workerCount: Int,
+    keepsTypeEdges: Bool = false, mustStop: (@Sendable () -> Bool)? = nil,
     progress: ((HeapAnalysis.Phase, Double) -> Void)?
   ) throws(MemoryError) {
     let walk = heap.walk
@@ -51,7 +54,7 @@ struct Marking {
     plans = ScanPlans(heap.types)
     var marker = Marker(
       heap: heap, resolver: resolver, plans: plans, memory: image.memory, workerCount: workerCount,
-      taskWords: context.taskWords)
+      keepsTypeEdges: keepsTypeEdges, mustStop: mustStop, taskWords: context.taskWords)
     // The allocator's thread caches are in use as long as their thread lives.
     let inUse = blocks(walk.internalBlocks) + blocks(walk.blocksInFlight)
     // Memory that no allocator is known to own is the allocator's too: its own notes on what it handed out keep nothing that is held by
@@ -80,6 +83,7 @@ struct Marking {
     allocatorBlocks = inUse + finder.slabsInFlight
     marked = marker.marked
     referenceCount = marker.referenceCount
+    typeEdges = marker.edges
     var remarks: [String] = []
     if finder.unreadableBytes > 0 {
       remarks.append("\(finder.unreadableBytes) bytes that may hold roots could not be read")

@@ -4,13 +4,15 @@ import SwiftMetadata
 
 /// Every live block with its type: the nodes of the graph.
 ///
-/// Types are few (tens to thousands), blocks are many, so a block holds a 32-bit index into `types`.
+/// Types are few (tens to thousands), blocks are many, so a block holds a 32-bit index into `types`, or a few bits of a code for it.
 public final class TypedHeap: @unchecked Sendable {
   public let walk: HeapWalk
   public var blocks: BlockTable { walk.blocks }
   /// Index 0 is `unknown`, 1 the allocator's own blocks, 2 and 3 side tables.
   public private(set) var types: [ObjectType]
   private let typeIndices: FlatArray<UInt32>
+  /// All of them, where there was no room for a column.
+  private let packed: PackedTypes?
 
   /// A block that no metadata and no symbol explains.
   public static let unknown = 0
@@ -30,6 +32,7 @@ public final class TypedHeap: @unchecked Sendable {
     self.walk = walk
     let blocks = walk.blocks
     typeIndices = FlatArray(repeating: 0, count: blocks.count)
+    packed = nil
     var typer = BlockTyper(decoder: decoder) { head in
       let holder = blocks.index(containing: head)
       return holder >= 0 && blocks.size(holder) < BlockTyper.smallestPool
@@ -40,20 +43,38 @@ public final class TypedHeap: @unchecked Sendable {
         head: blocks.head(index), address: blocks.address(index), size: blocks.size(index))
     }
     types = typer.types
+    typeInternalBlocks()
+  }
+
+  /// Of blocks that have their types already.
+  init(walk: HeapWalk, types: [ObjectType], indices: PackedTypes) {
+    self.walk = walk
+    self.types = types
+    typeIndices = FlatArray(repeating: 0, count: 0)
+    packed = indices
+    typeInternalBlocks()
+  }
+
+  private func typeInternalBlocks() {
     for address in walk.internalBlocks {
       let index = blocks.index(startingAt: address)
-      if index >= 0 { typeIndices[index] = UInt32(Self.allocatorInternal) }
+      if index >= 0 { retype(index, Self.allocatorInternal) }
     }
   }
 
   /// Index into `types` of a block's type.
   @inline(__always)
-  public func typeIndex(_ block: Int) -> Int { Int(typeIndices[block]) }
+  public func typeIndex(_ block: Int) -> Int {
+    if let packed { return packed[block] }
+    return Int(typeIndices[block])
+  }
 
   public func type(_ block: Int) -> ObjectType { types[typeIndex(block)] }
 
   /// Marking found that a block is a side table, or a buffer without references.
-  func retype(_ block: Int, _ type: Int) { typeIndices[block] = UInt32(type) }
+  func retype(_ block: Int, _ type: Int) {
+    if let packed { packed[block] = type } else { typeIndices[block] = UInt32(type) }
+  }
 
   /// Adds a type that no metadata describes, and returns its index.
   func addType(_ type: ObjectType) -> Int {

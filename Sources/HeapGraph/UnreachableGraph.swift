@@ -6,6 +6,9 @@ import SwiftMetadata
 ///
 /// Nodes are numbered 0..<count in address order; 4 bytes a node and 12 a reference.
 struct UnreachableGraph {
+  /// What the graph takes, and grouping by it, of nodes with some references each.
+  static let bytesPerNode: UInt64 = 160
+
   /// Block index of each node, ascending.
   let nodes: [UInt32]
   /// Node -> first of its edges; `count + 1` entries.

@@ -2,11 +2,14 @@ import ProcessImage
 
 /// Every live heap block, sorted by address. A block's identity is its index here, from the walk to the report.
 ///
-/// 12 bytes a block for address and size, 8 for the first word, and 4 bytes per KiB of heap for the look-up table.
+/// 12 bytes a block for address and size, 8 for the first word, and 4 bytes per KiB of heap for the look-up table; hardly any where they are
+/// packed (`BlockPacker`).
 public final class BlockTable: @unchecked Sendable {
   // Immutable after init, so sharing between threads is safe. Raw storage because look-ups are the hot path of marking:
   // every access goes through the checked accessors below.
   private let storage: BlockStorage
+  /// All blocks, where there was no room for columns.
+  @usableFromInline let packed: PackedBlocks?
   @usableFromInline let addresses: UnsafeMutablePointer<UInt64>
   @usableFromInline let wordCounts: UnsafeMutablePointer<UInt32>
   @usableFromInline let heads: UnsafeMutablePointer<UInt64>
@@ -101,6 +104,7 @@ public final class BlockTable: @unchecked Sendable {
   private init(_ storage: BlockStorage, regionGap: UInt64) {
     totalBytes = storage.settle()
     self.storage = storage
+    packed = nil
     addresses = storage.addresses
     wordCounts = storage.wordCounts
     heads = storage.heads
@@ -140,6 +144,19 @@ public final class BlockTable: @unchecked Sendable {
     regionCount = list.count
   }
 
+  init(_ packed: PackedBlocks) {
+    self.packed = packed
+    storage = BlockStorage(capacity: 0)
+    addresses = storage.addresses
+    wordCounts = storage.wordCounts
+    heads = storage.heads
+    count = packed.count
+    totalBytes = packed.totalBytes
+    granules = .allocate(capacity: 1)
+    regions = .allocate(capacity: 1)
+    regionCount = 0
+  }
+
   private static func entries(_ region: Region) -> Int { Int((region.end - region.start) >> granuleShift) + 2 }
 
   deinit {
@@ -150,6 +167,7 @@ public final class BlockTable: @unchecked Sendable {
   /// First byte of a block.
   @inlinable
   public func address(_ index: Int) -> UInt64 {
+    if let packed { return packed.address(index) }
     precondition(index >= 0 && index < count)
     return addresses[index]
   }
@@ -157,6 +175,7 @@ public final class BlockTable: @unchecked Sendable {
   /// Usable size of a block in bytes.
   @inlinable
   public func size(_ index: Int) -> UInt64 {
+    if let packed { return packed.size(index) }
     precondition(index >= 0 && index < count)
     return UInt64(wordCounts[index]) << 3
   }
@@ -164,6 +183,7 @@ public final class BlockTable: @unchecked Sendable {
   /// The block's first 8 bytes: a Swift object's isa.
   @inlinable
   public func head(_ index: Int) -> UInt64 {
+    if let packed { return packed.head(index) }
     precondition(index >= 0 && index < count)
     return heads[index]
   }
@@ -171,6 +191,7 @@ public final class BlockTable: @unchecked Sendable {
   /// The block that contains `address` (its first byte, or any byte inside), or -1. O(log(blocks per KiB)).
   @inlinable
   public func index(containing address: UInt64) -> Int {
+    if let packed { return packed.index(containing: address) }
     var low = 0
     var high = regionCount
     while low < high {
@@ -203,7 +224,7 @@ public final class BlockTable: @unchecked Sendable {
     var high = count
     while low < high {
       let middle = (low + high) >> 1
-      if addresses[middle] < address { low = middle + 1 } else { high = middle }
+      if self.address(middle) < address { low = middle + 1 } else { high = middle }
     }
     return low
   }
@@ -211,6 +232,7 @@ public final class BlockTable: @unchecked Sendable {
   /// The block that starts exactly at `address`, or -1.
   @inlinable
   public func index(startingAt address: UInt64) -> Int {
+    if let packed { return packed.index(startingAt: address) }
     let index = self.index(containing: address)
     return index >= 0 && addresses[index] == address ? index : -1
   }

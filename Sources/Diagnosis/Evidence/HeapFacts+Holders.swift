@@ -30,6 +30,14 @@ extension HeapFacts {
     return report.pruned(cut: cut)
   }
 
+  /// Takes over what a sample knows of holders.
+  ///
+  /// - Returns: the tree of holders.
+  public mutating func add(_ sampled: SampledHolders, cut: Double = smallestPlace) -> HolderReport {
+    holders = Self.places(sampled.report.pruned(cut: Self.smallestPlace)).places
+    return sampled.report.pruned(cut: cut)
+  }
+
   private static func libraryClasses(_ types: [ObjectType], owners: [String]) -> [String: String]? {
     let generic = Set(owners.filter { $0.contains("<") })
     let found = types.lazy.compactMap { type in type.library.map { (type.name, $0) } }.filter { name, _ in

@@ -2,6 +2,14 @@ import Malloc
 import ProcessImage
 import SwiftMetadata
 
+/// What marking knew, kept to ask of some blocks who holds them.
+public struct SampledReferences: Sendable {
+  let references: HeapReferences
+  let edges: TypeEdges
+  /// There is no room to go on.
+  let mustStop: (@Sendable () -> Bool)?
+}
+
 /// What marking knew, kept for those who ask who holds what: the means to read any block's references again, and the roots.
 public struct HeapReferences: Sendable {
   let heap: TypedHeap

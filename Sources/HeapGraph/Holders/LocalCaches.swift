@@ -19,7 +19,10 @@ extension LocalCacheReader {
   }
 
   private static func candidates(_ blocks: BlockTable) -> [UInt64] {
-    (0..<blocks.count).filter { blocks.head($0) == LocalCacheLayout.blockMagic }.map { blocks.address($0) }
+    // Sizes first: first words of packed blocks are read from the image.
+    (0..<blocks.count).filter {
+      blocks.size($0) >= LocalCacheLayout.Block.smallestSize && blocks.head($0) == LocalCacheLayout.blockMagic
+    }.map { blocks.address($0) }
   }
 
   /// Types the descriptions, before marking: they name shards and each other, and keep neither. As unknown blocks they would lead from the list

@@ -79,6 +79,7 @@ struct Pipeline: Analyzer {
       findsLeaks: request.verb != "heap", keepsReferences: depth != .report,
       allocations: allocations?.stacks(before: start), room: .now(for: request.target))
     options.whyRunning = source.whyRunning
+    options.isRoomGone = { InspectionRoom.isGone(for: request.target) }
     let analysis: HeapAnalysis
     do {
       analysis = try HeapInspection.run(source.image, symbols: symbols, options: options) { phase, share in
@@ -100,7 +101,8 @@ struct Pipeline: Analyzer {
     facts.threadNames = NamedCounts.threads(source.image)
     if case .process(let pid) = request.target { facts.fileNames = NamedCounts.files(of: pid) }
     var remarks = source.whyRunning.map { [$0] } ?? []
-    if analysis.isSurvey, let shortage = analysis.shortage {
+    // Where leaks were asked for, it is said there.
+    if analysis.isSurvey, let shortage = analysis.shortage, shortage != analysis.leaksNotJudged {
       remarks.append("blocks were counted by type only, not looked through: \(shortage)")
     }
     var held: HolderReport?
@@ -148,6 +150,9 @@ struct Pipeline: Analyzer {
     _ remarks: inout [String]
   ) -> HolderReport? {
     var held: HolderReport?
+    if analysis.sampling != nil {
+      return sample(analysis, source, symbols, request, progress, &facts, &remarks)
+    }
     do {
       let graph = try HeapHolders(analysis: analysis, image: source.image, symbols: symbols) {
         progress.update("finding holders", $0)
@@ -167,6 +172,30 @@ struct Pipeline: Analyzer {
       remarks.append("who holds what could not be found: \(source.reason(error))")
     }
     return held
+  }
+}
+
+extension Pipeline {
+  /// Adds to `facts` who holds what there is most of, where there was no room to find out of everything.
+  ///
+  /// - Returns: the tree for the report; nil where it could not be had, and `remarks` say why.
+  private func sample(
+    _ analysis: HeapAnalysis, _ source: ImageSource, _ symbols: ImageSymbols, _ request: AnalysisRequest,
+    _ progress: Progress, _ facts: inout HeapFacts, _ remarks: inout [String]
+  ) -> HolderReport? {
+    do {
+      let sampled = try SampledHolders(analysis: analysis, image: source.image, symbols: symbols) {
+        progress.update("finding holders of a sample", $0)
+      }
+      remarks.append(
+        "who holds what was told from \(Count(sampled.sampled)) of \(Count(sampled.population)) blocks of the types with most memory, "
+          + "of which \(Count(sampled.followed)) were followed to a root: numbers of blocks and bytes of holders are estimates"
+          + (analysis.shortage.map { "; to look at all of them, \($0)" } ?? ""))
+      return facts.add(sampled, cut: request.findsHolders ? 0.001 : 0.005)
+    } catch {
+      remarks.append("who holds what could not be found: \(source.reason(error))")
+      return nil
+    }
   }
 }
 

@@ -27,6 +27,12 @@ enum SharedLimit {
 }
 
 extension InspectionRoom {
+  /// Less than this is left where the watch of a shared limit is about to end memwhy, in bytes.
+  private static let last: UInt64 = 3 << 20
+
+  /// There is hardly any left.
+  static func isGone(for target: AnalysisRequest.Target) -> Bool { now(for: target).map { $0.bytes < last } ?? false }
+
   /// What memwhy may take for this target now.
   static func now(for target: AnalysisRequest.Target) -> InspectionRoom? {
     let pid: Int32? = if case .process(let pid) = target { pid } else { nil }
