@@ -11,11 +11,14 @@ public struct InspectionRoom: Sendable, Hashable {
   public var bytes: UInt64
   /// Whose memory it is, and what to do for more: for sentences.
   public var place, advice: String
+  /// What was looked for before has taken more than there is.
+  public var isSpent: Bool
 
-  public init(bytes: UInt64, place: String, advice: String) {
+  public init(bytes: UInt64, place: String, advice: String, isSpent: Bool = false) {
     self.bytes = bytes
     self.place = place
     self.advice = advice
+    self.isSpent = isSpent
   }
 
   /// How much of an inspection is made.
@@ -43,11 +46,12 @@ public struct InspectionRoom: Sendable, Hashable {
   /// Whether there is room whatever the blocks of this image are. O(mappings).
   func isAmple(for image: ProcessImage, holders: Bool) -> Bool {
     let most = image.mappings.reduce(UInt64(0)) { $1.isAnonymous ? $0 &+ min($1.size, 1 << 46) : $0 }
-    return Self.need(Int(clamping: most / Self.smallestBlock), holders: holders) <= bytes
+    return !isSpent && Self.need(Int(clamping: most / Self.smallestBlock), holders: holders) <= bytes
   }
 
   /// - Parameter canPack: what is asked for are leaks, and the image can tell them.
   func extent(_ extents: BlockExtents, holders: Bool, canPack: Bool) -> Extent {
+    if isSpent { return .census }
     if Self.need(extents.count, holders: holders) <= bytes { return .whole }
     return canPack && packing(PackedHeap.need(extents)) ? .packed : .census
   }
@@ -67,10 +71,11 @@ public struct InspectionRoom: Sendable, Hashable {
 
   /// Why leaks are not told although there was room at the beginning, in a sentence.
   var lost: String {
-    "the memory for it, or the copy of the process, went while leaks were looked for: \(place) has hardly any to spare; \(advice)"
+    "the memory for it, or the copy of the process, went meanwhile: \(place) has hardly any to spare; \(advice)"
   }
 
   private func shortage(_ need: UInt64) -> String {
-    "that takes memwhy some \(ByteCount(need)), and \(place) has \(ByteCount(bytes)) to spare; \(advice)"
+    if isSpent { return lost }
+    return "that takes memwhy some \(ByteCount(need)), and \(place) has \(ByteCount(bytes)) to spare; \(advice)"
   }
 }

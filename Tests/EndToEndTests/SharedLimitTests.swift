@@ -28,9 +28,10 @@ import Testing
         group.isUnified ? "memory.swap.max" : "memory.memsw.limit_in_bytes", group.isUnified ? "0" : "\(limit)")
     }
 
-    func memwhy(_ words: [String]) throws -> Command.Result {
+    func memwhy(_ words: [String], environment: [String: String] = [:]) throws -> Command.Result {
       let (tool, arguments) = group.command(try MemwhyBinary.path(), words)
-      return try Command.run(tool, arguments, environment: ["NO_COLOR": "1"], timeout: 100)
+      let environment = environment.merging(["NO_COLOR": "1"]) { $1 }
+      return try Command.run(tool, arguments, environment: environment, timeout: 100)
     }
 
     var isUnharmed: Bool { target.isRunning && group.outOfMemoryKills ?? 0 == 0 }
@@ -68,6 +69,24 @@ import Testing
     container.leave(mebibytes: 6)
     #expect(eventually(within: 30) { !memwhy.isRunning })
     #expect(memwhy.output.contains("given up: memwhy shares"), "\(memwhy.output)")
+    // For a count there is no room either.
+    let pieces = memwhy.output.components(separatedBy: "Begun again")
+    #expect(pieces.count == 2 && pieces[1].contains("of room, and memwhy shares"), "\(memwhy.output)")
+    #expect(container.isUnharmed)
+  }
+
+  /// What a command does that has begun again.
+  @Test(arguments: [["heap"], ["leaks"], ["diagnose", "--once"]])
+  func whatTookTooMuchIsCounted(words: [String]) throws {
+    guard let container = try Container(blocks: 500_000) else { return }
+    container.leave(mebibytes: 400)
+    let arguments = words + ["--json", "\(container.target.pid)"]
+    let result = try container.memwhy(arguments, environment: ["MEMWHY_COUNT_ONLY": "1"])
+    #expect(result.status == 0, "\(result.errors)")
+    let report = try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
+    #expect((report?["heap"] as? [String: Any])?["blocks"] as? Int ?? 0 >= container.blocks)
+    #expect((report?["leaks"] as? [String: Any])?["isJudged"] as? Bool == false, "\(result.output.prefix(2000))")
+    #expect(result.output.contains("went meanwhile"))
     #expect(container.isUnharmed)
   }
 

@@ -62,6 +62,7 @@ final class Interruption: Sendable {
   /// Ends the command before it costs the process its memory.
   func abandon(_ reason: String) {
     process.withLock { $0 }?.release()
+    CountingRun.begin(reason)
     Terminal.error("\nmemwhy: \(reason)\n")
     _exit(ExitStatus.notPermitted)
   }

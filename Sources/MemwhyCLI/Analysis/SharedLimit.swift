@@ -36,6 +36,8 @@ extension InspectionRoom {
   /// What memwhy may take for this target now.
   static func now(for target: AnalysisRequest.Target) -> InspectionRoom? {
     let pid: Int32? = if case .process(let pid) = target { pid } else { nil }
-    return OwnRoom.now(beside: pid).map { InspectionRoom(bytes: $0.bytes, place: $0.place, advice: $0.advice) }
+    return OwnRoom.now(beside: pid).map {
+      InspectionRoom(bytes: $0.bytes, place: $0.place, advice: $0.advice, isSpent: CountingRun.isThis)
+    }
   }
 }

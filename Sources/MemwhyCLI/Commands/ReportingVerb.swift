@@ -18,7 +18,10 @@ enum ReportingVerb {
     var request = try target.request(verb: verb)
     request.findsHolders = page?.html != nil && verb == "diagnose"
     request.triesTrim = triesTrim
+    // What was read from standard input is not there a second time.
+    if profile == nil { CountingRun.allow() }
     var report = try analyzer.report(request, progress: progress)
+    CountingRun.forbid()
     report = report.replacingLeaks(suppressions.apply(to: report.leaks))
     if let given { report.profile = given }
     let text = try output.render(report, terminal: terminal)
