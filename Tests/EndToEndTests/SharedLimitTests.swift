@@ -60,18 +60,17 @@ import Testing
     guard let container = try Container(blocks: 500_000) else { return }
     container.leave(mebibytes: 200)
     let (tool, words) = container.group.command(
-      try MemwhyBinary.path(), ["diagnose", "--for", "60s", "\(container.target.pid)"])
+      try MemwhyBinary.path(), ["diagnose", "--for", "10s", "\(container.target.pid)"])
     let memwhy = try RunningProgram(
       tool, words, environment: ["NO_COLOR": "1"], ready: "about to pause", timeout: 100, mergeErrors: true)
     defer { memwhy.stop() }
     // The look itself takes less than this.
     usleep(3_000_000)
     container.leave(mebibytes: 6)
-    #expect(eventually(within: 30) { !memwhy.isRunning })
-    #expect(memwhy.output.contains("given up: memwhy shares"), "\(memwhy.output)")
-    // For a count there is no room either.
+    #expect(eventually(within: 80) { !memwhy.isRunning })
+    // What it had given back may be enough for a count.
     let pieces = memwhy.output.components(separatedBy: "Begun again")
-    #expect(pieces.count == 2 && pieces[1].contains("of room, and memwhy shares"), "\(memwhy.output)")
+    #expect(pieces.count == 2 && pieces[0].contains("given up: memwhy shares"), "\(memwhy.output)")
     #expect(container.isUnharmed)
   }
 
@@ -95,7 +94,7 @@ import Testing
     ["heap"], ["heap", "--freeze", "none"], ["leaks"], ["diagnose", "--once"], ["diagnose", "--for", "2s"],
   ])
   func withLittleRoomLeaksAreJudged(words: [String]) throws {
-    guard let container = try Container(blocks: 5_000_000) else { return }
+    guard let container = try Container(blocks: 1_200_000) else { return }
     container.leave(mebibytes: 64)
     let result = try container.memwhy(words + ["--json", "\(container.target.pid)"])
     #expect(result.status == 0, "\(result.errors)")
@@ -110,9 +109,9 @@ import Testing
     #expect(isJudged == (words[0] != "heap"), "\(result.output.prefix(2000))")
     let groups = leaks?["groups"] as? [Any] ?? []
     #expect(groups.isEmpty)
-    // Why there is no more is said once.
+    // Why there is no more is said once: two looks are for who holds what, too.
     let shortages = result.output.components(separatedBy: "to spare").count - 1
-    #expect(shortages == (words[0] == "leaks" ? 0 : 1), "\(result.output)")
+    #expect(shortages == (words[0] == "heap" || words.contains("--for") ? 1 : 0), "\(result.output)")
     #expect(container.isUnharmed)
   }
 
@@ -135,7 +134,7 @@ import Testing
     #expect(container.isUnharmed)
   }
 
-  /// Who holds what takes more than leaks do: with room for these they are judged.
+  /// Who holds what takes more than leaks do: with room for these they are judged, and a sample says who holds what.
   @Test func withSomeRoomLeaksAreJudged() throws {
     guard let container = try Container(blocks: 1_000_000) else { return }
     container.leave(mebibytes: 140)
@@ -143,7 +142,7 @@ import Testing
     #expect(result.status == 0, "\(result.errors)")
     let report = try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
     #expect((report?["leaks"] as? [String: Any])?["isJudged"] as? Bool == true, "\(result.output.prefix(2000))")
-    #expect((report?["remarks"] as? [String] ?? []).contains { $0.contains("who holds what was not looked for") })
+    #expect((report?["remarks"] as? [String] ?? []).contains { $0.contains("who holds what was told from") })
     let retained = try container.memwhy(["retained", "\(container.target.pid)"])
     #expect(retained.status == 77 && retained.errors.contains("to spare"), "\(retained.errors)")
     #expect(container.isUnharmed)

@@ -79,7 +79,7 @@ struct Pipeline: Analyzer {
       findsLeaks: request.verb != "heap", keepsReferences: depth != .report,
       allocations: allocations?.stacks(before: start), room: .now(for: request.target))
     options.whyRunning = source.whyRunning
-    options.isRoomGone = { InspectionRoom.isGone(for: request.target) }
+    options.isRoomGone = InspectionRoom.watch(for: request.target)
     let analysis: HeapAnalysis
     do {
       analysis = try HeapInspection.run(source.image, symbols: symbols, options: options) { phase, share in

@@ -30,8 +30,18 @@ extension InspectionRoom {
   /// Less than this is left where the watch of a shared limit is about to end memwhy, in bytes.
   private static let last: UInt64 = 3 << 20
 
-  /// There is hardly any left.
-  static func isGone(for target: AnalysisRequest.Target) -> Bool { now(for: target).map { $0.bytes < last } ?? false }
+  /// Looks whether there is hardly any left; not more often than the watch does, since that takes some files of the kernel.
+  static func watch(for target: AnalysisRequest.Target) -> @Sendable () -> Bool {
+    let next = Atomic<UInt64>(0)
+    return {
+      guard Clocks.monotonic >= next.load(ordering: .relaxed) else { return false }
+      next.store(Clocks.monotonic &+ interval, ordering: .relaxed)
+      return now(for: target).map { $0.bytes < last } ?? false
+    }
+  }
+
+  /// In nanoseconds.
+  private static let interval: UInt64 = 5_000_000
 
   /// What memwhy may take for this target now.
   static func now(for target: AnalysisRequest.Target) -> InspectionRoom? {
