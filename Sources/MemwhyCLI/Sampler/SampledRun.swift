@@ -122,6 +122,14 @@ struct SampledRun {
   // MARK: the time beside it
 
   private static let quickPoints: UInt64 = 20_000_000_000
+  private static let quickInterval: UInt64 = 250_000_000
+  /// Until there is a first point: a program that is still being started has none, and may not live long.
+  private static let firstInterval: UInt64 = 10_000_000
+
+  private func interval(after time: UInt64) -> UInt64 {
+    if points == 0, time < Self.quickInterval { return Self.firstInterval }
+    return time < Self.quickPoints ? Self.quickInterval : 1_000_000_000
+  }
 
   /// Waits for the end, hands signals on, and takes a point four times a second at first, then every second.
   private mutating func accompany(_ pid: pid_t, _ waited: inout sigset_t) -> Int32 {
@@ -144,7 +152,7 @@ struct SampledRun {
       let now = Clocks.monotonic
       if now >= due {
         takePoint(pid, &reader, group)
-        due = now + (now - begin < Self.quickPoints ? 250_000_000 : 1_000_000_000)
+        due = now + interval(after: now - begin)
       }
       let wait = due > now ? due - now : 0
       var time = timespec(tv_sec: Int(wait / 1_000_000_000), tv_nsec: Int(wait % 1_000_000_000))
