@@ -30,6 +30,27 @@ import Testing
     #expect(program.isRunning)
   }
 
+  @Test(arguments: [false, true]) func threadsThatAreMakingAChildAreKnown(holdsBack: Bool) throws {
+    let file = NSTemporaryDirectory() + "memwhy-parent-\(getpid())-\(UInt64.random(in: 0 ... .max))"
+    defer { unlink(file) }
+    let program = try RunningProgram(
+      try TestProgram.path("parent.c", .c(["-O1", "-pthread"])), [file] + (holdsBack ? ["hold"] : []))
+    let pid = program.pid
+    let tracer = try #require(TracerThread())
+    let found = tracer.run { () -> [Int32]? in
+      let group = ThreadGroup(pid: pid)
+      defer { group.detachAll() }
+      do throws(ThreadGroup.Failure) {
+        _ = try group.seizeAll(interrupt: false)
+        try group.stopAll(until: Clocks.monotonic &+ 10_000_000_000) {}
+      } catch { return nil }
+      return group.threads.map(\.tid).filter(ParentThreads.isSpawning)
+    }
+    tracer.end()
+    #expect(found == .some(holdsBack ? [pid] : []))
+    #expect(program.isRunning)
+  }
+
   @Test func threadsWithChildrenAreFound() throws {
     let file = NSTemporaryDirectory() + "memwhy-parent-\(getpid())-\(UInt64.random(in: 0 ... .max))"
     defer { unlink(file) }

@@ -1,10 +1,11 @@
 /* Its main thread starts children that end after some milliseconds, one after the other; the other threads wait for events that never come, in
-   calls that do not restart, and count how often those are interrupted. usage: parent FILE. FILE has two words of 64 bits: the
-   interruptions, and the children that have ended. */
+   calls that do not restart, and count how often those are interrupted. usage: parent FILE [hold]. FILE has two words of 64 bits: the
+   interruptions, and the children that have ended. With "hold" the main thread holds all signals back, as posix_spawn does for a moment. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -34,6 +35,8 @@ int main(int count, char **arguments) {
     pthread_t thread;
     if (pthread_create(&thread, 0, wait_for_events, 0)) return 1;
   }
+  uint64_t all = ~0ull;
+  if (count > 2) syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, 0, sizeof all);
   puts("READY");
   fflush(stdout);
   for (;;) {
