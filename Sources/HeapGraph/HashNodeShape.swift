@@ -36,12 +36,8 @@ struct HashNodeShape {
     let stride: Int
 
     init(key: ValueLayout, value: ValueLayout?) {
-      func align(_ offset: Int, _ alignment: Int) -> Int {
-        let alignment = max(1, alignment)
-        return (offset + alignment - 1) / alignment * alignment
-      }
-      valueOffset = align(key.size, value?.alignment ?? 1)
-      stride = max(1, align(valueOffset + (value?.size ?? 0), max(key.alignment, value?.alignment ?? 1)))
+      valueOffset = key.size.aligned(to: value?.alignment ?? 1)
+      stride = max(1, (valueOffset + (value?.size ?? 0)).aligned(to: max(key.alignment, value?.alignment ?? 1)))
     }
 
     /// Bytes from the start of an item that a word belongs to.

@@ -87,7 +87,9 @@ struct LeakFinder {
       var group = collected[shape] ?? Collected(path: path)
       if collected[shape] == nil { order.append(shape) }
       group.instances += 1
-      if group.examples.count < 5, let first = path.first { group.examples.append(heap.blocks.address(first.block)) }
+      if group.examples.count < LeakGroup.mostExamples, let first = path.first {
+        group.examples.append(heap.blocks.address(first.block))
+      }
       collect(from: top, into: &group, taken: &taken)
       collected[shape] = group
     }

@@ -2,6 +2,8 @@ import SwiftMetadata
 
 /// Unreachable blocks that one change in the program would free: all instances of one shape.
 public struct LeakGroup: Sendable, Hashable {
+  static let mostExamples = 5
+
   public enum Kind: String, Sendable, Hashable, Codable, CaseIterable {
     /// Objects that refer to each other in a ring.
     case cycle
@@ -87,7 +89,7 @@ public struct LeakGroup: Sendable, Hashable {
   public var bytes: UInt64
   /// Largest first.
   public var contents: [Content]
-  /// Addresses of some top blocks.
+  /// Addresses of some top blocks, `mostExamples` at most.
   public var examples: [UInt64]
   public var confidence: Confidence
   /// Of the blocks that were sampled, the most frequent stacks.

@@ -16,6 +16,7 @@ public final class TypedHeap: @unchecked Sendable {
 
   /// A block that no metadata and no symbol explains.
   public static let unknown = 0
+  public static let unknownName = "untyped block"
   /// The allocator's own bookkeeping in a live block (a thread cache).
   public static let allocatorInternal = 1
   public static let allocatorInternalName = "malloc thread cache"

@@ -7,8 +7,6 @@ struct UnfollowedLeaks {
   private(set) var groups: [LeakGroup] = []
   private(set) var bytes: UInt64 = 0
 
-  private static let mostExamples = 5
-
   init(heap: TypedHeap, marked: Bitmap, isDoubtful: Bool) {
     let names = BlockNames(heap: heap)
     var content: [String: LeakGroup.Content] = [:]
@@ -18,7 +16,7 @@ struct UnfollowedLeaks {
       let size = heap.blocks.size(block)
       bytes &+= size
       content[name, default: .init(type: name, kind: heap.type(block).kind, count: 0, bytes: 0)].add(size)
-      if examples[name, default: []].count < Self.mostExamples {
+      if examples[name, default: []].count < LeakGroup.mostExamples {
         examples[name, default: []].append(heap.blocks.address(block))
       }
     }

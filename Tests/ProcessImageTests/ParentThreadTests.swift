@@ -4,37 +4,47 @@ import Testing
 
 @testable import ProcessImage
 
+/// The program `parent.c`, running.
+private final class ParentProgram {
+  let program: RunningProgram
+  private let file = NSTemporaryDirectory() + "memwhy-parent-\(getpid())-\(UInt64.random(in: 0 ... .max))"
+
+  init(_ options: [String] = []) throws {
+    program = try RunningProgram(try TestProgram.path("parent.c", .c(["-O1", "-pthread"])), [file] + options)
+  }
+
+  deinit { unlink(file) }
+
+  func words() throws -> (interrupted: UInt64, ended: UInt64) {
+    let bytes = try contents(of: file)
+    try #require(bytes.count == 16)
+    return bytes.withUnsafeBytes { ($0.load(as: UInt64.self), $0.load(fromByteOffset: 8, as: UInt64.self)) }
+  }
+}
+
 /// A target whose children end while it is being copied.
 @Suite(.serialized) struct ParentThreadTests {
   /// The kernel wakes a thread for the end of another thread's child where that one is traced.
   @Test func childrenThatEndInterruptNobody() throws {
-    let file = NSTemporaryDirectory() + "memwhy-parent-\(getpid())-\(UInt64.random(in: 0 ... .max))"
-    defer { unlink(file) }
-    let program = try RunningProgram(try TestProgram.path("parent.c", .c(["-O1", "-pthread"])), [file])
-    func words() throws -> (interrupted: UInt64, ended: UInt64) {
-      let bytes = try contents(of: file)
-      try #require(bytes.count == 16)
-      return bytes.withUnsafeBytes { ($0.load(as: UInt64.self), $0.load(fromByteOffset: 8, as: UInt64.self)) }
-    }
+    let parent = try ParentProgram()
+    let program = parent.program
     var options = FreezeOptions()
     // Many children end in the time that one thread is held and the others are not.
     options.phaseHook = { phase in
       if phase == .othersReleased || phase == .reapFramesWritten { usleep(40_000) }
     }
-    let before = try words().ended
+    let before = try parent.words().ended
     for _ in 0..<10 {
       #expect(try FrozenProcess.freeze(program.pid, options: options).release() == [])
     }
-    #expect(try words().interrupted == 0)
-    #expect(try words().ended > before + 10)
+    #expect(try parent.words().interrupted == 0)
+    #expect(try parent.words().ended > before + 10)
     #expect(program.isRunning)
   }
 
   @Test(arguments: [false, true]) func threadsThatAreMakingAChildAreKnown(holdsBack: Bool) throws {
-    let file = NSTemporaryDirectory() + "memwhy-parent-\(getpid())-\(UInt64.random(in: 0 ... .max))"
-    defer { unlink(file) }
-    let program = try RunningProgram(
-      try TestProgram.path("parent.c", .c(["-O1", "-pthread"])), [file] + (holdsBack ? ["hold"] : []))
+    let parent = try ParentProgram(holdsBack ? ["hold"] : [])
+    let program = parent.program
     let pid = program.pid
     let tracer = try #require(TracerThread())
     let found = tracer.run { () -> [Int32]? in
@@ -52,9 +62,8 @@ import Testing
   }
 
   @Test func threadsWithChildrenAreFound() throws {
-    let file = NSTemporaryDirectory() + "memwhy-parent-\(getpid())-\(UInt64.random(in: 0 ... .max))"
-    defer { unlink(file) }
-    let program = try RunningProgram(try TestProgram.path("parent.c", .c(["-O1", "-pthread"])), [file])
+    let parent = try ParentProgram()
+    let program = parent.program
     let threads = ParentThreads(of: program.pid)
     // It is without a child for some microseconds between two of them.
     #expect(eventually(within: 10) { threads.current() == [program.pid] })

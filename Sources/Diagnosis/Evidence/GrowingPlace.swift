@@ -87,7 +87,7 @@ struct GrowingPlace: Sendable, Hashable {
   }
 
   /// What holders call a block that no metadata and no symbol explains.
-  static let untyped = "untyped block"
+  static let untyped = TypedHeap.unknownName
 
   /// A class or an actor, and not what the runtime or the compiler makes for a task.
   private static func isObject(_ type: String) -> Bool {

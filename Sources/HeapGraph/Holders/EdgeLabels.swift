@@ -219,13 +219,9 @@ struct HashTableShape: Sendable, Hashable {
 
   init(bitmap: Int, key: ValueLayout, value: ValueLayout?, buckets: Int) {
     self.buckets = buckets
-    func align(_ offset: Int, _ alignment: Int) -> Int {
-      let alignment = max(1, alignment)
-      return (offset + alignment - 1) / alignment * alignment
-    }
-    keys = align(bitmap + max(buckets / 8, 8), key.alignment)
+    keys = (bitmap + max(buckets / 8, 8)).aligned(to: key.alignment)
     let keysEnd = keys + buckets * key.stride
-    values = value.map { align(keysEnd, $0.alignment) } ?? keysEnd
+    values = value.map { keysEnd.aligned(to: $0.alignment) } ?? keysEnd
     size = values + buckets * (value?.stride ?? 0)
   }
 

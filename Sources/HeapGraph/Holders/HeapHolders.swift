@@ -128,14 +128,8 @@ public final class HeapHolders: @unchecked Sendable {
 
   /// A block in a developer's words.
   func name(_ block: Int) -> String {
-    let type = references.heap.type(block)
-    switch type.kind {
-    case .task:
-      return taskName(references.heap.blocks.address(block))
-    default:
-      if references.heap.typeIndex(block) == TypedHeap.unknown { return "untyped block" }
-      return ContainerNames.readable(type)
-    }
+    if kind(block) == .task { return taskName(references.heap.blocks.address(block)) }
+    return ContainerNames.readable(references.heap.typeIndex(block), in: references.heap)
   }
 
   private func taskName(_ address: UInt64) -> String {
@@ -283,6 +277,11 @@ public enum HoldersError: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// Storage classes of the standard library under the name of the type that a developer wrote.
 enum ContainerNames {
+  /// The same of a type by its index, of which nothing may be known.
+  static func readable(_ type: Int, in heap: TypedHeap) -> String {
+    type == TypedHeap.unknown ? TypedHeap.unknownName : readable(heap.types[type])
+  }
+
   static func readable(_ type: ObjectType) -> String {
     switch (type.kind, type.layout) {
     case (.arrayStorage, .array(_, let element)) where !element.typeName.isEmpty: "[\(element.typeName)] storage"

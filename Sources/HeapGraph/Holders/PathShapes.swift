@@ -191,7 +191,7 @@ struct PathShapes {
     {
       field = position + field[field.index(after: end)...]
     }
-    let kind = holders.references.heap.type(node).kind
+    let kind = holders.kind(node)
     let isCollection = kind == .arrayStorage || kind == .dictionaryStorage || kind == .setStorage
     return PathGroup.Step(
       field: field, type: holders.name(node), isStorage: isCollection || kind == .taskSlab && !isLast)

@@ -93,8 +93,7 @@ struct SampledTree {
     for child in branch.children.values {
       let blocks = child.blocks.sorted()
       guard let first = blocks.first else { continue }
-      let type = references.heap.types[child.type]
-      let name = child.type == TypedHeap.unknown ? "untyped block" : ContainerNames.readable(type)
+      let name = ContainerNames.readable(child.type, in: references.heap)
       // Blocks between a root and a sample were met, and not counted.
       let met = blocks.reduce(UInt64(0)) { $0 &+ references.heap.blocks.size(Int($1)) }
       var holder = Holder(

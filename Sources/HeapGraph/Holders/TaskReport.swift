@@ -223,7 +223,7 @@ extension HeapHolders {
       tree.forEachChild(of: next) { child in
         let node = tree.node(child)
         guard node < graph.blockCount else { return }
-        if references.heap.type(node).kind == .taskSlab {
+        if kind(node) == .taskSlab {
           open.append(child)
         } else {
           group.hold(typeKey(node), node, tree.retained[child])

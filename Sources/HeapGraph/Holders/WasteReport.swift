@@ -89,7 +89,7 @@ extension HeapHolders {
     let heap = references.heap
     var containers: [Int: [UInt32]] = [:]
     for block in 0..<graph.blockCount where tree.vertex(block) != nil {
-      switch heap.type(block).kind {
+      switch kind(block) {
       case .arrayStorage, .dictionaryStorage, .setStorage:
         containers[heap.typeIndex(block), default: []].append(UInt32(block))
       default: break
