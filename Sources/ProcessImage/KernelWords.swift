@@ -23,13 +23,14 @@ enum KernelWords {
   /// All at this moment, each once. What cannot be read is left out. O(descriptors + watched descriptors).
   static func read(of pid: Int32) -> Set<KernelWord> {
     var words: Set<KernelWord> = []
-    let names = (try? folderEntries("/proc/\(pid)/fd")) ?? []
+    let folder = Procfs.folder(of: pid)
+    let names = (try? folderEntries(folder + "/fd")) ?? []
     for descriptor in names.compactMap({ Int32($0) }).sorted().prefix(descriptorLimit)
-    where linkTarget("/proc/\(pid)/fd/\(descriptor)") == epoll {
-      guard let text = try? contents(of: "/proc/\(pid)/fdinfo/\(descriptor)") else { continue }
+    where linkTarget(folder + "/fd/\(descriptor)") == epoll {
+      guard let text = try? contents(of: folder + "/fdinfo/\(descriptor)") else { continue }
       for value in parseEpoll(text) { words.insert(KernelWord(keeper: .epoll(descriptor: descriptor), value: value)) }
     }
-    if let text = try? contents(of: "/proc/\(pid)/timers") {
+    if let text = try? contents(of: folder + "/timers") {
       for value in parseTimers(text) { words.insert(KernelWord(keeper: .timer, value: value)) }
     }
     return words

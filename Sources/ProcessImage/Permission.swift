@@ -58,8 +58,8 @@ public enum Permission {
 
   /// The most likely reason for an `EACCES` or `EPERM` on process `pid`.
   public static func denial(pid: Int32) -> Denial {
-    let own = (try? contents(of: "/proc/self/status", limit: 1 << 16)).map(ProcessStatus.init(parsing:))
-    let other = (try? contents(of: "/proc/\(pid)/status", limit: 1 << 16)).map(ProcessStatus.init(parsing:))
+    let own = (try? contents(of: "/proc/self/status", limit: 1 << 16)).map { ProcessStatus(parsing: $0) }
+    let other = (try? contents(of: "/proc/\(pid)/status", limit: 1 << 16)).map { ProcessStatus(parsing: $0) }
     let isInNamespace = (try? contents(of: "/proc/self/uid_map", limit: 4096)).map { !isOfHost(userMap: $0) } ?? false
     return denial(
       own: own, other: other, user: geteuid(), yamaScope: yamaScope, isFiltered: isTracingFiltered,

@@ -3,16 +3,17 @@ import Glibc
 
 /// Module files of a live process as that process sees them: through its own root directory, so that containers work.
 struct ProcessRoot: ModuleFiles {
+  /// The process, or a thread of it that has not ended.
   private let pid: Int32
   private let mappings: [Mapping]
   /// Held open, so that files can still be found when the process (or the frozen copy) has ended meanwhile.
   private let root: Descriptor?
 
-  /// - Parameter pid: a living process or thread: the target, or its frozen copy.
+  /// - Parameter pid: the target, or its frozen copy.
   init(pid: Int32, mappings: [Mapping]) {
-    self.pid = pid
+    self.pid = Procfs.livingThread(of: pid) ?? pid
     self.mappings = mappings
-    let number = Glibc.open("/proc/\(pid)/root", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    let number = Glibc.open("/proc/\(self.pid)/root", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     root = number >= 0 ? Descriptor(owning: number) : nil
   }
 

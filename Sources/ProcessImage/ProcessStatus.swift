@@ -3,13 +3,15 @@ public struct ProcessStatus: Sendable, Hashable {
   /// Every line as written: name -> value without surrounding white space.
   public let fields: [String: String]
 
-  public init(parsing bytes: [UInt8]) {
+  /// - Parameter name: takes the place of the one in the text.
+  public init(parsing bytes: [UInt8], name: String? = nil) {
     var fields: [String: String] = [:]
     for line in bytes.split(separator: UInt8(ascii: "\n")) {
       guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
       let value = line[(colon + 1)...].drop { $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: " ") }
       fields[String(decoding: line[..<colon], as: UTF8.self)] = String(decoding: value, as: UTF8.self)
     }
+    if let name { fields["Name"] = name }
     self.fields = fields
   }
 
@@ -75,6 +77,9 @@ public struct ProcessStat: Sendable, Hashable {
   public var threads: UInt64
   /// Where its code and its stack begin: other ones, chosen at random, after each exec; nil for those who may not trace it.
   public var place: ProgramPlace?
+  /// The thread under whose number `/proc` has the files of the memory (`maps`, `status`, `exe`, `root`); nil once the process has ended. It is the main
+  /// one, until that calls `pthread_exit`: then it is a zombie, whose files are empty, while its process lives on in its other threads.
+  public internal(set) var memoryThread: Int32?
 
   /// nil where the text is not of this format.
   public init?(parsing bytes: [UInt8]) {
@@ -102,6 +107,8 @@ public struct ProcessStat: Sendable, Hashable {
     self.threads = threads
     place = words.count > 25 ? ProgramPlace(code: UInt64(words[23]), stack: UInt64(words[25])) : nil
     exitSignal = words.count > 35 ? Int32(words[35]) ?? 0 : 0
+    let isZombieOrDead = state == "Z" || state == "X" || state == "x"
+    memoryThread = isZombieOrDead ? nil : id
   }
 
   /// The same process with the same program in it: neither another one with its number, nor one that has started another program.
@@ -114,8 +121,8 @@ public struct ProcessStat: Sendable, Hashable {
 
   /// `PF_KTHREAD` (include/linux/sched.h).
   public var isKernelThread: Bool { flags & 0x0020_0000 != 0 }
-  /// It has ended: zombie or dead.
-  public var hasEnded: Bool { state == "Z" || state == "X" || state == "x" }
+  /// It has ended: nothing of it runs any more.
+  public var hasEnded: Bool { memoryThread == nil }
   /// A copy of its parent that memwhy has made: whatever `fork` makes tells its parent that it has ended.
   public var isCopy: Bool { exitSignal == 0 && !isKernelThread }
 }

@@ -2,15 +2,26 @@ import CLinux
 
 /// What `/proc` says about a process. Every answer may be old by the time that it is used.
 public enum Procfs {
-  /// `/proc/PID/status`.
+  /// `/proc/PID/status`. Of a process that lives on without its main thread, the status of another one under the main one's name.
   public static func status(of pid: Int32) throws(ProcessImageError) -> ProcessStatus {
-    ProcessStatus(parsing: try read("status", of: pid, attempted: "read the status"))
+    let status = ProcessStatus(parsing: try read("status", of: pid, attempted: "read the status"))
+    guard status.state == "Z", let other = livingThread(of: pid),
+      let bytes = try? read("status", of: other, attempted: "read the status")
+    else { return status }
+    return ProcessStatus(parsing: bytes, name: status.name)
   }
 
   /// `/proc/PID/stat`.
   public static func stat(of pid: Int32) throws(ProcessImageError) -> ProcessStat {
-    guard let stat = ProcessStat(parsing: try read("stat", of: pid, attempted: "read the state")) else {
+    guard var stat = ProcessStat(parsing: try read("stat", of: pid, attempted: "read the state")) else {
       throw .malformed(what: "/proc/\(pid)/stat", reason: "fields are missing")
+    }
+    if stat.hasEnded {
+      let others = ((try? threads(of: pid)) ?? []).lazy.compactMap { self.stat(of: pid, thread: $0) }
+      if let living = others.first(where: { !$0.hasEnded }) {
+        stat.memoryThread = living.id
+        stat.place = living.place
+      }
     }
     return stat
   }
@@ -44,10 +55,16 @@ public enum Procfs {
 
   /// Path of the executable as the target sees it, without " (deleted)"; nil where it cannot be had.
   public static func executable(of pid: Int32) -> String? {
-    guard var path = linkTarget("/proc/\(pid)/exe") else { return nil }
+    guard let thread = livingThread(of: pid), var path = linkTarget("/proc/\(thread)/exe") else { return nil }
     _ = path.removeDeletedMark()
     return path
   }
+
+  /// Folder with the files of the process's memory, descriptors and root directory, also of one that lives on without its main thread.
+  public static func folder(of pid: Int32) -> String { "/proc/\(livingThread(of: pid) ?? pid)" }
+
+  /// `ProcessStat.memoryThread` of a process that may have ended meanwhile.
+  static func livingThread(of pid: Int32) -> Int32? { (try? stat(of: pid))?.memoryThread }
 
   /// `/proc` shows the processes by the numbers that they have for this one. After entering a process namespace alone (`nsenter --pid`, `unshare --pid`
   /// without a `/proc` of its own) it does not: what would be read there is another process than the one that would be stopped.
@@ -68,13 +85,7 @@ public enum Procfs {
     let stat = try stat(of: pid)
     if status.processID != pid && status.processID > 0 { throw .isThread(tid: pid, process: status.processID) }
     if stat.isKernelThread { throw .kernelThread(pid: pid, name: stat.name) }
-    var memoryThread = pid
-    if stat.hasEnded {
-      // A main thread that called pthread_exit is a zombie while its process lives on.
-      let living = try threads(of: pid).first { self.stat(of: pid, thread: $0)?.hasEnded == false }
-      guard let living else { throw .zombie(pid: pid, name: stat.name, parent: stat.parent) }
-      memoryThread = living
-    }
+    guard let memoryThread = stat.memoryThread else { throw .zombie(pid: pid, name: stat.name, parent: stat.parent) }
     try requireSupported(pid: memoryThread)
     return Target(pid: pid, memoryThread: memoryThread, status: status, stat: stat)
   }
@@ -82,7 +93,7 @@ public enum Procfs {
   /// A living process of a supported kind.
   public struct Target: Sendable, Hashable {
     public var pid: Int32
-    /// A living thread: `/proc/<memoryThread>/maps` and `mem` work even where the main thread has ended.
+    /// See `ProcessStat.memoryThread`.
     public var memoryThread: Int32
     public var status: ProcessStatus
     public var stat: ProcessStat

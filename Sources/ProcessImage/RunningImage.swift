@@ -10,6 +10,6 @@ extension ProcessImage {
     let modules = ModuleDiscovery.modules(mappings: mappings, memory: memory)
     return ProcessImage(
       source: .running, pid: pid, name: target.status.name, mappings: mappings, modules: modules, threads: [],
-      memory: memory, files: ProcessRoot(pid: target.memoryThread, mappings: mappings))
+      memory: memory, files: ProcessRoot(pid: pid, mappings: mappings))
   }
 }

@@ -325,6 +325,15 @@ import Testing
     }
     #expect(try StoppedProcess.stop(program.pid).threads.count == 1)
     #expect(try Procfs.threads(of: program.pid).count == 2)
+    // What lies under the main thread's number is empty; its program's file is found all the same, and so are its names.
+    let stat = try Procfs.stat(of: program.pid)
+    #expect(!stat.hasEnded && stat.memoryThread != program.pid && stat.isSameProgram(as: stat))
+    #expect(try Procfs.status(of: program.pid).residentBytes > 0)
+    let path = try #require(Procfs.executable(of: program.pid))
+    #expect(path.contains("leaderless"))
+    let image = try ProcessImage.running(pid: program.pid)
+    let module = try #require(image.modules.first { $0.path == path })
+    #expect(image.files.open(module) != nil)
   }
 
   @Test func processInAnotherPIDNamespace() throws {

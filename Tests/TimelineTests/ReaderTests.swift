@@ -227,6 +227,22 @@ struct ReaderTests {
     withExtendedLifetime(files) {}
   }
 
+  /// Its main thread has called `pthread_exit`: what lies under that one's number in `/proc` is empty.
+  @Test func readsAProcessThatLivesOnWithoutItsMainThread() throws {
+    let program = try RunningProgram(try TestProgram.path("leaderless.c", .c(["-pthread"])))
+    #expect(eventually(within: 10) { (try? Procfs.stat(of: program.pid))?.state == "Z" })
+    var reader = try ProcessReader(pid: program.pid, share: 1)
+    var sample = Sample(time: 0)
+    let isThere = reader.read(into: &sample)
+    #expect(isThere)
+    #expect(try #require(sample[.rss]) > 100_000)
+    #expect(try #require(sample[.descriptors]) >= 3)
+    #expect(sample[.pss] != nil && sample[.cpu] != nil && sample[.ioRead] != nil)
+    #expect(MappedMemory.all(of: program.pid) != nil)
+    program.stop()
+    #expect(eventually(within: 10) { !reader.read(into: &sample) })
+  }
+
   @Test func readsPrometheusText() {
     let page = """
       # HELP http_requests_total Requests.

@@ -26,8 +26,9 @@ public struct NamedCounts: Codable, Sendable, Hashable {
   ///
   /// - Returns: nil where that cannot be read.
   public static func files(of pid: Int32) -> NamedCounts? {
-    guard let names = try? folderEntries("/proc/\(pid)/fd") else { return nil }
-    let paths = names.lazy.compactMap { linkTarget("/proc/\(pid)/fd/\($0)") }.filter { $0.hasPrefix("/") }
+    let folder = Procfs.folder(of: pid) + "/fd/"
+    guard let names = try? folderEntries(folder) else { return nil }
+    let paths = names.lazy.compactMap { linkTarget(folder + $0) }.filter { $0.hasPrefix("/") }
     return NamedCounts(paths.flatMap { path in [path, path.folder == "/" ? "/" : path.folder + "/"] })
   }
 

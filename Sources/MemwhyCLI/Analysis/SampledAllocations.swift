@@ -25,7 +25,7 @@ struct SampledAllocations {
     }
     progress.update("naming allocations")
     self.source = source
-    let root = "/proc/\(pid)/root"
+    let root = Procfs.folder(of: pid) + "/root"
     symbolizer = FileSymbolizer(debugDirectories: debugDirectories, root: root)
     texts = [:]
     texts = Self.texts(table.sites.filter { $0.liveSamples > 0 }, table, symbolizer)

@@ -45,7 +45,7 @@ struct SourceLines {
     if let symbols = symbols as? ImageSymbols, case .debugFile(let path) = symbols.origin(of: module) {
       candidates.append(path)
     }
-    if let pid = image.pid { candidates.append("/proc/\(pid)/root\(module.path)") }
+    if let pid = image.pid { candidates.append(Procfs.folder(of: pid) + "/root" + module.path) }
     candidates += debugDirectories.map { $0 + module.path } + [module.path]
     return candidates.first { path in
       guard let file = try? DiskFile(path: path), let elf = try? ELFFile(file) else { return false }

@@ -12,7 +12,7 @@ enum ProgramChecks {
     guard let mappings = try? Procfs.mappings(of: target.memoryThread) else { return [] }
     let paths = Set(mappings.lazy.filter(\.isFile).map(\.path))
     var checks: [Check] = []
-    guard let file = try? DiskFile(path: "/proc/\(target.pid)/exe"), let program = try? ELFFile(file) else {
+    guard let file = try? DiskFile(path: "/proc/\(target.memoryThread)/exe"), let program = try? ELFFile(file) else {
       return [
         Check("program", .warn, "the executable cannot be read: names will be missing"),
         allocator(paths, isStatic: false),

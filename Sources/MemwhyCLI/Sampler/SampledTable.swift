@@ -61,7 +61,7 @@ struct SampledTable {
 
   /// Names from the files that the process sees: it may live in another root, with other files of the same names.
   func symbolizer(lines: Bool, root: String?, debugDirectories: [String]) -> FileSymbolizer {
-    let place = root ?? (isAlive && source.pid != nil ? "/proc/\(table.header.pid)/root" : "")
+    let place = root ?? (isAlive && source.pid != nil ? Procfs.folder(of: table.header.pid) + "/root" : "")
     return FileSymbolizer(debugDirectories: debugDirectories, root: place, wantsLines: lines)
   }
 }

@@ -7,7 +7,8 @@ enum ClientPorts {
   ///
   /// - Throws: `CLIError.noInput`, `.notPermitted`.
   static func of(_ pid: Int32, server: UInt16) throws(CLIError) -> Set<UInt16> {
-    let folder = "/proc/\(pid)/fd"
+    let process = Procfs.folder(of: pid)
+    let folder = process + "/fd"
     guard Files.exists("/proc/\(pid)") else {
       throw .noInput("there is no process \(pid); `ps` lists them")
     }
@@ -21,7 +22,7 @@ enum ClientPorts {
     }
     var ports: Set<UInt16> = []
     for table in ["tcp", "tcp6"] {
-      for line in Files.text("/proc/\(pid)/net/\(table)").split(separator: "\n").dropFirst() {
+      for line in Files.text("\(process)/net/\(table)").split(separator: "\n").dropFirst() {
         let words = line.split(separator: " ")
         guard words.count > 9, inodes.contains(words[9]), let local = port(words[1]), port(words[2]) == server else {
           continue

@@ -91,10 +91,7 @@ public final class FrozenProcess: Sendable {
 
   static func findTarget(_ pid: Int32) throws(FreezeError) -> Procfs.Target {
     do throws(ProcessImageError) {
-      var target = try Procfs.target(pid)
-      // A main thread that has ended shows no sizes of memory.
-      if target.memoryThread != pid { target.status = try Procfs.status(of: target.memoryThread) }
-      return target
+      return try Procfs.target(pid)
     } catch {
       throw .target(error)
     }

@@ -143,7 +143,7 @@ struct StopAttempt {
   /// A relative runs the same program: their pages may be shared copy-on-write since a fork, and process_vm_readv, which pins pages,
   /// would make the kernel duplicate them on the target's account.
   static func mayShareItsPages(_ target: Procfs.Target) -> Bool {
-    guard let own = linkTarget("/proc/\(target.pid)/exe") else { return true }
+    guard let own = linkTarget("/proc/\(target.memoryThread)/exe") else { return true }
     if linkTarget("/proc/\(target.stat.parent)/exe") == own { return true }
     let names = (try? folderEntries("/proc")) ?? []
     return names.compactMap { Int32($0) }.contains { child in

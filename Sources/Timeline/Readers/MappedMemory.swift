@@ -21,7 +21,7 @@ public struct MappedMemory: Sendable, Hashable {
 
   /// All mappings of a process. The kernel walks its page tables for it: about as long as a freeze takes, without any stop.
   public static func all(of pid: Int32) -> [MappedMemory]? {
-    guard let bytes = try? contents(of: "/proc/\(pid)/smaps") else { return nil }
+    guard let bytes = try? contents(of: Procfs.folder(of: pid) + "/smaps") else { return nil }
     let result = parse(bytes)
     return result.isEmpty ? nil : result
   }

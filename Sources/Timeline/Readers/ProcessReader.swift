@@ -34,7 +34,9 @@ public struct ProcessReader: Sendable {
 
   /// - Returns: false once the process has ended, another one with its pid included, or has started another program.
   public mutating func read(into sample: inout Sample, now: UInt64 = Clocks.monotonic) -> Bool {
-    guard let stat = try? Procfs.stat(of: pid), stat.startTime == startTicks, !stat.hasEnded else { return false }
+    guard let stat = try? Procfs.stat(of: pid), stat.startTime == startTicks, let thread = stat.memoryThread else {
+      return false
+    }
     guard stat.isSameProgram(as: first) else {
       successor = stat
       return false
@@ -57,19 +59,19 @@ public struct ProcessReader: Sendable {
       sample[.swap] = bytes("VmSwap")
       sample[.pageTables] = bytes("VmPTE")
     }
-    if let text = try? contents(of: "/proc/\(pid)/io", limit: 1 << 16) {
+    if let text = try? contents(of: "/proc/\(thread)/io", limit: 1 << 16) {
       let fields = KeyedNumbers(text)
       sample[.ioRead] = fields["rchar"]
       sample[.ioWritten] = fields["wchar"]
       sample[.storageRead] = fields["read_bytes"]
       sample[.storageWritten] = fields["write_bytes"]
     }
-    readDear(into: &sample, now: now)
+    readDear(of: thread, into: &sample, now: now)
     return true
   }
 
-  private mutating func readDear(into sample: inout Sample, now: UInt64) {
-    let pid = pid
+  /// - Parameter pid: the process, or the thread that has its files.
+  private mutating func readDear(of pid: Int32, into sample: inout Sample, now: UInt64) {
     mapPrice.run(now: now) {
       guard let text = try? contents(of: "/proc/\(pid)/smaps_rollup", limit: 1 << 16) else { return }
       sample[.pss] = KeyedNumbers(text)["Pss"].map { $0 * 1024 }
