@@ -16,8 +16,9 @@ public final class SharedLimitWatch: @unchecked Sendable {
   static let reserve: UInt64 = 8 << 20
   /// What memwhy allocates for the smallest heap. In bytes.
   private static let base: UInt64 = 16 << 20
-  private static let intervalNanoseconds: UInt64 = 5_000_000
-  /// Ends the process where the reserve would be reached if as much went as did during so many intervals.
+  /// Between two looks at the room, in nanoseconds. Each takes some small files of the kernel.
+  public static let interval: UInt64 = 5_000_000
+  /// How many looks back the watch sees. It ends memwhy where the reserve would be gone if once more as much went as did since then.
   private static let noticeIntervals = 4
 
   /// - Returns: nil where no limit is shared.
@@ -67,7 +68,7 @@ public final class SharedLimitWatch: @unchecked Sendable {
           return
         }
       }
-      Clocks.sleep(Self.intervalNanoseconds)
+      Clocks.sleep(Self.interval)
     }
   }
 }
