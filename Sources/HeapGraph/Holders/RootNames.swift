@@ -5,6 +5,7 @@ import Symbols
 
 /// A root under the name by which a developer knows it.
 public struct NamedRoot: Sendable, Hashable, Codable {
+  /// Where the word of a root lies.
   public enum Kind: String, Sendable, Hashable, Codable {
     /// A global or static variable of the program or of a library.
     case global
@@ -25,7 +26,7 @@ public struct NamedRoot: Sendable, Hashable, Codable {
   public var kind: Kind
   /// `cache : [Int64 : Cached]`, `static Registry.shared : Owner`, `drive(_:) on thread 4711`, `shop+0x14cc0`.
   public var title: String
-  /// File name of the module.
+  /// File name of the module that has the variable, or the function of the frame; empty where it is not known.
   public var module: String
   /// Of a Swift variable that is not the program's: the Swift module that declares it.
   public var library: String?
@@ -39,6 +40,10 @@ public struct NamedRoot: Sendable, Hashable, Codable {
 
   /// The program's own, under a name.
   var isVariable: Bool { kind == .global || kind == .native || kind == .threadLocal }
+
+  /// A frame of a thread that is in nothing but the C library and the runtimes. What such a thread works on has other holders: a word there that leads
+  /// to a block is a stale one as a rule.
+  var isIdleFrame: Bool { kind == .stack && RootNames.isRuntime(module: module) }
 
   /// Which root is shown where several lead to a block: the one that a developer can change.
   var rank: Int {
@@ -91,6 +96,9 @@ struct RootNames {
     "libswift", "libdispatch", "libBlocksRuntime", "libFoundation", "lib_Foundation", "libc.so", "libc-2", "ld-linux",
     "libstdc++", "libm.so", "libgcc_s", "libpthread", "libicu", "libcurl", "libxml2",
   ]
+
+  static func isRuntime(module: String) -> Bool { runtimeModules.contains { module.hasPrefix($0) } }
+
   /// What the compiler and the runtime keep beside a program's own variables.
   private static let runtimeNames = [
     "type metadata ", "demangling cache ", "lazy protocol witness", "lazy cache variable", "full type metadata ",
@@ -176,10 +184,10 @@ struct RootNames {
     case .register:
       let thread = places.thread(id: Int32(truncatingIfNeeded: root.address)).map { image.threads[$0] }
       // Most registers are kept for the callers of the function that waits in the kernel.
-      let function =
-        thread.map { code(frames[$0.tid].map { telling($0.functions(owning: 0)) } ?? $0.instructionPointer) }
-        ?? "unknown function"
-      return NamedRoot(kind: .stack, title: "\(function) (a register of \(label(thread)))")
+      let function = thread.map { frames[$0.tid].map { telling($0.functions(owning: 0)) } ?? $0.instructionPointer }
+      return NamedRoot(
+        kind: .stack, title: "\(function.map(code) ?? "unknown function") (a register of \(label(thread)))",
+        module: function.flatMap(image.modules.containing)?.name ?? "")
     case .anonymous, .threadLocal:
       if let thread = threadOwningStatic(root.address) {
         return NamedRoot(kind: .threadLocal, title: "thread-local variable of \(label(thread))")
@@ -194,9 +202,9 @@ struct RootNames {
   }
 
   private func variable(_ address: UInt64, end: inout UInt64) -> NamedRoot {
-    let module = image.modules.first { $0.start <= address && address < $0.end }
+    let module = image.modules.containing(address)
     let moduleName = module?.name ?? ""
-    let isRuntime = Self.runtimeModules.contains { moduleName.hasPrefix($0) }
+    let isRuntime = Self.isRuntime(module: moduleName)
     end = address + 8
     guard let symbol = symbols.symbol(at: address), symbol.size > 0, address < symbol.address &+ symbol.size else {
       let offset = module.map { "\(moduleName)+0x" + String(address &- $0.bias, radix: 16) }
@@ -229,7 +237,10 @@ struct RootNames {
     guard let thread, let frames = frames[thread.tid] else {
       return NamedRoot(kind: .stack, title: "a thread's stack")
     }
-    return NamedRoot(kind: .stack, title: "\(code(telling(frames.functions(owning: address)))) on \(label(thread))")
+    let function = telling(frames.functions(owning: address))
+    return NamedRoot(
+      kind: .stack, title: "\(code(function)) on \(label(thread))",
+      module: image.modules.containing(function)?.name ?? "")
   }
 
   /// The function that a word of a frame tells of. Functions of the C library and the runtimes save registers of those who call them, and
@@ -238,8 +249,7 @@ struct RootNames {
     var innermost: UInt64?
     for function in functions {
       if innermost == nil { innermost = function }
-      let module = image.modules.first { $0.start <= function && function < $0.end }
-      if let module, !Self.runtimeModules.contains(where: module.name.hasPrefix) { return function }
+      if let module = image.modules.containing(function), !Self.isRuntime(module: module.name) { return function }
     }
     return innermost ?? 0
   }
@@ -258,7 +268,7 @@ struct RootNames {
       let symbol = module.flatMap { symbols.threadLocal(at: offset, in: $0) }
       let name =
         symbol.map { demangler.displayName($0.name) } ?? "\(moduleName)+0x" + String(offset, radix: 16)
-      let isRuntime = Self.runtimeModules.contains { moduleName.hasPrefix($0) }
+      let isRuntime = Self.isRuntime(module: moduleName)
       return NamedRoot(
         kind: isRuntime ? .runtime : .threadLocal, title: "thread-local \(name) in \(label(thread))",
         module: moduleName)
@@ -281,9 +291,7 @@ struct RootNames {
 
   private func code(_ address: UInt64) -> String {
     if let symbol = symbols.symbol(at: address) { return demangler.displayName(symbol.mangledName) }
-    guard let module = image.modules.first(where: { $0.start <= address && address < $0.end }) else {
-      return "unknown function"
-    }
+    guard let module = image.modules.containing(address) else { return "unknown function" }
     return "\(module.name)+0x" + String(address &- module.bias, radix: 16)
   }
 }

@@ -4,6 +4,7 @@ import SwiftMetadata
 
 /// Live tasks that do the same: one state, one chain of async functions, one kind of parent.
 public struct TaskGroup: Sendable, Hashable, Codable {
+  /// What a task does, or waits for.
   public enum State: String, Sendable, Hashable, Codable {
     case running, enqueued, unstarted, complete
     /// Enqueued for a later time: what `Task.sleep` and its kin leave with the executor.
@@ -15,6 +16,7 @@ public struct TaskGroup: Sendable, Hashable, Codable {
     case suspended
   }
 
+  /// How a task came to be.
   public enum Relation: String, Sendable, Hashable, Codable {
     /// Made by `Task` or `Task.detached`.
     case own
@@ -53,7 +55,7 @@ public struct TaskGroup: Sendable, Hashable, Codable {
   public var retainedBytes: UInt64
   /// Largest first, up to three; without the tasks' own memory.
   public var holds: [Held]
-  /// The root that leads to the first of them.
+  /// The root that leads to one of them; nil where only idle threads' stacks do.
   public var heldBy: String?
   public var example: String
 
@@ -110,7 +112,7 @@ extension HeapHolders {
           keys[block] = key
           if isExact, key.state == .waitsForContinuation, resumable.isHeldByHandlesOnly(block) { group.handleOnly += 1 }
           addHeld(block, to: &group)
-          if group.heldBy == nil { group.heldBy = leader(of: block) }
+          if group.heldBy == nil { group.heldBy = tellingLeader(of: block) }
         } else {
           group.lost += 1
           group.retained &+= references.heap.blocks.size(block)
