@@ -99,7 +99,7 @@ extension CollectionPattern {
         "\(Say.count(entries(place))) more entries: an NSCache has no limit unless it is given one, and on Linux it gives nothing back when memory is short",
       advice:
         "set `countLimit`, or `totalCostLimit` and a cost with each `setObject(_:forKey:cost:)`; first ask whether it pays at all: if its keys hardly ever come again, remove it",
-      overturnedBy: "it has a limit, and this was its filling")
+      overturnedBy: "it has a limit, and was filling up")
   }
 
   /// A time-out is mostly written as a task that sleeps, and is cancelled when the work is done first.
