@@ -97,7 +97,7 @@ extension Weighing {
       "Undecided whether memory goes on growing: its lowest levels rose from \(low) to \(high) in \(Say.span(test.span)), up in \(test.risenSteps) of \(test.steps) steps, as growth does and a swing may; \(evidence.nextWatchInShort)"
   }
 
-  /// At the limit of a group that swaps, or holds back who allocates, what a process needs more comes slowly: that its level stays says little.
+  /// At the limit of a control group that swaps, or slows down who allocates, a process gets more memory only slowly. So a level that stays says little.
   private static func pressed(_ evidence: Evidence, startsSentence: Bool = false) -> String {
     let life = evidence.lives.last ?? []
     guard evidence.limitIsOfGroup else { return "" }
@@ -118,7 +118,7 @@ extension Weighing {
   /// A leak that has this part of all that leaked is named alone.
   private static let mostOfLeaks = 0.9
 
-  /// Growth that memory as a whole does not show, since another place gave way: it will, when nothing is left there.
+  /// Growth that memory as a whole does not show, because another place shrank meanwhile: it will show when nothing is left to shrink.
   private static func hidden(_ findings: [Finding], _ evidence: Evidence) -> String {
     guard let found = findings.first(where: { $0.cause == .collection }), let growth = found.growth,
       let shrunk = evidence.heapGrowth?.shrunkPlaces.first, 2 * -shrunk.growth >= growth,
@@ -128,7 +128,7 @@ extension Weighing {
       ", but \(found.title) keeps \(Say.bytes(growth)) more while \(shrunk.name) keeps \(Say.bytes(-shrunk.growth)) less"
   }
 
-  /// What grows faster than all leaks, where a leak comes first: mending that alone would not stop the growth.
+  /// What grows faster than all leaks together, if a leak comes first: to mend the leak alone would not stop the growth.
   private static func besides(_ leaks: [Finding], _ findings: [Finding]) -> String {
     let leaking = leaks.reduce(Int64(0)) { $0 + max($1.growth ?? 0, 0) }
     guard
@@ -140,8 +140,8 @@ extension Weighing {
       ", but \(Share(fraction: share)) of the growth, \(Say.bytes(rate))/h, is in \(place(other))"
   }
 
-  /// A leak that the level does not show, since little leaks beside much that is there, or leaked before it was watched: exact, however
-  /// slow or old it is.
+  /// A leak that the level does not show, because it is small beside everything else, or is older than the watch. It is exact, however slow or old it
+  /// is.
   private static func leakBelow(_ findings: [Finding], startsSentence: Bool = false) -> String {
     let leaks = findings.filter { ($0.cause == .leak || $0.cause == .lostTasks) && $0.confidence > .possible }
     let join = startsSentence ? "; and" : ", but"
@@ -166,7 +166,7 @@ extension Weighing {
       "\(startsSentence ? "; and" : ", but")\(found.confidence == .possible ? " possibly" : "") \(found.title) \(found.cause == .sharedMemory ? "grow" : "grows") by \(Say.bytes(rate))/h, which the control group counts as memory"
   }
 
-  /// A rise that is none by its size and one by the test, at a place that is known: beside much that stays, so slow a growth shows late.
+  /// A rise that the test sees, but that is too small to count, at a place that is known: beside much memory that stays, slow growth shows late.
   private static func creeping(_ findings: [Finding], _ evidence: Evidence) -> String {
     let test = evidence.decisive
     guard test.pattern == .steady, test.rises, let found = findings.first(where: { $0.cause == .collection }),
