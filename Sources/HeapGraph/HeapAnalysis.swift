@@ -37,8 +37,8 @@ public struct HeapAnalysis: Sendable {
     var keepsSampling = false
     /// For grouping leaks, in bytes; nil for as much as it needs.
     var graphRoom: UInt64?
-    /// The room is gone that there was at the beginning: blocks that are packed are let go then, and what was counted stays. Asked every some
-    /// ten thousand blocks.
+    /// Whether the room that there was at the beginning has gone. Then blocks that were packed are given up, and what was counted before is the answer.
+    /// Asked once in some ten thousand blocks.
     public var isRoomGone: (@Sendable () -> Bool)?
     /// Why the process was read while it ran, in a sentence; nil where that was asked for.
     public var whyRunning: String?
