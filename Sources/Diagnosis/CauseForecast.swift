@@ -2,6 +2,7 @@ import Timeline
 
 /// When the limit is reached, by cause and by load. Seconds from now; nil where it is not reached.
 public struct CauseForecast: Codable, Sendable, Hashable {
+  /// One cause, and the limit without the others and without it.
   public struct Row: Codable, Sendable, Hashable {
     public var cause: Cause
     public var title: String

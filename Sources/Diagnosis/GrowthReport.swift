@@ -11,6 +11,7 @@ public struct GrowthReport: Codable, Sendable, Hashable {
     public var growth: Int64?
   }
 
+  /// Whether and how fast resident memory grew, by the test on its floor.
   public struct Trend: Codable, Sendable, Hashable {
     public var pattern: GrowthTest.Pattern
     /// Bytes per hour with the 90 % interval.

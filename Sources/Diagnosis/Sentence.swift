@@ -13,7 +13,6 @@ extension Weighing {
       return "Nothing can be said yet: too little was seen. Watch longer with --for 5min."
     }
     var text: String
-    let hedge = first.confidence == .certain ? "" : first.confidence == .likely ? "Probably " : "Possibly "
     // What explains the level takes no leak back that was found beside it.
     let noLeak = leaked(evidence) > 0 ? "" : ", no leak"
     switch first.cause {
@@ -26,26 +25,13 @@ extension Weighing {
     case .unexplained where test.pattern == .undecided:
       text = undecided(evidence) + pressed(evidence) + leakBelow(findings)
     case .load:
-      text = "\(hedge.isEmpty ? "L" : hedge + "l")oad\(noLeak): \(first.title)" + leakBelow(findings)
-    case .warmUp where first.growth != nil:
-      text =
-        "\(hedge.isEmpty ? "A" : hedge + "a") warm-up\(noLeak): \(first.title), \(Say.bytes(first.growth ?? 0)) more"
-        + leakBelow(findings)
+      text = hedged("load\(noLeak): \(first.title)", first.confidence) + leakBelow(findings)
     case .warmUp:
-      text =
-        "\(hedge.isEmpty ? "A" : hedge + "a") warm-up\(noLeak): memory rose and has levelled off at \(Say.bytes(test.floor))"
-        + leakBelow(findings)
-    case .leak, .lostTasks:
-      let all = findings.filter { $0.cause == .leak || $0.cause == .lostTasks }
-      let whole = all.reduce(UInt64(0)) { $0 &+ $1.holds }
-      let isMost = Double(first.holds) >= mostOfLeaks * Double(whole)
-      text =
-        "\(hedge.isEmpty ? "L" : hedge + "l")eak: "
-        + (isMost ? Say.bytes(first.holds) : "\(Say.bytes(whole)), \(Say.bytes(first.holds)) of it")
-        + " in \(first.title)"
-      let rate = isMost ? first.growthPerHour ?? 0 : all.reduce(0) { $0 + max($1.growthPerHour ?? 0, 0) }
-      if rate > 0 { text += isMost ? ", growing by \(Say.bytes(rate))/h" : "; all of it grows by \(Say.bytes(rate))/h" }
-      text += besides(all, findings)
+      let what =
+        first.growth.map { "\(first.title), \(Say.bytes($0)) more" }
+        ?? "memory rose and has levelled off at \(Say.bytes(test.floor))"
+      text = hedged("a warm-up\(noLeak): \(what)", first.confidence) + leakBelow(findings)
+    case .leak, .lostTasks: text = leak(first, findings)
     case .manyArenas, .pinnedArena:
       let join = leaked(evidence) > 0 ? ", and" : ":"
       text =
@@ -55,15 +41,42 @@ extension Weighing {
         "\(leaks(evidence, findings)), and memory does not grow: \(Say.bytes(first.holds)) of it \(first.cause == .duplicates ? "would go if copies were shared" : "is room that nothing uses") (\(first.title))"
         + pressed(evidence)
     default:
-      text = "\(leaks(evidence, findings)), \(leaked(evidence) > 0 ? "and" : "but") \(hedge.lowercased())growth"
+      text = "\(leaks(evidence, findings)), \(leaked(evidence) > 0 ? "and" : "but") \(hedge(first.confidence))growth"
       if let rate = first.growthPerHour, rate > 0 { text += " of \(Say.bytes(rate))/h" }
       if let share = first.share { text += ", \(Share(fraction: share)) of it" }
-      text += " in \(kind(first)): \(first.title)"
+      text += " in \(place(first))"
       if let place = evidence.heapGrowth?.places.first(where: { $0.name == first.site }), evidence.slows(place) {
         text += ", slower and slower: it may be filling up"
       }
     }
     return text + ending(forecast, isUndecided: isUndecided(first, test)) + "."
+  }
+
+  /// `probably `, `possibly `; empty for what is certain.
+  private static func hedge(_ confidence: Confidence) -> String {
+    switch confidence {
+    case .certain: ""
+    case .likely: "probably "
+    case .possible: "possibly "
+    }
+  }
+
+  /// The beginning of a sentence that says how sure it is.
+  private static func hedged(_ text: String, _ confidence: Confidence) -> String {
+    let text = hedge(confidence) + text
+    return text.prefix(1).uppercased() + text.dropFirst()
+  }
+
+  /// A leak that comes first; where another one has much, too, the sum of all with it.
+  private static func leak(_ first: Finding, _ findings: [Finding]) -> String {
+    let all = findings.filter { $0.cause == .leak || $0.cause == .lostTasks }
+    let whole = all.reduce(UInt64(0)) { $0 &+ $1.holds }
+    let isMost = Double(first.holds) >= mostOfLeaks * Double(whole)
+    let bytes = isMost ? Say.bytes(first.holds) : "\(Say.bytes(whole)), \(Say.bytes(first.holds)) of it"
+    var text = hedged("leak: \(bytes) in \(first.title)", first.confidence)
+    let rate = isMost ? first.growthPerHour ?? 0 : all.reduce(0) { $0 + max($1.growthPerHour ?? 0, 0) }
+    if rate > 0 { text += isMost ? ", growing by \(Say.bytes(rate))/h" : "; all of it grows by \(Say.bytes(rate))/h" }
+    return text + besides(all, findings)
   }
 
   private static func isUndecided(_ finding: Finding, _ test: GrowthTest) -> Bool {
@@ -84,7 +97,7 @@ extension Weighing {
       "Undecided whether memory goes on growing: its lowest levels rose from \(low) to \(high) in \(Say.span(test.span)), up in \(test.risenSteps) of \(test.steps) steps, as growth does and a swing may; \(evidence.nextWatchInShort)"
   }
 
-  /// At the limit of a group that swaps, or holds back who allocates, what a process needs more comes slowly: that its level stays says little.
+  /// At the limit of a control group that swaps, or slows down who allocates, a process gets more memory only slowly. So a level that stays says little.
   private static func pressed(_ evidence: Evidence, startsSentence: Bool = false) -> String {
     let life = evidence.lives.last ?? []
     guard evidence.limitIsOfGroup else { return "" }
@@ -105,7 +118,7 @@ extension Weighing {
   /// A leak that has this part of all that leaked is named alone.
   private static let mostOfLeaks = 0.9
 
-  /// Growth that memory as a whole does not show, since another place gave way: it will, when nothing is left there.
+  /// Growth that memory as a whole does not show, because another place shrank meanwhile: it will show when nothing is left to shrink.
   private static func hidden(_ findings: [Finding], _ evidence: Evidence) -> String {
     guard let found = findings.first(where: { $0.cause == .collection }), let growth = found.growth,
       let shrunk = evidence.heapGrowth?.shrunkPlaces.first, 2 * -shrunk.growth >= growth,
@@ -115,7 +128,7 @@ extension Weighing {
       ", but \(found.title) keeps \(Say.bytes(growth)) more while \(shrunk.name) keeps \(Say.bytes(-shrunk.growth)) less"
   }
 
-  /// What grows faster than all leaks, where a leak comes first: mending that alone would not stop the growth.
+  /// What grows faster than all leaks together, if a leak comes first: to mend the leak alone would not stop the growth.
   private static func besides(_ leaks: [Finding], _ findings: [Finding]) -> String {
     let leaking = leaks.reduce(Int64(0)) { $0 + max($1.growth ?? 0, 0) }
     guard
@@ -124,11 +137,11 @@ extension Weighing {
       let growth = other.growth, growth > leaking, let share = other.share, let rate = other.growthPerHour
     else { return "" }
     return
-      ", but \(Share(fraction: share)) of the growth, \(Say.bytes(rate))/h, is in \(kind(other)): \(other.title)"
+      ", but \(Share(fraction: share)) of the growth, \(Say.bytes(rate))/h, is in \(place(other))"
   }
 
-  /// A leak that the level does not show, since little leaks beside much that is there, or leaked before it was watched: exact, however
-  /// slow or old it is.
+  /// A leak that the level does not show, because it is small beside everything else, or is older than the watch. It is exact, however slow or old it
+  /// is.
   private static func leakBelow(_ findings: [Finding], startsSentence: Bool = false) -> String {
     let leaks = findings.filter { ($0.cause == .leak || $0.cause == .lostTasks) && $0.confidence > .possible }
     let join = startsSentence ? "; and" : ", but"
@@ -153,7 +166,7 @@ extension Weighing {
       "\(startsSentence ? "; and" : ", but")\(found.confidence == .possible ? " possibly" : "") \(found.title) \(found.cause == .sharedMemory ? "grow" : "grows") by \(Say.bytes(rate))/h, which the control group counts as memory"
   }
 
-  /// A rise that is none by its size and one by the test, at a place that is known: beside much that stays, so slow a growth shows late.
+  /// A rise that the test sees, but that is too small to count, at a place that is known: beside much memory that stays, slow growth shows late.
   private static func creeping(_ findings: [Finding], _ evidence: Evidence) -> String {
     let test = evidence.decisive
     guard test.pattern == .steady, test.rises, let found = findings.first(where: { $0.cause == .collection }),
@@ -163,9 +176,11 @@ extension Weighing {
       ", but its lowest level rose by \(Say.bytes(test.rise)), and \(found.title) keeps \(Say.bytes(growth)) more: \(evidence.nextWatchInShort)"
   }
 
-  /// A cause's last word: `collection`, `native growth`.
-  private static func kind(_ finding: Finding) -> String {
-    finding.cause.title.split(separator: ": ").last.map(String.init) ?? finding.cause.title
+  /// Where it grows: `the collection cache.entries`, `native growth: malloc(512)`.
+  private static func place(_ finding: Finding) -> String {
+    if finding.cause == .collection { return "the collection \(finding.title)" }
+    let kind = finding.cause.title.split(separator: ": ").last.map(String.init) ?? finding.cause.title
+    return "\(kind): \(finding.title)"
   }
 
   /// Below this, what no pointer leads to is not worth a word in the first sentence.

@@ -25,6 +25,6 @@ extension BlockScanner {
         report(block, offset, window.word(address + offset), .strong, &sink)
       }
     }
-    try scanElements(block, address, node.firstItem, node.items, plan.stride, plan.slots, nil, into: &sink)
+    try scanElements(block, address, ElementRow(plan, node.firstItem, node.items), into: &sink)
   }
 }

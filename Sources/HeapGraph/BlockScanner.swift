@@ -213,7 +213,7 @@ struct BlockScanner {
     guard size > base, plan.stride > 0, try window.load(address..<address + min(size, 32)) else { return }
     let fits = (size - base) / UInt64(plan.stride)
     let count = min(window.word(address + 16), fits)
-    try scanElements(block, address, base, count, plan.stride, plan.slots, nil, into: &sink)
+    try scanElements(block, address, ElementRow(plan, base, count), into: &sink)
   }
 
   /// Slots in use, which may go on at the first one: what lies in the others has been removed.
@@ -231,8 +231,8 @@ struct BlockScanner {
       return try scanWords(block, address, from: 16, to: size, into: &sink)
     }
     let before = min(count, capacity - start)
-    try scanElements(block, address, base + start * stride, before, plan.stride, plan.slots, nil, into: &sink)
-    try scanElements(block, address, base, count - before, plan.stride, plan.slots, nil, into: &sink)
+    try scanElements(block, address, ElementRow(plan, base + start * stride, before), into: &sink)
+    try scanElements(block, address, ElementRow(plan, base, count - before), into: &sink)
   }
 
   /// Occupied buckets only.
@@ -268,23 +268,21 @@ struct BlockScanner {
     func fitting(_ base: UInt64, _ stride: UInt32) -> UInt64 {
       stride == 0 ? 0 : min(buckets, (size - base) / UInt64(stride))
     }
-    if !plan.slots.isEmpty {
-      try scanElements(
-        block, address, keys, fitting(keys, plan.stride), plan.stride, plan.slots, occupied, into: &sink)
-    }
-    if plan.hasValues && !plan.valueSlots.isEmpty {
-      try scanElements(
-        block, address, values, fitting(values, plan.valueStride), plan.valueStride, plan.valueSlots, occupied,
-        into: &sink)
+    try scanElements(
+      block, address, ElementRow(plan, keys, fitting(keys, plan.stride)), occupied: occupied, into: &sink)
+    if plan.hasValues {
+      let row = ElementRow(
+        base: values, count: fitting(values, plan.valueStride), stride: UInt64(plan.valueStride), slots: plan.valueSlots
+      )
+      try scanElements(block, address, row, occupied: occupied, into: &sink)
     }
   }
 
-  /// `count` elements of `stride` bytes from `base` on; only those whose bit is set in `occupied`, if given.
+  /// A row's elements; only those whose bit is set in `occupied`, if given.
   mutating func scanElements(
-    _ block: Int, _ address: UInt64, _ base: UInt64, _ count: UInt64, _ stride: UInt32,
-    _ slots: ScanPlan.SlotRange, _ occupied: [UInt64]?, into sink: inout some ReferenceSink
+    _ block: Int, _ address: UInt64, _ row: ElementRow, occupied: [UInt64]? = nil, into sink: inout some ReferenceSink
   ) throws(MemoryError) {
-    let stride = UInt64(stride)
+    let (base, count, stride, slots) = (row.base, row.count, row.stride, row.slots)
     guard !slots.isEmpty, stride > 0, stride <= UInt64(MemoryWindow.capacity) else { return }
     let end = base + count * stride
     let perPiece = UInt64(MemoryWindow.capacity) / stride

@@ -21,6 +21,7 @@ public struct TaskWords: Sendable, Hashable {
 
 /// What is in the heap, and what of it nothing reaches any more.
 public struct HeapAnalysis: Sendable {
+  /// What is looked for, with which means.
   public struct Options: Sendable {
     /// Find leaks; false counts types only, which needs no marking.
     public var findsLeaks = true
@@ -36,8 +37,8 @@ public struct HeapAnalysis: Sendable {
     var keepsSampling = false
     /// For grouping leaks, in bytes; nil for as much as it needs.
     var graphRoom: UInt64?
-    /// The room is gone that there was at the beginning: blocks that are packed are let go then, and what was counted stays. Asked every some
-    /// ten thousand blocks.
+    /// Whether the room that there was at the beginning has gone. Then blocks that were packed are given up, and what was counted before is the answer.
+    /// Asked once in some ten thousand blocks.
     public var isRoomGone: (@Sendable () -> Bool)?
     /// Why the process was read while it ran, in a sentence; nil where that was asked for.
     public var whyRunning: String?
@@ -182,8 +183,16 @@ public struct HeapAnalysis: Sendable {
       return
     }
     census = Census.rows(heap)
-    let unreachableBlocks = walk.blocks.count - marking.marked.population
     progress?(.grouping, 0)
+    try findLeaks(marking, image, context, options)
+  }
+
+  /// Groups what marking has not reached.
+  private mutating func findLeaks(
+    _ marking: Marking, _ image: ProcessImage, _ context: Context, _ options: Options
+  ) throws(MemoryError) {
+    let walk = heap.walk
+    let unreachableBlocks = walk.blocks.count - marking.marked.population
     // Other languages' runtimes hide references in ways that only they know (compressed pointers, handles).
     let isForeign = !heap.types.contains { $0.kind != .native && $0.kind != .sideTable }
     if isForeign && unreachableBlocks > 0 {
@@ -197,7 +206,7 @@ public struct HeapAnalysis: Sendable {
       unreachableBytes = groups.bytes
       leaks = groups.groups
       remarks.append(
-        "no pointer leads to \(unreachableBlocks) blocks: too many to follow what ties them in the memory that is left, so they are grouped by type alone, and cycles among them are not told"
+        "no pointer leads to \(unreachableBlocks) blocks: too many to see in the memory that is left how they hold each other, so they are grouped by type alone, and cycles are not told"
       )
       return
     }

@@ -69,7 +69,7 @@ public struct IdleWorkers: Sendable, Hashable {
     while address < end {
       guard let word = try? image.memory.load(UInt64.self, at: address) else { return nil }
       defer { address += 8 }
-      guard let module = image.modules.first(where: { $0.start <= word && word < $0.end }) else { continue }
+      guard let module = image.modules.containing(word) else { continue }
       if module == library {
         // Code and the library's own data alike; below the loop both belong to the wait.
         if isInLoop { return address }

@@ -5,13 +5,13 @@ import ProcessImage
 /// Memory that an inspection may take, and what of it fits in.
 ///
 /// Near its limit a service has little room left, and a tool in the same container, or on the same host, has no more. What takes too much
-/// is left out then, and the rest is told: all of it, all but who holds what, or what fills the heap.
+/// is left out then. There are three sizes: everything, everything but who holds what, and only which types fill the heap.
 public struct InspectionRoom: Sendable, Hashable {
   /// In bytes.
   public var bytes: UInt64
   /// Whose memory it is, and what to do for more: for sentences.
   public var place, advice: String
-  /// What was looked for before has taken more than there is.
+  /// The room has gone once already, during an earlier attempt: only counting is tried again.
   public var isSpent: Bool
 
   public init(bytes: UInt64, place: String, advice: String, isSpent: Bool = false) {
@@ -61,15 +61,15 @@ public struct InspectionRoom: Sendable, Hashable {
   /// What is left for packed blocks.
   var packingBytes: UInt64 { bytes > Self.least ? bytes - Self.least : 0 }
 
-  /// Why nobody's holders are told, in a sentence.
+  /// Why it is not said who holds what, in a sentence.
   func shortage(blocks: Int, holders: Bool) -> String { shortage(Self.need(blocks, holders: holders)) }
 
-  /// Why leaks are not told, in a sentence.
+  /// Why leaks were not looked for, in a sentence.
   func shortage(packing extents: BlockExtents, _ survey: HeapSurvey) -> String {
     shortage(min(Self.least &+ PackedHeap.need(extents, survey), Self.need(extents.count, holders: false)))
   }
 
-  /// Why leaks are not told although there was room at the beginning, in a sentence.
+  /// Why leaks were not found although there was room at the beginning, in a sentence.
   var lost: String {
     "the memory for it, or the copy of the process, went meanwhile: \(place) has hardly any to spare; \(advice)"
   }

@@ -4,6 +4,7 @@ import SwiftMetadata
 public struct LeakGroup: Sendable, Hashable {
   static let mostExamples = 5
 
+  /// What is at the top of the leak.
   public enum Kind: String, Sendable, Hashable, Codable, CaseIterable {
     /// Objects that refer to each other in a ring.
     case cycle
@@ -92,6 +93,9 @@ public struct LeakGroup: Sendable, Hashable {
   /// Addresses of some top blocks, `mostExamples` at most.
   public var examples: [UInt64]
   public var confidence: Confidence
+  /// False where there was no room to follow the references among the unreachable blocks: then a group is all of them of one type, whether they hold
+  /// each other, hang on others or are alone.
+  public var isFollowed = true
   /// Of the blocks that were sampled, the most frequent stacks.
   public var allocatedIn: [AllocatedIn] = []
   /// Of a cycle whose objects are all of another module than the program's: that module. Nil where one is of the program's own, where closures

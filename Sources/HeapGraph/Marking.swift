@@ -31,14 +31,7 @@ struct Marking {
     progress: ((HeapAnalysis.Phase, Double) -> Void)?
   ) throws(MemoryError) {
     let walk = heap.walk
-    func blocks(_ addresses: [UInt64]) -> [Int] {
-      addresses.map { walk.blocks.index(startingAt: $0) }.filter { $0 >= 0 }
-    }
-    Self.retype(blocks(context.byteBuffers), as: "stdio buffer", heap)
-    // Exceptions in it hold what they carry.
-    let reserve = try ExceptionReserve.blocks(heap, image: image)
-    Self.retype(reserve, as: "reserve for C++ exceptions", heap, layout: .conservative)
-    try LocalCacheReader.type(heap, memory: image.memory)
+    try Self.typeByPlace(heap, image, context)
     resolver = ReferenceResolver(heap: heap)
     progress?(.roots, 0)
     var finder = RootFinder(image: image, heap: heap, resolver: resolver, idle: context.idleWorkers)
@@ -56,7 +49,7 @@ struct Marking {
       heap: heap, resolver: resolver, plans: plans, memory: image.memory, workerCount: workerCount,
       keepsTypeEdges: keepsTypeEdges, mustStop: mustStop, taskWords: context.taskWords)
     // The allocator's thread caches are in use as long as their thread lives.
-    let inUse = blocks(walk.internalBlocks) + blocks(walk.blocksInFlight)
+    let inUse = Self.blocks(walk.internalBlocks + walk.blocksInFlight, in: heap)
     // Memory that no allocator is known to own is the allocator's too: its own notes on what it handed out keep nothing that is held by
     // something else as well.
     let unclaimed = walk.isExact ? [] : roots.filter { $0.kind == .anonymous }
@@ -84,14 +77,27 @@ struct Marking {
     marked = marker.marked
     referenceCount = marker.referenceCount
     typeEdges = marker.edges
-    var remarks: [String] = []
-    if finder.unreadableBytes > 0 {
-      remarks.append("\(finder.unreadableBytes) bytes that may hold roots could not be read")
-    }
-    if marker.unreadableBlocks > 0 {
-      remarks.append("\(marker.unreadableBlocks) blocks could not be read whole")
-    }
-    self.remarks = remarks
+    remarks = Self.unread(rootBytes: finder.unreadableBytes, blocks: marker.unreadableBlocks)
+  }
+
+  private static func unread(rootBytes: UInt64, blocks: Int) -> [String] {
+    (rootBytes > 0 ? ["\(rootBytes) bytes that may hold roots could not be read"] : [])
+      + (blocks > 0 ? ["\(blocks) blocks could not be read whole"] : [])
+  }
+
+  private static func blocks(_ addresses: [UInt64], in heap: TypedHeap) -> [Int] {
+    addresses.map { heap.blocks.index(startingAt: $0) }.filter { $0 >= 0 }
+  }
+
+  /// Types blocks whose contents do not tell what they are, but where they are known from.
+  private static func typeByPlace(
+    _ heap: TypedHeap, _ image: ProcessImage, _ context: HeapAnalysis.Context
+  ) throws(MemoryError) {
+    retype(blocks(context.byteBuffers, in: heap), as: "stdio buffer", heap)
+    // Exceptions in it hold what they carry.
+    let reserve = try ExceptionReserve.blocks(heap, image: image)
+    retype(reserve, as: "reserve for C++ exceptions", heap, layout: .conservative)
+    try LocalCacheReader.type(heap, memory: image.memory)
   }
 
   /// Gives blocks a type that no metadata describes; the bytes of most are never references.

@@ -5,6 +5,7 @@ import Symbols
 
 /// A word outside the heap that refers to a block.
 public struct Root: Sendable, Hashable {
+  /// Where the word lies.
   public enum Kind: UInt8, Sendable, Hashable, Codable, CaseIterable {
     /// A global or static variable: writable data of a module.
     case global

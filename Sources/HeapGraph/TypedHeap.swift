@@ -70,7 +70,15 @@ public final class TypedHeap: @unchecked Sendable {
     return Int(typeIndices[block])
   }
 
+  /// Type of a block. O(1); copies the type, with the reference counts of its names and fields.
   public func type(_ block: Int) -> ObjectType { types[typeIndex(block)] }
+
+  /// Blocks whose types are of these kinds, ascending. O(blocks + types).
+  func blocks(of kinds: ObjectType.Kind...) -> some Sequence<Int> {
+    // Asked once a type: to ask a block for its type copies the type, with the reference counts of its names and fields.
+    let isWanted = types.map { kinds.contains($0.kind) }
+    return (0..<blocks.count).lazy.filter { isWanted[self.typeIndex($0)] }
+  }
 
   /// Marking found that a block is a side table, or a buffer without references.
   func retype(_ block: Int, _ type: Int) {

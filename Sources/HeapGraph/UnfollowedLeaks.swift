@@ -22,11 +22,13 @@ struct UnfollowedLeaks {
     }
     let confidence = LeakGroup.Confidence.likely
     groups = content.values.map { content in
-      LeakGroup(
+      var group = LeakGroup(
         kind: content.kind == .native ? .native : .chain, title: content.type,
         steps: [LeakGroup.Step(type: content.type, field: "")], waitsIn: [], instances: content.count,
         blocks: content.count, bytes: content.bytes, contents: [content], examples: examples[content.type] ?? [],
         confidence: isDoubtful ? confidence.lowered : confidence)
+      group.isFollowed = false
+      return group
     }.sorted { ($0.bytes, $1.title) > ($1.bytes, $0.title) }
   }
 }

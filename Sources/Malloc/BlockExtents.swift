@@ -29,6 +29,7 @@ public struct BlockExtents: Sendable {
 
   public init() {}
 
+  /// Counts blocks, in any order. Amortised O(blocks).
   public mutating func add(_ blocks: UnsafeBufferPointer<BlockTable.Block>) {
     for block in blocks where filter.accepts(block) {
       guard block.address & 15 == 0, block.address < Self.addressLimit, block.size < Self.addressLimit else {
@@ -83,8 +84,8 @@ public struct BlockExtents: Sendable {
 
   /// Bytes that packing takes.
   public var packedBytes: UInt64 {
-    let groups = joined().reduce(UInt64(0)) { $0 &+ PackedBlocks.groups($1) }
-    return groups &* 68 &+ UInt64(count) / 6 &+ UInt64(gapCount) &* 8
+    let groups = joined().reduce(UInt64(0)) { $0 &+ PackedStarts.groups($1) }
+    return groups &* RankedBits.groupBytes &+ UInt64(count) / 6 &+ UInt64(gapCount) &* 8
   }
 }
 

@@ -89,6 +89,7 @@ public final class BlockTable: @unchecked Sendable {
       for block in blocks where sizes.contains(block.size) { storage.append(block) }
     }
 
+    /// Adds a block. Amortised O(1).
     public mutating func append(_ block: Block) {
       withUnsafePointer(to: block) { append(UnsafeBufferPointer(start: $0, count: 1)) }
     }

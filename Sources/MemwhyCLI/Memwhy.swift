@@ -11,13 +11,13 @@ struct Memwhy: ParsableCommand {
       memwhy <subcommand> [<options>] ...
       """,
     discussion: """
-      memwhy PID watches a running, unprepared Swift service on Linux for 30 seconds between two looks into its heap, and says \
-      whether it leaks, what grows and how fast, who holds it, and what to change. The service stops twice for some milliseconds. \
-      Its options: memwhy diagnose --help.
+      memwhy PID takes two snapshots of the heap of a running Swift service on Linux, 30 seconds apart. It says whether the service \
+      leaks, what grows and how fast, who holds it, and what to change. Nothing has to be prepared: no rebuild, no restart. The \
+      service stops for some milliseconds at each snapshot. Options: memwhy diagnose --help.
 
-      Exit codes: 0 nothing at or above --fail-on, 1 a leak at or above it, 64 usage, 66 no such process or file, 69 the \
-      process went away, 70 a fault of memwhy, 74 the answer could not be written, 77 not permitted or refused to protect the process, \
-      130 Ctrl-C.
+      Exit codes: 0 no leak at or above --fail-on, 1 such a leak, 64 wrong usage, 66 no such process or file, 69 the process \
+      ended meanwhile, 70 a fault of memwhy, 74 the answer could not be written, 77 not permitted, or refused to protect the \
+      process, 130 Ctrl-C.
 
       Examples:
         memwhy doctor 4711

@@ -90,9 +90,7 @@ enum CoreLabels {
     label(0xffff_ffff_ff60_0000, "[vsyscall]")
     // The kernel puts these random bytes above the first frame of the main stack.
     label(auxiliary[UInt64(AT_RANDOM)], "[stack]")
-    guard let headers = auxiliary[UInt64(AT_PHDR)],
-      let main = modules.first(where: { $0.start <= headers && headers < $0.end })
-    else { return }
+    guard let headers = auxiliary[UInt64(AT_PHDR)], let main = modules.containing(headers) else { return }
     let heap = firstAnonymous(in: mappings, from: main.end) ?? firstAnonymous(in: mappings, from: dynamicBase)
     if let heap { mappings[heap].path = "[heap]" }
   }

@@ -2,6 +2,7 @@ import Glibc
 
 /// A word that the kernel keeps for a process and hands back later: often the only address of a connection or a timer's object.
 public struct KernelWord: Sendable, Hashable {
+  /// What has the kernel keep the word.
   public enum Keeper: Sendable, Hashable {
     /// `epoll_event.data` of a descriptor that an epoll instance watches.
     case epoll(descriptor: Int32)

@@ -1,5 +1,6 @@
 /// One line of `/proc/PID/maps`, or one `PT_LOAD` of a core file.
 public struct Mapping: Sendable, Hashable {
+  /// What the process may do with the memory, as in the second column of `/proc/PID/maps`.
   public struct Permissions: OptionSet, Sendable, Hashable {
     public let rawValue: UInt8
     public init(rawValue: UInt8) { self.rawValue = rawValue }
@@ -52,6 +53,7 @@ public struct Mapping: Sendable, Hashable {
   }
   /// Private and read-only, neither code nor the kernel's: where a module's header says writable, it has been written and then protected.
   var isProtected: Bool { permissions == .read && !isKernel }
+  /// The address is one of its own.
   public func contains(_ address: UInt64) -> Bool { address >= start && address < end }
 }
 

@@ -34,6 +34,14 @@ public struct Module: Sendable, Hashable {
   public var name: String { path.fileName ?? "" }
 }
 
+extension [Module] {
+  /// The module that has `address`, its data included. O(modules).
+  public func containing(_ address: UInt64) -> Module? { indexContaining(address).map { self[$0] } }
+
+  /// Index of the module that has `address`. O(modules).
+  public func indexContaining(_ address: UInt64) -> Int? { firstIndex { $0.start <= address && address < $0.end } }
+}
+
 /// Opens the files of an image's modules. Symbol tables are not mapped at run time, so they come from the file.
 public protocol ModuleFiles: Sendable {
   /// The bytes of the module's file, or nil where it cannot be had (deleted and unreachable, no permission).

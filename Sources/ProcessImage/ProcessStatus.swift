@@ -140,7 +140,7 @@ public struct ProgramPlace: Sendable, Hashable {
     self.stack = stack
   }
 
-  /// The place as 32 bits, from which it cannot be told, for files that are kept; never 0.
+  /// A hash of the place, for files that are kept: it tells one program from another, but not where they lie. Never 0.
   public var mark: UInt32 {
     // Multiplicative hashing (Knuth, The Art of Computer Programming 3, 6.4) by 2^64 divided by the golden ratio.
     let mixed = (code &* 0x9e37_79b9_7f4a_7c15 ^ stack) &* 0x9e37_79b9_7f4a_7c15

@@ -4,6 +4,7 @@
 /// (`tcbhead_t.dtv`, sysdeps/x86_64/nptl/tls.h). Blocks of modules that were there at the start lie below the thread pointer (variant II), those
 /// of modules loaded later in blocks of `malloc`. Other C libraries are not looked into.
 public struct ThreadLocalStorage: Sendable {
+  /// What lies in an area.
   public enum Content: Sendable, Hashable {
     /// Variables of a module, an index into the image's modules.
     case variables(module: Int)
@@ -11,6 +12,7 @@ public struct ThreadLocalStorage: Sendable {
     case keys(first: Int)
   }
 
+  /// A range of thread-local memory, and whose it is.
   public struct Area: Sendable, Hashable {
     public var range: Range<UInt64>
     /// Index into the image's threads.

@@ -101,6 +101,7 @@ extension ReportModel.LeakGroup {
       exampleAddresses: group.examples.map { "0x" + String($0, radix: 16) })
     library = group.library
     waitsFor = group.waitsFor
+    isFollowed = group.isFollowed ? nil : false
   }
 }
 

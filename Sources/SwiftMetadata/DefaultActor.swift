@@ -5,6 +5,7 @@
 /// (swiftlang/swift stdlib/public/Concurrency/Actor.cpp and PriorityQueue.h). In Swift 5.7 to 5.10 the incoming list holds all jobs, and bit 0 of a
 /// link marks those that have not been sorted in yet (`JobRef`). Verified on processes of Swift 6.3.1; the older ones were tried on made-up memory only.
 public struct DefaultActor: Sendable, Hashable {
+  /// What an actor does just then.
   public enum State: String, Sendable, Hashable, Codable {
     /// No job runs or waits.
     case idle

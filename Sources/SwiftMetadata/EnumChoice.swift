@@ -35,6 +35,7 @@ public struct EnumTag: Sendable, Hashable {
 
 /// What a word is in each case of the enum that it lies in.
 public struct EnumChoice: Sendable, Hashable {
+  /// A case by its number, and what the word is in it.
   public struct Case: Sendable, Hashable {
     public var number: Int
     /// The word in this case, with its path from the start of what the slot is a part of.

@@ -1,5 +1,6 @@
 /// What a heap block is, decoded from the metadata that its first word points to.
 public struct ObjectType: Sendable, Hashable {
+  /// What kind of memory a block is.
   public enum Kind: String, Sendable, Hashable, Codable, BitwiseCopyable {
     /// A class instance or actor.
     case `class`
@@ -32,6 +33,7 @@ public struct ObjectType: Sendable, Hashable {
   /// Of a library's generic class: the library that uses it for its own types; nil where it may be the program's.
   public var library: String?
 
+  /// Whether the class is an actor, and whose queue it has.
   public enum Actor: Sendable, Hashable {
     case none
     /// Runs on an executor of its own choice.
@@ -106,6 +108,7 @@ public struct ValueLayout: Sendable, Hashable {
 
 /// One word that can hold a reference.
 public struct ReferenceSlot: Sendable, Hashable {
+  /// What a reference does for the object that it refers to.
   public enum Strength: UInt8, Sendable, Hashable, BitwiseCopyable {
     /// A strong reference to the start of an object (tag bits may be set in an enum payload or a String's object word).
     case strong

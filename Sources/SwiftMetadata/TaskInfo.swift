@@ -49,7 +49,7 @@ public struct TaskInfo: Sendable, Hashable {
   public var firstSlab: UInt64
   /// The task that this one is a child of; 0 for a task of its own.
   public var parent: UInt64 = 0
-  /// A child of a task group; a child that is none is an `async let`.
+  /// A child of a task group. Other children are made by `async let`.
   public var isGroupChild = false
   /// Address of the group of a group's child.
   public var group: UInt64 = 0

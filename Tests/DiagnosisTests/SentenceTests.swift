@@ -48,9 +48,9 @@ struct SentenceTests {
     let report = report(leak: (30_000_000, 36_000_000), table: (20_000_000, 34_000_000), rise: 20_000_000)
     #expect(report.cause == .leak, "\(report.sentence)")
     #expect(report.sentence.contains("70.0 % of the growth"), "\(report.sentence)")
-    #expect(report.sentence.contains("is in collection: places"), "\(report.sentence)")
+    #expect(report.sentence.contains("is in the collection places"), "\(report.sentence)")
     let most = self.report(leak: (20_000_000, 34_000_000), table: (20_000_000, 26_000_000), rise: 20_000_000)
-    #expect(most.cause == .leak && !most.sentence.contains("is in collection"), "\(most.sentence)")
+    #expect(most.cause == .leak && !most.sentence.contains("is in the collection"), "\(most.sentence)")
   }
 
   /// A slow leak beside a large steady cache does not show in the level, and is exact all the same.

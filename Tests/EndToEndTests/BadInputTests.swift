@@ -97,7 +97,9 @@ struct BadInputTests {
   }
 
   @Test func aProcessThatHasEndedIsRefused() throws {
-    let program = try RunningProgram("/bin/sh", ["-c", "sleep 0 & echo CHILD $!; exec sleep 60"], ready: "CHILD")
+    // It ends once the shell has become `sleep`, which reaps no children: the shell would.
+    let script = "until grep -q sleep /proc/$$/comm; do sleep 0.01; done & echo CHILD $!; exec sleep 60"
+    let program = try RunningProgram("/bin/sh", ["-c", script], ready: "CHILD")
     defer { program.stop() }
     let child = try #require(program.output.split(separator: " ").last.flatMap { Int32($0.dropLast()) })
     let deadline = Date().addingTimeInterval(5)

@@ -74,6 +74,7 @@ struct PackedLeakTests {
     }
     let groups = try #require(packed.leaks)
     #expect(packed.remarks.contains { $0.contains("grouped by type alone") })
+    #expect(groups.allSatisfy { !$0.isFollowed } && whole.leaks?.allSatisfy(\.isFollowed) == true)
     #expect(packed.unreachableBytes == whole.unreachableBytes && packed.unreachableBytes > 0)
     #expect(groups.reduce(0) { $0 + $1.bytes } == whole.unreachableBytes)
     #expect(groups.reduce(0) { $0 + $1.blocks } == whole.unreachable.count)

@@ -18,6 +18,8 @@ final class SyntheticHeap: ObjectTypeDecoder {
   private var globalCount = 0
   var threads: [ThreadState] = []
   var blocksInFlight: [UInt64] = []
+  /// Beside the program.
+  var libraries: [Module] = []
   /// Words of a read-only private page.
   var protectedWords: [UInt64] = []
   static let protected: UInt64 = 0x5400_0000_0000
@@ -126,7 +128,7 @@ final class SyntheticHeap: ObjectTypeDecoder {
         Module(
           path: "/bin/test", bias: 0, start: Self.globals, end: Self.globals + 4096,
           writableRanges: [Self.globals..<Self.globals + 4096])
-      ],
+      ] + libraries,
       threads: threads, memory: memory, files: NoModuleFiles())
     return (image, walk)
   }

@@ -74,6 +74,25 @@ struct TellingRootTests {
     #expect(held?.heldBy == ["Handler"], "\(held.debugDescription)")
   }
 
+  /// A register of a thread that only waits leads to what it worked on before; one of a thread that is in the program says something.
+  @Test(arguments: [true, false]) func idleThreadsTellNothing(isIdle: Bool) throws {
+    let heap = SyntheticHeap()
+    let page = heap.block([heap.classType("Page", fields: [], isOwn: true), 3])
+    let code: UInt64 = 0x7f00_0000_0000
+    heap.libraries = [
+      Module(
+        path: isIdle ? "/lib/libc.so.6" : "/lib/libshop.so", bias: 0, start: code, end: code + 4096, writableRanges: [])
+    ]
+    heap.threads = [
+      ThreadState(
+        tid: 7, name: "", stackPointer: 0x7ffe_0000_0000, instructionPointer: code, threadPointer: 0, registers: [page])
+    ]
+    let (holders, _) = try holders(heap, [])
+    let block = holders.references.heap.blocks.index(startingAt: page)
+    #expect(holders.leader(of: block)?.contains("a register of thread 7") == true)
+    #expect((holders.tellingLeader(of: block) == nil) == isIdle)
+  }
+
   /// What the library keeps for itself stays with its variable.
   @Test func whatIsTheLibrarysStaysWithIt() throws {
     let heap = SyntheticHeap()

@@ -7,49 +7,52 @@ import Testing
 @Suite struct MakingTests {
   struct Broken: Error, Equatable {}
 
+  /// What a thread makes a value with: it is under way until it is told to end.
+  private struct Slow: Sendable {
+    private let begun = Locked(0)
+    private let mayEnd = DispatchSemaphore(value: 0)
+
+    /// How often it was begun.
+    var count: Int { begun.current }
+
+    func make(_ value: () throws -> Int) rethrows -> Int {
+      begun.with { $0 += 1 }
+      mayEnd.wait()
+      return try value()
+    }
+
+    func end() { mayEnd.signal() }
+  }
+
   /// One thread makes something until it is told to end; the others ask meanwhile.
   @Test func oneThreadMakesForAll() async throws {
     let cache = loadingCache()
-    let (made, end) = (Locked(0), DispatchSemaphore(value: 0))
-    async let first = offThePool {
-      try cache.value(for: 7) {
-        made.with { $0 += 1 }
-        end.wait()
-        return 14
-      }
-    }
-    await until { made.current == 1 }
+    let slow = Slow()
+    async let first = offThePool { try cache.value(for: 7) { slow.make { 14 } } }
+    await until { slow.count == 1 }
     let others = try await withThrowingTaskGroup(of: Int.self) { group in
       for _ in 0..<6 { group.addTask { try await offThePool { try cache.value(for: 7) { -1 } } } }
       // A task waits as well, but no thread of its own.
       group.addTask { try await cache.value(for: 7) { _ in -1 } }
       group.addTask { try await cache.values(for: [7, 8]) { _ in [8: 16] }[7, default: -1] }
       await until { cache.statistics.joinedLoads == 8 }
-      end.signal()
+      slow.end()
       return try await group.reduce(into: []) { $0.append($1) }
     }
     #expect(try await first == 14)
     #expect(others == Array(repeating: 14, count: 8))
-    #expect(made.current == 1 && cache.get(7) == 14)
+    #expect(slow.count == 1 && cache.get(7) == 14)
     #expect(cache.statistics.loads == 2 && cache.statistics.joinedLoads == 8)
   }
 
   @Test func errorsAreSharedAndNotStored() async {
     let cache = loadingCache()
-    let (begun, end) = (Locked(0), DispatchSemaphore(value: 0))
-    let first = Task {
-      try await offThePool {
-        try cache.value(for: 1) {
-          begun.with { $0 += 1 }
-          end.wait()
-          throw Broken()
-        }
-      }
-    }
-    await until { begun.current == 1 }
+    let slow = Slow()
+    let first = Task { try await offThePool { try cache.value(for: 1) { try slow.make { throw Broken() } } } }
+    await until { slow.count == 1 }
     let second = Task { try await offThePool { try cache.value(for: 1) { 2 } } }
     await until { cache.statistics.joinedLoads == 1 }
-    end.signal()
+    slow.end()
     await #expect(throws: Broken.self) { try await first.value }
     await #expect(throws: Broken.self) { try await second.value }
     #expect(cache.get(1) == nil && cache.statistics.failedLoads == 1)
@@ -135,19 +138,13 @@ import Testing
   /// All threads of Swift's pool may wait for one that is none of them.
   @Test func tasksThatWaitInTheirThreads() async throws {
     let cache = loadingCache { $0.timeout = nil }
-    let (begun, end) = (Locked(0), DispatchSemaphore(value: 0))
-    async let first = offThePool {
-      try cache.value(for: 1) {
-        begun.with { $0 += 1 }
-        end.wait()
-        return 1
-      }
-    }
-    await until { begun.current == 1 }
+    let slow = Slow()
+    async let first = offThePool { try cache.value(for: 1) { slow.make { 1 } } }
+    await until { slow.count == 1 }
     Thread.detachNewThread {
       for _ in 0..<10_000 where cache.statistics.joinedLoads == 0 { usleep(1000) }
       usleep(20_000)
-      end.signal()
+      slow.end()
     }
     let sum = try await withThrowingTaskGroup(of: Int.self) { group in
       for _ in 0..<100 { group.addTask { try cache.value(for: 1) { -1 } } }
@@ -181,17 +178,10 @@ import Testing
 
   @Test func whoWaitsTooLongIsTold() async throws {
     let cache = loadingCache { $0.timeout = .milliseconds(50) }
-    let (begun, end) = (Locked(0), DispatchSemaphore(value: 0))
-    @Sendable func make(_ key: Int) throws -> Int {
-      try cache.value(for: key) {
-        begun.with { $0 += 1 }
-        end.wait()
-        return key
-      }
-    }
+    let slow = Slow()
     for key in [5, 6] {
-      async let first = offThePool { try make(key) }
-      await until { begun.current == key - 4 }
+      async let first = offThePool { try cache.value(for: key) { slow.make { key } } }
+      await until { slow.count == key - 4 }
       let error = LocalCacheError.loadTimedOut(cache: "loading", key: "\(key)", after: .milliseconds(50))
       await #expect(throws: error) {
         if key == 5 {
@@ -201,7 +191,7 @@ import Testing
         }
       }
       #expect(try cache.value(for: key) { 60 } == 60, "nobody waits for it any more")
-      end.signal()
+      slow.end()
       #expect(try await first == key)
       #expect(cache.get(key) == 60, "it came too late")
     }

@@ -24,7 +24,10 @@ struct PackedBlocksTests {
     return blocks
   }
 
-  private func packed(_ blocks: [BlockTable.Block]) -> (table: BlockTable?, extents: BlockExtents) {
+  /// - Parameter failed: what each of the two walks shows before it begins anew.
+  private func packed(
+    _ blocks: [BlockTable.Block], failed: [BlockTable.Block] = []
+  ) -> (table: BlockTable?, extents: BlockExtents) {
     var extents = BlockExtents()
     func show(_ body: (UnsafeBufferPointer<BlockTable.Block>) -> Void) {
       for start in stride(from: 0, to: blocks.count, by: 100) {
@@ -34,8 +37,12 @@ struct PackedBlocksTests {
     show { extents.add($0) }
     guard let packer = BlockPacker(extents, memory: ByteMemory()) else { return (nil, extents) }
     packer.begin()
+    failed.withUnsafeBufferPointer(packer.addStarts)
+    packer.begin()
     show { packer.addStarts($0) }
     _ = packer.settleStarts()
+    packer.begin()
+    failed.withUnsafeBufferPointer { packer.addEnds($0) { _, _ in } }
     packer.begin()
     show { packer.addEnds($0) { _, _ in } }
     return (packer.build(), extents)
@@ -73,6 +80,14 @@ struct PackedBlocksTests {
     for address in [0, 0x1000, table.address(0) - 1, UInt64.max, 1 << 47] {
       #expect(packed.index(containing: address) == table.index(containing: address))
     }
+  }
+
+  /// A walk that fails half-way is followed by another one, of another allocator perhaps, which finds other blocks.
+  @Test func whatAFailedWalkShowedDoesNotCount() throws {
+    let blocks = (0..<1000).map { BlockTable.Block(address: 0x10000 + UInt64($0) * 64, size: 56, head: 0) }
+    let wrong = [BlockTable.Block(address: 0x10020, size: 24, head: 0), .init(address: 0x90000, size: 8, head: 0)]
+    let table = try #require(packed(blocks, failed: wrong).table)
+    #expect(table.count == 1000 && table.totalBytes == 56_000 && table.index(startingAt: 0x10020) == -1)
   }
 
   @Test func whatCannotBePackedIsNot() {

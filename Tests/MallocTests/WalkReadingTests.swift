@@ -37,7 +37,7 @@ import Testing
   }
 
   private func walk(_ memory: CountingMemory, end: UInt64) -> (blocks: BlockTable, outcome: ChunkWalk.Outcome) {
-    let walk = ChunkWalk(window: MemoryWindow(memory), cached: [])
+    let walk = ChunkWalk(window: WalkWindow(memory), cached: [])
     var builder = BlockTable.Builder()
     let outcome = walk.walk(from: Self.start, end: .top(end), limit: end + 32, stopsAtFence: false, into: &builder)
     return (builder.build(), outcome)

@@ -25,15 +25,17 @@ struct CommandLineTests {
   }
 
   @Test func aMistypedVerbIsNoProcessID() {
+    // Whatever is called so on this machine.
+    func unknownVerb(_ arguments: [String]) -> CLIError? { Memwhy.unknownVerb(arguments, processes: { _ in [] }) }
     for word in ["4711", "--once", "-v", "leaks", "help", "export"] {
-      #expect(Memwhy.unknownVerb([word, "1"]) == nil, "\(word)")
+      #expect(unknownVerb([word, "1"]) == nil, "\(word)")
     }
-    #expect(Memwhy.unknownVerb([]) == nil)
-    #expect(Memwhy.unknownVerb(["help", "leaks"]) == nil && Memwhy.unknownVerb(["help", "--hidden"]) == nil)
-    #expect(Memwhy.unknownVerb(["help", "xyz"]) == .usage("there is no verb 'xyz'; `memwhy --help` lists them"))
-    let leak = Memwhy.unknownVerb(["leak", "4711"])
+    #expect(unknownVerb([]) == nil)
+    #expect(unknownVerb(["help", "leaks"]) == nil && unknownVerb(["help", "--hidden"]) == nil)
+    #expect(unknownVerb(["help", "xyz"]) == .usage("there is no verb 'xyz'; `memwhy --help` lists them"))
+    let leak = unknownVerb(["leak", "4711"])
     #expect(leak == .usage("there is no verb 'leak'; did you mean `leaks`; `memwhy --help` lists them"))
-    #expect(Memwhy.unknownVerb(["xyz"]) == .usage("there is no verb 'xyz'; `memwhy --help` lists them"))
+    #expect(unknownVerb(["xyz"]) == .usage("there is no verb 'xyz'; `memwhy --help` lists them"))
   }
 
   /// Somebody who knows the name of the service only is told its processes.

@@ -126,6 +126,17 @@ struct VerdictTests {
     #expect(report(.init(groups: [group])).nextSteps.first?.contains("std::weak_ptr") == true)
   }
 
+  /// All that is known of them is their type: a member of a cycle was not retained once too often.
+  @Test func blocksThatWereNotFollowedAreNotExplained() {
+    let group = ReportModel.LeakGroup(kind: .chain, type: "Session", instances: 40, blocks: 40, bytes: 4000)
+    var unfollowed = group
+    unfollowed.isFollowed = false
+    func step(_ group: ReportModel.LeakGroup) -> String { report(.init(groups: [group])).nextSteps.first ?? "" }
+    #expect(step(group).contains("retained once more") && !step(unfollowed).contains("retained"))
+    #expect(step(unfollowed).contains("more room"))
+    #expect(unfollowed.description == "40 × Session to which nothing leads")
+  }
+
   @Test func aTaskThatWaitsForAStreamIsToldSo() {
     var group = ReportFixtures.lostTask
     group.waitsFor = "AsyncStream.Iterator.next(isolation:)"

@@ -35,7 +35,7 @@ struct BoundedCaches: Sendable {
   /// Whether a place is one of the caches or lies in one.
   func contain(_ path: [String]) -> Bool { paths.contains { path.starts(with: $0) } }
 
-  /// All bounds count bytes. Which place is which cache is not known, so one that counts otherwise speaks for all.
+  /// All bounds count bytes. It is not known which place is which cache, so one cache that counts otherwise makes this false for all.
   var countBytes: Bool { caches.allSatisfy { $0.unit == .bytes } }
 
   /// Part of the blocks of a type that lies in them, 0 to 1.

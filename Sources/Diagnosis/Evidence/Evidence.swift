@@ -58,7 +58,7 @@ public struct Evidence: Sendable {
     }
   }
 
-  /// Rank correlation of memory and load from which a part of memory is put to the load.
+  /// From this rank correlation of memory and load on, a part of memory is put down to the load.
   private static let followsLoad = 0.3
 
   /// What a process needs, in memory or in swap.
@@ -81,7 +81,7 @@ public struct Evidence: Sendable {
     return (first, last)
   }
 
-  /// What most of those are called that came between the snapshots; nil where nothing has half of them.
+  /// The name that at least half of the new ones have, of those that came between the snapshots; nil where there is none.
   ///
   /// - Parameter all: how many came in the whole watch.
   func commonName(
@@ -214,7 +214,7 @@ public struct Evidence: Sendable {
       && growth >= 0.8 * (heapGrowth?.places.reduce(0.0) { $0 + Double(max($1.growth, 0)) } ?? growth)
   }
 
-  /// The period of the rhythm that may be all there is to what became more at a place: nothing grows, and the rhythm is higher. In seconds.
+  /// The period, in seconds, of a rhythm that alone may explain why a place has more: memory does not grow, and the rhythm is higher than what was added.
   func phase(of place: GrowingPlace) -> Double? {
     guard decisive.pattern == .steady || decisive.pattern == .falling, Double(place.growth) <= decisive.swing else {
       return nil

@@ -6,6 +6,7 @@ import SwiftMetadata
 ///
 /// This is the content of a capture in the history (docs/history.md), so new keys are optional.
 public struct HeapFacts: Codable, Sendable, Hashable {
+  /// One of the allocator's arenas. Sizes in bytes.
   public struct Arena: Codable, Sendable, Hashable {
     public var isMain: Bool
     public var system, live, free, top: UInt64
@@ -52,6 +53,8 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     public var nativeBytes: UInt64?
     /// `LeakGroup.library`; absent in older captures.
     public var library: String?
+    /// `LeakGroup.isFollowed` where that is false.
+    public var isFollowed: Bool?
 
     public init(
       kind: String, title: String, waitsIn: String? = nil, confidence: Confidence, instances: UInt64, blocks: UInt64,
@@ -319,10 +322,12 @@ extension HeapFacts {
   /// Largest first; beyond `mostRows` one row a kind, so that their sum stays what it is.
   private static func leaks(_ groups: [LeakGroup]) -> [Leak] {
     var rows = groups.prefix(mostRows).map { group in
-      Leak(
+      var row = Leak(
         kind: group.kind.rawValue, title: group.title, waitsIn: group.waitsIn.first,
         confidence: group.confidence, instances: UInt64(group.instances), blocks: UInt64(group.blocks),
         bytes: group.bytes, nativeBytes: nativeBytes(group), library: group.library)
+      row.isFollowed = group.isFollowed ? nil : false
+      return row
     }
     var rest: [String: Leak] = [:]
     for group in groups.dropFirst(mostRows) {
@@ -336,6 +341,7 @@ extension HeapFacts {
       row.bytes += group.bytes
       row.nativeBytes = (row.nativeBytes ?? 0) + nativeBytes(group)
       row.confidence = min(row.confidence, group.confidence)
+      if !group.isFollowed { row.isFollowed = false }
       rest[group.kind.rawValue] = row
     }
     rows += rest.values.sorted { $0.kind < $1.kind }

@@ -1,9 +1,9 @@
 import HeapGraph
 
-/// What became more in the heap between the first and the last snapshot, each byte put to one kind.
+/// What became more in the heap between the first and the last snapshot; each byte belongs to one kind.
 ///
 /// Blocks that no pointer reaches belong to the leaks; what tasks keep, to the tasks; what hangs on a growing place, to that place. What
-/// is left of Swift's types and of native blocks is left over.
+/// is left are live objects of Swift and native blocks.
 struct HeapGrowth: Sendable {
   /// Tasks that do the same, which became more or keep more.
   struct Tasks: Sendable, Hashable {
@@ -53,7 +53,7 @@ struct HeapGrowth: Sendable {
     // The allocator's own blocks are in the books as such.
     let rows = CensusDelta.rows(first, last) { $0.type != TypedHeap.allocatorInternalName }
     func sum(_ kinds: Set<String>) -> Int64 { rows.reduce(0) { kinds.contains($1.kind) ? $0 + $1.bytes : $0 } }
-    /// What leaks of these kinds became more, their blocks with or without a Swift type.
+    /// Bytes by which leaks of these kinds grew, blocks with and without a Swift type.
     func leaked(_ part: KeyPath<HeapFacts.Leak, UInt64>, _ include: (HeapFacts.Leak) -> Bool = { _ in true }) -> Int64 {
       func bytes(_ heap: HeapFacts) -> Int64 {
         ((heap.leaks ?? []) + (heap.acceptedLeaks ?? [])).reduce(0) {

@@ -17,8 +17,9 @@ extension GrowingPlace {
 
   /// Parts of one place as that place.
   ///
-  /// A thread that works on one room of a building makes two places of `building -> Room.messages`: what hangs on the variable alone, and what hangs
-  /// on the stack as well. Where two paths from a variable end in the field, such a part may be of either and stays by itself. O(places).
+  /// Joins the parts of one place. A thread that works on one room of a building makes two places of `building -> Room.messages`: the rooms that hang
+  /// on the variable alone, and the one that hangs on the stack as well. If two paths from a variable end in the field, such a part may belong to either,
+  /// and stays apart. O(places).
   static func joined(_ places: [GrowingPlace]) -> [GrowingPlace] {
     var ownPaths: [Key: Int] = [:]
     for place in places where place.rootKind != nil {

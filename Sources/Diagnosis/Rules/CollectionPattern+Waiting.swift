@@ -99,7 +99,7 @@ extension CollectionPattern {
         "\(Say.count(entries(place))) more entries: an NSCache has no limit unless it is given one, and on Linux it gives nothing back when memory is short",
       advice:
         "set `countLimit`, or `totalCostLimit` and a cost with each `setObject(_:forKey:cost:)`; first ask whether it pays at all: if its keys hardly ever come again, remove it",
-      overturnedBy: "it has a limit, and this was its filling")
+      overturnedBy: "it has a limit, and was filling up")
   }
 
   /// A time-out is mostly written as a task that sleeps, and is cancelled when the work is done first.
@@ -111,7 +111,7 @@ extension CollectionPattern {
     overturnedBy: "their time comes: then as many end as begin"
   )
 
-  /// What came with as many entries of a library's table: the program's own class that they work for, which the library does not name.
+  /// The program's own class of which as many objects came as a library's table got entries: the entries work for these.
   static func companions(_ growth: HeapGrowth?, _ more: Int64) -> String {
     let row = growth?.rows.first { row in
       // Types of the executable have no module before them; those of the runtime begin with a line.
@@ -121,8 +121,8 @@ extension CollectionPattern {
     return row.map { "; with them came \(Say.count($0.count)) more \($0.type)" } ?? ""
   }
 
-  /// A table in an object of another module, of which nothing else is known. Of a library the program cannot bound it, but end what it opened or
-  /// registered there; which modules are the program's own as well, nothing says.
+  /// A table in an object of another module, of which nothing else is known. The program cannot bound a library's table, but it can end what it opened or
+  /// registered there. Whether the module is a library or one more of the program's own cannot be told.
   static func table(of module: String, _ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
     let more = entries(place)
     guard more > 0 else { return nil }
@@ -134,7 +134,7 @@ extension CollectionPattern {
       overturnedBy: "as many are ended as begin: then their number stays")
   }
 
-  /// The growing table is the library's own: the field that has it is, or where none is known, what it is a table of.
+  /// The growing table is the library's own: by the field that has it or, if none is known, by its elements.
   private static func isTable(of kind: Waiting, _ place: GrowingPlace) -> Bool {
     let modules = kind.types.map { $0.prefix { $0 != "." } + "." }
     if let owner = place.owner { return modules.contains { owner.hasPrefix($0) } }

@@ -116,7 +116,7 @@ struct CollectionRule: Rule {
         + (pattern?.count == nil ? container.lines : []) + worker(on: place, pattern),
       advice: pattern.map { [$0.advice] } ?? (library.map { [$0.advice] } ?? []) + container.advice,
       overturnedBy: pattern?.overturnedBy
-        ?? "the number of entries stays or falls while the load is the same: then it has a bound, and this was its filling"
+        ?? "the number of entries stays or falls while the load is the same: then it has a bound, and was filling up"
     )
   }
 }

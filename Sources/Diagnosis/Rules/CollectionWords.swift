@@ -86,17 +86,16 @@ struct CollectionWords {
   private var keys: [String] {
     guard let now = place.after, let type = now.keyType else { return [] }
     guard let keys = now.keys else { return ["keys are \(type)"] }
-    var text = "keys are \(type)"
-    if keys.distinct == keys.looked {
-      text += ", all \(Say.count(keys.looked)) looked at differ"
-    } else {
-      text += ", \(Say.count(keys.distinct)) of \(Say.count(keys.looked)) differ"
-    }
+    var text = "keys are \(type); "
+    text +=
+      keys.distinct == keys.looked
+      ? "all \(Say.count(keys.looked)) looked at are different"
+      : "\(Say.count(keys.distinct)) of \(Say.count(keys.looked)) are different"
     if let low = keys.lowest, let high = keys.highest, high > low {
       // Of a range that is densely filled every key has been seen; of a sparse one most never come. Of very many keys a part was looked at.
       let part = now.entries > 0 ? min(Double(keys.looked) / Double(now.entries), 1) : 1
       let density = min(Double(keys.distinct) / max(part, 1e-9) / (Double(high) - Double(low) + 1), 1)
-      text += density > 0.5 ? ", a dense range" : ", spread over a range of which \(Share(fraction: density)) is there"
+      text += density > 0.5 ? ", in a dense range" : " and use \(Share(fraction: density)) of their range"
     }
     if let length = keys.averageLength { text += ", \(Say.bytes(UInt64(max(length, 0)))) long" }
     return [text]
@@ -166,7 +165,7 @@ struct CollectionWords {
     switch place.after?.kind {
     case .dictionary, .set:
       advice.append(
-        "bound \(name): a limit on entries or bytes with removal of the least recently used, or an age; first ask whether it pays at all: if its keys hardly ever come again, remove it"
+        "bound \(name): limit its entries or bytes and remove the least recently used, or give entries an age; first ask whether it pays at all: if its keys hardly ever come again, remove it"
       )
       if isKeyedByUse {
         advice.append(

@@ -85,7 +85,7 @@ struct LeakRule: Rule {
       site: isTask ? leak.waitsIn : leak.title,
       confidence: leak.confidence, growth: growth, holds: leak.bytes, evidence: evidence, advice: advice(leak),
       overturnedBy:
-        "a pointer to one of these blocks in a place that memwhy does not read: shared memory, a device, an encoded pointer"
+        "a pointer to one of these blocks lies where memwhy does not read: in shared memory, in a device, or encoded"
     )
   }
 
@@ -101,7 +101,12 @@ struct LeakRule: Rule {
   }
 
   private static func advice(_ leak: HeapFacts.Leak) -> [String] {
-    switch leak.kind {
+    if leak.isFollowed == false {
+      return [
+        "`memwhy leaks PID` where there is more room, on the host or under a higher limit: it says what holds these blocks"
+      ]
+    }
+    return switch leak.kind {
     case "cycle":
       leak.library.map { library in
         [

@@ -56,13 +56,7 @@ struct TasksRule: Rule {
       )
     }
     lines.append("in all +\(Say.bytes(bytes)), \(Say.rate(Double(bytes), hours: growth.hours))")
-    // The table that has their continuations is where they are to be resumed; a channel's does that itself, when its consumer comes.
-    let answers =
-      worst.group.state == .waitsForContinuation && !sends(worst.group)
-      ? (growth.taskPlaces + growth.places).lazy.compactMap { place in
-        CollectionPattern.entries(place) * 2 >= worst.more
-          ? CollectionPattern.answers(place, tasks: worst.more).map { (place.name, $0.advice) } : nil
-      }.first : nil
+    let answers = answers(to: worst, growth)
     // Each client has tasks of its own, which end with it.
     let clients = CollectionPattern.clients(growth, atLeast: worst.more / 2)
     if let clients { lines.append(clients.evidence) }
@@ -70,19 +64,30 @@ struct TasksRule: Rule {
       stuck * 2 > worst.group.tasks ? .lostTasks : .tasks,
       title:
         "\(Say.count(more)) more live tasks, \(worst.more * 2 > more ? "most" : "\(Say.count(worst.more)) of them") \(site)"
-        + (answers.map { ", their continuations in \($0.0)" } ?? ""),
+        + (answers.map { ", their continuations in \($0.place)" } ?? ""),
       site: function,
       confidence: evidence.growthConfidence, growth: bytes,
       holds: groups.reduce(0) { $0 + $1.group.retainedBytes }, evidence: lines,
       advice: [
         stuck * 2 > worst.group.tasks
           ? LeakRule.resume
-          : clients?.advice ?? answers?.1 ?? worst.group.queuedOn.map(slowActor)
+          : clients?.advice ?? answers?.advice ?? worst.group.queuedOn.map(slowActor)
             ?? (sends(worst.group) ? slowConsumer : nil)
             ?? (groups.contains { $0.more * 2 >= worst.more && iterates($0.group) }
               ? endOfStream
               : "bound how many run at once (a task group with a limit), give them a deadline, and cancel them when their client goes")
       ], overturnedBy: "the number of live tasks falls back when the load does")
+  }
+
+  /// The table that has the continuations of these tasks, where they are to be resumed. A channel resumes its senders itself, when its consumer comes.
+  private static func answers(
+    to tasks: HeapGrowth.Tasks, _ growth: HeapGrowth
+  ) -> (place: String, advice: String)? {
+    guard tasks.group.state == .waitsForContinuation, !sends(tasks.group) else { return nil }
+    for place in growth.taskPlaces + growth.places where CollectionPattern.entries(place) * 2 >= tasks.more {
+      if let pattern = CollectionPattern.answers(place, tasks: tasks.more) { return (place.name, pattern.advice) }
+    }
+    return nil
   }
 
   /// A frame that happens to have a word of it says nothing about who keeps it.

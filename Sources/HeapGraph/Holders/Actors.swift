@@ -18,6 +18,7 @@ public struct ActorSummary: Sendable, Hashable, Codable {
   /// The async function of the longest waiting one on the actor on which most wait, as far as it can be told.
   public var longestWaiting: String?
 
+  /// Jobs that wait, by the function with which they go on.
   public struct Waiting: Sendable, Hashable, Codable {
     /// Empty where it has no name.
     public var function: String
@@ -104,7 +105,7 @@ struct ActorTable {
       else { return nil }
       return BusyActors(
         type: heap.types[type].name, summary: summary, retainedBytes: holders.tree.retainedBytes(ofNode: most),
-        heldBy: holders.leader(of: most), example: "0x" + String(heap.blocks.address(most), radix: 16))
+        heldBy: holders.tellingLeader(of: most), example: "0x" + String(heap.blocks.address(most), radix: 16))
     }.sorted { ($0.summary.jobs, $1.type) > ($1.summary.jobs, $0.type) }
   }
 

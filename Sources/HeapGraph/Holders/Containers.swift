@@ -4,6 +4,7 @@ import SwiftMetadata
 
 /// What containers of one kind hold: how many entries, in how much room.
 public struct ContainerSummary: Sendable, Hashable, Codable {
+  /// What kind of container it is.
   public enum Kind: String, Sendable, Hashable, Codable {
     case array, deque, dictionary, set, string
     /// Bytes in a block of their own: `Data`, SwiftNIO's `ByteBuffer`.

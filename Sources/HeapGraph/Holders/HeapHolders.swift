@@ -189,6 +189,13 @@ public final class HeapHolders: @unchecked Sendable {
   /// The same in words: a root's title, or the name of the block.
   func leader(of node: Int) -> String? { leadingNode(node).map(leaderTitle) }
 
+  /// As `leader(of:)`; nil where only a frame leads there that tells nothing (`NamedRoot.isIdleFrame`).
+  func tellingLeader(of node: Int) -> String? {
+    guard let leader = leadingNode(node), leader < graph.blockCount || !roots[leader - graph.blockCount].isIdleFrame
+    else { return nil }
+    return leaderTitle(leader)
+  }
+
   func leaderTitle(_ leader: Int) -> String {
     guard leader < graph.blockCount else { return roots[leader - graph.blockCount].title }
     let type = references.heap.type(leader)
@@ -210,91 +217,5 @@ public final class HeapHolders: @unchecked Sendable {
     let function = frames.first { $0.isMain && !$0.function.isEmpty }?.function
     ownFunctions[block] = .some(function)
     return function
-  }
-}
-
-/// The answer of `HeapHolders.holders`.
-public struct HolderReport: Sendable, Hashable, Codable {
-  public var reachableBytes: UInt64
-  public var reachableBlocks: Int
-  /// Largest first.
-  public var holders: [Holder]
-  /// Holders below the cut.
-  public var otherCount: Int
-  public var otherBytes: UInt64
-  /// Caches of the module LocalCache, most entries first; nil without any.
-  public var localCaches: [LocalCacheSummary]?
-  /// Blocks that claim to describe a cache and contradict themselves.
-  public var damagedCaches: Int?
-
-  /// Bytes of a share of the reachable ones, 0...1; never 0.
-  public static func bytes(_ share: Double, of reachable: UInt64) -> UInt64 {
-    UInt64(max(1, Double(reachable) * min(max(share, 0), 1)))
-  }
-
-  /// What `HeapHolders.holders` would say with a coarser cut, without reading memory again. What several of a type keep among them counts with
-  /// the blocks of that type that they lead to.
-  public func pruned(cut: Double) -> HolderReport {
-    var report = self
-    report.holders = holders.pruned(
-      below: Self.bytes(cut, of: reachableBytes), &report.otherCount, &report.otherBytes)
-    return report
-  }
-}
-
-/// Why nothing can be said of holders.
-public enum HoldersError: Error, Hashable, Sendable, CustomStringConvertible {
-  case notMarked(String)
-  /// No type has this name; those that look like it.
-  case noSuchType(String, near: [String])
-  /// The address is in no live block, and why.
-  case noBlock(address: UInt64, reason: String)
-  /// Nothing that holds memory is called so; names that look like it, or else those of the largest holders.
-  case noSuchHolder(String, near: [String], areSimilar: Bool)
-  /// Several holders are called so.
-  case severalHolders(String, [String])
-
-  public var description: String {
-    switch self {
-    case .notMarked(let reason):
-      return "who holds what cannot be told: \(reason)"
-    case .noSuchType(let name, let near):
-      let hint =
-        near.isEmpty ? "`memwhy heap` lists the types" : "near are \(near.map { "'\($0)'" }.joined(separator: ", "))"
-      return "no live object has a type named '\(name)'; \(hint)"
-    case .noBlock(let address, let reason):
-      return "0x\(String(address, radix: 16)) is in no live block: \(reason)"
-    case .noSuchHolder(let path, let near, let areSimilar):
-      let names = near.map { "'\($0)'" }.joined(separator: ", ")
-      let hint = near.isEmpty ? "" : areSimilar ? "near are \(names); " : "the largest are \(names); "
-      return "no holder is called '\(path)'; \(hint)`memwhy retained` lists them"
-    case .severalHolders(let path, let names):
-      return
-        "several holders are called '\(path)': \(names.map { "'\($0)'" }.joined(separator: ", ")); give the whole name of one"
-    }
-  }
-}
-
-/// Storage classes of the standard library under the name of the type that a developer wrote.
-enum ContainerNames {
-  /// The same of a type by its index, of which nothing may be known.
-  static func readable(_ type: Int, in heap: TypedHeap) -> String {
-    type == TypedHeap.unknown ? TypedHeap.unknownName : readable(heap.types[type])
-  }
-
-  static func readable(_ type: ObjectType) -> String {
-    switch (type.kind, type.layout) {
-    case (.arrayStorage, .array(_, let element)) where !element.typeName.isEmpty: "[\(element.typeName)] storage"
-    case (.arrayStorage, .ring(_, let element)) where !element.typeName.isEmpty: "Deque<\(element.typeName)> storage"
-    case (.dictionaryStorage, .hashTable(_, let key, let value?)) where !key.typeName.isEmpty:
-      "[\(key.typeName) : \(value.typeName)] storage"
-    case (.setStorage, .hashTable(_, let key, _)) where !key.typeName.isEmpty: "Set<\(key.typeName)> storage"
-    case (.dictionaryStorage, .hashNode(let key, let value?)) where !key.typeName.isEmpty:
-      "TreeDictionary<\(key.typeName), \(value.typeName)> storage"
-    case (.setStorage, .hashNode(let key, _)) where !key.typeName.isEmpty: "TreeSet<\(key.typeName)> storage"
-    case (.stringStorage, _): "String storage"
-    case (.class, _) where type.actor != .none: "actor \(type.name)"
-    default: type.name
-    }
   }
 }

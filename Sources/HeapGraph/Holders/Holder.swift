@@ -1,5 +1,6 @@
 /// A node of the tree of holders: blocks of one type that hang on their parent by one field, or a named root.
 public struct Holder: Sendable, Hashable, Codable {
+  /// What a holder is.
   public enum Kind: String, Sendable, Hashable, Codable {
     /// A variable, a frame, a table of the runtime: see `root`.
     case root

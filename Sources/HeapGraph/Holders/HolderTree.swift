@@ -4,8 +4,9 @@ import SwiftMetadata
 
 /// Merges the dominator tree by shape: siblings of one type under one field become one holder with a count.
 ///
-/// Blocks of their parent's own type join it, so that a list or a tree is one holder however deep it is; a type that comes again further
-/// down ends the branch. Blocks without a type are not one type, nor are tasks without a function, nor arrays of objects and collections of `Any`: they end none. O(blocks of holders above the cut).
+/// Blocks of the same type as their parent are counted with it, so that a list or a tree is one holder however deep it is. A type that comes again
+/// further down ends the branch, but not one that says nothing: blocks without a type, tasks without a function, arrays of objects, collections of
+/// `Any`. O(blocks of holders above the cut).
 struct HolderTreeBuilder {
   let holders: HeapHolders
   /// Holders below this share of the reachable bytes are summed up.

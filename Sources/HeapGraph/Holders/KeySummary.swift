@@ -2,6 +2,7 @@ import ProcessImage
 
 /// What the keys of one kind of dictionary are.
 public struct KeySummary: Sendable, Hashable, Codable {
+  /// What kind of keys, since different things can be said of them.
   public enum Kind: String, Sendable, Hashable, Codable {
     case integers, strings, other
   }

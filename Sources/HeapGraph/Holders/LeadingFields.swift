@@ -10,11 +10,11 @@ public struct LeadingField: Sendable, Hashable {
 }
 
 extension HeapHolders {
-  /// By which fields of which objects some blocks are referred to: `OfferCache.offersByUser`.
+  /// The fields that refer to some blocks: `OfferCache.offersByUser`.
   ///
-  /// A block that a stack word or a register refers to as well hangs, in the tree of dominators, on what all of its holders have in
-  /// common, and has no field there. Its owner is the same in every snapshot all the same. A container inside of others has the field of the
-  /// outermost, `Emitter.handlers[value]`. O(references), for each level of such containers; only blocks that refer to these are read.
+  /// If a stack or a register refers to a block, too, the tree of dominators has no field for it: the block hangs on what all of its holders have in
+  /// common. The object that owns it is the same in every snapshot nevertheless. A container inside of others gets the field of the
+  /// outermost: `Emitter.handlers[value]`. O(references) for each level of such containers; only blocks that refer to them are read.
   ///
   /// - Parameter addresses: starts of blocks, as `Holder.example` has them.
   public func leadingFields(of addresses: [UInt64]) throws -> [UInt64: LeadingField] {

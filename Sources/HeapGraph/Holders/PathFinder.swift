@@ -4,6 +4,7 @@ import SwiftMetadata
 
 /// Objects that are reached by paths of one shape: the same root, types and fields, whatever the elements' numbers.
 public struct PathGroup: Sendable, Hashable, Codable {
+  /// A block on the way, and the field of the one before that refers to it.
   public struct Step: Sendable, Hashable, Codable {
     /// The field of the step before that leads here: `.offers`, `[value]`; empty where it has no name.
     public var field: String

@@ -3,57 +3,6 @@ import ProcessImage
 import SwiftMetadata
 import Symbols
 
-/// A root under the name by which a developer knows it.
-public struct NamedRoot: Sendable, Hashable, Codable {
-  public enum Kind: String, Sendable, Hashable, Codable {
-    /// A global or static variable of the program or of a library.
-    case global
-    /// A variable of C or C++.
-    case native
-    /// A frame of a thread's stack, or its registers.
-    case stack
-    /// A thread-local variable.
-    case threadLocal
-    /// Tables of the Swift runtime, the loader, the allocator.
-    case runtime
-    /// Memory that no module and no thread claims.
-    case anonymous
-    /// Objects whose deinit has run; unowned references keep their memory.
-    case unowned
-  }
-
-  public var kind: Kind
-  /// `cache : [Int64 : Cached]`, `static Registry.shared : Owner`, `drive(_:) on thread 4711`, `shop+0x14cc0`.
-  public var title: String
-  /// File name of the module.
-  public var module: String
-  /// Of a Swift variable that is not the program's: the Swift module that declares it.
-  public var library: String?
-
-  public init(kind: Kind, title: String, module: String = "", library: String? = nil) {
-    self.kind = kind
-    self.title = title
-    self.module = module
-    self.library = library
-  }
-
-  /// The program's own, under a name.
-  var isVariable: Bool { kind == .global || kind == .native || kind == .threadLocal }
-
-  /// Which root is shown where several lead to a block: the one that a developer can change.
-  var rank: Int {
-    switch kind {
-    case .global: library == nil ? 0 : 1
-    case .native: 2
-    case .threadLocal: 3
-    case .stack: 4
-    case .anonymous: 5
-    case .runtime: 6
-    case .unowned: 7
-    }
-  }
-}
-
 /// Puts roots under names: globals by symbol, words of stacks by the function whose frame holds them.
 struct RootNames {
   /// Ordered by rank, but for the last.
@@ -91,6 +40,9 @@ struct RootNames {
     "libswift", "libdispatch", "libBlocksRuntime", "libFoundation", "lib_Foundation", "libc.so", "libc-2", "ld-linux",
     "libstdc++", "libm.so", "libgcc_s", "libpthread", "libicu", "libcurl", "libxml2",
   ]
+
+  static func isRuntime(module: String) -> Bool { runtimeModules.contains { module.hasPrefix($0) } }
+
   /// What the compiler and the runtime keep beside a program's own variables.
   private static let runtimeNames = [
     "type metadata ", "demangling cache ", "lazy protocol witness", "lazy cache variable", "full type metadata ",
@@ -176,10 +128,10 @@ struct RootNames {
     case .register:
       let thread = places.thread(id: Int32(truncatingIfNeeded: root.address)).map { image.threads[$0] }
       // Most registers are kept for the callers of the function that waits in the kernel.
-      let function =
-        thread.map { code(frames[$0.tid].map { telling($0.functions(owning: 0)) } ?? $0.instructionPointer) }
-        ?? "unknown function"
-      return NamedRoot(kind: .stack, title: "\(function) (a register of \(label(thread)))")
+      let function = thread.map { frames[$0.tid].map { telling($0.functions(owning: 0)) } ?? $0.instructionPointer }
+      return NamedRoot(
+        kind: .stack, title: "\(function.map(code) ?? "unknown function") (a register of \(label(thread)))",
+        module: function.flatMap(image.modules.containing)?.name ?? "")
     case .anonymous, .threadLocal:
       if let thread = threadOwningStatic(root.address) {
         return NamedRoot(kind: .threadLocal, title: "thread-local variable of \(label(thread))")
@@ -194,9 +146,9 @@ struct RootNames {
   }
 
   private func variable(_ address: UInt64, end: inout UInt64) -> NamedRoot {
-    let module = image.modules.first { $0.start <= address && address < $0.end }
+    let module = image.modules.containing(address)
     let moduleName = module?.name ?? ""
-    let isRuntime = Self.runtimeModules.contains { moduleName.hasPrefix($0) }
+    let isRuntime = Self.isRuntime(module: moduleName)
     end = address + 8
     guard let symbol = symbols.symbol(at: address), symbol.size > 0, address < symbol.address &+ symbol.size else {
       let offset = module.map { "\(moduleName)+0x" + String(address &- $0.bias, radix: 16) }
@@ -229,7 +181,10 @@ struct RootNames {
     guard let thread, let frames = frames[thread.tid] else {
       return NamedRoot(kind: .stack, title: "a thread's stack")
     }
-    return NamedRoot(kind: .stack, title: "\(code(telling(frames.functions(owning: address)))) on \(label(thread))")
+    let function = telling(frames.functions(owning: address))
+    return NamedRoot(
+      kind: .stack, title: "\(code(function)) on \(label(thread))",
+      module: image.modules.containing(function)?.name ?? "")
   }
 
   /// The function that a word of a frame tells of. Functions of the C library and the runtimes save registers of those who call them, and
@@ -238,8 +193,7 @@ struct RootNames {
     var innermost: UInt64?
     for function in functions {
       if innermost == nil { innermost = function }
-      let module = image.modules.first { $0.start <= function && function < $0.end }
-      if let module, !Self.runtimeModules.contains(where: module.name.hasPrefix) { return function }
+      if let module = image.modules.containing(function), !Self.isRuntime(module: module.name) { return function }
     }
     return innermost ?? 0
   }
@@ -258,7 +212,7 @@ struct RootNames {
       let symbol = module.flatMap { symbols.threadLocal(at: offset, in: $0) }
       let name =
         symbol.map { demangler.displayName($0.name) } ?? "\(moduleName)+0x" + String(offset, radix: 16)
-      let isRuntime = Self.runtimeModules.contains { moduleName.hasPrefix($0) }
+      let isRuntime = Self.isRuntime(module: moduleName)
       return NamedRoot(
         kind: isRuntime ? .runtime : .threadLocal, title: "thread-local \(name) in \(label(thread))",
         module: moduleName)
@@ -281,9 +235,7 @@ struct RootNames {
 
   private func code(_ address: UInt64) -> String {
     if let symbol = symbols.symbol(at: address) { return demangler.displayName(symbol.mangledName) }
-    guard let module = image.modules.first(where: { $0.start <= address && address < $0.end }) else {
-      return "unknown function"
-    }
+    guard let module = image.modules.containing(address) else { return "unknown function" }
     return "\(module.name)+0x" + String(address &- module.bias, radix: 16)
   }
 }

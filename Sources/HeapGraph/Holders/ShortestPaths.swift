@@ -54,8 +54,8 @@ struct ShortestPaths: Sendable {
     return roots
   }
 
-  /// For each node who is named for leading there: the root; where that is a library's variable, the first block on the way that is telling.
-  /// `UInt32.max` where nothing leads there. O(nodes).
+  /// For each node what is named as its holder: the root from which its path starts or, if that is a library's variable, the first block on the path that
+  /// tells something. `UInt32.max` where no path leads. O(nodes).
   ///
   /// - Parameter isTelling: of a block.
   func leaders(_ graph: ReferenceGraph, roots: [NamedRoot], isTelling: (Int) -> Bool) -> FlatArray<UInt32> {

@@ -25,7 +25,7 @@ struct StackFrames: Sendable {
     }
     func word(_ address: UInt64) -> UInt64? { try? memory.load(UInt64.self, at: address) }
     func isCode(_ address: UInt64) -> Bool {
-      guard let module = image.modules.first(where: { $0.start <= address && address < $0.end }) else { return false }
+      guard let module = image.modules.containing(address) else { return false }
       return !module.writableRanges.contains { $0.contains(address) }
         && (image.mappings.containing(address)?.permissions.contains(.execute) ?? false)
     }

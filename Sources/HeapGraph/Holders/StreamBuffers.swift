@@ -4,6 +4,7 @@ import SwiftMetadata
 
 /// `AsyncStream`s of one type and one root with elements that nobody has taken yet.
 public struct StreamBuffer: Sendable, Hashable, Codable {
+  /// Whether somebody may take the elements.
   public enum Reader: String, Sendable, Hashable, Codable {
     /// A task's frame holds the stream or an iterator of it: it is slower than what fills the stream, or waits elsewhere.
     case task
@@ -21,7 +22,7 @@ public struct StreamBuffer: Sendable, Hashable, Codable {
   /// Of the buffers and what hangs on them.
   public var bytes: UInt64
   public var reader: Reader
-  /// The root that leads to them.
+  /// The root that leads to them; empty where none tells anything.
   public var heldBy: String
 
   /// Those that differ in nothing but their number of elements as one, most bytes first. O(streams).
@@ -71,9 +72,7 @@ extension HeapHolders {
     }
     guard !storages.isEmpty else { return [] }
     var inTasks = Set<Int>()
-    for block in 0..<graph.blockCount where tree.vertex(block) != nil {
-      let kind = heap.type(block).kind
-      guard kind == .task || kind == .taskSlab else { continue }
+    for block in heap.blocks(of: .task, .taskSlab) where tree.vertex(block) != nil {
       for edge in graph.graph.edges(of: block) { inTasks.insert(Int(graph.graph.targets[edge])) }
     }
     let window = MemoryWindow(references.memory)
@@ -92,7 +91,7 @@ extension HeapHolders {
         result.append(
           StreamBuffer(
             type: String(heap.type(storage).name.dropLast("._Storage".count)), elements: count,
-            bytes: tree.retainedBytes(ofNode: ring), reader: reader, heldBy: leader(of: storage) ?? ""))
+            bytes: tree.retainedBytes(ofNode: ring), reader: reader, heldBy: tellingLeader(of: storage) ?? ""))
       }
     }
     return StreamBuffer.grouped(result)

@@ -30,12 +30,12 @@ struct AsyncFrameTable: Sendable {
   private var numbers: [UInt32] = []
   private(set) var functions: [String] = []
 
-  /// One look at each task. O(frames x log frames).
+  /// Walks the frames of every task. O(blocks + frames x log frames).
   init(_ references: HeapReferences) {
     let heap = references.heap
     var known: [String: UInt32] = [:]
     var frames: [(context: UInt64, number: UInt32)] = []
-    for block in 0..<heap.blocks.count where heap.type(block).kind == .task {
+    for block in heap.blocks(of: .task) {
       for frame in references.context.taskFrames(heap.blocks.address(block)) where frame.context != 0 {
         let number = known[frame.function] ?? UInt32(functions.count)
         if number == UInt32(functions.count) {

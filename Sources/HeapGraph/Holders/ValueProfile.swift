@@ -19,6 +19,7 @@ public struct ValueSummary: Sendable, Hashable, Codable {
 
   /// Another way to store the same entries.
   public struct Shape: Sendable, Hashable, Codable {
+    /// How the values would be stored.
     public enum Kind: String, Sendable, Hashable, Codable {
       /// As it is: values in the buckets.
       case inline

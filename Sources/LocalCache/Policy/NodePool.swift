@@ -113,6 +113,8 @@ struct NodePool {
   #else
     private static let smallestChunk: UInt32 = 16
   #endif
+  /// Chunks that the table of a pool without entries has room for.
+  private static let firstCapacity = 4
   private static let headCount = 3 * Int(RecencyQueue.epochs)
 
   @usableFromInline var chunks: UnsafeMutablePointer<UnsafeMutableRawPointer>
@@ -135,8 +137,8 @@ struct NodePool {
   init(stride: Int, alignment: Int) {
     self.stride = stride
     self.alignment = alignment
-    chunkCapacity = 4
-    chunks = .allocate(capacity: 4)
+    chunkCapacity = Self.firstCapacity
+    chunks = .allocate(capacity: Self.firstCapacity)
     chunkCount = Self.firstChunk
     highWater = Self.reserved
     end = Self.reserved
@@ -272,8 +274,8 @@ struct NodePool {
   /// Hands over all chunks, for who asked to free them; only when no entry is left.
   mutating func takeAll() -> Chunks {
     let old = Chunks(table: chunks, count: chunkCount)
-    chunkCapacity = 4
-    chunks = .allocate(capacity: 4)
+    chunkCapacity = Self.firstCapacity
+    chunks = .allocate(capacity: Self.firstCapacity)
     chunkCount = Self.firstChunk
     free = 0
     highWater = Self.reserved

@@ -45,7 +45,7 @@ struct ChunkWalk {
     }
   }
 
-  let window: MemoryWindow
+  let window: WalkWindow
   /// Sorted addresses of chunks in thread caches and fastbins.
   let cached: [UInt64]
 

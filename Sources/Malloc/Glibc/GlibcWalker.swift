@@ -34,7 +34,7 @@ struct GlibcSession {
   let progress: (@Sendable (Double) -> Void)?
   let parameters: MallocParameters?
   let states: [ArenaState]
-  let window: MemoryWindow
+  let window: WalkWindow
   let inFlight: ChunksInFlight
 
   var remarks: [String] = []
@@ -71,7 +71,7 @@ struct GlibcSession {
     }
     self.states = states
     tallies = states.map { _ in ArenaTally() }
-    window = MemoryWindow(image.memory)
+    window = WalkWindow(image.memory)
     inFlight = ChunksInFlight(image: image, ring: ring, space: space)
   }
 

@@ -52,6 +52,8 @@ struct Pipeline: Analyzer {
     }
   }
 
+  /// One attempt.
+  ///
   /// - Parameter wasGivenUp: set where the copy went before it was read, and the process is there.
   private func capture(
     _ request: AnalysisRequest, _ progress: Progress, _ depth: Depth, wasGivenUp: inout Bool
@@ -89,29 +91,19 @@ struct Pipeline: Analyzer {
       wasGivenUp = source.wasGivenUp
       throw source.explain(error)
     }
-    let books = mapped.map {
-      ResidentBooks(image: source.image, analysis: analysis, mapped: $0, present: source.presentRanges)
-    }
-    let unwritten = source.presentRanges.map {
-      UnwrittenBytes(analysis.heap.blocks, mappings: source.image.mappings, present: $0)
-    }
+    var look = Look(request: request, source: source, symbols: symbols, analysis: analysis, progress: progress)
     var facts = HeapFacts(
-      analysis, time: time, books: books, threads: source.image.threads.count,
-      pause: source.image.freeze?.measuredPause, unwritten: unwritten)
+      analysis, time: time, books: look.books(mapped), threads: source.image.threads.count,
+      pause: source.image.freeze?.measuredPause, unwritten: look.unwritten)
     facts.threadNames = NamedCounts.threads(source.image)
     if case .process(let pid) = request.target { facts.fileNames = NamedCounts.files(of: pid) }
-    var remarks = source.whyRunning.map { [$0] } ?? []
-    // Where leaks were asked for, it is said there.
-    if analysis.isSurvey, let shortage = analysis.shortage, shortage != analysis.leaksNotJudged {
-      remarks.append("blocks were counted by type only, not looked through: \(shortage)")
-    }
     var held: HolderReport?
     if depth != .report && !analysis.isSurvey {
-      held = hold(analysis, source, symbols, unwritten, request, depth, progress, &facts, &remarks)
+      held = look.addHolders(to: &facts, withWaste: depth == .waste)
       wasGivenUp = source.wasGivenUp
     }
     clock.finish("heap and graph")
-    var letGo = request.triesTrim ? [tryTrim(analysis, source, symbols, progress, &facts)] : []
+    var letGo = request.triesTrim ? [look.tryTrim(&facts)] : []
     letGo += source.release()
     clock.finish("release")
     if let load {
@@ -119,83 +111,13 @@ struct Pipeline: Analyzer {
     }
     var report = ReportModel(
       tool: ReportModel.Tool(version: Version.current), verb: request.verb, image: source.image, analysis: analysis,
-      corePath: source.corePath, remarks: source.image.remarks + letGo + remarks, phases: clock.phases)
+      corePath: source.corePath, remarks: source.image.remarks + letGo + look.remarks, phases: clock.phases)
     report.time = time
     report.holders = held.map { ReportModel.Tree($0) }
     report.localCaches = held?.localCaches
     report.heap.trimmedBytes = facts.books?.trimmed
     if request.findsHolders { report.profile = allocations?.tree() }
     return (report, facts)
-  }
-
-  /// Adds to `facts` what `malloc_trim` gives back in the copy.
-  ///
-  /// - Returns: what to say of it.
-  private func tryTrim(
-    _ analysis: HeapAnalysis, _ source: ImageSource, _ symbols: ImageSymbols, _ progress: Progress,
-    _ facts: inout HeapFacts
-  ) -> String {
-    progress.update("trying a trim in the copy")
-    let trim = source.tryTrim(symbols, isGlibc: !analysis.heap.walk.arenas.isEmpty)
-    facts.books?.trimmed = trim.bytes
-    return trim.remark
-  }
-
-  /// Adds to `facts` who holds what. Names are read from the copy; where that does not work, types still say what grew.
-  ///
-  /// - Returns: the tree for the report; nil where it could not be had, and `remarks` say why.
-  private func hold(
-    _ analysis: HeapAnalysis, _ source: ImageSource, _ symbols: ImageSymbols, _ unwritten: UnwrittenBytes?,
-    _ request: AnalysisRequest, _ depth: Depth, _ progress: Progress, _ facts: inout HeapFacts,
-    _ remarks: inout [String]
-  ) -> HolderReport? {
-    var held: HolderReport?
-    if analysis.sampling != nil {
-      return sample(analysis, source, symbols, request, progress, &facts, &remarks)
-    }
-    do {
-      let graph = try HeapHolders(analysis: analysis, image: source.image, symbols: symbols) {
-        progress.update("finding holders", $0)
-      }
-      graph.unwritten = unwritten
-      held = try facts.add(graph, cut: request.findsHolders ? 0.001 : 0.005)
-      do { try facts.addOutsidePointers(graph, source.image.mappings) } catch {
-        remarks.append("who points into memory outside the heap was not looked for: \(source.reason(error))")
-      }
-      guard depth == .waste else { return held }
-      do { try facts.addWaste(graph) } catch {
-        remarks.append("equal copies and unused room were not looked for: \(source.reason(error))")
-      }
-    } catch HoldersError.notMarked(let reason) {
-      remarks.append("who holds what was not looked for: \(reason)")
-    } catch {
-      remarks.append("who holds what could not be found: \(source.reason(error))")
-    }
-    return held
-  }
-}
-
-extension Pipeline {
-  /// Adds to `facts` who holds what there is most of, where there was no room to find out of everything.
-  ///
-  /// - Returns: the tree for the report; nil where it could not be had, and `remarks` say why.
-  private func sample(
-    _ analysis: HeapAnalysis, _ source: ImageSource, _ symbols: ImageSymbols, _ request: AnalysisRequest,
-    _ progress: Progress, _ facts: inout HeapFacts, _ remarks: inout [String]
-  ) -> HolderReport? {
-    do {
-      let sampled = try SampledHolders(analysis: analysis, image: source.image, symbols: symbols) {
-        progress.update("finding holders of a sample", $0)
-      }
-      remarks.append(
-        "who holds what was told from \(Count(sampled.sampled)) of \(Count(sampled.population)) blocks of the types with most memory, "
-          + "of which \(Count(sampled.followed)) were followed to a root: numbers of blocks and bytes of holders are estimates"
-          + (analysis.shortage.map { "; to look at all of them, \($0)" } ?? ""))
-      return facts.add(sampled, cut: request.findsHolders ? 0.001 : 0.005)
-    } catch {
-      remarks.append("who holds what could not be found: \(source.reason(error))")
-      return nil
-    }
   }
 }
 

@@ -30,18 +30,15 @@ extension InspectionRoom {
   /// Less than this is left where the watch of a shared limit is about to end memwhy, in bytes.
   private static let last: UInt64 = 3 << 20
 
-  /// Looks whether there is hardly any left; not more often than the watch does, since that takes some files of the kernel.
+  /// Tells whether hardly any room is left: looks as often as the watch of a shared limit does, and answers false in between.
   static func watch(for target: AnalysisRequest.Target) -> @Sendable () -> Bool {
     let next = Atomic<UInt64>(0)
     return {
       guard Clocks.monotonic >= next.load(ordering: .relaxed) else { return false }
-      next.store(Clocks.monotonic &+ interval, ordering: .relaxed)
+      next.store(Clocks.monotonic &+ SharedLimitWatch.interval, ordering: .relaxed)
       return now(for: target).map { $0.bytes < last } ?? false
     }
   }
-
-  /// In nanoseconds.
-  private static let interval: UInt64 = 5_000_000
 
   /// What memwhy may take for this target now.
   static func now(for target: AnalysisRequest.Target) -> InspectionRoom? {

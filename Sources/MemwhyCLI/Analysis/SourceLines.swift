@@ -16,7 +16,7 @@ struct SourceLines {
     guard let symbolizer = LineSymbolizer() else { return [:] }
     var byModule: [Int: [UInt64]] = [:]
     for address in addresses {
-      guard let index = image.modules.firstIndex(where: { $0.start <= address && address < $0.end }) else { continue }
+      guard let index = image.modules.indexContaining(address) else { continue }
       byModule[index, default: []].append(address)
     }
     var result: [UInt64: String] = [:]

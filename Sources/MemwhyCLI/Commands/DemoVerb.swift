@@ -7,16 +7,16 @@ struct DemoVerb: ParsableCommand {
     commandName: "demo",
     abstract: "Reproduce a real incident on this machine and diagnose it.",
     discussion: """
-      Builds the example service (a shop with a database, HTTP traffic and a per-user cache), plays a day of traffic in a minute, runs \
-      memwhy on it while load rises, and then plays the same day with the two fixes. Under five minutes after the build, 1 GiB \
-      of memory. Everything that was started is ended and removed, also on Ctrl-C. Exits with 1 where an answer of memwhy is wrong.
+      Builds the example service (a shop with a database, HTTP traffic and a cache by user), plays a day of traffic in a minute, runs \
+      memwhy on the service while load rises, and plays the same day again with each of two fixes. Takes less than five minutes after the \
+      build, and 1 GiB of memory. Ends and removes whatever it started, on Ctrl-C too. Exits with 1 if an answer of memwhy is wrong.
 
       Example: memwhy demo
       Example: memwhy demo --html report.html
       Example: memwhy demo --fault retain-cycle
       """)
 
-  @Option(help: "One genuine fault instead of the incident: \(DemoFault.list).")
+  @Option(help: "Diagnose one fault instead of the incident: \(DemoFault.list).")
   var fault: DemoFault?
 
   @Option(help: ArgumentHelp("Seconds that the day takes.", valueName: "seconds"))
@@ -29,10 +29,12 @@ struct DemoVerb: ParsableCommand {
   var html: String?
 
   @Option(
-    help: ArgumentHelp("The clone of memwhy. Default: where the working folder or the program is.", valueName: "dir"))
+    help: ArgumentHelp(
+      "The clone of memwhy that has the example. Default: the one around the working folder, or around the program.",
+      valueName: "dir"))
   var source: String?
 
-  @Flag(help: "The example is built already.")
+  @Flag(help: "Do not build the example: it is built already.")
   var noBuild = false
 
   @Flag(help: "Write the result as JSON (docs/demo.md).")

@@ -6,10 +6,11 @@ import Timeline
 struct Diagnose: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "diagnose",
-    abstract: "Watch for a while, look twice, and say why memory grows: leak or not, what, how fast. The default verb.",
+    abstract: "Say why memory grows: leak or not, what grows, how fast, and what to change. The default verb.",
     discussion: """
-      Two snapshots, each some milliseconds of pause, with 30 seconds of watching between them. --once looks once and says only \
-      what is leaked and what fills the heap; a core file and --freeze none are looked at once.
+      Takes a snapshot of the heap, watches the process for 30 seconds, takes another one and compares them. Each snapshot pauses the \
+      process for some milliseconds. --once takes a single one, which says what is leaked and what fills the heap, but not what \
+      grows; of a core file and with --freeze none there is only one, too.
 
       Example: memwhy 4711
       Example: memwhy 4711 --for 5min \\
@@ -26,7 +27,7 @@ struct Diagnose: ParsableCommand {
   @OptionGroup var page: PageOptions
   @OptionGroup var findings: FindingOptions
 
-  @Flag(help: "Look once: no watching, no growth.")
+  @Flag(help: "Take one snapshot: what is leaked and what fills the heap, but not what grows.")
   var once = false
 
   @Option(
@@ -37,19 +38,21 @@ struct Diagnose: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The limit for the forecast, for instance 2GiB. Default: that of the control group.", valueName: "size"),
+      "The memory limit, for the forecast of when it is reached, for instance 2GiB. Default: that of the control group.",
+      valueName: "size"),
     transform: ByteOption.parse)
   var memoryMax: ByteCount?
 
   @Option(
     help: ArgumentHelp(
-      "A counter of the service's work, from its Prometheus page: metric@URL. Default: processor time.",
+      "A counter of requests from the service's Prometheus page, to tell growth by load from other growth: metric@URL. Default: processor time.",
       valueName: "metric@url"), transform: LoadOption.parse)
   var load: LoadSource.Address?
 
   @Flag(
     help:
-      "Judge what `memwhy watch` has kept of this process and its earlier lives, too; without a process id, only that.")
+      "Also use what `memwhy watch` has recorded of this process and of its earlier runs; without a process id, use only that."
+  )
   var history = false
 
   @Option(
@@ -59,13 +62,15 @@ struct Diagnose: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Show where memory was allocated by this heap profile; of a process under the sampler that is shown anyway.",
+      "Show where memory was allocated according to this heap profile. Not needed for a process that `memwhy run` started.",
       valueName: "file"),
     completion: .file())
   var profile: String?
 
   @Flag(
-    help: "Measure what malloc_trim(0) gives back: it is run in the copy of the process, never in the process itself.")
+    help:
+      "Measure how much malloc_trim(0) would give back to the system. It is run in the copy of the process, never in the process itself."
+  )
   var tryTrim = false
 
   /// nil where no history is asked for.

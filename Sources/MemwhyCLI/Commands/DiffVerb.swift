@@ -4,9 +4,10 @@ import Reports
 struct DiffVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "diff",
-    abstract: "What grew between snapshots: by holder, type and task; more entries, or bigger ones.",
+    abstract: "Say what grew between snapshots, by holder, type and task: more entries, or bigger ones.",
     discussion: """
-      With three or more, what grew in every step is told from what grew now and then.
+      Snapshots are files of `memwhy snapshot`. With three or more of them, what grew from each to the next is listed apart from what grew only \
+      now and then.
 
       Example: memwhy diff monday.memwhy tuesday.memwhy wednesday.memwhy
       """)
@@ -17,7 +18,7 @@ struct DiffVerb: ParsableCommand {
   @OptionGroup var output: OutputOptions
   @OptionGroup var page: PageOptions
 
-  @Flag(help: "Compare snapshots of different programs as well.")
+  @Flag(help: "Compare snapshots of different programs, too, instead of refusing.")
   var anyProgram = false
 
   func validate() throws {

@@ -4,7 +4,7 @@ import Reports
 struct DoctorVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor",
-    abstract: "Check whether memwhy can do its work here, and on a process, without touching it.",
+    abstract: "Check whether memwhy can work on this machine and look into a process, without touching the process.",
     discussion: """
       Reads /proc and the cgroup only: the process is never stopped. Exits with 77 where a check fails.
 

@@ -4,9 +4,9 @@ struct DuplicatesVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "duplicates",
     abstract:
-      "What is stored more than once, and what room containers do not use, in bytes that a change would give back.",
+      "List equal values that are stored more than once, and unused room in containers, with the bytes that a change would give back.",
     discussion: """
-      Values inside dictionaries and what another shape would make of them are shown by `memwhy retained`.
+      For values of dictionaries, and what sharing them would save, see `memwhy retained`.
 
       Example: memwhy duplicates 4711
       """)

@@ -4,7 +4,7 @@ import ArgumentParser
 struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export",
-    abstract: "Write who holds what, or a profile, in a format of another tool.",
+    abstract: "Write who holds what, or a profile, in a format that another tool reads.",
     discussion: """
       `memwhy export -o FILE PID` writes who holds what (the same as `memwhy export holders`), `memwhy export profile` turns a profile into another format.
 

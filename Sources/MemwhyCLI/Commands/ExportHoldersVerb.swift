@@ -6,10 +6,10 @@ import Reports
 struct ExportHoldersVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "holders",
-    abstract: "Write who holds what in a format of another tool, chosen by the file's name.",
+    abstract: "Write who holds what in a format that another tool reads; the file's name says which.",
     discussion: """
-      .heapsnapshot opens in Chrome DevTools (Memory, Load profile), .pb in go tool pprof (-diff_base shows who holds more), .collapsed \
-      in flame graph tools, .dot in Graphviz. Holders are merged as `memwhy retained` shows them.
+      .heapsnapshot opens in Chrome DevTools (Memory, Load profile), .pb in go tool pprof (whose -diff_base shows who holds more than \
+      before), .collapsed in flame graph tools, .dot in Graphviz. The holders are those that `memwhy retained` shows.
 
       Example: memwhy export -o shop.heapsnapshot 4711
       Example: memwhy export -o later.pb 4711
@@ -22,10 +22,10 @@ struct ExportHoldersVerb: ParsableCommand {
   var output: String
 
   @Option(
-    help: ArgumentHelp("Sum up holders below this share of the reachable bytes, in per cent.", valueName: "percent"))
+    help: ArgumentHelp("Put holders below this share of the heap together, in per cent.", valueName: "percent"))
   var minShare = 0.05
 
-  @Flag(name: .shortAndLong, help: "No progress, no confirmation.")
+  @Flag(name: .shortAndLong, help: "Print neither progress nor the file's name.")
   var quiet = false
 
   func validate() throws {

@@ -4,7 +4,7 @@ import Profile
 struct ExportProfileVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "profile",
-    abstract: "Turn a profile into another format, chosen by the file's name.",
+    abstract: "Turn a profile into another format; the file's name says which.",
     discussion: """
       .collapsed or .folded (one line a stack, for flame graph tools), .speedscope.json (speedscope.app), .pb.gz or .pb (pprof: merged, filtered, or made from \
       the text heap profiles of gperftools, jemalloc and heaptrack, with Swift names).

@@ -5,10 +5,10 @@ import Profile
 struct FlameVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "flame",
-    abstract: "Draw a profile as a flame graph: one HTML file, nothing else needed.",
+    abstract: "Draw a profile as a flame graph, in one HTML file that needs nothing else.",
     discussion: """
-      Callers are above what they call; a frame is as wide as what it and all below it allocated. With --base or --diff-base colours and signs say what grew and \
-      what shrank. Click or Enter zooms, / searches, Escape shows everything again.
+      Callers stand above what they call. A frame is as wide as the memory that it and everything below it allocated. With --base or --diff-base \
+      colours and signs show what grew and what shrank. Click or Enter zooms, / searches, Escape shows everything again.
 
       Example: memwhy flame -o heap.html heap.pb.gz
       Example: memwhy flame --base monday.pb.gz -o grown.html tuesday.pb.gz
@@ -22,7 +22,7 @@ struct FlameVerb: ParsableCommand {
     completion: .file())
   var output = "flame.html"
 
-  @Option(help: ArgumentHelp("Put frames below this share together, in per cent.", valueName: "percent"))
+  @Option(help: ArgumentHelp("Put frames below this share of the profile together, in per cent.", valueName: "percent"))
   var minShare = 0.05
 
   @Option(help: ArgumentHelp("Headline of the page. Default: the file's name.", valueName: "text"))

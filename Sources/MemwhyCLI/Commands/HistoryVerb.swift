@@ -7,9 +7,9 @@ import Timeline
 struct HistoryVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "history",
-    abstract: "Show what `memwhy watch` has recorded: lives of the service, how far memory rose, what happened.",
+    abstract: "Show what `memwhy watch` has recorded: each run of the service, how far its memory rose, what happened.",
     discussion: """
-      The file is SQLite, and docs/history.md describes its tables. It may be read while it is written.
+      The file is a SQLite database, which may be read while it is written; docs/history.md describes its tables.
 
       Example: memwhy history
       Example: memwhy history --last 24h --json
@@ -24,24 +24,27 @@ struct HistoryVerb: ParsableCommand {
     help: ArgumentHelp("Only runs of this target, as the list shows it.", valueName: "target"))
   var target: String?
 
-  @Option(help: ArgumentHelp("Only this much up to the newest sample.", valueName: "time"), transform: SpanOption.parse)
+  @Option(
+    help: ArgumentHelp("Only the last part of it, back from the newest sample.", valueName: "time"),
+    transform: SpanOption.parse)
   var last: TimeSpan?
 
   @OptionGroup var page: PageOptions
 
-  @Flag(help: "Say why memory grew, from all that was recorded of the service; the process may be gone.")
+  @Flag(help: "Say why memory grew, from what was recorded. The process need not run any more.")
   var verdict = false
 
   @Option(
     help: ArgumentHelp(
-      "With --verdict: the limit for the forecast. Default: that of the control group.", valueName: "size"),
+      "With --verdict: the memory limit, for the forecast of when it is reached. Default: that of the control group.",
+      valueName: "size"),
     transform: ByteOption.parse)
   var memoryMax: ByteCount?
 
   @Flag(help: "Write runs, events and at most --limit samples as JSON (docs/history.md).")
   var json = false
 
-  @Option(help: ArgumentHelp("Most samples in JSON; more are folded.", valueName: "samples"))
+  @Option(help: ArgumentHelp("At most so many samples in JSON: neighbours are put together.", valueName: "samples"))
   var limit = 1000
 
   func validate() throws {

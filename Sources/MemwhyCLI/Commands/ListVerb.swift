@@ -4,10 +4,10 @@ import Profile
 struct ListVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list",
-    abstract: "The source of functions with what each line allocated.",
+    abstract: "Show the source of functions with what each line allocated.",
     discussion: """
-      Sources are read from the paths in the profile. Where they lie elsewhere: --source-path names folders, and --trim-path what to take \
-      away in front of the profile's paths.
+      Sources are read from the paths in the profile. If they are somewhere else now, --source-path says in which folders, and --trim-path what \
+      to cut off the beginning of the profile's paths.
 
       Example: memwhy list 'Store.load' heap.pb.gz
       Example: memwhy list Decoder heap.pb.gz \\

@@ -5,10 +5,11 @@ import Reports
 struct PathVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "path",
-    abstract: "How a type's objects, or the one at an address, are held: shortest paths from roots, by field.",
+    abstract:
+      "Show how the objects of a type, or one object, are held: the shortest paths from variables, field by field.",
     discussion: """
-      Paths of one shape are one line, however many objects they lead to. Of one object alone the path has positions and integer keys; keys \
-      that are strings are shown with --show-contents.
+      Paths through the same fields are one line, however many objects they lead to. The path to a single object has positions and integer \
+      keys, too: `cache[42].value`. Keys that are strings are shown only with --show-contents.
 
       Example: memwhy path Session 4711
       Example: memwhy path '[String : Offer]' 4711
@@ -21,11 +22,11 @@ struct PathVerb: ParsableCommand {
   @OptionGroup var target: TargetOptions
   @OptionGroup var output: OutputOptions
 
-  @Flag(help: "Show keys that are strings: contents of the process's memory.")
+  @Flag(help: "Show keys that are strings. They are contents of the process, and may be private.")
   var showContents = false
 
   @Option(
-    help: ArgumentHelp("Write the paths for Graphviz as well.", valueName: "file"), completion: .file())
+    help: ArgumentHelp("Also write the paths as a drawing for Graphviz.", valueName: "file"), completion: .file())
   var dot: String?
 
   func validate() throws {

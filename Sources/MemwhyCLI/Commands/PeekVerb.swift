@@ -4,9 +4,9 @@ import Profile
 struct PeekVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "peek",
-    abstract: "One function of a profile between its callers and what it calls.",
+    abstract: "Show one function of a profile between its callers and what it calls.",
     discussion: """
-      Nothing is left out, however small.
+      Like `memwhy tree`, but for the functions that match, and with every caller, however small.
 
       Example: memwhy peek 'Store\\.load' heap.pb.gz
       """)

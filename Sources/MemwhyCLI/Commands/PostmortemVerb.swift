@@ -5,10 +5,11 @@ import SamplerTable
 struct PostmortemVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "postmortem",
-    abstract: "What a sampled process held and how its memory went in its last minutes, from its table alone.",
+    abstract: "Say what a process held and how its memory went in its last minutes, after its death.",
     discussion: """
-      For a process that was killed, crashed or hangs: nothing of it is needed but the file that `memwhy run` kept. Names come from the \
-      program's files where they are of the same build; --root and --debug-dir say where else to look.
+      For a process that was killed, has crashed or hangs, and that `memwhy run` had started: needs only the table, the file into which the \
+      sampler wrote. Names of functions come from the program's own files, if they are still of the same build; --root and \
+      --debug-dir say where else to look for them.
 
       Example: memwhy postmortem /dev/shm/memwhy-shop-4711.table
       Example: memwhy postmortem shop.table --json

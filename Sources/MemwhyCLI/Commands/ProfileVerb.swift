@@ -7,10 +7,11 @@ import SamplerTable
 struct ProfileVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "profile",
-    abstract: "Write what the sampler saw as a pprof heap profile: of a running process, or of a table's file.",
+    abstract: "Write a heap profile of a process that `memwhy run` started, in the format of pprof.",
     discussion: """
-      The process runs on; it is neither stopped nor asked. The file has alloc_objects, alloc_space, inuse_objects and inuse_space, \
-      estimated over all allocations, with names and source lines. Labels: thread, task, lifetime (temporary, mixed, kept).
+      Reads the sampler's table, a file that outlives the process, so the process is neither stopped nor asked. The profile says what was \
+      allocated (alloc_objects, alloc_space) and what of it is in use (inuse_objects, inuse_space), estimated from the samples, with \
+      functions and source lines. Labels: thread, task, lifetime (temporary, mixed, kept).
 
       Example: memwhy profile 4711 -o heap.pb.gz && memwhy top heap.pb.gz
       Example: memwhy profile /dev/shm/memwhy-shop-4711.table --churn
@@ -27,7 +28,7 @@ struct ProfileVerb: ParsableCommand {
 
   @Flag(
     help:
-      "Print the stacks that allocate and free again the most, with the mean lifetime of their blocks; write no file.")
+      "Print the stacks that allocate and free the most, with the mean lifetime of their blocks, and write no file.")
   var churn = false
 
   @Option(help: ArgumentHelp("Stacks that --churn prints.", valueName: "rows"))
@@ -43,11 +44,13 @@ struct ProfileVerb: ParsableCommand {
   var debugDir: [String] = []
 
   @Option(
-    help: ArgumentHelp("Change the sampling interval of the table's process, and do nothing else.", valueName: "size"),
+    help: ArgumentHelp(
+      "Only change the process's sampling interval: the average number of bytes between two samples.", valueName: "size"
+    ),
     transform: ByteOption.parse)
   var setInterval: ByteCount?
 
-  @Flag(name: .shortAndLong, help: "No confirmation.")
+  @Flag(name: .shortAndLong, help: "Do not print the file's name.")
   var quiet = false
 
   func validate() throws {

@@ -4,9 +4,9 @@ import Profile
 struct RawVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "raw",
-    abstract: "Samples, locations and mappings of a profile as text.",
+    abstract: "Print samples, locations and mappings of a profile as text.",
     discussion: """
-      Filters apply; addresses, lines and inlined functions are all shown.
+      Shows everything that is in the file, addresses, lines and inlined functions included, after the filters.
 
       Example: memwhy raw --symbolize none heap.pb.gz
       """)

@@ -3,9 +3,10 @@ import ArgumentParser
 struct RetainedVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "retained",
-    abstract: "Who holds the memory: the tree of holders by retained size, from named variables down.",
+    abstract: "Show who holds the memory: a tree of variables, stack frames and tasks with what each keeps alive.",
     discussion: """
-      A holder's retained size is what would go with it. Containers show their entries, how full they are and what their keys are.
+      The retained size of a holder is what would be freed if it went away: what is reachable through it alone. Containers show how many \
+      entries they have, how full they are and what their keys are.
 
       Example: memwhy retained 4711
       Example: memwhy retained --min-share 0.1 --core core.4711
@@ -16,10 +17,10 @@ struct RetainedVerb: ParsableCommand {
   @OptionGroup var page: PageOptions
 
   @Option(
-    help: ArgumentHelp("Sum up holders below this share of the reachable bytes, in per cent.", valueName: "percent"))
+    help: ArgumentHelp("Put holders below this share of the heap together, in per cent.", valueName: "percent"))
   var minShare = 1.0
 
-  @Flag(help: "Show the beginnings of a few keys: contents of the process's strings.")
+  @Flag(help: "Show how a few keys begin. They are contents of the process, and may be private.")
   var showContents = false
 
   func validate() throws {

@@ -7,10 +7,11 @@ import SamplerTable
 struct RunVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Start a program under the sampler: who allocates, how much of it lives, readable even after its death.",
+    abstract:
+      "Start a program under the sampler, which records who allocates and what of it stays, even if the program dies.",
     discussion: """
-      Takes one allocation in 512 KiB with its stack into a table, a file of 16 MiB that survives the program. The program's arguments, \
-      signals and exit code are its own. Programs that it starts are not sampled, unless with --follow.
+      Records on average one allocation in each 512 KiB, with its stack, in the table: a file of 16 MiB that outlives the program. The \
+      program keeps its arguments, signals and exit code. Programs that it starts are sampled only with --follow.
 
       Example: memwhy run -- ./shop --port 8080
       Example: memwhy run --interval 64KiB --table shop.table -- ./shop
@@ -20,7 +21,7 @@ struct RunVerb: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Average number of bytes between two samples; 1 takes every allocation. Default: 512KiB.", valueName: "size"),
+      "Average number of bytes between two samples; 1 records every allocation. Default: 512KiB.", valueName: "size"),
     transform: ByteOption.parse)
   var interval = SamplerSettings.defaultInterval
 
@@ -37,11 +38,11 @@ struct RunVerb: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Sample the program of this name or path, where the command starts it in the end: a wrapper, a script.",
+      "Sample the program of this name or path, if the command is a script or a wrapper that starts it.",
       valueName: "name"))
   var target: String?
 
-  @Flag(help: "Sample the programs that it starts too, each into a table of its own: FILE.PID.")
+  @Flag(help: "Also sample the programs that it starts, each in a table of its own: FILE.PID.")
   var follow = false
 
   @Option(help: .hidden)

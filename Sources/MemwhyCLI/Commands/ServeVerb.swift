@@ -12,8 +12,9 @@ struct ServeVerb: ParsableCommand {
     commandName: "serve",
     abstract: "Show what `memwhy watch` has recorded in a browser, and diagnose from there.",
     discussion: """
-      Prints an address with a token in it; open it. Only this machine can reach it unless --listen says otherwise, and then nothing \
-      is shown without the token. A diagnosis, which pauses a process, always takes the token. docs/html-report.md has the details.
+      Open the address that it prints: it has a token in it. Only this machine can reach the server, unless --listen says otherwise; then \
+      it shows nothing without the token. To start a diagnosis, which pauses a process, always takes the token. More in \
+      docs/html-report.md.
 
       Example: memwhy serve
       Example: memwhy serve --port 0 --history /var/lib/memwhy/history.db
@@ -31,7 +32,7 @@ struct ServeVerb: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The token, 16 characters and more. Default: MEMWHY_TOKEN of the environment, which others cannot see, or a random one.",
+      "The token, at least 16 characters. Better in the environment as MEMWHY_TOKEN, where other users cannot see it. Default: a random one.",
       valueName: "token"))
   var token: String?
 

@@ -5,10 +5,9 @@ import Reports
 struct SnapshotVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "snapshot",
-    abstract: "Keep who holds what in a file, to compare with a later one.",
+    abstract: "Write who holds what to a file, to compare it with a later one by `memwhy diff`.",
     discussion: """
-      The file holds paths, type names and sizes (docs/snapshots.md); no addresses, and no contents of strings unless \
-      asked.
+      The file has paths, names of types and sizes (docs/snapshots.md). It has no addresses, and contents of strings only with --show-contents.
 
       Example: memwhy snapshot -o monday.memwhy 4711
       Example: memwhy diff monday.memwhy tuesday.memwhy
@@ -19,10 +18,10 @@ struct SnapshotVerb: ParsableCommand {
   @Option(name: .shortAndLong, help: ArgumentHelp("Where to write it.", valueName: "file"), completion: .file())
   var output: String
 
-  @Flag(help: "Keep the beginnings of a few keys of each container: contents of the process's strings.")
+  @Flag(help: "Also keep how a few keys of each container begin. They are contents of the process, and may be private.")
   var showContents = false
 
-  @Flag(name: .shortAndLong, help: "No progress, no confirmation.")
+  @Flag(name: .shortAndLong, help: "Print neither progress nor the file's name.")
   var quiet = false
 
   /// Holders below this share of the reachable bytes are not listed: small today, they may be what has grown tomorrow.

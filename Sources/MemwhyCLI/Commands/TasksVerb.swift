@@ -3,10 +3,10 @@ import ArgumentParser
 struct TasksVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tasks",
-    abstract: "Live Swift tasks by the async function they are suspended in, and what they keep.",
+    abstract: "List live Swift tasks by the async function in which they are suspended, with the memory they keep.",
     discussion: """
-      Source lines come from the program's debug information, by llvm-symbolizer where it is installed. AsyncStreams with elements that \
-      nobody takes are listed too.
+      Also lists AsyncStreams with elements that nobody takes, and actors with jobs that wait for them. Source lines come from the program's \
+      debug information; llvm-symbolizer is used if it is installed.
 
       Example: memwhy tasks 4711
       """)

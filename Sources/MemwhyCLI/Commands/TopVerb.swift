@@ -4,9 +4,9 @@ import Profile
 struct TopVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "top",
-    abstract: "Which functions allocated most, from a profile.",
+    abstract: "List the functions of a profile that allocated most.",
     discussion: """
-      flat is what a function allocated itself, cum with all that it called. Columns, options and numbers are those of go tool pprof \
+      flat is what a function allocated itself; cum adds what the functions that it called allocated. Columns, options and numbers are those of go tool pprof \
       (docs/profiles.md); names are demangled.
 
       Example: memwhy top heap.pb.gz

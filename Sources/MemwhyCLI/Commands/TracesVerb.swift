@@ -4,7 +4,7 @@ import Profile
 struct TracesVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "traces",
-    abstract: "All stacks of a profile with their values and labels.",
+    abstract: "Print all stacks of a profile with their values and labels.",
     discussion: """
       Example: memwhy traces --focus Decoder heap.pb.gz
       """)

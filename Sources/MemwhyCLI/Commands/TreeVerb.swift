@@ -4,9 +4,10 @@ import Profile
 struct TreeVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tree",
-    abstract: "Every function of a profile between its callers and what it calls.",
+    abstract: "Show every function of a profile between its callers and what it calls.",
     discussion: """
-      Above each function its callers with what came through them, below it what it called. 80 functions unless --nodecount says more.
+      Above each function are its callers with what was allocated through them, below it the functions that it called. Shows 80 functions \
+      unless --nodecount says otherwise.
 
       Example: memwhy tree --nodecount 20 --cum heap.pb.gz
       """)

@@ -7,10 +7,9 @@ struct WatchVerb: ParsableCommand {
     commandName: "watch",
     abstract: "Record memory over time, with load, threads, descriptors and connections beside it.",
     discussion: """
-      Reads /proc and the control group once a second; the process is stopped only for snapshots of its heap, if they are asked for, \
-      and what that costs is said first. Samples go to a history file, which \
-      `memwhy history` shows and `memwhy diagnose --history` judges. A restart of the process is recognised, and the history \
-      goes on.
+      Reads /proc and the control group once a second, and writes to a history file, which `memwhy history` shows and \
+      `memwhy diagnose --history` judges. The process is paused only for snapshots of its heap, which --snapshots asks for, and what a \
+      pause costs is said first. If the process restarts, the new one is found and the history goes on.
 
       Example: memwhy watch 4711
       Example: memwhy watch --name 'shop*' \\
@@ -36,18 +35,18 @@ struct WatchVerb: ParsableCommand {
     help: ArgumentHelp("The history file. Default: \(History.defaultPath).", valueName: "file"), completion: .file())
   var history: String?
 
-  @Flag(help: "Print only; write no history.")
+  @Flag(help: "Print samples, but write no history.")
   var noHistory = false
 
   @Option(
     help: ArgumentHelp(
-      "A counter of the service's work, from its Prometheus page: metric@URL, or metric{label=\"value\"}@URL.",
+      "A counter of requests from the service's Prometheus page, to tell growth by load from other growth: metric@URL, or metric{label=\"value\"}@URL.",
       valueName: "metric@url"), transform: LoadOption.parse)
   var load: LoadSource.Address?
 
   @Option(
     help: ArgumentHelp(
-      "Look into the heap, too: off, every so often (10min), or when memory has grown by a step (+100MiB). Each look pauses the process for some milliseconds and tells who holds what.",
+      "When to take a snapshot of the heap, which says who holds what and pauses the process for some milliseconds: off, in intervals (10min), or each time memory has grown by so much (+100MiB).",
       valueName: "when"), transform: { try SnapshotOption.parse($0) })
   var snapshots: SnapshotSchedule = .off
 

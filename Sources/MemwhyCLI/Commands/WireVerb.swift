@@ -5,11 +5,11 @@ import Wire
 struct WireVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "wire",
-    abstract: "What a service asks its database: statements by calls, rows, bytes answered and length of their lists.",
+    abstract:
+      "Show what a service asks its database: statements with calls, rows, bytes of the answers, longest IN list.",
     discussion: """
-      Looks at plain-text connections of MySQL, MariaDB, PostgreSQL and Redis on a port, live or out of a capture. Nothing is sent and \
-      nobody is stopped. Needs CAP_NET_RAW (root) for live packets. Encrypted connections are counted, not read. Contents of \
-      literals are never shown.
+      Reads unencrypted traffic of MySQL, MariaDB, PostgreSQL and Redis on a port, live or from a capture. Sends nothing and stops nobody. \
+      Live traffic takes CAP_NET_RAW (root). Encrypted connections are only counted. Values in statements are never shown.
 
       Example: memwhy wire --port 3306
       Example: memwhy wire --port 5432 --pid 4711 --for 2min --json
@@ -32,7 +32,7 @@ struct WireVerb: ParsableCommand {
 
   @Option(
     name: .customLong("protocol"),
-    help: ArgumentHelp("mysql, postgresql or redis. Default: what the traffic looks like.", valueName: "name"))
+    help: ArgumentHelp("mysql, postgresql or redis. Default: recognised from the traffic.", valueName: "name"))
   var kind: WireProtocol?
 
   @Option(
@@ -46,7 +46,7 @@ struct WireVerb: ParsableCommand {
   @Flag(help: "Write the result as JSON (docs/wire.md).")
   var json = false
 
-  @Flag(name: .shortAndLong, help: "No table while it goes on.")
+  @Flag(name: .shortAndLong, help: "Print the table only at the end.")
   var quiet = false
 
   func validate() throws {

@@ -11,7 +11,8 @@ struct FindingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Leaks that are accepted (docs/suppressions.md). Default: \(Self.defaultFile) where it exists.", valueName: "file"
+      "A file of leaks that are accepted, and not reported (docs/suppressions.md). Default: \(Self.defaultFile) if it exists.",
+      valueName: "file"
     ),
     completion: .file())
   var suppressions: String?

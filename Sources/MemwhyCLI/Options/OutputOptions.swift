@@ -6,19 +6,21 @@ struct OutputOptions: ParsableArguments {
   @Flag(help: "Write the answer as JSON (docs/report-schema.md).")
   var json = false
 
-  @Option(help: ArgumentHelp("Rows of a table, groups of a list.", valueName: "rows"))
+  @Option(help: ArgumentHelp("Rows of each table, entries of each list.", valueName: "rows"))
   var limit = 20
 
-  @Flag(name: [.customShort("v"), .long], help: "Show more: self-checks, arenas, phases, paths and members in full.")
+  @Flag(
+    name: [.customShort("v"), .long],
+    help: "Show more: self-checks of the heap, the allocator's arenas, how long each phase took, long paths in full.")
   var verbose = false
 
-  @Flag(name: .shortAndLong, help: "Only the answer: one sentence, no progress.")
+  @Flag(name: .shortAndLong, help: "Print only the answer, in one sentence, and no progress.")
   var quiet = false
 
   @Option(help: ArgumentHelp("Colour: auto (on a terminal, unless NO_COLOR is set), always, never.", valueName: "when"))
   var color: ColorMode = .auto
 
-  @Flag(help: "Show addresses of examples.")
+  @Flag(help: "Show addresses of some of the objects.")
   var showAddresses = false
 
   func validate() throws {

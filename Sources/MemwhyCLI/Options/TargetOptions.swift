@@ -23,20 +23,21 @@ struct TargetOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "How to hold the process still: cow (copy-on-write copy, some milliseconds), stop (a short stop while only what is "
-        + "needed is copied), none (no pause; types only, leaks cannot be judged).", valueName: "mode"))
+      "How to hold the process still: cow (a copy-on-write copy of it; stops it for some milliseconds), stop (stops it while the heap is "
+        + "copied; longer), none (no pause; counts types, but cannot judge leaks).", valueName: "mode"))
   var freeze: FreezeMode = .cow
 
   @Option(
     help: ArgumentHelp(
-      "With --freeze stop: memory that memwhy may use for what it copies. Default: 1GiB.", valueName: "size"),
+      "With --freeze stop: how much memory memwhy may use for what it copies. Default: 1GiB.", valueName: "size"),
     transform: ByteOption.parse)
   var memoryLimit: ByteCount?
 
   @Option(
     help: ArgumentHelp(
-      "Memory by which the copy may let the process's cgroup grow before it is given up. Default: 5 % of its resident memory, "
-        + "8MiB to 64MiB.", valueName: "size"), transform: ByteOption.parse)
+      "Give the copy up when it has let the process's control group grow by so much: pages that the process writes to are there twice "
+        + "until then. Default: 5 % of its resident memory, 8MiB to 64MiB.", valueName: "size"),
+    transform: ByteOption.parse)
   var cowBudget: ByteCount?
 
   func validate() throws {

@@ -11,12 +11,12 @@ struct WatchedOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Watch by name instead: a pattern like 'shop*' over the program's file name. Of several the largest is watched.",
+      "Watch the process whose program is called so, for instance 'shop*'; of several the largest.",
       valueName: "pattern"))
   var name: String?
 
   @Option(
-    help: ArgumentHelp("Watch a control group (v1 or v2) by its folder, and its largest process.", valueName: "dir"),
+    help: ArgumentHelp("Watch a control group, given by its folder, and the largest process in it.", valueName: "dir"),
     completion: .directory)
   var cgroup: String?
 

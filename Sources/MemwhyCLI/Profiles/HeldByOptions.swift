@@ -4,8 +4,8 @@ import ArgumentParser
 struct HeldByOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Only what this holder keeps, by its path in `memwhy retained`: 'cache', 'Store -> [Int : Offer] storage[value]'. "
-        + "For a process under the sampler, by its id; it stops for some milliseconds.", valueName: "path"))
+      "Only allocations that this holder keeps alive, given as `memwhy retained` calls it: 'cache', 'Store -> [Int : Offer] storage[value]'. "
+        + "Takes the id of a process that `memwhy run` started, which stops for some milliseconds.", valueName: "path"))
   var heldBy: String?
 
   @Option(help: ArgumentHelp("How --held-by holds the process still: cow or stop.", valueName: "mode"))
@@ -13,7 +13,7 @@ struct HeldByOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "With --held-by: look for holders in this core file, beside the table of the process that died.",
+      "With --held-by: look for the holder in this core file; the profile is then the table of the process that died.",
       valueName: "file"),
     completion: .file())
   var core: String?

@@ -6,19 +6,20 @@ struct ProfileFilterOptions: ParsableArguments {
   @Option(
     name: [.customLong("sample-index"), .customLong("sample_index")],
     help: ArgumentHelp(
-      "Which kind of value: its name, as alloc_space, or its number from 0. Default: what the profile says, or the last.",
+      "Which of the profile's values to show, by name (alloc_space) or by number from 0. Default: what the profile says, or the last.",
       valueName: "type"))
   var sampleIndex = ""
 
   @Flag(help: "Short for --sample-index.")
   var sampleType: SampleTypeFlag?
 
-  @Flag(help: "Values over the first kind: bytes an object.")
+  @Flag(help: "Divide the values by those of the first kind, which gives bytes an object.")
   var mean = false
 
   @Option(
     help: ArgumentHelp(
-      "Unit of the values: minimum (one that fits all), auto (for each), kb, mb, ms …", valueName: "unit"))
+      "Unit of the values: minimum (one unit that fits all), auto (one for each value), kb, mb, ms …", valueName: "unit"
+    ))
   var unit = "minimum"
 
   @Option(
@@ -26,39 +27,39 @@ struct ProfileFilterOptions: ParsableArguments {
     help: ArgumentHelp("Divide all values by this.", valueName: "number"))
   var divideBy = 1.0
 
-  @Flag(help: "What a row stands for. Default: --functions.")
+  @Flag(help: "What each row stands for. Default: --functions.")
   var granularity: GranularityFlag?
 
-  @Flag(help: "Count inlined functions as the function that they are in.")
+  @Flag(help: "Count inlined functions with the function into which they were inlined.")
   var noinlines = false
 
-  @Option(help: ArgumentHelp("Only stacks with a function, file or binary like this.", valueName: "regex"))
+  @Option(help: ArgumentHelp("Only stacks with a function, file or binary that matches.", valueName: "regex"))
   var focus = ""
-  @Option(help: ArgumentHelp("Not these stacks.", valueName: "regex"))
+  @Option(help: ArgumentHelp("Without stacks that have such a frame.", valueName: "regex"))
   var ignore = ""
-  @Option(help: ArgumentHelp("Leave these frames out of the stacks.", valueName: "regex"))
+  @Option(help: ArgumentHelp("Remove such frames from the stacks.", valueName: "regex"))
   var hide = ""
-  @Option(help: ArgumentHelp("Only these frames of the stacks.", valueName: "regex"))
+  @Option(help: ArgumentHelp("Keep only such frames of the stacks.", valueName: "regex"))
   var show = ""
   @Option(
     name: [.customLong("show-from"), .customLong("show_from")],
-    help: ArgumentHelp("Only what is below the outermost frame like this.", valueName: "regex"))
+    help: ArgumentHelp("Keep only what the outermost such frame calls, and the frame.", valueName: "regex"))
   var showFrom = ""
   @Option(
     name: [.customLong("prune-from"), .customLong("prune_from")],
-    help: ArgumentHelp("Nothing below frames like this.", valueName: "regex"))
+    help: ArgumentHelp("Remove what such frames call.", valueName: "regex"))
   var pruneFrom = ""
   @Option(help: ArgumentHelp("Only samples with a label: value, key=value, 32kb:1mb.", valueName: "label"))
   var tagfocus = ""
-  @Option(help: ArgumentHelp("Not these samples.", valueName: "label"))
+  @Option(help: ArgumentHelp("Without samples that have such a label.", valueName: "label"))
   var tagignore = ""
-  @Option(help: ArgumentHelp("Show only labels with such a key.", valueName: "regex"))
+  @Option(help: ArgumentHelp("Show only labels whose key matches.", valueName: "regex"))
   var tagshow = ""
-  @Option(help: ArgumentHelp("Do not show labels with such a key.", valueName: "regex"))
+  @Option(help: ArgumentHelp("Do not show labels whose key matches.", valueName: "regex"))
   var taghide = ""
-  @Option(help: ArgumentHelp("Labels, with commas, as frames at the root.", valueName: "keys"))
+  @Option(help: ArgumentHelp("Add these labels as frames at the root; separate keys by commas.", valueName: "keys"))
   var tagroot = ""
-  @Option(help: ArgumentHelp("Labels, with commas, as frames at the leaf.", valueName: "keys"))
+  @Option(help: ArgumentHelp("Add these labels as frames at the leaf; separate keys by commas.", valueName: "keys"))
   var tagleaf = ""
 
   @Option(
@@ -69,7 +70,7 @@ struct ProfileFilterOptions: ParsableArguments {
 
   @Flag(
     help:
-      "Count malloc, swift_allocObject and their like for their callers, or as functions. Default: as the profile says."
+      "Count malloc, swift_allocObject and the like with their callers, or show them as functions. Default: as the profile says."
   )
   var runtime: RuntimeFlag?
 
@@ -135,7 +136,7 @@ extension NameStyle: ExpressibleByArgument {}
 
 /// How much of a graph to show, and in which order.
 struct ProfileTableOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("At most so many rows.", valueName: "rows"))
+  @Option(help: ArgumentHelp("Show at most so many rows.", valueName: "rows"))
   var nodecount: Int?
 
   @Option(help: ArgumentHelp("Leave out rows whose cum is below this share of the total.", valueName: "share"))
@@ -147,7 +148,7 @@ struct ProfileTableOptions: ParsableArguments {
   @Flag(inversion: .prefixedNo, help: "Leave out what is small, as the three options above say.")
   var trim = true
 
-  @Flag(help: "Order by own or by cumulated value. Default: --flat.")
+  @Flag(help: "Order by a function's own value, or by the value with what it calls. Default: --flat.")
   var order: OrderFlag?
 
   @Flag(
@@ -156,11 +157,12 @@ struct ProfileTableOptions: ParsableArguments {
 
   @Flag(
     name: [.customLong("relative-percentages"), .customLong("relative_percentages")],
-    help: "Per cents of what the filters leave.")
+    help: "Give per cents of what is left after the filters, not of the whole profile.")
   var relativePercentages = false
 
   @Flag(
-    name: [.customLong("compact-labels"), .customLong("compact_labels")], help: "Leave out the lines about the profile."
+    name: [.customLong("compact-labels"), .customLong("compact_labels")],
+    help: "Do not print the heading about the profile."
   )
   var compactLabels = false
 
@@ -193,12 +195,14 @@ struct ProfileTableOptions: ParsableArguments {
 struct ProfilePathOptions: ParsableArguments {
   @Option(
     name: [.customLong("source-path"), .customLong("source_path")],
-    help: ArgumentHelp("Folders to look for sources in, with colons.", valueName: "dirs"), completion: .directory)
+    help: ArgumentHelp("Folders in which to look for sources; separate them by colons.", valueName: "dirs"),
+    completion: .directory)
   var sourcePath = ""
 
   @Option(
     name: [.customLong("trim-path"), .customLong("trim_path")],
-    help: ArgumentHelp("What to take away in front of the profile's paths, with colons.", valueName: "dirs"))
+    help: ArgumentHelp(
+      "What to cut off the beginning of the profile's paths; separate several by colons.", valueName: "dirs"))
   var trimPath = ""
 
   func apply(to options: inout ProfileOptions) {

@@ -6,27 +6,28 @@ import Profile
 struct ProfileSourceOptions: ParsableArguments {
   @Argument(
     help: ArgumentHelp(
-      "Profiles: pprof's (.pb, .pb.gz), heap profiles of gperftools, jemalloc and heaptrack, a sampler's table, the id of a "
-        + "process under the sampler; several are added up; - is the standard input.", valueName: "file|pid"),
+      "Profiles of pprof (.pb, .pb.gz), gperftools, jemalloc or heaptrack; the table of a program that `memwhy run` started, or its process id. "
+        + "Several are added up; - is the standard input.", valueName: "file|pid"),
     completion: .file())
   var files: [String]
 
   @Option(
-    help: ArgumentHelp("Subtract this profile: what came since. May be given more than once.", valueName: "file"),
+    help: ArgumentHelp(
+      "Subtract this profile, to see what came since. May be given more than once.", valueName: "file"),
     completion: .file())
   var base: [String] = []
 
   @Option(
     name: [.customLong("diff-base"), .customLong("diff_base")],
-    help: ArgumentHelp("The same, with per cents of this profile.", valueName: "file"), completion: .file())
+    help: ArgumentHelp("Like --base, but with per cents of this profile.", valueName: "file"), completion: .file())
   var diffBase: [String] = []
 
-  @Flag(help: "Scale the profiles to the sum of the base first.")
+  @Flag(help: "First scale the profiles so that their sum is that of the base.")
   var normalize = false
 
   @Option(
     help: ArgumentHelp(
-      "Names for addresses that have none: lines (functions and source lines), names (faster), none.",
+      "What to look up for addresses without a name: lines (functions and source lines), names (functions only, faster), none.",
       valueName: "what"))
   var symbolize: SymbolizeMode = .lines
 
@@ -47,7 +48,7 @@ struct ProfileSourceOptions: ParsableArguments {
 
   @OptionGroup var held: HeldByOptions
 
-  @Flag(name: .shortAndLong, help: "No progress and no remarks.")
+  @Flag(name: .shortAndLong, help: "Print neither progress nor remarks.")
   var quiet = false
 
   enum SymbolizeMode: String, ExpressibleByArgument, CaseIterable, Sendable { case lines, names, none }

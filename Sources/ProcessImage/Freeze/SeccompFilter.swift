@@ -83,7 +83,7 @@ struct SeccompFilter {
     return nil
   }
 
-  /// The filter's verdict on a call; nil for a program that is none. O(length): jumps only lead forward.
+  /// The filter's verdict on a call; nil where the instructions are no valid filter. O(length), since jumps only lead forward.
   func action(for call: Call) -> UInt32? {
     var accumulator: UInt32 = 0
     var index: UInt32 = 0

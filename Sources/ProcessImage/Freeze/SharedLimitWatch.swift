@@ -2,11 +2,11 @@ import Glibc
 import Measurement
 import Synchronization
 
-/// Watches the room in memory control groups that this process shares with its target: in a container, where memwhy was started inside.
+/// Watches the room in memory control groups that this process shares with its target, because memwhy was started in the target's container.
 ///
-/// What memwhy allocates is charged to the same limit. That this process is the first to die is not enough there: with `memory.oom.group`, which
-/// Kubernetes sets with version 2, the kernel ends all processes of the group at once; and short of that the target waits while
-/// memory is looked for. So memwhy ends itself before.
+/// What memwhy allocates is charged to the same limit. It is not enough there that the kernel kills this process first: with `memory.oom.group`, which
+/// Kubernetes sets with version 2, it kills all processes of the group at once, and even before that the target waits while the kernel looks for
+/// memory. So memwhy ends itself in time.
 public final class SharedLimitWatch: @unchecked Sendable {
   private let limits: MemoryLimits
   private let onShortage: @Sendable (String) -> Void
@@ -16,8 +16,9 @@ public final class SharedLimitWatch: @unchecked Sendable {
   static let reserve: UInt64 = 8 << 20
   /// What memwhy allocates for the smallest heap. In bytes.
   private static let base: UInt64 = 16 << 20
-  private static let intervalNanoseconds: UInt64 = 5_000_000
-  /// Ends the process where the reserve would be reached if as much went as did during so many intervals.
+  /// Between two looks at the room, in nanoseconds. Each takes some small files of the kernel.
+  public static let interval: UInt64 = 5_000_000
+  /// How many looks back the watch sees. It ends memwhy where the reserve would be gone if once more as much went as did since then.
   private static let noticeIntervals = 4
 
   /// - Returns: nil where no limit is shared.
@@ -67,7 +68,7 @@ public final class SharedLimitWatch: @unchecked Sendable {
           return
         }
       }
-      Clocks.sleep(Self.intervalNanoseconds)
+      Clocks.sleep(Self.interval)
     }
   }
 }

@@ -3,6 +3,7 @@ import Measurement
 
 /// Paths for Graphviz: steps that several paths share are drawn once.
 public enum PathGraph {
+  /// The paths as a graph in the language of Graphviz, in UTF-8.
   public static func dot(_ report: PathReport) -> [UInt8] {
     var text = "digraph paths {\n  node [shape=box];\n"
     // A step is told by all that leads to it.

@@ -7,6 +7,7 @@ import Measurement
 /// Everything is inside, nothing is fetched. Names from the target are escaped; the page's policy runs no script but its own.
 /// Tables are cut at some hundred rows, so that the size does not depend on the heap's.
 public struct HTMLReport: Sendable {
+  /// What the page shows.
   public struct Options: Sendable, Hashable {
     public var showAddresses: Bool
 

@@ -3,6 +3,7 @@ import Timeline
 
 /// What a chart over time shows: one data format for saved reports and for the pages of `memwhy serve`.
 public struct TimelineChart: Codable, Hashable, Sendable {
+  /// What the numbers of a chart are.
   public enum Unit: String, Codable, Hashable, Sendable {
     case bytes, count, cores
     case perSecond
@@ -35,6 +36,7 @@ public struct TimelineChart: Codable, Hashable, Sendable {
 
   /// Parts that add up, at times of their own.
   public struct Stack: Codable, Hashable, Sendable {
+    /// One of the areas that are stacked.
     public struct Layer: Codable, Hashable, Sendable {
       public var id: String
       public var title: String

@@ -11,6 +11,7 @@ public struct HoldersText: Sendable {
     self.options = options
   }
 
+  /// The answer as lines of text, ended by a line feed.
   public func render(_ answer: HoldersAnswer) -> String {
     var lines: [String] = []
     if let retained = answer.retained {

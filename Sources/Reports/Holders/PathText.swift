@@ -17,15 +17,12 @@ struct PathText {
     guard !options.quiet, !report.groups.isEmpty else { return lines }
     lines += ["", style.paint("PATHS FROM ROOTS", .heading)]
     for (index, group) in report.groups.prefix(options.limit).enumerated() {
-      let number = "  \(index + 1). "
-      let indent = String(repeating: " ", count: number.count)
-      lines += style.wrap(
-        TextStyle.printable(
-          "\(Count(group.objects).of("object")), \(ByteCount(group.bytes)), retaining \(ByteCount(group.retainedBytes))"
-        ),
-        first: number, rest: indent)
-      lines += style.wrap(TextStyle.printable(group.text(whole: options.verbose)), first: indent, rest: indent + "  ")
-      if options.showAddresses { lines.append(indent + "for instance at \(group.example)") }
+      var entry = ListEntry(
+        style, index + 1,
+        "\(Count(group.objects).of("object")), \(ByteCount(group.bytes)), retaining \(ByteCount(group.retainedBytes))")
+      entry.add(group.text(whole: options.verbose))
+      if options.showAddresses { entry.add(example: group.example) }
+      lines += entry.lines
     }
     let rest = report.groups.dropFirst(options.limit)
     if !rest.isEmpty || report.otherGroups > 0 {

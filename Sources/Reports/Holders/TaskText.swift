@@ -40,51 +40,44 @@ struct TaskText {
   }
 
   private func lines(_ group: TaskGroup, _ position: Int) -> [String] {
-    let number = "  \(position). "
-    let indent = String(repeating: " ", count: number.count)
     var text = "\(Count(group.tasks).of("task")) \(Self.state(group)), \(ByteCount(group.retainedBytes))"
     if group.cancelled > 0 { text += ", \(Count(group.cancelled)) cancelled" }
-    var lines = style.wrap(TextStyle.printable(text), first: number, rest: indent)
-    func add(_ text: String) { lines += style.wrap(TextStyle.printable(text), first: indent, rest: indent + "  ") }
-    if group.lost > 0 { add("nobody can resume \(Count(group.lost)) of them: no pointer leads there") }
+    var entry = ListEntry(style, position, text)
+    if group.lost > 0 { entry.add("nobody can resume \(Count(group.lost)) of them: no pointer leads there") }
     if group.handleOnly > 0 {
-      add("nobody can resume \(Count(group.handleOnly)) of them: a Task handle is kept, the continuation is not")
+      entry.add("nobody can resume \(Count(group.handleOnly)) of them: a Task handle is kept, the continuation is not")
     }
     for position in group.functions.indices.dropFirst((group.telling ?? 0) + 1)
-    where group.isOwn(position) || options.verbose { add("awaited by \(Self.place(group, position))") }
-    if let relation = Self.relation(group) { add(relation) }
+    where group.isOwn(position) || options.verbose { entry.add("awaited by \(Self.place(group, position))") }
+    if let relation = Self.relation(group) { entry.add(relation) }
     if !group.holds.isEmpty {
-      add(
+      entry.add(
         "holding "
           + group.holds.map { "\(Count($0.blocks)) x \($0.type) (\(ByteCount($0.bytes)))" }
           .joined(separator: ", "))
     }
-    if let root = group.heldBy { add("reached from \(root)") }
-    if options.showAddresses { lines.append(indent + "for instance at \(group.example)") }
-    return lines
+    if let root = group.heldBy { entry.add("reached from \(root)") }
+    if options.showAddresses { entry.add(example: group.example) }
+    return entry.lines
   }
 
   private func lines(_ actor: BusyActors, _ position: Int) -> [String] {
-    let number = "  \(position). "
-    let indent = String(repeating: " ", count: number.count)
-    var lines = style.wrap(
-      TextStyle.printable("\(actor.type): \(ActorText.line(actor.summary))"), first: number, rest: indent + "  ")
-    func add(_ text: String) { lines += style.wrap(TextStyle.printable(text), first: indent, rest: indent + "  ") }
-    if let waiting = ActorText.waiting(actor.summary) { add(waiting) }
+    var entry = ListEntry(style, position, "\(actor.type): \(ActorText.line(actor.summary))", hangs: true)
+    if let waiting = ActorText.waiting(actor.summary) { entry.add(waiting) }
     let which = actor.summary.actors > 1 ? "the busiest keeps" : "keeping"
-    add("\(which) \(ByteCount(actor.retainedBytes))" + (actor.heldBy.map { ", reached from \($0)" } ?? ""))
-    if options.showAddresses { lines.append(indent + "for instance at \(actor.example)") }
-    return lines
+    entry.add("\(which) \(ByteCount(actor.retainedBytes))" + (actor.heldBy.map { ", reached from \($0)" } ?? ""))
+    if options.showAddresses { entry.add(example: actor.example) }
+    return entry.lines
   }
 
   private func lines(_ stream: StreamBuffer, _ position: Int) -> [String] {
-    let number = "  \(position). "
-    let indent = String(repeating: " ", count: number.count)
     let isOne = stream.streams == 1
-    let text =
+    var entry = ListEntry(
+      style, position,
       (isOne ? "" : "\(Count(stream.streams)) x ")
-      + "\(stream.type): \(Count(stream.elements).of("element")), \(ByteCount(stream.bytes)), reached from \(stream.heldBy)"
-    let reader =
+        + "\(stream.type): \(Count(stream.elements).of("element")), \(ByteCount(stream.bytes))"
+        + (stream.heldBy.isEmpty ? "" : ", reached from \(stream.heldBy)"), hangs: true)
+    let advice =
       switch stream.reader {
       case .task:
         isOne
@@ -99,8 +92,8 @@ struct TaskText {
           ? "only its continuation is left, so nobody can take these: finish the continuation"
           : "only their continuations are left, so nobody can take these: finish the continuations"
       }
-    return style.wrap(TextStyle.printable(text), first: number, rest: indent + "  ")
-      + style.wrap(reader, first: indent, rest: indent + "  ")
+    entry.add(advice)
+    return entry.lines
   }
 
   private static func relation(_ group: TaskGroup) -> String? {

@@ -49,16 +49,15 @@ struct WasteText {
 
   private func pinned(_ row: PinnedBuffers, _ position: Int, _ total: UInt64) -> [String] {
     let (name, copy) = Self.names(row.kind)
-    let number = "  \(position). "
-    let indent = String(repeating: " ", count: number.count)
     var text = "\(Count(row.views).of(name)) in \(row.place)"
     if !row.root.isEmpty { text += ", held by \(row.root)" }
     let amounts =
       "\(row.views == 1 ? "shows" : "show") \(ByteCount(row.shownBytes)) and \(row.views == 1 ? "keeps" : "keep") "
       + "\(ByteCount(row.pinnedBytes)) in \(Count(row.buffers).of("buffer")); copies by \(copy) would give back "
       + "\(ByteCount(row.savedBytes)) (\(Share(row.savedBytes, of: total)))"
-    return style.wrap(TextStyle.printable(text), first: number, rest: indent)
-      + style.wrap(TextStyle.printable(amounts), first: indent, rest: indent)
+    var entry = ListEntry(style, position, text)
+    entry.add(amounts)
+    return entry.lines
   }
 
   /// What the views are, and what makes a copy of one.

@@ -1,5 +1,6 @@
 /// What `memwhy doctor` found out: can memwhy do its work here, and on this process?
 public struct DoctorReport: Codable, Hashable, Sendable {
+  /// How a check came out. Ordered, the worst last.
   public enum Status: String, Codable, Hashable, Sendable, CaseIterable, Comparable {
     case ok
     /// Works, with less: names are missing, a step is slower.
@@ -13,6 +14,7 @@ public struct DoctorReport: Codable, Hashable, Sendable {
     }
   }
 
+  /// One thing that was looked at.
   public struct Check: Codable, Hashable, Sendable {
     /// `permission`, `seccomp`, `memory`, `kernel` and the like; stable, for scripts.
     public var name: String

@@ -47,6 +47,7 @@ extension ReportModel {
     public var certainty: Certainty { groups.map(\.certainty).max() ?? .none }
   }
 
+  /// Leaks that a suppressions file accepts.
   public struct Suppressed: Codable, Hashable, Sendable {
     public var groups: UInt64
     public var blocks: UInt64
@@ -64,6 +65,7 @@ extension ReportModel {
 
   /// Leaked blocks with one cause: the same shape, found `instances` times.
   public struct LeakGroup: Codable, Hashable, Sendable {
+    /// What is at the top of the leak.
     public enum Kind: String, Codable, Hashable, Sendable {
       /// Objects that hold each other.
       case cycle
@@ -93,6 +95,8 @@ extension ReportModel {
     public var waitsFor: String?
     /// The module to which all objects of a cycle belong, where it is not the program's own.
     public var library: String?
+    /// False where there was no room to see how these blocks hold each other: then they have nothing but their type in common. Else absent.
+    public var isFollowed: Bool?
     /// What else goes with it: the types of all its blocks, most bytes first.
     public var members: [CensusRow]
     /// A few of the blocks, as `0x…`.

@@ -61,7 +61,12 @@ enum NextSteps {
   }
 
   private static func fix(_ group: Group) -> String {
-    switch group.kind {
+    if group.isFollowed == false {
+      return
+        "`\(group.type)`: there was no memory left to see what holds these blocks: each other in a cycle, or nothing. Run `memwhy leaks` once more "
+        + "where there is more room, on the host or under a higher limit: it names the field to change."
+    }
+    return switch group.kind {
     case .cycle: CycleAdvice(group).text
     case .lostTask: lostTask(group)
     case .chain where group.type == TypedHeap.emptySideTableName:

@@ -62,6 +62,7 @@ public struct ReportModel: Codable, Hashable, Sendable {
     }
   }
 
+  /// What made the report.
   public struct Tool: Codable, Hashable, Sendable {
     public var name: String
     public var version: String
@@ -74,6 +75,7 @@ public struct ReportModel: Codable, Hashable, Sendable {
 
   /// The process or core file that was looked at.
   public struct Target: Codable, Hashable, Sendable {
+    /// How the image was had.
     public enum Source: String, Codable, Hashable, Sendable {
       /// A copy-on-write copy of the process, at one instant.
       case frozen
@@ -103,6 +105,7 @@ public struct ReportModel: Codable, Hashable, Sendable {
     }
   }
 
+  /// How long the process stood still, in nanoseconds.
   public struct Freeze: Codable, Hashable, Sendable {
     public var predictedPauseNanoseconds: UInt64
     public var measuredPauseNanoseconds: UInt64
@@ -123,6 +126,7 @@ public struct ReportModel: Codable, Hashable, Sendable {
     }
   }
 
+  /// A part of the work, and how long it took.
   public struct Phase: Codable, Hashable, Sendable {
     public var name: String
     public var nanoseconds: UInt64

@@ -8,6 +8,7 @@ extension ReportModel {
     public var unit: String
     public var root: Node
 
+    /// A box of the drawing.
     public struct Node: Codable, Hashable, Sendable {
       public var name: String
       /// The field of the parent that leads here; nil where there is none.

@@ -3,6 +3,7 @@ import Measurement
 extension ReportModel {
   /// The answer in one sentence.
   public struct Verdict: Codable, Hashable, Sendable {
+    /// What can be said of leaks.
     public enum Answer: String, Codable, Hashable, Sendable {
       case leak, noLeak, notJudged
     }
@@ -83,6 +84,7 @@ extension ReportModel.LeakGroup {
   /// `1,000 retain cycles of Session`, `100 tasks that wait in fetch() for ever`.
   public var description: String {
     let number = Count(instances)
+    if isFollowed == false { return "\(number) × \(type) to which nothing leads" }
     switch kind {
     case .cycle: return "\(number.of("retain cycle")) of \(type)"
     case .lostTask:

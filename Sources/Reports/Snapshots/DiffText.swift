@@ -10,6 +10,7 @@ public struct DiffText: Sendable {
     self.options = options
   }
 
+  /// What grew, as lines of text, ended by a line feed.
   public func render(_ diff: SnapshotDiff) -> String {
     let first = diff.reachableBytes.first ?? 0
     let last = diff.reachableBytes.last ?? 0

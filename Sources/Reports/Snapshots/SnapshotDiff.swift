@@ -1,5 +1,6 @@
 /// What grew from the first snapshot to the last.
 public struct SnapshotDiff: Codable, Hashable, Sendable {
+  /// A holder, type, kind of task or leak in all of the snapshots.
   public struct Row: Codable, Hashable, Sendable {
     public var path: String
     /// Bytes in each snapshot, in order.

@@ -3,6 +3,7 @@
 /// The format is LeakSanitizer's with two differences: a comment is required, and a pattern must match as a whole.
 /// Documented in `docs/suppressions.md`.
 public struct Suppressions: Sendable, Hashable {
+  /// A line of the file.
   public struct Rule: Sendable, Hashable {
     /// What has to match: a name with `*` for any run of characters.
     public var pattern: String

@@ -6,6 +6,7 @@ public struct DoctorText: Sendable {
 
   public init(style: TextStyle = TextStyle()) { self.style = style }
 
+  /// The checks as lines of text, ended by a line feed.
   public func render(_ report: DoctorReport) -> String {
     var lines = style.wrap(TextStyle.printable(summary(report))).map { style.paint($0, role(report.worst)) } + [""]
     let width = report.checks.map(\.name.count).max() ?? 0

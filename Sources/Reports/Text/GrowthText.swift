@@ -12,6 +12,7 @@ public struct GrowthText {
     self.options = options
   }
 
+  /// The first sentence, wrapped.
   public func answer(_ growth: GrowthReport) -> [String] {
     let role: TextStyle.Role =
       switch growth.cause {
@@ -22,6 +23,7 @@ public struct GrowthText {
     return style.wrap(TextStyle.printable(growth.sentence)).map { style.paint($0, role) }
   }
 
+  /// Causes, accounts and forecast, behind the answer.
   public func lines(_ growth: GrowthReport) -> [String] {
     var lines = ["", style.paint("OVER TIME", .heading)]
     lines += curves(growth)

@@ -33,20 +33,18 @@ struct LeakText {
   }
 
   private func group(_ group: ReportModel.LeakGroup, number: Int) -> [String] {
-    let indent = String(repeating: " ", count: max("\(number)".count + 4, 5))
     var head =
       "\(group.description): \(Count(group.blocks).of("block")), \(ByteCount(group.bytes))"
     if group.certainty < .certain { head += " (\(group.certainty.rawValue))" }
-    var lines = style.wrap(TextStyle.printable(head), first: "  \(number). ", rest: indent)
-    func add(_ text: String) { lines += style.wrap(TextStyle.printable(text), first: indent, rest: indent + "  ") }
-    if !group.edges.isEmpty { add(group.title) }
-    for line in group.evidence { add(line) }
-    if let members = members(group) { add("holds \(members)") }
+    var entry = ListEntry(style, number, head)
+    if !group.edges.isEmpty { entry.add(group.title) }
+    for line in group.evidence { entry.add(line) }
+    if let members = members(group) { entry.add("holds \(members)") }
     if options.showAddresses, !group.exampleAddresses.isEmpty {
-      add("at \(group.exampleAddresses.joined(separator: ", "))")
+      entry.add("at \(group.exampleAddresses.joined(separator: ", "))")
     }
-    if options.verbose { add("fingerprint \(group.fingerprint)") }
-    return lines
+    if options.verbose { entry.add("fingerprint \(group.fingerprint)") }
+    return entry.lines
   }
 
   /// The types that make up the group's blocks, unless the heading already says it all.

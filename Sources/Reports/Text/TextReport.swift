@@ -10,6 +10,7 @@ public struct TextReport: Sendable {
     self.options = options
   }
 
+  /// The report as lines of text, ended by a line feed.
   public func render(_ report: ReportModel) -> String {
     var lines = report.growth.map { GrowthText(style: style, options: options).answer($0) } ?? answer(report)
     if !options.quiet {

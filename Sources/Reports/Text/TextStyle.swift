@@ -16,6 +16,7 @@ public struct TextStyle: Sendable, Hashable {
     case good, bad, warning, heading, dim
   }
 
+  /// The text in the colour of a role; unchanged without colour.
   public func paint(_ text: String, _ role: Role) -> String {
     guard color, !text.isEmpty else { return text }
     let code =

@@ -5,6 +5,7 @@ import ProcessImage
 ///
 /// Both go through unlinked temporary files: no pipe can fill up, and a program that hangs is ended.
 public enum ChildTool {
+  /// Why there is no output.
   public enum Failure: Error, Sendable {
     /// It cannot be started, failed, or took too long.
     case failed

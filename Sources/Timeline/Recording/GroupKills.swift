@@ -4,11 +4,11 @@ import Measurement
 public struct GroupKills: Sendable {
   private var last: [String: Double] = [:]
 
-  /// Has seen nothing yet: what was counted before its first look is none of its.
+  /// What the kernel counted before the first look does not count.
   public init() {}
 
-  /// Those since the last look: in the group itself, or where that has gone, in the nearest ancestor that is still there. A container's group is
-  /// removed with its last process, often before anybody looks again.
+  /// How many processes were killed since the last look: in the group itself or, if that has gone, in the nearest group above that is still there. A
+  /// container's group is removed with its last process, often before anybody looks again.
   ///
   /// - Returns: how many, and the folder of the group that counts them; nil for none, and at the first look.
   public mutating func look(at group: ControlGroupReader) -> (count: UInt64, folder: String)? {

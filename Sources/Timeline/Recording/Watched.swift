@@ -100,10 +100,10 @@ struct TargetFinder: Sendable {
     }
   }
 
-  /// The process at which it looks lives.
+  /// The process that is watched is still alive.
   mutating func saw() { former?.seen = Clocks.boot }
 
-  /// The process at which it looked has started another program: that goes on, unless a name was asked for that is not its own.
+  /// The process that was watched has become another program. The watch goes on with that, unless a name was asked for that it does not have.
   mutating func follow(_ pid: Int32) { successor = pid }
 
   /// Whether a group holds a process that is so much larger than the one that is looked at that it must be the service: after a restart the

@@ -39,7 +39,7 @@ struct LeaksSection {
     return """
       <li class="card\(drawing == nil ? "" : " drawn")">
       <div class="head">
-      <p class="kind">\(number). \(kind(group.kind))</p>
+      <p class="kind">\(number). \(kind(group))</p>
       <h3>\(heading(group))</h3>
       <p class="amounts">\(Words.confidence(group.certainty.rawValue))<span class="dot" aria-hidden="true"> · </span><span class="amount">\(ByteCount(group.bytes))</span><span class="dot" aria-hidden="true"> · </span>\(Count(group.blocks).of("block"))</p>
       \(path)\(evidence(group))\(members(group))</div>
@@ -49,8 +49,9 @@ struct LeaksSection {
       """
   }
 
-  private func kind(_ kind: ReportModel.LeakGroup.Kind) -> Markup {
-    switch kind {
+  private func kind(_ group: ReportModel.LeakGroup) -> Markup {
+    if group.isFollowed == false { return "Leaked blocks of one type" }
+    return switch group.kind {
     case .cycle: Glossary.cycle.term()
     case .lostTask: Glossary.lostTask.term()
     case .chain: "Forgotten block"

@@ -4,7 +4,7 @@ import ProcessImage
 ///
 /// A heap of small blocks is read sequentially in ever larger pieces (up to 1 MiB); a heap of large blocks is read
 /// header by header, so that its contents never cross from the target. O(1) memory.
-final class MemoryWindow {
+final class WalkWindow {
   private let memory: any MemoryReader
   private let buffer: UnsafeMutableRawBufferPointer
   private let base: UnsafeMutableRawPointer
