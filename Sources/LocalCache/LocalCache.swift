@@ -42,7 +42,8 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   let block: CacheBlock
   /// Only with a mutation check.
   let fingerprints: Fingerprints<Key>?
-  let equalValues: EqualValues<Value>
+  /// Where there is something to be found.
+  let equalValues: EqualValues<Value>?
   @usableFromInline let checksMutations: Bool
   let publishing = RateLimit(seconds: 10, first: 1)
   /// Of a cache that is filled there is nothing to say yet, and a verdict would take memory and processor from who fills it.
@@ -68,10 +69,10 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
     bound = SharedBound(limit: limit)
     block = CacheBlock(name: name)
     loader = Loader(cache: name, settings: configuration.loading, time: time)
-    let isSmall = SharedBound.expectedEntries(limit) <= 4096
-    cells = ReaderCells(isSmall: isSmall)
-    observer = AccessObserver(isOn: configuration.isObserved, isSmall: isSmall, cells: cells)
-    equalValues = EqualValues(isOn: configuration.isObserved)
+    let size = SizeClass(entries: SharedBound.expectedEntries(limit))
+    cells = ReaderCells(size)
+    observer = AccessObserver(isOn: configuration.isObserved, size, cells: cells)
+    equalValues = configuration.isObserved ? EqualValues() : nil
     let count = SharedBound.shardCount(limit, wanted: configuration.shards)
     shardMask = count - 1
     shardStride = (MemoryLayout<Shard<Key, Value>>.stride + 127) & ~127
