@@ -36,9 +36,10 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   let configuration: Configuration
   let bound: SharedBound
   @usableFromInline let loader: Loader<Key, Value>
-  let sweeper = Sweeper()
-  let memory = Guarded(MemoryState())
-  let memoryTask = Sweeper()
+  /// Where entries can expire.
+  let sweeper: Sweeper?
+  /// Where there may be holes between them.
+  let memory: MemoryTending?
   let block: CacheBlock
   /// Only with a mutation check.
   let fingerprints: Fingerprints<Key>?
@@ -67,6 +68,8 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
         expiry.afterWrite ?? .zero, expiry.afterAccess ?? .zero, configuration.loading.refreshAfter ?? .zero))
     sizer = EntrySizer(limit: limit, configuration: configuration)
     bound = SharedBound(limit: limit)
+    sweeper = expires ? Sweeper() : nil
+    memory = sizer.estimator?.isTrivial == false ? MemoryTending() : nil
     block = CacheBlock(name: name)
     loader = Loader(cache: name, settings: configuration.loading, time: time)
     let size = SizeClass(entries: SharedBound.expectedEntries(limit))
@@ -125,8 +128,8 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   deinit {
     // First: readers outside are to find no description of what is gone.
     block.retire()
-    sweeper.stop()
-    memoryTask.stop()
+    sweeper?.stop()
+    memory?.task.stop()
     for index in 0...shardMask {
       shard(at: index).pointee.deallocate()
       shard(at: index).deinitialize(count: 1)

@@ -38,9 +38,11 @@ import Testing
     #expect(times(CacheExpiry(afterWrite: .seconds(1))) == .deadline)
     #expect(times(CacheExpiry(afterWrite: .seconds(1), perEntry: true), lifetime: .seconds(2)) == .deadline)
     #expect(times(CacheExpiry(afterWrite: .seconds(1), afterAccess: .seconds(1))) == .sliding)
-    #expect(times(CacheExpiry(afterWrite: .seconds(1000), afterAccess: .seconds(1)), refreshAfter: .seconds(900)) == .sliding)
+    #expect(
+      times(CacheExpiry(afterWrite: .seconds(1000), afterAccess: .seconds(1)), refreshAfter: .seconds(900)) == .sliding)
     // 16 bits of the lifetime are too few for that age.
-    #expect(times(CacheExpiry(afterWrite: .seconds(1000), afterAccess: .seconds(1)), refreshAfter: .seconds(9)) == .both)
+    #expect(
+      times(CacheExpiry(afterWrite: .seconds(1000), afterAccess: .seconds(1)), refreshAfter: .seconds(9)) == .both)
     #expect(times(CacheExpiry(afterAccess: .seconds(1))) == .both)
     // Some of these never end, and then no time of writing follows from the end.
     #expect(times(CacheExpiry(perEntry: true)) == .both)

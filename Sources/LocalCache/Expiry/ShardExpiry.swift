@@ -139,7 +139,8 @@ struct ShardExpiry {
     let deadline = UInt32(clamping: min(written + Int64(lifetime), Int64(UInt32.max - 2)))
     guard deadline > end else { return }
     table.setDeadline(
-      times == .deadline ? deadline : deadline | Self.fixedBit, of: id, lifetime: lifetime, usualLifetime: usualLifetime)
+      times == .deadline ? deadline : deadline | Self.fixedBit, of: id, lifetime: lifetime, usualLifetime: usualLifetime
+    )
   }
 
   private mutating func shortened(_ lifetime: UInt32) -> UInt32 {

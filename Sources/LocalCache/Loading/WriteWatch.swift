@@ -36,7 +36,7 @@ final class WriteWatch: @unchecked Sendable {
     for index in 0..<Self.partCount { (new + index).initialize(to: Guarded(Part())) }
     let (isFirst, others) = made.compareExchange(expected: nil, desired: new, ordering: .acquiringAndReleasing)
     if !isFirst { Self.free(new) }
-    return others.flatMap { isFirst ? nil : $0 } ?? new
+    return others ?? new
   }
 
   private static func index(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> 61) }

@@ -338,10 +338,10 @@ package struct EvictionPolicy: ~Copyable {
     protected.advance(to: stamp, pool: pool.nodes)
   }
 
-  /// Makes the shadows when the cache is five eighths full, and anew when it holds far more or fewer entries than they were made for. Nothing is decided before it
-  /// is full, and what is there by then tells them as much as if they had been there: a cache that never fills needs none.
+  /// Makes the shadows when the cache begins to fill, and anew when it holds far more or fewer entries than they were made for. Later would take less of a cache
+  /// that never fills, but some traffic tells itself apart only then: a trace of which 33 % hit in 90 entries hit 2 to 25 where they came half-way.
   mutating func fitShadows() {
-    guard configuration.isAdaptive, Double(weight) * 8 > Double(maximum) * 5 else { return }
+    guard configuration.isAdaptive, weight > maximum / 8 else { return }
     let full = Int(min(Double(count) * Double(maximum) / Double(max(weight, 1)), 1e12))
     guard full > shadowedEntries + shadowedEntries / 2 || full < shadowedEntries / 2 else { return }
     shadowedEntries = full
@@ -355,9 +355,8 @@ package struct EvictionPolicy: ~Copyable {
     visitInOrder { hash in
       if hash < sampleThreshold { models.seed(hash) }
     }
-    let memory = UnsafeMutablePointer<ShadowCaches>.allocate(capacity: 1)
-    memory.initialize(to: models)
-    shadows = memory
+    shadows = .allocate(capacity: 1)
+    shadows?.initialize(to: models)
   }
 
   @inline(never)

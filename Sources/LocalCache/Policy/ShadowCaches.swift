@@ -97,10 +97,7 @@ struct ModelBank<Slot: ModelSlot> {
 
   func deallocate() { for model in models + pilots { model.deallocate() } }
 
-  mutating func seed(_ hash: UInt32, sketch: FrequencySketch) {
-    _ = Self.step(&models, hash, sketch: sketch)
-    if !pilots.isEmpty { _ = Self.step(&pilots, hash, sketch: sketch) }
-  }
+  mutating func seed(_ hash: UInt32, sketch: FrequencySketch) { _ = Self.step(&models, hash, sketch: sketch) }
 
   /// One access in every model. Returns the set of those that hit, a bit each.
   private static func step(_ models: inout [ShadowModel<Slot>], _ hash: UInt32, sketch: FrequencySketch) -> UInt32 {

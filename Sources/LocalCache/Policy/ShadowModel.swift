@@ -240,7 +240,9 @@ struct ShadowModel<Slot: ModelSlot> {
     let half = UInt16(truncatingIfNeeded: hash)
     let count = UInt32(used)
     var place = localcache_find16(halves, UInt32(Self.lists), count, half)
-    while place < count, slots[Int(place)].hash != hash &>> 16 { place = localcache_find16(halves, place + 1, count, half) }
+    while place < count, slots[Int(place)].hash != hash &>> 16 {
+      place = localcache_find16(halves, place + 1, count, half)
+    }
     return place < count ? Link(truncatingIfNeeded: place) : 0
   }
 
