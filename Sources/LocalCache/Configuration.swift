@@ -61,7 +61,12 @@ extension LocalCache.Configuration {
   }
 
   var entryTimes: EntryTimes {
-    !canExpire ? .written : expiry.afterWrite != nil && expiry.afterAccess == nil ? .deadline : .both
+    guard canExpire else { return .written }
+    guard let afterWrite = expiry.afterWrite else { return .both }
+    guard expiry.afterAccess != nil else { return .deadline }
+    // Values are to be loaded again at an age that is far below the lifetime: a 16,384th of that is too much to be wrong by.
+    if let age = loading.refreshAfter, age.reckonable < afterWrite.reckonable / 64 { return .both }
+    return .sliding
   }
 }
 
@@ -69,7 +74,7 @@ extension LocalCache.Configuration {
 public struct CacheExpiry: Sendable, Hashable {
   /// Time from the last write. Nil: for ever. Alone it takes less than a byte of each entry.
   public var afterWrite: Duration?
-  /// Time from the last read or write. Nil: for ever. The earlier of the two ends counts. Takes four to nine bytes of each entry.
+  /// Time from the last read or write. Nil: for ever. The earlier of the two ends counts. Without `afterWrite` it takes four to nine bytes of each entry.
   public var afterAccess: Duration?
   /// Share of the lifetime, 0 to 1, by which each entry may end earlier at random, so that entries stored together do not all end together.
   public var jitter: Double

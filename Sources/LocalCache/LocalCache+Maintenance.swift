@@ -35,21 +35,38 @@ extension LocalCache {
   /// For who has written the first entry of a shard that can expire.
   @usableFromInline @inline(never)
   func startSweeping() {
+    // A clock of somebody else's says when it is time; that of the system is the same for all caches.
+    guard time.reading == nil else { return startSweepingByClock() }
+    if sweeper?.begin() == true { sweepLater() }
+  }
+
+  private func sweepLater() { SharedAlarm.shared.call(after: sweepInterval) { [weak self] in self?.sweep() } }
+
+  private func sweep() {
+    removeExpired()
+    balanceShares()
+    if canAnyExpire { return sweepLater() }
+    sweeper?.ended()
+    // What came in between the two found the alarm still set.
+    if canAnyExpire { startSweeping() }
+  }
+
+  private func startSweepingByClock() {
     let interval = sweepInterval
     let time = time
-    sweeper.start { [weak self, sweeper] in
+    sweeper?.start { [weak self, sweeper] in
       while true {
         do { try await time.sleep(for: interval) } catch { break }
         guard let self else { break }
         removeExpired()
         balanceShares()
         guard !canAnyExpire else { continue }
-        sweeper.ended()
+        sweeper?.ended()
         // What came in between the two found the task still running.
         if canAnyExpire { startSweeping() }
         return
       }
-      sweeper.ended()
+      sweeper?.ended()
     }
   }
 

@@ -10,6 +10,7 @@ extension LocalCache {
     switch entryTimes {
     case .written: return getLasting(key)
     case .deadline: return getMortal(key)
+    case .sliding: return getSliding(key)
     case .both: return getProlonged(key)
     }
   }
@@ -19,6 +20,13 @@ extension LocalCache {
   func getMortal(_ key: Key) -> Value? {
     guard let latest = time.latest else { return getTogether(key) }
     return getWide(key, hash(key), latest: latest, times: .deadline)
+  }
+
+  /// The same where accesses move that end.
+  @inlinable @inline(never)
+  func getSliding(_ key: Key) -> Value? {
+    guard let latest = time.latest else { return getTogether(key) }
+    return getWide(key, hash(key), latest: latest, times: .sliding)
   }
 
   /// The same where entries can expire in another way.

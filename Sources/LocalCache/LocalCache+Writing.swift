@@ -143,22 +143,24 @@ extension LocalCache {
       shard.pointee.policy.setPinned(pinned, id)
       return (true, !pinned && shard.pointee.policy.weight > shard.pointee.policy.maximum)
     }
-    if isTooMuch { evictSurplus(shard) }
+    if isTooMuch { evictSurplus(Int(truncatingIfNeeded: hash) & shardMask) }
     return isThere
   }
 
   /// The limit may have become smaller than what was pinned until now.
-  private func evictSurplus(_ shard: UnsafeMutablePointer<Shard<Key, Value>>) {
+  private func evictSurplus(_ index: Int) {
     balanceShares()
     var removals = Removals<Key, Value>()
-    locked(shard) { $0.pointee.setMaximum($0.pointee.policy.maximum, &removals) }
+    bound.transfers.withLock { _ in
+      setShare(of: index, to: locked(shard(at: index)) { $0.pointee.policy.maximum }, &removals)
+    }
     report(removals)
   }
 
   /// For about one key in a hundred.
   @usableFromInline @inline(never)
   func noteValue(_ value: Value, _ hash: UInt64) {
-    equalValues.note(value, key: UInt32(truncatingIfNeeded: hash))
+    equalValues?.note(value, key: UInt32(truncatingIfNeeded: hash))
   }
 
   @inlinable @inline(__always)

@@ -36,13 +36,15 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   let configuration: Configuration
   let bound: SharedBound
   @usableFromInline let loader: Loader<Key, Value>
-  let sweeper = Sweeper()
-  let memory = Guarded(MemoryState())
-  let memoryTask = Sweeper()
+  /// Where entries can expire.
+  let sweeper: Sweeper?
+  /// Where there may be holes between them.
+  let memory: MemoryTending?
   let block: CacheBlock
   /// Only with a mutation check.
   let fingerprints: Fingerprints<Key>?
-  let equalValues: EqualValues<Value>
+  /// Where there is something to be found.
+  let equalValues: EqualValues<Value>?
   @usableFromInline let checksMutations: Bool
   let publishing = RateLimit(seconds: 10, first: 1)
   /// Of a cache that is filled there is nothing to say yet, and a verdict would take memory and processor from who fills it.
@@ -66,12 +68,14 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
         expiry.afterWrite ?? .zero, expiry.afterAccess ?? .zero, configuration.loading.refreshAfter ?? .zero))
     sizer = EntrySizer(limit: limit, configuration: configuration)
     bound = SharedBound(limit: limit)
+    sweeper = expires ? Sweeper() : nil
+    memory = sizer.estimator?.isTrivial == false ? MemoryTending() : nil
     block = CacheBlock(name: name)
     loader = Loader(cache: name, settings: configuration.loading, time: time)
-    let isSmall = SharedBound.expectedEntries(limit) <= 4096
-    cells = ReaderCells(isSmall: isSmall)
-    observer = AccessObserver(isOn: configuration.isObserved, isSmall: isSmall, cells: cells)
-    equalValues = EqualValues(isOn: configuration.isObserved)
+    let size = SizeClass(entries: SharedBound.expectedEntries(limit))
+    cells = ReaderCells(size)
+    observer = AccessObserver(isOn: configuration.isObserved, size, cells: cells)
+    equalValues = configuration.isObserved ? EqualValues() : nil
     let count = SharedBound.shardCount(limit, wanted: configuration.shards)
     shardMask = count - 1
     shardStride = (MemoryLayout<Shard<Key, Value>>.stride + 127) & ~127
@@ -124,8 +128,8 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   deinit {
     // First: readers outside are to find no description of what is gone.
     block.retire()
-    sweeper.stop()
-    memoryTask.stop()
+    sweeper?.stop()
+    memory?.task.stop()
     for index in 0...shardMask {
       shard(at: index).pointee.deallocate()
       shard(at: index).deinitialize(count: 1)

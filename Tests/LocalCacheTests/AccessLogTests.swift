@@ -221,6 +221,29 @@ import Testing
     #expect(counts[1].reduce(0, +) == 0 && counts[0].reduce(0, +) == 3)
   }
 
+  /// Parts that are no longer written to keep eight bits of a count: within a 250th of the greatest, and as many in all.
+  @Test func countsOfOlderPartsTakeAByte() {
+    var random = Generator(state: 8)
+    var counts = ClassCounts(parts: 8)
+    var model = [[Int]](repeating: [Int](repeating: 0, count: ReuseClass.count), count: 8)
+    for round in 0..<20 {
+      let part = round % 8
+      counts.clear(part: part)
+      model[part] = model[part].map { _ in 0 }
+      for _ in 0..<(round * 400) {
+        let reuse = Int(random.next() % 4 == 0 ? 0 : random.next() % UInt64(ReuseClass.count))
+        counts.add(part: part, reuse: reuse)
+        model[part][reuse] += 1
+      }
+      for part in 0..<8 where !counts[part].isEmpty {
+        let found = counts[part].map { Int($0) }
+        let greatest = model[part].max() ?? 0
+        #expect(abs(found.reduce(0, +) - model[part].reduce(0, +)) <= greatest / 250 + 1)
+        for (count, truth) in zip(found, model[part]) { #expect(abs(count - truth) <= greatest / 125 + 1) }
+      }
+    }
+  }
+
   /// Copies of the same traffic: by threads that each have a buffer, nothing is lost but what waits.
   @Test func threadsNoteTogether() async {
     let cache = LocalCache<Int, Int>(name: "noted", limit: .entries(1000))
@@ -260,9 +283,9 @@ import Testing
 
   /// What is noted of a cache that has become larger since is as much as of one that was made so: without rests between.
   @Test func whatGrowsWhileNotesRestIsNotedAnew() async throws {
-    let cells = ReaderCells(isSmall: false)
+    let cells = ReaderCells(.large)
     defer { cells.deallocate() }
-    let observer = AccessObserver(isOn: true, isSmall: false, cells: cells)
+    let observer = AccessObserver(isOn: true, .large, cells: cells)
     let cache = CountedCache(100)
     observer.owner = cache
     var random = Generator(state: 5)

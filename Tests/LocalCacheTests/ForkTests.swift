@@ -63,21 +63,22 @@ import Testing
   @Test func statisticsThatWereBeingChangedEndTheChildWithAMessage() async {
     let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
       _ = LocalCache<Int, Int>(name: "any", limit: .entries(100))
-      let (held, free) = (Guarded(0), Guarded(0))
+      final class Both: Sendable { let held = Guarded(0), free = Guarded(0) }
+      let both = Both()
       let isIn = DispatchSemaphore(value: 0)
       Thread.detachNewThread {
-        held.withLock { _ in
+        both.held.withLock { _ in
           isIn.signal()
           sleep(600)
         }
       }
       isIn.wait()
       let works = inChild {
-        for _ in 0..<3 { free.withLock { $0 += 1 } }
-        let inGrandchild = inChild { free.withLock { $0 += 1 } }
-        _exit(free.withLock { $0 } == 3 && inGrandchild == 0 ? 0 : 2)
+        for _ in 0..<3 { both.free.withLock { $0 += 1 } }
+        let inGrandchild = inChild { both.free.withLock { $0 += 1 } }
+        _exit(both.free.withLock { $0 } == 3 && inGrandchild == 0 ? 0 : 2)
       }
-      let ends = inChild { held.withLock { $0 += 1 } }
+      let ends = inChild { both.held.withLock { $0 += 1 } }
       exit(works == 0 && ends != 0 && ends & 0x7F != SIGALRM ? 0 : 1)
     }
     let words = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)

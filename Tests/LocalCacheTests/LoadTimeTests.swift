@@ -106,9 +106,9 @@ import Testing
 
   /// The writes that end loads are not seen while notes rest, and later ones are none of theirs.
   @Test func aLoadThatEndsWhileNotesRestIsNotTimed() async throws {
-    let cells = ReaderCells(isSmall: true)
+    let cells = ReaderCells(.small)
     defer { cells.deallocate() }
-    let observer = AccessObserver(isOn: true, isSmall: true, cells: cells)
+    let observer = AccessObserver(isOn: true, .small, cells: cells)
     observer.missed(7, number: 1)
     // Keys of others until there is enough for now.
     for key in 1..<100_000 as Range<UInt64> where observer.observes(7) { observer.stored(key << 32 | 8, weight: 1) }

@@ -69,21 +69,22 @@ import Testing
 
   /// Who came first is resumed first: nobody is overtaken, and of a task group of children a hundred thousand end a hundred times as fast that way.
   @Test func thoseWhoWaitGoOnInTheirOrder() async {
-    let state = Guarded(Flight<Int, Int>(keys: [1], kind: .wanted))
+    final class State: Sendable { let flight = Guarded(Flight<Int, Int>(keys: [1], kind: .wanted)) }
+    let state = State()
     await withTaskGroup(of: Void.self) { group in
       for number in 0..<100 {
         group.addTask {
           _ = try? await withCheckedThrowingContinuation { continuation in
-            state.withLock { $0.waiters[UInt64(number)] = .one(number, continuation) }
+            state.flight.withLock { $0.waiters[UInt64(number)] = .one(number, continuation) }
           }
         }
       }
-      await until { state.withLock { $0.waiters.count == 100 } }
-      let waiters = state.withLock { $0.takeWaiters() }
+      await until { state.flight.withLock { $0.waiters.count == 100 } }
+      let waiters = state.flight.withLock { $0.takeWaiters() }
       let order = waiters.map { waiter in
         if case .one(let key, _) = waiter { key } else { -1 }
       }
-      #expect(order == Array(0..<100) && state.withLock { $0.waiters.isEmpty })
+      #expect(order == Array(0..<100) && state.flight.withLock { $0.waiters.isEmpty })
       for waiter in waiters { waiter.resume(with: .failure(CancellationError())) }
     }
   }

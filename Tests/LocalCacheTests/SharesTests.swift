@@ -44,6 +44,39 @@ import Testing
     #expect(cache.weight <= 500)
   }
 
+  /// A share that becomes far smaller is reached in steps, so that nobody waits for more than one of them, and who stores something in between does not do the rest.
+  @Test func aSmallerShareEvictsSomeAtATime() {
+    let cache = weighed(10_000, shards: 1)
+    for key in 0..<10_000 { cache.set(1, for: key) }
+    let shard = cache.shard(at: 0)
+    var removals = Removals<Int, Int>()
+    for step in 1...3 {
+      let isMore = cache.locked(shard) { $0.pointee.setMaximum(9750, limit: 100, &removals) }
+      #expect(isMore == (step < 3))
+      #expect(cache.count == max(10_000 - 100 * step, 9750))
+      #expect(shard.pointee.policy.maximum == UInt64(cache.count))
+      cache.set(1, for: 20_000 + step)
+      #expect(cache.count == max(10_000 - 100 * step, 9750))
+    }
+    #expect(cache.resize(to: .weight(10)))
+    #expect(cache.count == 10 && cache.statistics.evicted == 9993)
+    for key in 0..<100 { cache.set(1, for: key) }
+    #expect(cache.count == 10)
+  }
+
+  /// Values that leave by the thousand are all reported, each once.
+  @Test func whatASmallerLimitEvictsIsReported() {
+    let left = Locked<[Int]>([])
+    let cache = LocalCache<Int, Int>(name: "reported", limit: .entries(20_000)) {
+      $0.shards = 2
+      $0.removalListener = { key, _, cause in if cause == .size { left.with { $0.append(key) } } }
+    }
+    for key in 0..<5000 { cache.set(key, for: key) }
+    #expect(cache.resize(to: .entries(100)))
+    let all = left.current
+    #expect(all.count == Set(all).count && all.count == 5000 - cache.count && cache.count <= 100)
+  }
+
   /// What cannot be taken in must not cost what is there.
   /// Each cache has a seed of its own, so the pinned entries lie otherwise in each.
   @Test(arguments: 0..<50) func anEntryThatPinnedOnesLeaveNoRoomForEvictsNothing(_: Int) {

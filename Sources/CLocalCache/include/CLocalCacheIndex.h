@@ -1,4 +1,4 @@
-// One look at a bucket of the index: sixteen words that fill a cache line.
+// One look at many words: at a bucket of the index, sixteen that fill a cache line, and at the hashes of a small table without one.
 #ifndef CLOCALCACHE_INDEX_H
 #define CLOCALCACHE_INDEX_H
 
@@ -34,6 +34,22 @@ static inline uint32_t localcache_matches(const uint32_t *words, uint32_t wanted
   for (int index = 0; index < 16; index++) result |= (uint32_t)((words[index] & mask) == wanted) << index;
   return result;
 #endif
+}
+
+/// The place of the first of the words from `from` on, and before `count`, that is `wanted`; `count` if none is. Sixteen at a time where the processor can.
+static inline uint32_t localcache_find16(const uint16_t *words, uint32_t from, uint32_t count, uint16_t wanted) {
+#if defined(__SSE2__)
+  const __m128i want = _mm_set1_epi16((short)wanted);
+  for (; from + 16 <= count; from += 16) {
+    __m128i a = _mm_cmpeq_epi16(_mm_loadu_si128((const __m128i *)(words + from)), want);
+    __m128i b = _mm_cmpeq_epi16(_mm_loadu_si128((const __m128i *)(words + from + 8)), want);
+    uint32_t found = (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(a, b));
+    if (found != 0) return from + (uint32_t)__builtin_ctz(found);
+  }
+#endif
+  for (; from < count; from++)
+    if (words[from] == wanted) return from;
+  return count;
 }
 
 #endif

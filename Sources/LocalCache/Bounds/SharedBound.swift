@@ -1,5 +1,16 @@
 import Synchronization
 
+/// How much a cache may spend on what it has once, by the entries that it is to hold.
+enum SizeClass {
+  /// Up to 2,048 entries: a kilobyte is half a byte of each, or more.
+  case tiny
+  /// Up to 4,096.
+  case small
+  case large
+
+  init(entries: Int) { self = entries <= 2048 ? .tiny : entries <= 4096 ? .small : .large }
+}
+
 /// The bound of the whole cache, in the policy's units, and how shards share it.
 ///
 /// Each shard has a share of its own, and all shares together are never more than the bound: so no counter is common to all writers, and

@@ -60,14 +60,11 @@ extension LocalCache {
       var have = locked(shard(at: index)) { $0.pointee.policy.maximum }
       var other = (index + 1) & shardMask
       while have < need, other != index {
-        let given = locked(shard(at: other)) { source in
-          let maximum = source.pointee.policy.maximum
-          let given = min(maximum - min(maximum, source.pointee.policy.pinnedWeight), need - have)
-          source.pointee.setMaximum(maximum - given, &all)
-          return given
-        }
-        locked(shard(at: index)) { $0.pointee.setMaximum($0.pointee.policy.maximum + given, &all) }
+        let (maximum, pinned) = locked(shard(at: other)) { ($0.pointee.policy.maximum, $0.pointee.policy.pinnedWeight) }
+        let given = min(maximum - min(maximum, pinned), need - have)
+        setShare(of: other, to: maximum - given, &all)
         have += given
+        setShare(of: index, to: have, &all)
         other = (other + 1) & shardMask
       }
       return have >= need
@@ -106,8 +103,19 @@ extension LocalCache {
     for isGrowth in [false, true] {
       for (index, share) in shares.enumerated() where (share > states[index].maximum) == isGrowth {
         guard share != states[index].maximum else { continue }
-        locked(shard(at: index)) { $0.pointee.setMaximum(share, &removals) }
+        setShare(of: index, to: share, &removals)
       }
+    }
+  }
+
+  /// Gives a shard another share, under the lock of transfers. Evicts some at a time: who looks something up, or stores it, waits for those only.
+  func setShare(of index: Int, to share: UInt64, _ removals: inout Removals<Key, Value>) {
+    let limit = 128
+    let shard = shard(at: index)
+    while true {
+      if shard.pointee.reportsRemovals { removals.reserveFurther(limit) }
+      guard locked(shard, { $0.pointee.setMaximum(share, limit: limit, &removals) }) else { return }
+      shard.pointee.lock.giveWay()
     }
   }
 

@@ -10,6 +10,8 @@ struct ShardExpiry {
   @usableFromInline let afterAccess: UInt32
   /// An entry that lives so many ticks more does so whether it is used or not, and needs no longer life for a use: see `isToBeProlonged`.
   @usableFromInline let ampleRest: Int64
+  /// Of the times of writing, where 16 bits stand for them.
+  @usableFromInline let stampShift: UInt32
   /// Share of the lifetime by which an entry may end earlier.
   private let jitter: Double
   @usableFromInline var base: UInt64 = 0
@@ -20,7 +22,7 @@ struct ShardExpiry {
   private var wheel = TimerWheel()
   /// Time at which a write has to look: `isLookDue`.
   @usableFromInline private(set) var nextLook: UInt64 = .max
-  /// Whether a task is to look after the entries from now on.
+  /// Whether somebody is to look after the entries from now on.
   @usableFromInline var isSweeperWanted = false
 
   init(times: EntryTimes, afterWrite: UInt32, afterAccess: UInt32, jitter: Double, seed: UInt64) {
@@ -28,6 +30,7 @@ struct ShardExpiry {
     self.afterWrite = afterWrite
     self.afterAccess = afterAccess
     ampleRest = Int64(afterAccess) + 1
+    stampShift = WriteStamp.shift(for: afterWrite)
     self.jitter = min(max(jitter, 0), 1)
     random = seed | 1
     setNextLook()
@@ -106,8 +109,8 @@ struct ShardExpiry {
       return lifetime == CacheTime.never ? lifetime : (written &+ shortened(lifetime) &+ 1) | Self.fixedBit
     }
     let latest =
-      times == .both
-      ? combined(now: written, written: written) : min(written, CacheTime.never - 1 - usualLifetime) + usualLifetime
+      times == .deadline
+      ? min(written, CacheTime.never - 1 - usualLifetime) + usualLifetime : combined(now: written, written: written)
     guard jitter > 0, latest != CacheTime.never else {
       (lastWritten, lastEnd) = (written, latest)
       return latest
@@ -136,7 +139,8 @@ struct ShardExpiry {
     let deadline = UInt32(clamping: min(written + Int64(lifetime), Int64(UInt32.max - 2)))
     guard deadline > end else { return }
     table.setDeadline(
-      times == .both ? deadline | Self.fixedBit : deadline, of: id, lifetime: lifetime, usualLifetime: usualLifetime)
+      times == .deadline ? deadline : deadline | Self.fixedBit, of: id, lifetime: lifetime, usualLifetime: usualLifetime
+    )
   }
 
   private mutating func shortened(_ lifetime: UInt32) -> UInt32 {
@@ -227,9 +231,10 @@ struct ShardExpiry {
   /// Moves the origin of the numbers before they run out, so that ages of a week and more are still known. Linear in the number of entries; once
   /// in some weeks. Also where entries have no lifetimes, only a time at which they were written.
   private mutating func moveOrigin(_ now: UInt64, pool: NodePool, table: EntryLifetimes) {
-    let origin = now - Self.furthest / 2
-    let shift = UInt32(min(origin - base, UInt64(UInt32.max)))
-    base = origin
+    let move = now - Self.furthest / 2 - base
+    // Whole steps of the times of writing, which stay as exact as they are. After so long that nothing is left, the new origin comes as near as it has to.
+    let shift = UInt32(min(move, UInt64(UInt32.max))) & ~(1 << stampShift - 1)
+    base = move > UInt64(UInt32.max) ? now - Self.furthest / 2 : base + UInt64(shift)
     lastWritten = .max
     pool.visitInUse { id, _ in
       table.moveWritten(id, by: shift)

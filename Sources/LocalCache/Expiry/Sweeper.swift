@@ -14,6 +14,9 @@ final class Sweeper: Sendable {
     task.withLock { $0 = Task.detached(priority: priority) { await body() } }
   }
 
+  /// The same for who needs no task of its own. Returns whether it was not running.
+  func begin() -> Bool { !running.exchange(true, ordering: .relaxed) }
+
   func ended() { running.store(false, ordering: .relaxed) }
 
   func stop() { task.withLock { $0?.cancel() } }

@@ -29,22 +29,20 @@ final class WriteWatch: @unchecked Sendable {
     parts.deallocate()
   }
 
-  /// The parts, if any load has begun. A write that finds none comes before all loads.
-  private var parts: UnsafeMutableBufferPointer<Guarded<Part>>? {
-    made.load(ordering: .acquiring).map { UnsafeMutableBufferPointer(start: $0, count: Self.partCount) }
-  }
-
-  private func makeParts() -> UnsafeMutableBufferPointer<Guarded<Part>> {
-    if let parts { return parts }
+  /// The parts, for a load that begins. A write that finds none comes before all loads.
+  private func makeParts() -> UnsafeMutablePointer<Guarded<Part>> {
+    if let made = made.load(ordering: .acquiring) { return made }
     let new = UnsafeMutablePointer<Guarded<Part>>.allocate(capacity: Self.partCount)
     for index in 0..<Self.partCount { (new + index).initialize(to: Guarded(Part())) }
     let (isFirst, others) = made.compareExchange(expected: nil, desired: new, ordering: .acquiringAndReleasing)
     if !isFirst { Self.free(new) }
-    return UnsafeMutableBufferPointer(start: isFirst ? new : others, count: Self.partCount)
+    return others ?? new
   }
 
   private static func index(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> 61) }
-  private func part(of hash: UInt64) -> Guarded<Part>? { parts?[Self.index(hash)] }
+  private func part(of hash: UInt64) -> UnsafeMutablePointer<Guarded<Part>>? {
+    made.load(ordering: .acquiring).map { $0 + Self.index(hash) }
+  }
   private static func counter(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> 56 & 31) }
 
   /// A load of a key begins. Returns what `isCurrent` wants to know later; `end` has to follow.
@@ -56,7 +54,7 @@ final class WriteWatch: @unchecked Sendable {
   }
 
   func end(_ hash: UInt64) {
-    part(of: hash)?.withLock { part in
+    part(of: hash)?.pointee.withLock { part in
       part.watched[hash]?.loads -= 1
       if let left = part.watched[hash]?.loads, left <= 0 { part.watched[hash] = nil }
     }
@@ -65,7 +63,7 @@ final class WriteWatch: @unchecked Sendable {
   /// The key was written or removed.
   @usableFromInline
   func noteWrite(_ hash: UInt64) {
-    part(of: hash)?.withLock { part in
+    part(of: hash)?.pointee.withLock { part in
       part.watched[hash]?.writes &+= 1
       part.writes[Self.counter(hash)] &+= 1
     }
@@ -73,9 +71,9 @@ final class WriteWatch: @unchecked Sendable {
 
   /// All keys were removed.
   func noteAllWritten() {
-    guard let parts else { return }
-    for part in parts {
-      part.withLock { part in
+    guard let parts = made.load(ordering: .acquiring) else { return }
+    for index in 0..<Self.partCount {
+      parts[index].withLock { part in
         for hash in part.watched.keys { part.watched[hash]?.writes &+= 1 }
         for index in part.writes.indices { part.writes[index] &+= 1 }
       }
@@ -84,12 +82,12 @@ final class WriteWatch: @unchecked Sendable {
 
   /// Whether the key has not been written since a load began.
   func isCurrent(_ hash: UInt64, since stamp: UInt32) -> Bool {
-    part(of: hash).map { $0.withLock { ($0.watched[hash]?.writes ?? 0) == stamp } } ?? true
+    part(of: hash).map { $0.pointee.withLock { ($0.watched[hash]?.writes ?? 0) == stamp } } ?? true
   }
 
   /// The same, and lets no earlier load of the key store what it brings. Returns what `isCurrent` wants to know from then on; nil if the key has been written.
   func supersede(_ hash: UInt64, since stamp: UInt32) -> UInt32? {
-    part(of: hash)?.withLock { part in
+    part(of: hash)?.pointee.withLock { part in
       guard let watched = part.watched[hash], watched.writes == stamp else { return nil }
       part.watched[hash]?.writes &+= 1
       part.writes[Self.counter(hash)] &+= 1
@@ -100,13 +98,16 @@ final class WriteWatch: @unchecked Sendable {
   // MARK: Keys that nobody asked for
 
   /// What `mayBeWritten` wants to know later.
-  func allWrites() -> [[UInt32]] { makeParts().map { part in part.withLock { $0.writes } } }
+  func allWrites() -> [[UInt32]] {
+    let parts = makeParts()
+    return (0..<Self.partCount).map { index in parts[index].withLock { $0.writes } }
+  }
 
   /// Whether a key, of which nothing was known when a load began, may have been written since: surely if it was, and rarely if another was.
   func mayBeWritten(_ hash: UInt64, since all: [[UInt32]]) -> Bool {
     let index = Self.index(hash)
     guard index < all.count, let part = part(of: hash) else { return true }
-    return part.withLock { $0.writes[Self.counter(hash)] } != all[index][Self.counter(hash)]
+    return part.pointee.withLock { $0.writes[Self.counter(hash)] } != all[index][Self.counter(hash)]
   }
 }
 

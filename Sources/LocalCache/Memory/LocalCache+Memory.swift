@@ -10,25 +10,31 @@ struct MemoryState: Sendable {
   var changes: UInt64 = 0
 }
 
+/// That, and the task that tends it: of caches whose limit is in bytes and whose entries lead to blocks.
+final class MemoryTending: Sendable {
+  let state = Guarded(MemoryState())
+  let task = Sweeper()
+}
+
 extension LocalCache {
   /// What the limit stands for in the memory of the process: entries, and holes between them. Takes every shard's lock for a moment.
   public var footprint: CacheFootprint {
     let entries = weight
     return CacheFootprint(
-      entries: entries, holes: memory.withLock { $0.holes(entries) },
+      entries: entries, holes: memory?.state.withLock { $0.holes(entries) } ?? 0,
       heldBack: Int(clamping: bound.heldBack * bound.unit))
   }
 
   /// Looks at the holes between some of the entries, changes by a little what the cache may hold, and returns pages to the system if that pays. The cache
   /// does this itself every few seconds, as far as `Configuration.memory` says so.
   public func tendMemory() {
-    guard keepsMemory else { return }
+    guard let memory, keepsMemory else { return }
     if configuration.memory.countsHoles {
-      for _ in 0..<4 { sampleHoles() }
-      measureTableHoles()
-      adjustBound()
+      for _ in 0..<4 { sampleHoles(memory) }
+      measureTableHoles(memory)
+      adjustBound(memory)
     }
-    returnPages()
+    returnPages(memory)
   }
 
   /// Whether there is anything to tend: many megabytes in blocks of glibc.
@@ -40,7 +46,7 @@ extension LocalCache {
   /// Starts the task that tends the memory: it sleeps, holds the cache weakly, and ends with it.
   func startTendingMemory() {
     guard keepsMemory else { return }
-    memoryTask.start { [weak self] in
+    memory?.task.start { [weak self] in
       var pause = Duration.seconds(1)
       while (try? await Task.sleep(for: pause)) != nil {
         guard let self else { return }
@@ -57,17 +63,18 @@ extension LocalCache {
     for index in 0...shardMask {
       reading(shard(at: index)) { now &+= $0.pointee.counters.changes }
     }
-    let changes = memory.withLock { state in
-      defer { state.changes = now }
-      return now &- state.changes
-    }
+    let changes: UInt64 =
+      memory?.state.withLock { state in
+        defer { state.changes = now }
+        return now &- state.changes
+      } ?? 0
     if changes > UInt64(clamping: count / 4) { return .seconds(1) }
     return changes > 0 ? .seconds(5) : min(pause * 2, .seconds(60))
   }
 
   /// Looks at up to 64 entries of the next shard. Their values are copied while nobody writes, and walked later.
-  private func sampleHoles() {
-    let index = memory.withLock { state in
+  private func sampleHoles(_ memory: MemoryTending) {
+    let index = memory.state.withLock { state in
       state.nextShard = (state.nextShard + 1) & shardMask
       return state.nextShard
     }
@@ -80,24 +87,24 @@ extension LocalCache {
       // A few large values say as much as many small ones.
       if bytes > 4 << 20 { break }
     }
-    memory.withLock { $0.estimate.add(blocks: bytes, holes: holes) }
+    memory.state.withLock { $0.estimate.add(blocks: bytes, holes: holes) }
   }
 
   /// Where entries are large, most holes lie before the small blocks between them, which are the cache's own. There is one for some hundred entries, so all are
   /// looked at.
-  private func measureTableHoles() {
+  private func measureTableHoles(_ memory: MemoryTending) {
     var holes = GlibcChunk.Hole()
     for index in 0...shardMask {
       reading(shard(at: index)) { shard in
         shard.pointee.visitBlocks { holes += GlibcChunk.hole(before: $0) }
       }
     }
-    memory.withLock { $0.tableHoles = holes }
+    memory.state.withLock { $0.tableHoles = holes }
   }
 
-  private func adjustBound() {
+  private func adjustBound(_ memory: MemoryTending) {
     let entries = weight
-    let holes = UInt64(clamping: memory.withLock { $0.holes(entries) })
+    let holes = UInt64(clamping: memory.state.withLock { $0.holes(entries) })
     let heldBack = HoleEstimate.heldBack(
       limit: bound.maximum, entries: UInt64(clamping: entries) / bound.unit, holes: holes / bound.unit,
       before: bound.heldBack)
@@ -105,17 +112,17 @@ extension LocalCache {
   }
 
   /// Where a lot was let go since the last time, or lies in whole pages between the entries.
-  private func returnPages() {
+  private func returnPages(_ memory: MemoryTending) {
     guard configuration.memory.returnsPages else { return }
     let entries = UInt64(clamping: weight) / bound.unit
-    let pays = memory.withLock { state -> Bool in
+    let pays = memory.state.withLock { state -> Bool in
       state.highest = max(state.highest, entries)
       let bytes = entries * bound.unit
       let pages = UInt64(Double(bytes) * min(state.estimate.pageRatio, 16)) + UInt64(clamping: state.tableHoles.pages)
       return PageReturn.pays(
         from: state.highest * bound.unit, to: bytes, pages: pages, limit: bound.maximum * bound.unit)
     }
-    if pays, HeapTrim.run() { memory.withLock { $0.highest = entries } }
+    if pays, HeapTrim.run() { memory.state.withLock { $0.highest = entries } }
   }
 }
 

@@ -23,7 +23,8 @@ package struct EvictionPolicy: ~Copyable {
   var window: RecencyQueue
   var probation: RecencyQueue
   var protected: RecencyQueue
-  private var shadows: ShadowCaches?
+  /// In memory of their own: a shard that is not nearly full has none.
+  private var shadows: UnsafeMutablePointer<ShadowCaches>?
   /// Entries of a full cache that the shadows were made for.
   private var shadowedEntries = 0
   /// Hashes of sampled accesses that the shadows have not seen yet.
@@ -114,7 +115,14 @@ package struct EvictionPolicy: ~Copyable {
     sketch.deallocate()
     ghosts.deallocate()
     ring.deallocate()
-    shadows?.deallocate()
+    freeShadows()
+  }
+
+  private func freeShadows() {
+    guard let shadows else { return }
+    shadows.pointee.deallocate()
+    shadows.deinitialize(count: 1)
+    shadows.deallocate()
   }
 
   /// Share of the cache that new entries may fill, now.
@@ -330,13 +338,14 @@ package struct EvictionPolicy: ~Copyable {
     protected.advance(to: stamp, pool: pool.nodes)
   }
 
-  /// Makes the shadows when the cache begins to fill, and anew when it holds far more or fewer entries than they were made for.
+  /// Makes the shadows when the cache begins to fill, and anew when it holds far more or fewer entries than they were made for. Later would take less of a cache
+  /// that never fills, but some traffic tells itself apart only then: a trace of which 33 % hit in 90 entries hit 2 to 25 where they came half-way.
   mutating func fitShadows() {
     guard configuration.isAdaptive, weight > maximum / 8 else { return }
     let full = Int(min(Double(count) * Double(maximum) / Double(max(weight, 1)), 1e12))
     guard full > shadowedEntries + shadowedEntries / 2 || full < shadowedEntries / 2 else { return }
     shadowedEntries = full
-    shadows?.deallocate()
+    freeShadows()
     var models = ShadowCaches(entries: full, regime: regime)
     let share = min(Double(models.capacity) / Double(max(full, 1)), 1)
     if ring.isNone { ring = SampleRing() }
@@ -346,14 +355,15 @@ package struct EvictionPolicy: ~Copyable {
     visitInOrder { hash in
       if hash < sampleThreshold { models.seed(hash) }
     }
-    shadows = models
+    shadows = .allocate(capacity: 1)
+    shadows?.initialize(to: models)
   }
 
   @inline(never)
   mutating func feedShadows() {
     var choice: Regime?
     for index in 0..<ring.count {
-      if let better = shadows?.access(ring[index]) { choice = better }
+      if let better = shadows?.pointee.access(ring[index]) { choice = better }
     }
     ring.removeAll()
     if let choice, choice != regime { change(to: choice) }

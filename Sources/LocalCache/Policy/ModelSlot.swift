@@ -1,4 +1,4 @@
-/// One entry of a miniature, packed: its hash, its neighbours in a list and in a chain, the list, and its hits.
+/// One entry of a miniature, packed: its hash, or a part of it, its neighbours in a list and in a chain, the list, and its hits.
 protocol ModelSlot {
   /// The number of a slot; 0 stands for none in chains.
   associatedtype Link: FixedWidthInteger & UnsignedInteger
@@ -6,12 +6,15 @@ protocol ModelSlot {
   static var greatestCount: Int { get }
   /// Bits of a hash that are kept.
   static var hashMask: UInt32 { get }
+  /// Whether the lower 16 bits of the hashes lie beside each other elsewhere, and are all looked at: few need no chains.
+  static var isScanned: Bool { get }
 
   init()
+  /// All bits that are kept; where slots are scanned, those above the lower 16.
   var hash: UInt32 { get set }
   var previous: Link { get set }
   var next: Link { get set }
-  /// The next slot of the same bucket; 0 ends the chain.
+  /// The next slot of the same bucket; 0 ends the chain. Not where slots are scanned.
   var chain: Link { get set }
   /// 0 to 3.
   var list: Link { get set }
@@ -19,18 +22,21 @@ protocol ModelSlot {
   var hits: Link { get set }
 }
 
-/// Six bytes, for models of up to 252 entries: they tell a million keys apart.
+/// Three bytes, and two of hash elsewhere, for models of up to 252 entries: they tell a million keys apart.
 struct SmallModelSlot: ModelSlot {
   static let greatestCount = 255
   static let hashMask: UInt32 = 1 << 20 - 1
+  static let isScanned = true
 
-  private var low: UInt16 = 0
   var previous: UInt8 = 0
   var next: UInt8 = 0
-  var chain: UInt8 = 0
   /// From below: two bits for the list, two for the hits, four of the hash.
   private var bits: UInt8 = 0
 
+  var chain: UInt8 {
+    get { 0 }
+    set {}
+  }
   var list: UInt8 {
     get { bits & 3 }
     set { bits = bits & ~3 | newValue }
@@ -40,11 +46,8 @@ struct SmallModelSlot: ModelSlot {
     set { bits = bits & ~12 | newValue &<< 2 }
   }
   var hash: UInt32 {
-    get { UInt32(bits &>> 4) &<< 16 | UInt32(low) }
-    set {
-      low = UInt16(truncatingIfNeeded: newValue)
-      bits = bits & 15 | UInt8(truncatingIfNeeded: newValue &>> 16) &<< 4
-    }
+    get { UInt32(bits &>> 4) }
+    set { bits = bits & 15 | UInt8(truncatingIfNeeded: newValue) &<< 4 }
   }
 }
 
@@ -52,6 +55,7 @@ struct SmallModelSlot: ModelSlot {
 struct LargeModelSlot: ModelSlot {
   static let greatestCount = 1003
   static let hashMask: UInt32 = 1 << 30 - 1
+  static let isScanned = false
 
   /// From below: two bits for the list, two for the hits, ten for each of three links, thirty for the hash.
   private var bits: UInt64 = 0

@@ -79,18 +79,23 @@ struct RegimeChoice {
 /// For each two models, how often the one hit where the other missed. Where both do the same there is nothing to learn, not even chance.
 struct Duels {
   private let models: Int
+  /// By winner, and then by loser, but for the winner itself.
   private var wins: [Float]
 
   init(models: Int) {
     self.models = models
-    wins = Array(repeating: 0, count: models * models)
+    wins = Array(repeating: 0, count: models * (models - 1))
+  }
+
+  private func place(_ winner: Int, _ loser: Int) -> Int {
+    winner * (models - 1) + (loser < winner ? loser : loser - 1)
   }
 
   /// One access, with a bit for each model that hit.
   mutating func add(_ hits: UInt32) {
     guard hits != 0, hits != 1 << UInt32(models) - 1 else { return }
     for winner in 0..<models where hits >> UInt32(winner) & 1 != 0 {
-      for loser in 0..<models where hits >> UInt32(loser) & 1 == 0 { wins[winner * models + loser] += 1 }
+      for loser in 0..<models where hits >> UInt32(loser) & 1 == 0 { wins[place(winner, loser)] += 1 }
     }
   }
 
@@ -103,16 +108,16 @@ struct Duels {
   }
 
   func lead(of model: Int, over other: Int) -> Float {
-    wins[model * models + other] - wins[other * models + model]
+    model == other ? 0 : wins[place(model, other)] - wins[place(other, model)]
   }
 
   /// The model with the greatest lead that is more than chance, or the present one.
   func leader(over present: Int, by bar: (deviations: Float, hits: Float)) -> Int {
     var best = present
     var greatest = bar.hits
-    for model in 0..<models {
+    for model in 0..<models where model != present {
       let lead = lead(of: model, over: present)
-      let variance = wins[model * models + present] + wins[present * models + model]
+      let variance = wins[place(model, present)] + wins[place(present, model)]
       if lead > greatest, lead * lead > bar.deviations * bar.deviations * variance { (best, greatest) = (model, lead) }
     }
     return best

@@ -1,7 +1,9 @@
-/// A miniature of the cache under one regime: hashes only, in lists that are kept exactly, found through chains.
+import CLocalCache
+
+/// A miniature of the cache under one regime: hashes only, in lists that are kept exactly, found through chains, or by a look at all where they are few.
 ///
-/// An entry takes the bytes of a slot, and one or two its place in a chain; every operation takes constant time on average. Slots come as they are needed,
-/// because a model fills no faster than the cache.
+/// An entry takes the bytes of a slot, and two for its hash or for its place in a chain; every operation takes constant time on average. Slots come as they
+/// are needed, because a model fills no faster than the cache.
 struct ShadowModel<Slot: ModelSlot> {
   typealias Link = Slot.Link
   /// Three slots are the heads of the lists.
@@ -17,8 +19,11 @@ struct ShadowModel<Slot: ModelSlot> {
   private let protectedCapacity: Link
   /// The heads of the lists, then the entries.
   private var slots: UnsafeMutablePointer<Slot>
+  /// Lower halves of their hashes, where they are scanned; the slots follow in the same block.
+  private var halves: UnsafeMutablePointer<UInt16>
   private var allocated: Link
-  private let buckets: UnsafeMutablePointer<Link>
+  /// None where slots are scanned.
+  private let buckets: UnsafeMutablePointer<Link>?
   private let bucketShift: UInt8
   /// Slots in use.
   private var used = lists
@@ -42,8 +47,7 @@ struct ShadowModel<Slot: ModelSlot> {
     protectedCapacity = Link(Double(capacity - window) * EvictionPolicy.Configuration().protectedShare)
     let first = min(capacity, 29) + Int(Self.lists)
     allocated = Link(first)
-    slots = .allocate(capacity: first)
-    slots.initialize(repeating: Slot(), count: first)
+    (halves, slots) = Self.memory(first)
     for head in 0..<Self.lists {
       slots[Int(head)].previous = head
       slots[Int(head)].next = head
@@ -51,15 +55,26 @@ struct ShadowModel<Slot: ModelSlot> {
     var bits: UInt8 = 3
     while 2 << bits < capacity { bits += 1 }
     bucketShift = 32 - bits
-    buckets = .allocate(capacity: 1 << Int(bits))
-    buckets.initialize(repeating: 0, count: 1 << Int(bits))
+    buckets = Slot.isScanned ? nil : .allocate(capacity: 1 << Int(bits))
+    buckets?.initialize(repeating: 0, count: 1 << Int(bits))
     ghosts = regime == .queues ? GhostTable(entries: capacity) : nil
   }
 
   func deallocate() {
-    slots.deallocate()
-    buckets.deallocate()
+    halves.deallocate()
+    buckets?.deallocate()
     ghosts?.deallocate()
+  }
+
+  private static func memory(_ count: Int) -> (UnsafeMutablePointer<UInt16>, UnsafeMutablePointer<Slot>) {
+    let ofHalves = Slot.isScanned ? count * MemoryLayout<UInt16>.stride : 0
+    let block = UnsafeMutableRawPointer.allocate(
+      byteCount: ofHalves + count * MemoryLayout<Slot>.stride, alignment: MemoryLayout<UInt64>.alignment)
+    let halves = block.bindMemory(to: UInt16.self, capacity: Slot.isScanned ? count : 0)
+    if Slot.isScanned { halves.initialize(repeating: 0, count: count) }
+    let slots = (block + ofHalves).bindMemory(to: Slot.self, capacity: count)
+    slots.initialize(repeating: Slot(), count: count)
+    return (halves, slots)
   }
 
   /// One access. True for a hit. The hash has no bits beyond `Slot.hashMask`.
@@ -75,11 +90,8 @@ struct ShadowModel<Slot: ModelSlot> {
     let isGhost = ghosts?.remove(hash) ?? false
     var id = used
     if isFull { id = makeRoom(sketch: sketch) } else { takeSlot() }
-    let bucket = bucket(hash)
-    slots[Int(id)].hash = hash
     slots[Int(id)].hits = 0
-    slots[Int(id)].chain = buckets[bucket]
-    buckets[bucket] = id
+    enter(id, hash)
     append(id, to: isGhost ? main : Self.window)
     // Only while the model fills up; later each newcomer has taken the place of another.
     if case .window = regime, windowCount > windowCapacity { move(front(Self.window), to: main) }
@@ -89,11 +101,12 @@ struct ShadowModel<Slot: ModelSlot> {
   private mutating func takeSlot() {
     if used == allocated {
       let (count, larger) = (Int(allocated), min(Int(allocated) * 3 / 2, Int(capacity) + Int(Self.lists)))
-      let memory = UnsafeMutablePointer<Slot>.allocate(capacity: larger)
-      memory.moveInitialize(from: slots, count: count)
-      (memory + count).initialize(repeating: Slot(), count: larger - count)
-      slots.deallocate()
-      (slots, allocated) = (memory, Link(larger))
+      let memory = Self.memory(larger)
+      if Slot.isScanned { memory.0.update(from: halves, count: count) }
+      memory.1.update(from: slots, count: count)
+      halves.deallocate()
+      (halves, slots) = memory
+      allocated = Link(larger)
     }
     used += 1
   }
@@ -115,7 +128,7 @@ struct ShadowModel<Slot: ModelSlot> {
       case .sieve: sieveVictim()
       }
     unlink(victim)
-    unchain(victim)
+    if !Slot.isScanned { unchain(victim) }
     if regime == .sieve, front(main) == 0, windowCount == 0 { swap(&main, &passed) }
     return victim
   }
@@ -126,7 +139,7 @@ struct ShadowModel<Slot: ModelSlot> {
     guard candidate != 0, resident != 0, windowCount >= windowCapacity else {
       return resident != 0 ? resident : candidate
     }
-    guard sketch.estimate(slots[Int(candidate)].hash) > sketch.estimate(slots[Int(resident)].hash) else {
+    guard sketch.estimate(hash(candidate)) > sketch.estimate(hash(resident)) else {
       return candidate
     }
     move(candidate, to: main)
@@ -139,7 +152,7 @@ struct ShadowModel<Slot: ModelSlot> {
       let candidate = front(Self.window)
       if candidate != 0, windowCount >= windowCapacity || resident == 0 {
         guard slots[Int(candidate)].hits > 1 else {
-          ghosts?.insert(slots[Int(candidate)].hash)
+          ghosts?.insert(hash(candidate))
           return candidate
         }
         slots[Int(candidate)].hits = 0
@@ -196,18 +209,45 @@ struct ShadowModel<Slot: ModelSlot> {
     append(id, to: list)
   }
 
-  // MARK: Chains
+  // MARK: Finding
+
+  private func hash(_ id: Link) -> UInt32 {
+    Slot.isScanned ? slots[Int(id)].hash &<< 16 | UInt32(halves[Int(id)]) : slots[Int(id)].hash
+  }
 
   /// Mixed, because the hashes were chosen by their high bits.
   private func bucket(_ hash: UInt32) -> Int { Int((hash &* 0x9E37_79B1) >> UInt32(bucketShift)) }
 
+  private mutating func enter(_ id: Link, _ hash: UInt32) {
+    guard let buckets else {
+      halves[Int(id)] = UInt16(truncatingIfNeeded: hash)
+      slots[Int(id)].hash = hash &>> 16
+      return
+    }
+    slots[Int(id)].hash = hash
+    slots[Int(id)].chain = buckets[bucket(hash)]
+    buckets[bucket(hash)] = id
+  }
+
   private func find(_ hash: UInt32) -> Link {
+    guard let buckets else { return scan(hash) }
     var id = buckets[bucket(hash)]
     while id != 0, slots[Int(id)].hash != hash { id = slots[Int(id)].chain }
     return id
   }
 
+  private func scan(_ hash: UInt32) -> Link {
+    let half = UInt16(truncatingIfNeeded: hash)
+    let count = UInt32(used)
+    var place = localcache_find16(halves, UInt32(Self.lists), count, half)
+    while place < count, slots[Int(place)].hash != hash &>> 16 {
+      place = localcache_find16(halves, place + 1, count, half)
+    }
+    return place < count ? Link(truncatingIfNeeded: place) : 0
+  }
+
   private func unchain(_ id: Link) {
+    guard let buckets else { return }
     let slot = slots[Int(id)]
     let bucket = bucket(slot.hash)
     if buckets[bucket] == id {

@@ -29,8 +29,9 @@ struct AccessLog {
   private var sinceTurn = 0
   private var turns = 0
 
-  /// Hits by age: element n counts ages of up to 2^n ticks.
-  private(set) var ages = [UInt64](repeating: 0, count: 33)
+  /// Hits by age: element n counts ages of up to 2^n ticks. As many elements as were ever counted.
+  private var ageCounts: [UInt32] = []
+  var ages: [UInt64] { ageCounts.map { UInt64($0) } + Array(repeating: 0, count: 33 - ageCounts.count) }
 
   init(_ plan: SamplingPlan) {
     self.plan = plan
@@ -53,7 +54,7 @@ struct AccessLog {
       pace.note(isWritten: false)
       guard notes.count > 0 else { return }
       traffic.add(part: lastPart, reuse: Self.reuse(note))
-      if let age = note.age { ages[UInt32.bitWidth - age.leadingZeroBitCount] += 1 }
+      if let age = note.age { count(age: age) }
     case .hit:
       if isRepeat(note.key) {
         pace.note(isWritten: false)
@@ -71,6 +72,15 @@ struct AccessLog {
         write(note, .stored)
       }
     }
+  }
+
+  private mutating func count(age: UInt32) {
+    let place = UInt32.bitWidth - age.leadingZeroBitCount
+    if place >= ageCounts.count {
+      ageCounts.reserveCapacity(place + 1)
+      ageCounts += Array(repeating: 0, count: place + 1 - ageCounts.count)
+    }
+    if ageCounts[place] < .max { ageCounts[place] += 1 }
   }
 
   private static func reuse(_ note: AccessNote) -> Int { min(Int(note.reuse), ReuseClass.count - 1) }
@@ -219,7 +229,7 @@ extension AccessLog {
       let counts = traffic[(lastPart - age + Self.parts) % Self.parts]
       let all = counts.reduce(0.0) { $0 + Double($1) }
       sums.all += all
-      sums.hits += all - (counts.isEmpty ? 0 : Double(counts[counts.startIndex + Int(ReuseClass.miss)]))
+      sums.hits += all - (counts.isEmpty ? 0 : Double(counts[Int(ReuseClass.miss)]))
     }
     return sums
   }

@@ -24,10 +24,10 @@ final class AccessObserver: @unchecked Sendable {
   private let loads = Guarded(LoadTimer())
 
   /// A small cache counts keys in less memory.
-  init(isOn: Bool, isSmall: Bool, cells: ReaderCells) {
+  init(isOn: Bool, _ size: SizeClass, cells: ReaderCells) {
     self.isOn = isOn
     self.cells = cells
-    distinctKeys = isOn ? HyperLogLog(isSmall: isSmall) : nil
+    distinctKeys = isOn ? HyperLogLog(size) : nil
     // The log becomes larger with the cache.
     let plan = SamplingPlan(entries: 0)
     threshold = Atomic(isOn ? plan.threshold : 0)

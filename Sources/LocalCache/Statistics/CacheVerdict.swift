@@ -77,7 +77,7 @@ extension LocalCache {
     return VerdictModel(
       statistics: statistics,
       curve: configuration.isObserved ? curve(of: sample, statistics) : nil,
-      loadTime: loadTime, growthOfKeys: sample.growthOfKeys, equalValues: equalValues.share, expires: expires
+      loadTime: loadTime, growthOfKeys: sample.growthOfKeys, equalValues: equalValues?.share, expires: expires
     ).verdict()
   }
 }

@@ -13,14 +13,14 @@ final class EqualValues<Value>: Sendable {
 
   private static var capacity: Int { 512 }
   private typealias Ring = (ring: [Sample], next: Int)
-  /// Nil where nothing is to be found.
-  private let samples: Guarded<Ring>?
+  private let samples = Guarded<Ring>(([], 0))
 
-  init(isOn: Bool) { samples = isOn && !_isPOD(Value.self) ? Guarded(([], 0)) : nil }
+  /// Nil where nothing is to be found.
+  init?() { if _isPOD(Value.self) { return nil } }
 
   /// A value of a sampled key was stored. Linear in the size of the value.
   func note(_ value: Value, key: UInt32) {
-    guard let samples, let hashable = value as? any Hashable else { return }
+    guard let hashable = value as? any Hashable else { return }
     let contents = hashable.hashValue
     let sample = Sample(
       key: key, fingerprint: UInt32(truncatingIfNeeded: contents),
@@ -57,7 +57,6 @@ final class EqualValues<Value>: Sendable {
 
   /// Share of the values, 0 to 1, that would be saved if equal ones were stored once; nil while fewer than 64 keys were sampled.
   var share: Double? {
-    guard let samples else { return nil }
     let values = samples.withLock { state in
       // The last value of each key.
       var values: [UInt32: Sample] = [:]

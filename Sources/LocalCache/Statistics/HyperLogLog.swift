@@ -1,10 +1,13 @@
 import Synchronization
 
-/// Counts distinct keys in 2 KiB to within 1.6 %, or in 1 KiB to within 2.3 % (one standard error).
+/// Counts distinct keys in 2 KiB to within 1.3 %, in 1 KiB to within 1.8 %, or in half a KiB to within 2.6 % (one standard error).
 ///
-/// Flajolet, Fusy, Gandouet, Meunier, "HyperLogLog", 2007; small counts by linear counting, as there. A register has four bits: what it is above a base that
-/// all have in common, as in HLL_4 of Apache DataSketches. One in some thousand would be greater than 15, and adds next to nothing to the harmonic mean, so it
-/// is left at 15. Who only looks takes no lock; registers change under one, or a rise of the base that loses its processor half-way would spoil what comes meanwhile.
+/// The registers are those of Flajolet, Fusy, Gandouet, Meunier, "HyperLogLog", 2007. The count is kept beside them: when a register changes, one more key has come for
+/// each time that the registers as they were would have let a new key change nothing (Cohen, "All-Distances Sketches, Revisited", 2014; Ting, "Streamed
+/// Approximate Counting of Distinct Elements", 2014). That has four fifths of the error of what follows from the registers alone, whatever the count. A register has
+/// four bits: what it is above a base that all have in common, as in HLL_4 of Apache DataSketches. One in some thousand would be greater than 15, and adds next to
+/// nothing to the sum of all, so it is left at 15. Who only looks takes no lock; registers change under one, or a rise of the base that loses its processor half-way
+/// would spoil what comes meanwhile.
 final class HyperLogLog: @unchecked Sendable {
   private static let greatest: UInt8 = 15
 
@@ -13,14 +16,26 @@ final class HyperLogLog: @unchecked Sendable {
   /// Two registers each.
   private let pairs: UnsafeMutablePointer<Atomic<UInt8>>
   private let base = Atomic<UInt8>(0)
-  /// Registers that are at the base; the lock of all changes.
-  private let lowest: Guarded<Int>
+  private struct State {
+    /// Registers that are at the base.
+    var lowest: Int
+    /// Sum of 2^-rank of all registers: as many of them as this would be changed by a new key on average.
+    var open: Double
+    var count = 0.0
+  }
+  /// The lock of all changes.
+  private let state: Guarded<State>
 
-  /// - Parameter isSmall: half of the memory, and 1.4 times the error.
-  init(isSmall: Bool = false) {
-    bits = isSmall ? 11 : 12
+  /// Each class less has half of the memory, and 1.4 times the error.
+  init(_ cache: SizeClass = .large) {
+    bits =
+      switch cache {
+      case .tiny: 10
+      case .small: 11
+      case .large: 12
+      }
     size = 1 << Int(bits)
-    lowest = Guarded(size)
+    state = Guarded(State(lowest: size, open: Double(size)))
     pairs = .allocate(capacity: size / 2)
     for index in 0..<size / 2 { (pairs + index).initialize(to: Atomic(0)) }
   }
@@ -50,7 +65,7 @@ final class HyperLogLog: @unchecked Sendable {
 
   @inline(never)
   private func raise(_ index: Int, to rank: UInt8) {
-    lowest.withLock { lowest in
+    state.withLock { state in
       let base = base.load(ordering: .relaxed)
       guard rank > base else { return }
       let level = min(rank &- base, Self.greatest)
@@ -60,11 +75,15 @@ final class HyperLogLog: @unchecked Sendable {
       guard old < level else { return }
       place.pointee.store(
         pair & ~(Self.greatest &<< Self.shift(index)) | level &<< Self.shift(index), ordering: .relaxed)
-      if old == 0 { lowest -= 1 }
+      state.count += Double(size) / state.open
+      state.open -= Self.power(base &+ old) - Self.power(base &+ level)
+      if old == 0 { state.lowest -= 1 }
       // Whoever takes the last one away raises the base.
-      while lowest == 0 { lowest = raiseBase() }
+      while state.lowest == 0 { state.lowest = raiseBase() }
     }
   }
+
+  private static func power(_ rank: UInt8) -> Double { Double(sign: .plus, exponent: -Int(rank), significand: 1) }
 
   /// No register is at the base: they all fall by one, and then it rises by as much. Some twenty times in the life of a cache. Returns how many are at it.
   private func raiseBase() -> Int {
@@ -79,23 +98,6 @@ final class HyperLogLog: @unchecked Sendable {
     return counted
   }
 
-  /// The estimate. Linear in the number of registers.
-  var count: Int { lowest.withLock { _ in estimate } }
-
-  private var estimate: Int {
-    let base = base.load(ordering: .relaxed)
-    var sum = 0.0
-    var zeros = 0
-    for index in 0..<size {
-      let rank = base &+ Self.level((pairs + index &>> 1).pointee.load(ordering: .relaxed), index)
-      sum += 1 / Double(UInt64(1) << UInt64(min(rank, 63)))
-      if rank == 0 { zeros += 1 }
-    }
-    let size = Double(size)
-    let estimate = 0.7213 / (1 + 1.079 / size) * size * size / sum
-    if estimate <= 2.5 * size, zeros > 0 {
-      return Int((size * (size / Double(zeros)).logarithm).rounded())
-    }
-    return Int(estimate.rounded())
-  }
+  /// The estimate.
+  var count: Int { Int(state.withLock { $0.count }.rounded()) }
 }

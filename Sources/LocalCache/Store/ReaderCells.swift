@@ -85,24 +85,28 @@ struct ReaderCells {
   /// Bytes of all cells.
   @usableFromInline let end: UInt64
 
-  /// A small cache has two cells a processor and some beside, because it must not take more than its entries do.
-  init(isSmall: Bool) {
-    let all = localcache_cells()
-    count = (isSmall ? min(all, UInt32(2 * processorCount + 8)) : all) + 1
+  /// A small cache has two cells a processor, for the threads of the concurrency pool and as many event loops, and some beside, because it must not take more
+  /// than its entries do.
+  init(_ size: SizeClass) {
+    let beside =
+      switch size {
+      case .tiny: 2
+      case .small: 8
+      case .large: Int(UInt16.max)
+      }
+    count = min(localcache_cells(), UInt32(2 * processorCount + beside)) + 1
     end = UInt64(count) * UInt64(Self.stride)
-    // Behind the cells what they have in common.
-    base = .allocate(byteCount: (Int(count) + 1) * Self.stride, alignment: Self.stride)
-    (base + Int(count) * Self.stride).bindMemory(to: Common.self, capacity: 1).initialize(to: Common())
+    base = .allocate(byteCount: Int(count) * Self.stride, alignment: Self.stride)
     for index in 0..<count {
       (base + Int(index) * Self.stride).bindMemory(to: ReaderCell.self, capacity: 1).initialize(to: ReaderCell())
     }
     self[0].pointee.owner.store(.max, ordering: .relaxed)
+    common.initialize(to: Common())
   }
 
   /// The owner ends the life of the memory; the value itself is a handle.
   func deallocate() {
     for index in 0..<count { self[index].deinitialize(count: 1) }
-    common.deinitialize(count: 1)
     base.deallocate()
   }
 
@@ -126,6 +130,7 @@ struct ReaderCells {
     return (base + Int(truncatingIfNeeded: offset < end ? offset : 0)).assumingMemoryBound(to: ReaderCell.self)
   }
 
+  /// What all cells have in common, where nobody's cell would have notes.
   @usableFromInline
   struct Common: ~Copyable {
     /// How often a shard was closed.
@@ -136,7 +141,7 @@ struct ReaderCells {
 
   @inlinable @inline(__always)
   var common: UnsafeMutablePointer<Common> {
-    (base + Int(count) &* Self.stride).assumingMemoryBound(to: Common.self)
+    (base + Self.stride / 2).assumingMemoryBound(to: Common.self)
   }
 
   var closings: UInt32 { common.pointee.closings.load(ordering: .relaxed) }

@@ -32,6 +32,12 @@ struct Removals<Key, Value> {
     rest?.reserveCapacity(count)
   }
 
+  /// The same for so many more. At least doubles what there is, so that any number of calls copies each removal twice at most.
+  mutating func reserveFurther(_ count: Int) {
+    let (used, room) = (rest?.count ?? 0, rest?.capacity ?? 0)
+    if room - used < count { reserve(max(used + count, used * 2)) }
+  }
+
   @inlinable
   mutating func append(_ removal: consuming Removal) {
     if first == nil {

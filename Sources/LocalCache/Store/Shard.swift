@@ -50,7 +50,9 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
   /// Their times; only where entries can expire.
   @inlinable @inline(__always)
   var lifetimes: EntryLifetimes {
-    EntryLifetimes(pool: policy.pool, offset: EntryTable<Key, Value>.deadlineOffset(expiry.times), times: expiry.times)
+    EntryLifetimes(
+      pool: policy.pool, offset: EntryTable<Key, Value>.deadlineOffset(expiry.times), times: expiry.times,
+      stampShift: expiry.stampShift)
   }
 
   /// What is sampled now. To be called by whoever reads or writes the shard.
@@ -249,11 +251,20 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
     return expiry.hasReady
   }
 
-  /// A smaller or larger share. Evicts what is too much.
+  /// A smaller or larger share. Evicts what is too much, `limit` entries at most: where more are, the share is what the rest takes, so that nobody who stores
+  /// something meanwhile has to evict them all.
+  ///
+  /// - Returns: whether it has to be called again.
   @usableFromInline
-  mutating func setMaximum(_ maximum: UInt64, _ removals: inout Removals<Key, Value>) {
+  mutating func setMaximum(_ maximum: UInt64, limit: Int, _ removals: inout Removals<Key, Value>) -> Bool {
     policy.setMaximum(maximum)
-    while let victim = policy.nextVictim(for: 0) { remove(victim, .size, &removals) }
+    for _ in 0..<limit {
+      guard let victim = policy.nextVictim(for: 0) else { return false }
+      remove(victim, .size, &removals)
+    }
+    guard policy.weight > maximum else { return false }
+    policy.setMaximum(policy.weight)
+    return true
   }
 }
 
