@@ -1,13 +1,18 @@
+import Glibc
+
 /// A row of bits that answers quickly how many are set before one (rank), and where the one is that has so many before it (select).
 ///
 /// For each group of 512 bits it keeps how many set bits come before, and for every 512th set bit its group (G. Jacobson, "Space-efficient static
 /// trees and graphs", FOCS 1989): 6 % of the bits' own memory, and 4 bytes for 512 set bits. Set bits first, then `settle`: there are no ranks before that.
-struct RankedBits: ~Copyable {
-  private let words: ZeroedColumn<UInt64>
+struct RankedBits: ~Copyable, @unchecked Sendable {
+  // Raw memory of its own, zero at first: pages that nobody writes to take no memory of the machine. Each call checks once that what it asks for is
+  // inside; groups are whole, so what lies in the same group is inside as well. Written before it is shared.
+
+  private let words: UnsafeMutablePointer<UInt64>
   /// Set bits before each group; those of all groups at the end.
-  private let ranks: ZeroedColumn<UInt32>
+  private let ranks: UnsafeMutablePointer<UInt32>
   /// The group in which every 512th set bit lies.
-  private let samples: ZeroedColumn<UInt32>
+  private let samples: UnsafeMutablePointer<UInt32>
   private let groupCount: Int
 
   /// Bits of a group. Counts are 32 bits wide, so there are less than 2^32 groups and set bits.
@@ -20,17 +25,32 @@ struct RankedBits: ~Copyable {
 
   /// - Returns: nil where there are too many bits, or there is no memory for them.
   init?(groupCount: Int) {
-    guard groupCount < Int(UInt32.max),
-      let words = ZeroedColumn<UInt64>(count: groupCount * Self.groupWords),
-      let ranks = ZeroedColumn<UInt32>(count: groupCount + 1),
-      // As many as there can be; they take memory where they are written.
-      let samples = ZeroedColumn<UInt32>(count: groupCount)
-    else { return nil }
-    self.words = words
-    self.ranks = ranks
-    self.samples = samples
+    guard groupCount >= 0, groupCount < Int(UInt32.max) else { return nil }
+    let wordCount = max(groupCount * Self.groupWords, 1)
+    let words = calloc(wordCount, MemoryLayout<UInt64>.stride)
+    let ranks = calloc(groupCount + 1, MemoryLayout<UInt32>.stride)
+    // As many as there can be.
+    let samples = calloc(groupCount + 1, MemoryLayout<UInt32>.stride)
+    guard let words, let ranks, let samples else {
+      free(words)
+      free(ranks)
+      free(samples)
+      return nil
+    }
+    self.words = words.bindMemory(to: UInt64.self, capacity: wordCount)
+    self.ranks = ranks.bindMemory(to: UInt32.self, capacity: groupCount + 1)
+    self.samples = samples.bindMemory(to: UInt32.self, capacity: groupCount + 1)
     self.groupCount = groupCount
   }
+
+  deinit {
+    free(words)
+    free(ranks)
+    free(samples)
+  }
+
+  @inline(__always)
+  private func check(_ bit: Int) { precondition(bit >= 0 && bit < groupCount &* Self.groupBits) }
 
   /// One more than the last bit.
   var end: Int { groupCount * Self.groupBits }
@@ -39,12 +59,18 @@ struct RankedBits: ~Copyable {
   var count: Int { Int(ranks[groupCount]) }
 
   @inline(__always)
-  func contains(_ bit: Int) -> Bool { words[bit >> 6] >> UInt64(bit & 63) & 1 != 0 }
+  func contains(_ bit: Int) -> Bool {
+    check(bit)
+    return words[bit >> 6] >> UInt64(bit & 63) & 1 != 0
+  }
 
   @inline(__always)
-  func insert(_ bit: Int) { words[bit >> 6] |= 1 << UInt64(bit & 63) }
+  func insert(_ bit: Int) {
+    check(bit)
+    words[bit >> 6] |= 1 << UInt64(bit & 63)
+  }
 
-  func removeAll() { words.clear() }
+  func removeAll() { words.update(repeating: 0, count: groupCount * Self.groupWords) }
 
   /// Counts the bits. O(bits).
   func settle() {
@@ -66,6 +92,7 @@ struct RankedBits: ~Copyable {
   /// Set bits before this one. O(1).
   @inline(__always)
   func rank(_ bit: Int) -> Int {
+    check(bit)
     let last = bit >> 6
     let group = bit / Self.groupBits
     var rank = Int(ranks[group])
@@ -87,6 +114,7 @@ struct RankedBits: ~Copyable {
     var word = low * Self.groupWords
     var rest = rank - Int(ranks[low])
     while true {
+      precondition(word < groupCount * Self.groupWords)
       let bits = words[word].nonzeroBitCount
       if rest < bits { return word << 6 + Self.select(words[word], rest) }
       rest -= bits
@@ -97,6 +125,8 @@ struct RankedBits: ~Copyable {
   /// The first set bit after `bit` and before `end`. O(distance / 64).
   @inline(__always)
   func next(after bit: Int, before end: Int) -> Int? {
+    check(bit)
+    precondition(end <= self.end)
     var word = bit >> 6
     var bits = words[word] & ~Self.below(bit) & ~(1 << UInt64(bit & 63))
     while bits == 0 {
@@ -110,6 +140,8 @@ struct RankedBits: ~Copyable {
   /// The last set bit at or before `bit`, and not before `start`, which begins a group. O(distance / 64).
   @inline(__always)
   func last(atOrBefore bit: Int, from start: Int) -> Int? {
+    check(bit)
+    precondition(start >= 0)
     var word = bit >> 6
     var bits = words[word] & (~0 >> UInt64(63 - bit & 63))
     while bits == 0 {
@@ -122,6 +154,7 @@ struct RankedBits: ~Copyable {
 
   /// All set bits of a range of whole groups, ascending.
   func visit(in range: Range<Int>, _ body: (Int) -> Void) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= end)
     for word in range.lowerBound >> 6..<range.upperBound >> 6 {
       var bits = words[word]
       while bits != 0 {
