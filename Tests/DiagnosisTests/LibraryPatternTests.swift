@@ -72,6 +72,34 @@ struct LibraryPatternTests {
     #expect(try CollectionPattern.find(self.place("Session.bytes", content: ("mutex", 3000)), growth([])) == nil)
   }
 
+  @Test func statementsByTheirText() throws {
+    let place = place("GRDB.Database.publicStatementCache.statements", entries: 4000)
+    let pattern = try #require(CollectionPattern.find(place, growth([])))
+    #expect(pattern.subject == "statements in a statement cache of GRDB" && pattern.advice.contains("arguments"))
+  }
+
+  /// What other libraries keep for each client goes with the client.
+  @Test func whatOtherLibrariesKeepForClients() throws {
+    let place = place("NIOCore.ChannelHandlerContext.inboundHandler", content: ("[Entry] storage", 4000))
+    let clients = try growth([("GRPCCore.GRPCClient<Transport>", "class", 2000)])
+    let pattern = try #require(CollectionPattern.table(of: "NIOCore", place, clients))
+    #expect(pattern.advice.hasPrefix("make one GRPCClient") && CollectionPattern.isOfClients(pattern))
+    let without = try #require(CollectionPattern.table(of: "NIOCore", place, growth([])))
+    #expect(without.advice.hasPrefix("where NIOCore is a library") && !CollectionPattern.isOfClients(without))
+  }
+
+  /// An object that keeps the one before it, in a small table of its own.
+  @Test func aChainOfContexts() throws {
+    var place = place("Trail.previous._storage", content: ("Trail", 900), entries: 4000)
+    #expect(CollectionPattern.find(place, try growth([("Trail", "class", 3000)])) == nil)
+    place.after?.containers = 4000
+    let pattern = try #require(CollectionPattern.find(place, growth([("Trail", "class", 3000)])))
+    #expect(
+      pattern.evidence.hasPrefix("3,000 more Trail, of which each leads by `previous._storage` to the one before"))
+    place.owner = "Store.pages"
+    #expect(CollectionPattern.find(place, try growth([("Trail", "class", 3000)])) == nil)
+  }
+
   /// What hung on the entries hung on a thread as well at the first snapshot, and was counted there: the place says by how much it grew.
   @Test func entriesThatWereSharedAtFirstAreNoBiggerOnes() {
     var place = place("Feed.kept", entries: 4000, element: "Item", behind: 992)
@@ -306,6 +334,40 @@ struct LibraryPatternTests {
     let found = try #require(BuffersRule.findings(evidence).first)
     #expect(found.title == "hub.subscribers, 5,000 more streams")
     #expect(found.advice.count == 1 && found.advice[0].contains("finish()"))
+  }
+
+  /// Who waits for elements is in a stream's storage, too: no element is.
+  @Test func whoWaitsForElementsIsNoElement() throws {
+    func level(_ time: Int64, _ count: UInt64) -> HeapFacts {
+      let path = ["hub : Hub", "AsyncStream<Event>._Storage"]
+      return heap(
+        time,
+        [
+          (["hub : Hub"], "hub : Hub", 1, count * 200), (path, "AsyncStream<Event>._Storage", 1, count * 200),
+          (path + [".state.continuations"], "[UnsafeContinuation<Event?, Never>] storage", count, count * 190),
+        ])
+    }
+    let evidence = Evidence(lives: [RuleFixtures.rising], heaps: [level(0, 100), level(Self.minute, 5100)])
+    let found = try #require(BuffersRule.findings(evidence).first)
+    #expect(found.title.hasSuffix("5,000 more streams") && found.evidence[0].contains("those who wait"), "\(found)")
+  }
+
+  /// The buffer of `buffer(policy:)` is called by what it is, and not by what it buffers.
+  @Test func aBufferedSequenceIsBoundedByItsPolicy() throws {
+    func level(_ time: Int64, _ count: UInt64) -> HeapFacts {
+      let storage = "AsyncAlgorithms.UnboundedBufferStorage<AsyncAlgorithms.AsyncChannel<Record>>"
+      var facts = heap(time, [([storage], storage, 1, count * 200)])
+      facts.holders?[0].owner = storage + ".stateMachine.buffer"
+      facts.holders?[0].container = ContainerSummary(
+        kind: .deque, keyType: nil, valueType: "Record", containers: 1, entries: count, slots: count,
+        inlineBytes: count * 40, behindBytes: count * 160, emptyBytes: 0)
+      return facts
+    }
+    let evidence = Evidence(lives: [RuleFixtures.rising], heaps: [level(0, 100), level(Self.minute, 5100)])
+    let found = try #require(BuffersRule.findings(evidence).first)
+    #expect(found.title.hasSuffix("the buffer of a buffered AsyncSequence"), "\(found.title)")
+    #expect(found.evidence[1] == "100 -> 5,100 elements wait in it, 200 B each")
+    #expect(found.advice[0].contains(".bounded(n)"))
   }
 
   /// What is published to several streams hangs on none of them alone.

@@ -77,8 +77,12 @@ struct GrowingPlace: Sendable, Hashable {
 
   /// Nothing of Swift's is there, nor hangs there: native blocks that only native blocks hold.
   var isNative: Bool {
-    after == nil && !holdsTyped && !types.dropFirst(rootKind == nil ? 0 : 1).contains { !Self.isUntyped($0) }
+    after == nil && (!holdsTyped || isNameless)
+      && !types.dropFirst(rootKind == nil ? 0 : 1).contains { !Self.isUntyped($0) }
   }
+
+  /// Several roots lead there, no variable and no type among what is on the way: a frame is no name.
+  private var isNameless: Bool { rootKind == nil && owner == nil && variable == nil && path.allSatisfy(Self.isUntyped) }
 
   /// Tables of the runtime, the loader or the allocator, for their own use. Those that hold objects of Swift, as Foundation's centre of
   /// notifications and libdispatch's timers do, are filled by the program.

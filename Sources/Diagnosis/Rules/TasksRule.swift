@@ -11,8 +11,9 @@ struct TasksRule: Rule {
     let groups = growth.tasks.filter { $0.more >= fewest }
     // Where the allocator does not say what is freed, old tasks that nobody keeps look like finished ones.
     let isKept = evidence.heaps.last?.isExact != false || !growth.taskPlaces.isEmpty
-    let finished = isKept ? groups.filter { $0.group.state == .complete } : []
-    let waiting = groups.filter { $0.group.state != .complete }
+    let isSibling = hasSiblings(growth.tasks)
+    let finished = isKept ? groups.filter { $0.group.state == .complete && !isSibling($0) } : []
+    let waiting = groups.filter { $0.group.state != .complete || isSibling($0) }
     var findings: [Finding] = []
     if let worst = waiting.first {
       findings.append(finding(waiting, worst, growth, evidence))
@@ -23,6 +24,31 @@ struct TasksRule: Rule {
     return findings
   }
 
+  /// Children that have ended of groups of which each has one or two: their group waits for another child, a time-out's for the work say. Where that
+  /// one ends, all go.
+  private static func hasSiblings(_ tasks: [HeapGrowth.Tasks]) -> (HeapGrowth.Tasks) -> Bool {
+    let groups = tasks.filter { $0.group.state == .waitsForGroup }.reduce(0) { $0 + $1.more }
+    return { $0.group.state == .complete && $0.group.relation == .groupChild && $0.more <= 2 * groups }
+  }
+
+  /// Continuations that came with the tasks, wherever the table of them hangs: most of the bytes are the tasks'.
+  private static func table(
+    of tasks: HeapGrowth.Tasks, _ evidence: Evidence
+  ) -> (name: String, advice: String)? {
+    guard let pair = evidence.heapPair, let holders = pair.last.holders else { return nil }
+    let before = Dictionary(
+      (pair.first.holders ?? []).compactMap { place in place.owner.map { ($0, place) } }
+    ) { first, _ in first }
+    for place in holders {
+      guard let owner = place.owner, let now = place.container,
+        let element = now.valueType ?? now.keyType, Promises.contain(String(CollectionPattern.unwrapped(element)))
+      else { continue }
+      let more = Int64(clamping: now.entries) - Int64(clamping: before[owner]?.container?.entries ?? 0)
+      if more * 2 >= tasks.more { return (owner, CollectionPattern.endWaits(owner)) }
+    }
+    return nil
+  }
+
   private static func finding(
     _ groups: [HeapGrowth.Tasks], _ worst: HeapGrowth.Tasks, _ growth: HeapGrowth, _ evidence: Evidence
   ) -> Finding {
@@ -31,7 +57,7 @@ struct TasksRule: Rule {
     if named.isEmpty, worst.group.state == .timer { return sleepers(groups, growth, evidence) }
     let worst = telling(named) ?? worst
     let more = (named.isEmpty ? groups : named).reduce(0) { $0 + $1.more }
-    let bytes = groups.reduce(0) { $0 + $1.growth }
+    let bytes = groups.reduce(0) { $0 + $1.growth } + growth.besideTasks
     let function = function(worst.group)
     let inner = called(worst.group)
     let site =
@@ -55,6 +81,9 @@ struct TasksRule: Rule {
         "\(Say.count(stuck)) of them wait for a continuation that nobody has any more: only their handles are kept, so nothing can resume them"
       )
     }
+    if growth.besideTasks >= 65_536 {
+      lines.append("beside them \(Say.bytes(growth.besideTasks)) more hang at the same place: what they wait with")
+    }
     lines.append("in all +\(Say.bytes(bytes)), \(Say.rate(Double(bytes), hours: growth.hours))")
     // The table that has their continuations is where they are to be resumed; a channel's does that itself, when its consumer comes.
     let answers =
@@ -62,7 +91,7 @@ struct TasksRule: Rule {
       ? (growth.taskPlaces + growth.places).lazy.compactMap { place in
         CollectionPattern.entries(place) * 2 >= worst.more
           ? CollectionPattern.answers(place, tasks: worst.more).map { (place.name, $0.advice) } : nil
-      }.first : nil
+      }.first ?? table(of: worst, evidence) : nil
     // Each client has tasks of its own, which end with it.
     let clients = CollectionPattern.clients(growth, atLeast: worst.more / 2)
     if let clients { lines.append(clients.evidence) }
