@@ -76,6 +76,10 @@ struct LibraryPatternTests {
     let place = place("GRDB.Database.publicStatementCache.statements", entries: 4000)
     let pattern = try #require(CollectionPattern.find(place, growth([])))
     #expect(pattern.subject == "statements in a statement cache of GRDB" && pattern.advice.contains("arguments"))
+    // What SQLite has for them hangs on the connection.
+    let connection = self.place("GRDB.SerializedDatabase.db", content: ("untyped block", 38_000))
+    #expect(try CollectionPattern.find(connection, growth([("GRDB.Statement", "class", 1900)]))?.count == 1900)
+    #expect(try CollectionPattern.find(connection, growth([])) == nil)
   }
 
   /// What other libraries keep for each client goes with the client.

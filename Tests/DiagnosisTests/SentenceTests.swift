@@ -143,7 +143,8 @@ struct SentenceTests {
         heldBy: nil)
       let task = HeapFacts.Holder(
         path: ["untyped block", "task"], type: "task", count: 3 + UInt64(minute) * 40, retained: count * 1400)
-      facts.holders = [held, task, cache]
+      let database = HeapFacts.Holder(path: ["Database"], type: "Database", count: 1, retained: count * 200)
+      facts.holders = [held, task, database, cache]
       return facts
     }
     let samples = RuleTests.samples(61) { time, sample in sample[.rss] = (60 + time / 3) * Self.mib }

@@ -56,9 +56,10 @@ struct TaskRuleTests {
   @Test(arguments: [(8800, true), (40, false)]) func oneChildThatHasEndedOfEachGroupIsNoBacklog(
     groups: Int, isSibling: Bool
   ) throws {
-    func group(_ state: TaskGroup.State, _ name: String, _ relation: TaskGroup.Relation, _ count: Int) -> TaskGroup {
+    func group(_ state: TaskGroup.State, _ name: [String], _ relation: TaskGroup.Relation, _ count: Int) -> TaskGroup {
       .init(
-        state: state, functions: [name], locations: [], isOwn: [true], isMain: [true], queuedOn: nil,
+        state: state, functions: name, locations: [], isOwn: name.map { _ in true }, isMain: name.map { _ in true },
+        queuedOn: nil,
         relation: relation, parent: relation == .groupChild ? "timed()" : nil, tasks: count, lost: 0, handleOnly: 0,
         cancelled: 0, retainedBytes: UInt64(count) * 1000, holds: [], example: "0x1")
     }
@@ -69,9 +70,9 @@ struct TaskRuleTests {
           .init(type: "Task", kind: "task", count: 100 + UInt64(part) * 26_400, bytes: UInt64(part) * 26_400_000)
         ])
       facts.tasks = [
-        group(.waitsForGroup, "timed()", .own, 100 + part * groups),
-        group(.waitsForContinuation, "wait(for:)", .groupChild, 100 + part * 8800),
-        group(.complete, "sleep()", .groupChild, 100 + part * 8800),
+        group(.waitsForContinuation, ["wait(for:)", "timed()"], .own, 100 + part * groups),
+        group(.waitsForContinuation, ["next()"], .own, 100 + part * 8800),
+        group(.complete, ["sleep()"], .groupChild, 100 + part * 8800),
       ]
       return facts
     }

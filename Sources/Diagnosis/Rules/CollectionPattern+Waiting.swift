@@ -16,6 +16,14 @@ extension CollectionPattern {
     var overturnedBy: String
   }
 
+  static let statementCache = (
+    evidence:
+      "a statement for each text of SQL that was asked for with `cachedStatement`, and what SQLite has for it, as long as the connection lives",
+    advice:
+      "let values be arguments (`WHERE id = ?` with `arguments:`) and not part of the SQL's text, so that one statement serves all; for a text that comes once `makeStatement`, which keeps nothing",
+    overturnedBy: "the same texts come again: then their number stays"
+  )
+
   private static let kinds: [Waiting] = [
     Waiting(
       subject: "observers of a NotificationCenter", types: ["FoundationEssentials.NotificationCenter"],
@@ -48,11 +56,7 @@ extension CollectionPattern {
     Waiting(
       subject: "statements in a statement cache of GRDB",
       owners: [("GRDB.Database.", "StatementCache.statements")],
-      evidence:
-        "a statement for each text of SQL that was asked for with `cachedStatement`, and what SQLite has for it, as long as the connection lives",
-      advice:
-        "let values be arguments (`WHERE id = ?` with `arguments:`) and not part of the SQL's text, so that one statement serves all; for a text that comes once `makeStatement`, which keeps nothing",
-      overturnedBy: "the same texts come again: then their number stays"),
+      evidence: statementCache.evidence, advice: statementCache.advice, overturnedBy: statementCache.overturnedBy),
     Waiting(
       subject: "subscribers of a subject",
       owners: [

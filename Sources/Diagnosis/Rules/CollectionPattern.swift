@@ -13,7 +13,7 @@ struct CollectionPattern {
 
   /// - Parameter waste: what was found of views and the buffers behind them; nil where that was not looked for.
   static func find(_ place: GrowingPlace, _ growth: HeapGrowth, _ waste: WasteReport? = nil) -> CollectionPattern? {
-    if let found = deadObjects(place) ?? chain(place, growth) { return found }
+    if let found = deadObjects(place) ?? chain(place, growth) ?? statements(place, growth) { return found }
     return weakBoxes(place, growth) ?? slices(place, waste) ?? unboundedCache(place)
       ?? waiting(place, growth)
       ?? subscriptions(place, growth) ?? answers(place, tasks: waitingTasks(growth)) ?? backlog(place)
@@ -32,6 +32,16 @@ struct CollectionPattern {
       advice:
         "remove what has the unowned reference when its object goes, or keep an identifier there; `weak` instead of `unowned` keeps a side table of 32 bytes instead of the whole object",
       overturnedBy: "those that have the unowned references go later: then their number falls")
+  }
+
+  /// A connection of GRDB to which statements came: what SQLite has for one hangs on the connection, and not on the cache that has them all.
+  private static func statements(_ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
+    guard place.owner?.hasPrefix("GRDB.") == true, place.after == nil,
+      let row = growth.rows.first(where: { $0.type == "GRDB.Statement" }), row.count >= 32
+    else { return nil }
+    return CollectionPattern(
+      count: row.count, evidence: "\(Say.count(row.count)) more GRDB.Statement came: \(statementCache.evidence)",
+      advice: statementCache.advice, overturnedBy: statementCache.overturnedBy)
   }
 
   /// Small containers of which each object of one class has one, in which lies the next object: a context that keeps the one it was made from.

@@ -24,11 +24,16 @@ struct TasksRule: Rule {
     return findings
   }
 
-  /// Children that have ended of groups of which each has one or two: their group waits for another child, a time-out's for the work say. Where that
-  /// one ends, all go.
+  /// Children that have ended of groups of which each has one or two: who has the group waits for something else, for the work beside whose time-out
+  /// it is, say. Where that ends, all go.
   private static func hasSiblings(_ tasks: [HeapGrowth.Tasks]) -> (HeapGrowth.Tasks) -> Bool {
-    let groups = tasks.filter { $0.group.state == .waitsForGroup }.reduce(0) { $0 + $1.more }
-    return { $0.group.state == .complete && $0.group.relation == .groupChild && $0.more <= 2 * groups }
+    { child in
+      guard child.group.state == .complete, child.group.relation == .groupChild, let parent = child.group.parent else {
+        return false
+      }
+      let parents = tasks.filter { $0.group.state != .complete && $0.group.functions.contains(parent) }
+      return child.more <= 2 * parents.reduce(0) { $0 + $1.more }
+    }
   }
 
   /// Continuations that came with the tasks, wherever the table of them hangs: most of the bytes are the tasks'.
