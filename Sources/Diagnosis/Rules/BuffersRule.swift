@@ -4,7 +4,8 @@ import Measurement
 struct BuffersRule: Rule {
   /// Types whose storage is a buffer between two parties: the standard library's, swift-async-algorithms', NIO's.
   private static let buffers: [(type: String, name: String)] = [
-    ("UnboundedBufferStorage", "a buffered AsyncSequence"), ("BoundedBufferStorage", "a buffered AsyncSequence"),
+    // `…BufferStorage` and `…BufferStateMachine`, of what they buffer, which may be a channel.
+    ("UnboundedBuffer", "a buffered AsyncSequence"), ("BoundedBuffer", "a buffered AsyncSequence"),
     ("AsyncStream", "an AsyncStream"), ("AsyncThrowingStream", "an AsyncThrowingStream"),
     ("AsyncChannel", "an AsyncChannel"), ("AsyncBufferSequence", "a buffered AsyncSequence"),
     ("NIOThrowingAsyncSequenceProducer", "an NIOAsyncSequenceProducer"),
@@ -32,7 +33,7 @@ struct BuffersRule: Rule {
 
   private static func advice(_ type: String) -> [String] {
     if type.hasSuffix(writes) { return forWrites }
-    return type.hasSuffix("BufferStorage") || type == "AsyncBufferSequence" ? forSequences : forStreams
+    return type.hasSuffix("Buffer") || type == "AsyncBufferSequence" ? forSequences : forStreams
   }
 
   static func isBuffer(_ place: GrowingPlace) -> Bool { buffer(place) != nil }
