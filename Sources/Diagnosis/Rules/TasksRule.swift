@@ -45,7 +45,9 @@ struct TasksRule: Rule {
       (pair.first.holders ?? []).compactMap { place in place.owner.map { ($0, place) } }
     ) { first, _ in first }
     for place in holders {
-      guard let owner = place.owner, let now = place.container,
+      // A stream has a list of its own in each of its storages, from which it resumes by itself; so have other libraries' objects.
+      guard let owner = place.owner, !owner.hasPrefix("Async"), pair.last.library(of: owner) == nil,
+        let now = place.container, now.entries >= 8 * UInt64(clamping: now.containers),
         let element = now.valueType ?? now.keyType, Promises.contain(String(CollectionPattern.unwrapped(element)))
       else { continue }
       let more = Int64(clamping: now.entries) - Int64(clamping: before[owner]?.container?.entries ?? 0)
