@@ -16,7 +16,7 @@ struct BlockScanner {
   /// Side tables are recognised by reading the object they claim to be of: that must not move the main window.
   let sideWindow: MemoryWindow
   /// Words of a task that point into tasks' memory lead to a handful of pages, back and forth: a window would be filled for each anew.
-  private let taskPages: PagedMemory
+  let taskPages: PagedMemory
   private static let taskPageCount = 64
   /// Blocks, or parts of them, that the image could not deliver.
   var unreadableBlocks = 0
@@ -113,6 +113,7 @@ struct BlockScanner {
         sink.reference(from: block, offset: 0, to: block, .weak)
         return
       }
+      if try scanTimer(block, address, size, into: &sink) { return }
       try scanWords(block, address, from: 0, to: size, into: &sink)
       if plan.isNative { try scanOddPlaces(block, address, size, into: &sink) }
     case .fixed:
@@ -163,7 +164,7 @@ struct BlockScanner {
     if resolver.isTaskMemory(target), target != block {
       var isHeld = heap.blocks.address(target) == word
       if !isHeld { isHeld = try resolver.isTask(word, taskPages) }
-      guard isHeld else { return }
+      guard isHeld else { return try reportJob(block, offset, word, &sink) }
     }
     sink.reference(from: block, offset: offset, to: target, .ambiguous)
   }
@@ -336,7 +337,9 @@ struct BlockScanner {
     var offset: UInt64 = 16
     while offset + 8 <= extent {
       let word = window.word(address + offset)
-      if offset != Self.unwrittenTaskWord && (!links.contains(Int(offset)) || (words.linksAreInUse && isLink(word))) {
+      if offset != Self.unwrittenTaskWord && !words.unwritten.contains(where: { $0.contains(address + offset) })
+        && (!links.contains(Int(offset)) || (words.linksAreInUse && isLink(word)))
+      {
         try reportAmbiguous(block, offset, word, &sink)
       }
       offset += 8

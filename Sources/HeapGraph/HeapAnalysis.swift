@@ -11,6 +11,8 @@ public struct TaskWords: Sendable, Hashable {
   public var end: UInt64
   /// The executor in whose queue it is, an actor's address for one; 0 where that is not known.
   public var executor: UInt64
+  /// Addresses at which its end will write: room for the result of a task that has not begun, and for the error of one that has not ended.
+  public var unwritten: [Range<UInt64>] = []
 
   public init(linksAreInUse: Bool = true, end: UInt64 = .max, executor: UInt64 = 0) {
     self.linksAreInUse = linksAreInUse

@@ -123,6 +123,11 @@ extension TaskWords {
       linksAreInUse: Self.linksAreInUse(info),
       end: info.isUnstarted && info.resumeContext > info.address ? info.resumeContext + Self.frameHeader : .max)
     if info.isEnqueued, case .executor(let address) = info.dependency { executor = address }
+    // Of a running task the frames are not known, and a function may fill its result bit by bit.
+    if info.firstFrame != 0, !info.isComplete, !info.isRunning {
+      unwritten.append(info.firstFrame - TaskInfo.errorRoom..<info.firstFrame)
+      if info.isUnstarted, let room = info.resultRoom { unwritten.append(room) }
+    }
   }
 
   /// In a queue, or in the waiting list of another task or a group. A task that waits for its continuation is in no list; what its

@@ -27,6 +27,7 @@ struct LeakFinder {
     taskInfo: @escaping (UInt64) -> TaskInfo? = { _ in nil }
   ) {
     self.heap = heap
+    let graph = ExactRings.apart(graph) { heap.type(Int(graph.nodes[$0])).kind == .native }
     self.graph = graph
     self.isDoubtful = isDoubtful
     self.allocations = allocations

@@ -56,6 +56,37 @@ struct UnreachableGraph {
     }
   }
 
+  /// The same nodes with the edges that stay. O(nodes + edges).
+  func keeping(_ stays: (_ source: Int, _ target: Int) -> Bool) -> UnreachableGraph {
+    var result = self
+    result.firstEdge = []
+    result.targets = []
+    result.offsets = []
+    for node in 0..<count {
+      result.firstEdge.append(UInt32(result.targets.count))
+      for edge in edges(of: node) where stays(node, Int(targets[edge])) {
+        result.targets.append(targets[edge])
+        result.offsets.append(offsets[edge])
+      }
+    }
+    result.firstEdge.append(UInt32(result.targets.count))
+    return result
+  }
+
+  /// The nodes to which a path leads from one of these, those included. O(nodes + edges).
+  func reached(from starts: [Int]) -> [Bool] {
+    var isReached = [Bool](repeating: false, count: count)
+    var stack = starts
+    for node in starts { isReached[node] = true }
+    while let node = stack.popLast() {
+      for edge in edges(of: node) where !isReached[Int(targets[edge])] {
+        isReached[Int(targets[edge])] = true
+        stack.append(Int(targets[edge]))
+      }
+    }
+    return isReached
+  }
+
   /// Edge indices of a node.
   func edges(of node: Int) -> Range<Int> { Int(firstEdge[node])..<Int(firstEdge[node + 1]) }
 }

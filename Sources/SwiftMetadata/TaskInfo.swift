@@ -13,6 +13,11 @@ enum TaskLayout {
   static let dependencyRecord: UInt64 = 160
   /// Without fragments, which follow.
   static let size = 208
+  /// In front of the first frame lie {function, its closure's context, error}, of a task with a result {where the result is to go} before that
+  /// (stdlib/public/Concurrency/Task.cpp, `AsyncContextPrefix` and `FutureAsyncContextPrefix`). The error is written when the task ends.
+  static let prefix: UInt64 = 32
+  static let begin: UInt64 = 24
+  static let error: UInt64 = 8
   /// Bytes behind a slab's header when the allocator makes one of the usual size.
   static let slabCapacity: UInt32 = 984
 }
@@ -47,12 +52,19 @@ public struct TaskInfo: Sendable, Hashable {
   public var returnAddresses: [UInt64]
   /// First block of the task's stack allocator, 0 where it has none.
   public var firstSlab: UInt64
+  /// The frame with which it began, in its own block; 0 where it is not known.
+  public var firstFrame: UInt64 = 0
   /// The task that this one is a child of; 0 for a task of its own.
   public var parent: UInt64 = 0
   /// A child of a task group. Other children are made by `async let`.
   public var isGroupChild = false
   /// Address of the group of a group's child.
   public var group: UInt64 = 0
+
+  /// Room for its result; nil where it has none or that is not known.
+  public var resultRoom: Range<UInt64>?
+  /// Bytes for its error in front of its first frame.
+  public static let errorRoom = TaskLayout.error
 
   /// It goes on when another task does, or the tasks of a group.
   public var waitsForOthers: Bool {
@@ -77,14 +89,25 @@ extension MetadataDecoder {
       let firstSlab = memory.word(address &+ TaskLayout.firstSlab)
     else { return nil }
     let hasDependency = flags & 0x4000 != 0
+    let frames = frames(from: resumeContext)
     var info = TaskInfo(
       address: address, identifier: UInt64(identifierHigh) << 32 | UInt64(identifierLow),
       resumeFunction: resumeFunction, resumeContext: resumeContext, isEnqueued: flags & 0x1000 != 0,
       isRunning: flags & 0x800 != 0, isComplete: flags & 0x2000 != 0, isCancelled: flags & 0x100 != 0,
       isUnstarted: flags & 0x800 == 0 && startAdapters.contains(resumeFunction),
       dependency: hasDependency ? dependency(of: address) : .none,
-      returnAddresses: returnAddresses(from: resumeContext),
+      returnAddresses: frames.returns,
       firstSlab: firstSlab)
+    // Frames that were left do not mean anything.
+    if let outermost = frames.outermost, outermost >= address &+ UInt64(TaskLayout.size) &+ TaskLayout.prefix,
+      let begin = memory.word(outermost &- TaskLayout.begin), isInModule(begin)
+    {
+      info.firstFrame = outermost
+      let end = outermost &- TaskLayout.prefix
+      if let start = memory.word(end), start >= address &+ UInt64(TaskLayout.size), start < end {
+        info.resultRoom = start..<end
+      }
+    }
     if info.isUnstarted, let begin = beginning(of: info) { info.resumeFunction = begin }
     addOrigin(&info)
     return info
@@ -111,8 +134,8 @@ extension MetadataDecoder {
     }
   }
 
-  /// Async frames start with {parent frame, function that continues the parent}.
-  private func returnAddresses(from context: UInt64) -> [UInt64] {
+  /// Async frames start with {parent frame, function that continues the parent}. The outermost one has no parent.
+  private func frames(from context: UInt64) -> (returns: [UInt64], outermost: UInt64?) {
     var result: [UInt64] = []
     var frame = context
     var seen: Set<UInt64> = []
@@ -120,8 +143,9 @@ extension MetadataDecoder {
       let parent = memory.word(frame), let function = memory.word(frame &+ 8), isInModule(function)
     {
       result.append(function)
+      if parent == 0 { return (result, frame) }
       frame = parent
     }
-    return result
+    return (result, nil)
   }
 }

@@ -43,6 +43,38 @@ struct LibraryPatternTests {
     #expect(try CollectionPattern.find(.at("Session.bytes", content: ("mutex", 3000)), .of([])) == nil)
   }
 
+  @Test func statementsByTheirText() throws {
+    let place = GrowingPlace.at("GRDB.Database.publicStatementCache.statements", entries: 4000)
+    let pattern = try #require(CollectionPattern.find(place, HeapGrowth.of([])))
+    #expect(pattern.subject == "statements in a statement cache of GRDB" && pattern.advice.contains("arguments"))
+    // What SQLite has for them hangs on the connection.
+    let connection = GrowingPlace.at("GRDB.SerializedDatabase.db", content: ("untyped block", 38_000))
+    #expect(try CollectionPattern.find(connection, HeapGrowth.of([("GRDB.Statement", "class", 1900)]))?.count == 1900)
+    #expect(try CollectionPattern.find(connection, HeapGrowth.of([])) == nil)
+  }
+
+  /// What other libraries keep for each client goes with the client.
+  @Test func whatOtherLibrariesKeepForClients() throws {
+    let place = GrowingPlace.at("NIOCore.ChannelHandlerContext.inboundHandler", content: ("[Entry] storage", 4000))
+    let clients = try HeapGrowth.of([("GRPCCore.GRPCClient<Transport>", "class", 2000)])
+    let pattern = try #require(CollectionPattern.table(of: "NIOCore", place, clients))
+    #expect(pattern.advice.hasPrefix("make one GRPCClient") && CollectionPattern.isOfClients(pattern))
+    let without = try #require(CollectionPattern.table(of: "NIOCore", place, HeapGrowth.of([])))
+    #expect(without.advice.hasPrefix("where NIOCore is a library") && !CollectionPattern.isOfClients(without))
+  }
+
+  /// An object that keeps the one before it, in a small table of its own.
+  @Test func aChainOfContexts() throws {
+    var place = GrowingPlace.at("Trail.previous._storage", content: ("Trail", 900), entries: 4000)
+    #expect(CollectionPattern.find(place, try HeapGrowth.of([("Trail", "class", 3000)])) == nil)
+    place.after?.containers = 4000
+    let pattern = try #require(CollectionPattern.find(place, HeapGrowth.of([("Trail", "class", 3000)])))
+    #expect(
+      pattern.evidence.hasPrefix("3,000 more Trail, of which each leads by `previous._storage` to the one before"))
+    place.owner = "Store.pages"
+    #expect(CollectionPattern.find(place, try HeapGrowth.of([("Trail", "class", 3000)])) == nil)
+  }
+
   /// What hung on the entries hung on a thread as well at the first snapshot, and was counted there: the place says by how much it grew.
   @Test func entriesThatWereSharedAtFirstAreNoBiggerOnes() {
     var place = GrowingPlace.at("Feed.kept", entries: 4000, element: "Item", behind: 992)

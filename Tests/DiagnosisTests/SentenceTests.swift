@@ -120,4 +120,38 @@ struct SentenceTests {
     #expect(finding.title == "the variable registry, mostly malloc(712)" && finding.site == "registry")
     #expect(finding.advice.first?.contains("bound what registry keeps") == true)
   }
+
+  /// Handles of a library that know each other hang on none of what has them: as many came as entries did, which says whose they are.
+  @Test func memoryOfCIsToldWithTheEntriesThatItCameWith() throws {
+    func heap(_ minute: Int64, _ count: UInt64) -> HeapFacts {
+      var facts = HeapFacts(
+        time: Self.start + minute * 60_000,
+        census: [
+          .init(type: "malloc(1016)", kind: "native", count: count, bytes: count * 1016),
+          .init(type: "malloc(520)", kind: "native", count: count + 3, bytes: (count + 3) * 520),
+          .init(type: "Statement", kind: "class", count: count, bytes: count * 200),
+        ])
+      var cache = HeapFacts.Holder(
+        path: ["Database", ".statements"], type: "[String : Statement] storage", count: 1, retained: count * 200)
+      cache.owner = "Database.statements"
+      cache.container = ContainerSummary(
+        kind: .dictionary, keyType: "String", valueType: "Statement", containers: 1, entries: count, slots: count * 2,
+        inlineBytes: count * 48, behindBytes: count * 150, emptyBytes: 0)
+      // Who works on one of them just now leads to all.
+      let held = HeapFacts.Holder(
+        path: ["untyped block"], type: "untyped block", count: count * 2, retained: count * 1536,
+        heldBy: nil)
+      let task = HeapFacts.Holder(
+        path: ["untyped block", "task"], type: "task", count: 3 + UInt64(minute) * 40, retained: count * 1400)
+      let database = HeapFacts.Holder(path: ["Database"], type: "Database", count: 1, retained: count * 200)
+      facts.holders = [held, task, database, cache]
+      return facts
+    }
+    let samples = RuleTests.samples(61) { time, sample in sample[.rss] = (60 + time / 3) * Self.mib }
+    let evidence = Evidence(lives: [samples], heaps: [heap(0, 1000), heap(1, 21_000)], age: 600)
+    let finding = try #require(NativeRule.findings(evidence).first)
+    #expect(finding.title == "malloc(1016), with entries of Database.statements", "\(finding)")
+    #expect(finding.advice == ["do what is said of Database.statements: each entry that goes takes its part with it"])
+    #expect(CollectionRule.findings(evidence).map(\.title) == ["Database.statements"])
+  }
 }

@@ -34,6 +34,40 @@ struct StreamTests {
     #expect(found.advice.count == 1 && found.advice[0].contains("finish()"))
   }
 
+  /// Who waits for elements is in a stream's storage, too: no element is.
+  @Test func whoWaitsForElementsIsNoElement() throws {
+    func level(_ time: Int64, _ count: UInt64) -> HeapFacts {
+      let path = ["hub : Hub", "AsyncStream<Event>._Storage"]
+      return heap(
+        time,
+        [
+          (["hub : Hub"], "hub : Hub", 1, count * 200), (path, "AsyncStream<Event>._Storage", 1, count * 200),
+          (path + [".state.continuations"], "[UnsafeContinuation<Event?, Never>] storage", count, count * 190),
+        ])
+    }
+    let evidence = Evidence(lives: [RuleFixtures.rising], heaps: [level(0, 100), level(60_000, 5100)])
+    let found = try #require(BuffersRule.findings(evidence).first)
+    #expect(found.title.hasSuffix("5,000 more streams") && found.evidence[0].contains("those who wait"), "\(found)")
+  }
+
+  /// The buffer of `buffer(policy:)` is called by what it is, and not by what it buffers.
+  @Test func aBufferedSequenceIsBoundedByItsPolicy() throws {
+    func level(_ time: Int64, _ count: UInt64) -> HeapFacts {
+      let storage = "AsyncAlgorithms.UnboundedBufferStorage<AsyncAlgorithms.AsyncChannel<Record>>"
+      var facts = heap(time, [([storage], storage, 1, count * 200)])
+      facts.holders?[0].owner = storage + ".stateMachine.buffer"
+      facts.holders?[0].container = ContainerSummary(
+        kind: .deque, keyType: nil, valueType: "Record", containers: 1, entries: count, slots: count,
+        inlineBytes: count * 40, behindBytes: count * 160, emptyBytes: 0)
+      return facts
+    }
+    let evidence = Evidence(lives: [RuleFixtures.rising], heaps: [level(0, 100), level(60_000, 5100)])
+    let found = try #require(BuffersRule.findings(evidence).first)
+    #expect(found.title.hasSuffix("the buffer of a buffered AsyncSequence"), "\(found.title)")
+    #expect(found.evidence[1] == "100 -> 5,100 elements wait in it, 200 B each")
+    #expect(found.advice[0].contains(".bounded(n)"))
+  }
+
   /// What is published to several streams hangs on none of them alone.
   @Test func elementsOfSeveralBuffersAreBuffered() throws {
     func level(_ time: Int64, _ count: UInt64) -> HeapFacts {

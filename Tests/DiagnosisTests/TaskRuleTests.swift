@@ -52,6 +52,53 @@ struct TaskRuleTests {
     #expect(own.title == "8,800 more finished tasks" && own.advice.last == "keep the result, not the task")
   }
 
+  /// A time-out's child has ended, and each group waits for the other one: nothing is to be taken out of these.
+  @Test(arguments: [(8800, true), (40, false)]) func oneChildThatHasEndedOfEachGroupIsNoBacklog(
+    groups: Int, isSibling: Bool
+  ) throws {
+    func group(_ state: TaskGroup.State, _ name: [String], _ relation: TaskGroup.Relation, _ count: Int) -> TaskGroup {
+      .init(
+        state: state, functions: name, locations: [], isOwn: name.map { _ in true }, isMain: name.map { _ in true },
+        queuedOn: nil,
+        relation: relation, parent: relation == .groupChild ? "timed()" : nil, tasks: count, lost: 0, handleOnly: 0,
+        cancelled: 0, retainedBytes: UInt64(count) * 1000, holds: [], example: "0x1")
+    }
+    func heap(_ minute: Int64, _ part: Int) -> HeapFacts {
+      var facts = HeapFacts(
+        time: Self.start + minute * 60_000,
+        census: [
+          .init(type: "Task", kind: "task", count: 100 + UInt64(part) * 26_400, bytes: UInt64(part) * 26_400_000)
+        ])
+      facts.tasks = [
+        group(.waitsForContinuation, ["wait(for:)", "timed()"], .own, 100 + part * groups),
+        group(.waitsForContinuation, ["next()"], .own, 100 + part * 8800),
+        group(.complete, ["sleep()"], .groupChild, 100 + part * 8800),
+      ]
+      return facts
+    }
+    let samples = RuleTests.samples(61) { time, sample in sample[.rss] = (60 + time / 3) * RuleTests.mib }
+    let findings = TasksRule.findings(Evidence(lives: [samples], heaps: [heap(0, 0), heap(1, 1)], age: 600))
+    #expect(findings.contains { $0.title.contains("nobody takes out") } == !isSibling, "\(findings.map(\.title))")
+    #expect(findings.count == (isSibling ? 1 : 2))
+  }
+
+  /// The table of continuations hangs on something that keeps little of the tasks themselves.
+  @Test(arguments: [("Answers.pending", true), ("AsyncStream<Event>._Storage.state.continuations", false)])
+  func whoWaitsIsToldWithATableThatKeepsLittle(owner: String, isTable: Bool) throws {
+    let found = try finding(.waitsForContinuation, ["Answers.wait(for:)"]) { count in
+      let table = ContainerSummary(
+        kind: .dictionary, keyType: "Int", valueType: "CheckedContinuation<Reply, Error>", containers: 1,
+        entries: count, slots: count * 2, inlineBytes: count * 32, behindBytes: 0, emptyBytes: 0)
+      var place = HeapFacts.Holder(
+        path: ["Answers", ".pending"], type: "[Int : CheckedContinuation<Reply, Error>] storage", count: 1,
+        retained: 4096, container: table, root: nil, heldBy: nil)
+      place.owner = owner
+      return [place]
+    }
+    #expect(found.title.hasSuffix("their continuations in \(owner)") == isTable, "\(found.title)")
+    #expect(found.advice.first?.contains("out of \(owner)") == isTable)
+  }
+
   @Test func sendersWaitForAChannelsConsumer() throws {
     let found = try finding(
       .waitsForContinuation, ["closure #2 in AsyncAlgorithms.ChannelStorage.send(element:)", "publish(_:)"])

@@ -35,6 +35,28 @@ import Testing
     #expect(moved.first != before.first && moved.last != before.last)
   }
 
+  /// Of values in an array the first reference in each tells; what is next to it may be changed where it is.
+  @Test func endsOfAnArrayOfValues() throws {
+    func ends(_ counts: [UInt64], from first: Int) throws -> ContainerSummary.Ends? {
+      let heap = SyntheticHeap()
+      let text = heap.classType("Text", fields: [])
+      let element = ValueLayout(
+        typeName: "Mail", size: 24, stride: 24, alignment: 8,
+        slots: [8, 16].map { ReferenceSlot(offset: $0, strength: .strong) })
+      let array = heap.type(.arrayStorage, "_ContiguousArrayStorage<Mail>", .array(elements: 32, element: element))
+      let texts = (0..<20).map { _ in heap.block([text, 3]) }
+      let words = counts.enumerated().flatMap { [$1, texts[first + $0], texts[19]] }
+      heap.root(heap.block([array, 3, UInt64(counts.count), UInt64(counts.count) << 1] + words))
+      let (analysis, image) = try heap.keepingReferences()
+      return try HeapHolders(analysis: analysis, image: image, symbols: OneGlobal()).holders(cut: 0).holders.first?
+        .children.first?.container?.ends
+    }
+    let before = try #require(try ends([1, 1, 1], from: 0))
+    #expect(try ends([2, 2, 2], from: 0) == before)
+    let moved = try #require(try ends([1, 1, 1], from: 1))
+    #expect(moved.first != before.first && moved.last != before.last)
+  }
+
   /// One element is both ends; a count that the block has no room for is not believed.
   @Test func fewElementsHaveNoEnds() throws {
     #expect(try ends(first: 0, objects: 0..<1) == nil)

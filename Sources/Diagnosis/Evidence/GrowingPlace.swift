@@ -70,8 +70,12 @@ struct GrowingPlace: Sendable, Hashable {
 
   /// Neither the place nor anything below it has a Swift type: native blocks that only native blocks hold.
   var isNative: Bool {
-    after == nil && !holdsTyped && !types.dropFirst(rootKind == nil ? 0 : 1).contains { !Self.isUntyped($0) }
+    after == nil && (!holdsTyped || isNameless)
+      && !types.dropFirst(rootKind == nil ? 0 : 1).contains { !Self.isUntyped($0) }
   }
+
+  /// Several roots lead there, no variable and no type among what is on the way: a frame is no name.
+  private var isNameless: Bool { rootKind == nil && owner == nil && variable == nil && path.allSatisfy(Self.isUntyped) }
 
   /// A table of the runtime, the loader or the allocator, for its own use. Tables that hold Swift objects are filled by the program: those of Foundation's
   /// notifications, libdispatch's timers.

@@ -36,6 +36,8 @@ struct HeapGrowth: Sendable {
   var tasks: [Tasks]
   /// Tasks' own frames and what they keep.
   var taskBytes: Int64
+  /// What the places that keep more tasks keep more beside them.
+  var besideTasks: Int64
   /// Swift objects and native blocks that neither a leak nor a task nor a place has taken.
   var swiftRest: Int64
   var nativeRest: Int64
@@ -80,6 +82,11 @@ struct HeapGrowth: Sendable {
     let taskPlaces = found.filter {
       $0.content?.hasPrefix("task") == true && tasks.contains { $0.more >= Tasks.fewest }
     }
+    // Elements with which tasks wait at a channel hang there beside them.
+    let isWaiting = tasks.contains { $0.more >= Tasks.fewest && $0.group.state != .complete }
+    let beside =
+      isWaiting ? min(max(taskPlaces.reduce(0) { $0 + $1.growth } - taskBytes, 0), max(swift, 0)) : 0
+    swift -= beside
     var places: [GrowingPlace] = []
     // What one place let go of, another may have taken: the sum of both says nothing of either.
     let shrunk = GrowingPlace.findShrunk(heaps)
@@ -104,6 +111,7 @@ struct HeapGrowth: Sendable {
     self.taskPlaces = taskPlaces
     self.tasks = tasks
     self.taskBytes = taskBytes
+    besideTasks = beside
     swiftRest = swift
     nativeRest = native
   }

@@ -4,6 +4,8 @@ import Measurement
 struct BuffersRule: Rule {
   /// Types whose storage is a buffer between two parties: the standard library's, swift-async-algorithms', NIO's.
   private static let buffers: [(type: String, name: String)] = [
+    // `…BufferStorage` and `…BufferStateMachine`, of what they buffer, which may be a channel.
+    ("UnboundedBuffer", "a buffered AsyncSequence"), ("BoundedBuffer", "a buffered AsyncSequence"),
     ("AsyncStream", "an AsyncStream"), ("AsyncThrowingStream", "an AsyncThrowingStream"),
     ("AsyncChannel", "an AsyncChannel"), ("AsyncBufferSequence", "a buffered AsyncSequence"),
     ("NIOThrowingAsyncSequenceProducer", "an NIOAsyncSequenceProducer"),
@@ -22,6 +24,17 @@ struct BuffersRule: Rule {
     "give the stream a bound (`bufferingPolicy: .bufferingNewest(n)`), or a producer that waits for its consumer",
     "finish the stream, and stop its producer in onTermination, when the consumer goes: one that was cancelled or never came reads nothing",
   ]
+
+  /// `buffer(policy:)` of swift-async-algorithms.
+  private static let forSequences = [
+    "give the buffer a bound: `.buffer(policy: .bounded(n))` makes the source wait for its consumer, `.bufferingLatest(n)` and `.bufferingOldest(n)` drop elements",
+    "make the consumer quicker, or let several take elements",
+  ]
+
+  private static func advice(_ type: String) -> [String] {
+    if type.hasSuffix(writes) { return forWrites }
+    return type.hasSuffix("Buffer") || type == "AsyncBufferSequence" ? forSequences : forStreams
+  }
 
   static func isBuffer(_ place: GrowingPlace) -> Bool { buffer(place) != nil }
 
@@ -70,17 +83,28 @@ struct BuffersRule: Rule {
       var lines = [
         "the buffer of \(buffer.name), held by \(holder(place, evidence)), keeps \(Say.bytes(place.growth)) more than at the first snapshot, \(Say.rate(Double(place.growth), hours: growth.hours))"
       ]
-      if let content = place.content, place.contentGrowth > 0 {
+      if let content = place.content, place.contentGrowth > 0, waits(content) {
+        // Consumers wait in it for elements, and no elements for a consumer.
+        return streams(place, buffer.name, growth, evidence)
+      }
+      if let now = place.after, CollectionPattern.entries(place) > 0 {
+        lines.append(
+          "\(Say.count(place.before?.entries ?? 0)) -> \(Say.count(now.entries)) elements wait in it, \(Say.bytes(now.usedBytesPerEntry)) each"
+        )
+      } else if let content = place.content, place.contentGrowth > 0 {
         lines.append("\(Say.count(place.contentGrowth)) more \(content) wait in it")
       }
       return Finding(
         .buffers, title: "\(holder(place, evidence)), the buffer of \(buffer.name)", site: place.name,
         confidence: evidence.confidence(of: place), growth: place.growth, holds: place.retained,
         evidence: lines,
-        advice: buffer.type.hasSuffix(writes) ? forWrites : forStreams,
+        advice: advice(buffer.type),
         overturnedBy: "the consumer catches up: the buffer is empty at another moment")
     }
   }
+
+  /// Continuations of those who wait for the next element (`_Storage.State.continuations`, an array in each stream that has several or had one).
+  private static func waits(_ content: String) -> Bool { content.hasPrefix("[UnsafeContinuation<") }
 
   /// Not a fuller buffer, but more of them: streams that nobody ends.
   private static func streams(
@@ -91,7 +115,7 @@ struct BuffersRule: Rule {
       .buffers, title: "\(place.name), \(count) more streams", site: place.name,
       confidence: evidence.confidence(of: place), growth: place.growth, holds: place.retained,
       evidence: [
-        "\(place.name) keeps \(count) more buffers of \(name), \(Say.bytes(place.growth / place.contentGrowth)) each with what waits in them: \(Say.bytes(place.growth)) more than at the first snapshot, \(Say.rate(Double(place.growth), hours: growth.hours))"
+        "\(place.name) keeps \(count) more buffers of \(name), \(Say.bytes(place.growth / place.contentGrowth)) each with \(place.content.map(waits) == true ? "those who wait for their elements" : "what waits in them"): \(Say.bytes(place.growth)) more than at the first snapshot, \(Say.rate(Double(place.growth), hours: growth.hours))"
       ],
       advice: [
         "end each stream: call `finish()` when what it reports on is over, and take its continuation out of \(place.name) then and in `onTermination`, which runs when its consumer is cancelled"

@@ -16,6 +16,14 @@ extension CollectionPattern {
     var overturnedBy: String
   }
 
+  static let statementCache = (
+    evidence:
+      "a statement for each text of SQL that was asked for with `cachedStatement`, and what SQLite has for it, as long as the connection lives",
+    advice:
+      "let values be arguments (`WHERE id = ?` with `arguments:`) and not part of the SQL's text, so that one statement serves all; for a text that comes once `makeStatement`, which keeps nothing",
+    overturnedBy: "the same texts come again: then their number stays"
+  )
+
   private static let kinds: [Waiting] = [
     Waiting(
       subject: "observers of a NotificationCenter", types: ["FoundationEssentials.NotificationCenter"],
@@ -45,6 +53,10 @@ extension CollectionPattern {
       advice:
         "complete the promise on every path; to a future that lives as long as the service or a connection, its `closeFuture` say, add one callback and not one a request: let it go through a set from which each request removes itself",
       overturnedBy: "the future completes: then all of them go"),
+    Waiting(
+      subject: "statements in a statement cache of GRDB",
+      owners: [("GRDB.Database.", "StatementCache.statements")],
+      evidence: statementCache.evidence, advice: statementCache.advice, overturnedBy: statementCache.overturnedBy),
     Waiting(
       subject: "subscribers of a subject",
       owners: [
@@ -126,11 +138,12 @@ extension CollectionPattern {
   static func table(of module: String, _ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
     let more = entries(place)
     guard more > 0 else { return nil }
+    let clients = clients(growth, atLeast: more / 4)
     return CollectionPattern(
       evidence: "it belongs to an object of the module \(module)" + companions(growth, more)
-        + (clients(growth, atLeast: more / 4).map { "; " + $0.evidence } ?? ""),
-      advice:
-        "where \(module) is a library, end what the program opened or registered there on every path, errors and time-outs included: `close()`, `finish()`, `cancel()` or remove it, whatever \(module) calls it; or set the limit that \(module) has for it",
+        + (clients.map { "; " + $0.evidence } ?? ""),
+      advice: clients?.advice
+        ?? "where \(module) is a library, end what the program opened or registered there on every path, errors and time-outs included: `close()`, `finish()`, `cancel()` or remove it, whatever \(module) calls it; or set the limit that \(module) has for it",
       overturnedBy: "as many are ended as begin: then their number stays")
   }
 

@@ -13,7 +13,8 @@ struct CollectionPattern {
 
   /// - Parameter waste: what was found of views and the buffers behind them; nil where that was not looked for.
   static func find(_ place: GrowingPlace, _ growth: HeapGrowth, _ waste: WasteReport? = nil) -> CollectionPattern? {
-    deadObjects(place) ?? weakBoxes(place, growth) ?? slices(place, waste) ?? unboundedCache(place)
+    if let found = deadObjects(place) ?? chain(place, growth) ?? statements(place, growth) { return found }
+    return weakBoxes(place, growth) ?? slices(place, waste) ?? unboundedCache(place)
       ?? waiting(place, growth)
       ?? subscriptions(place, growth) ?? answers(place, tasks: waitingTasks(growth)) ?? backlog(place)
       ?? handlers(place, growth)
@@ -31,6 +32,32 @@ struct CollectionPattern {
       advice:
         "remove what has the unowned reference when its object goes, or keep an identifier there; `weak` instead of `unowned` keeps a side table of 32 bytes instead of the whole object",
       overturnedBy: "those that have the unowned references go later: then their number falls")
+  }
+
+  /// A connection of GRDB to which statements came: what SQLite has for one hangs on the connection, and not on the cache that has them all.
+  private static func statements(_ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
+    guard place.owner?.hasPrefix("GRDB.") == true, place.after == nil,
+      let row = growth.rows.first(where: { $0.type == "GRDB.Statement" }), row.count >= 32
+    else { return nil }
+    return CollectionPattern(
+      count: row.count, evidence: "\(Say.count(row.count)) more GRDB.Statement came: \(statementCache.evidence)",
+      advice: statementCache.advice, overturnedBy: statementCache.overturnedBy)
+  }
+
+  /// Small containers of which each object of one class has one, in which lies the next object: a context that keeps the one it was made from.
+  private static func chain(_ place: GrowingPlace, _ growth: HeapGrowth) -> CollectionPattern? {
+    guard let owner = place.owner, let now = place.after, now.containers > 1, now.entries <= 2 * now.containers,
+      let type = (place.types + [place.content ?? ""]).first(where: { !$0.isEmpty && owner.hasPrefix($0 + ".") })
+    else { return nil }
+    let more = max(growth.rows.first { $0.type == type }?.count ?? 0, entries(place))
+    guard more > 0 else { return nil }
+    return CollectionPattern(
+      count: more,
+      evidence:
+        "\(Say.count(more)) more \(type), of which each leads by `\(owner.dropFirst(type.count + 1))` to the one before: a chain, and its last one keeps them all",
+      advice:
+        "cut the chain: let a \(type) keep what it needs of the one before, an identifier or a copy of some values, and not the whole; begin anew where a request or a step of work begins",
+      overturnedBy: "the last one goes: then all of them go")
   }
 
   /// Box, side table, and room for a key: what an entry has behind it where the object of its weak reference is gone.
@@ -94,9 +121,12 @@ struct CollectionPattern {
     }
     return CollectionPattern(
       evidence: "\(what): each is somebody who waits for an answer that has not come",
-      advice:
-        "end each wait on every path: when the answer comes, after a time-out, when the one who waits is cancelled, and for all when the connection closes, take it out of \(place.name) and complete or resume it, with an error where there is no answer",
+      advice: endWaits(place.name),
       overturnedBy: "the answers come later: then their number falls")
+  }
+
+  static func endWaits(_ table: String) -> String {
+    "end each wait on every path: when the answer comes, after a time-out, when the one who waits is cancelled, and for all when the connection closes, take it out of \(table) and complete or resume it, with an error where there is no answer"
   }
 
   private static func waitingTasks(_ growth: HeapGrowth) -> Int64 {
@@ -179,6 +209,11 @@ struct CollectionPattern {
         advice: advice, overturnedBy: "they are shut down later: then their number falls")
     }
     return nil
+  }
+
+  /// The advice is to make fewer clients.
+  static func isOfClients(_ pattern: CollectionPattern) -> Bool {
+    SharedClients.all.contains { $0.advice == pattern.advice }
   }
 
   /// What a type is an optional of, in either way of writing; other types as they are.

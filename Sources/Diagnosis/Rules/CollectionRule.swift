@@ -114,7 +114,9 @@ struct CollectionRule: Rule {
       ] + pace(place, evidence) + unwritten(place) + hidden(place, growth, evidence)
         + ((pattern ?? library).map { [$0.evidence] } ?? [])
         + (pattern?.count == nil ? container.lines : []) + worker(on: place, pattern),
-      advice: pattern.map { [$0.advice] } ?? (library.map { [$0.advice] } ?? []) + container.advice,
+      // What a library keeps for each client goes with the client: a bound is not the program's to set.
+      advice: pattern.map { [$0.advice] } ?? (library.map { [$0.advice] } ?? [])
+        + (library.map(CollectionPattern.isOfClients) == true ? [] : container.advice),
       overturnedBy: pattern?.overturnedBy
         ?? "the number of entries stays or falls while the load is the same: then it has a bound, and was filling up"
     )

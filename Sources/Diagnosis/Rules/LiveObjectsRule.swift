@@ -15,11 +15,18 @@ struct LiveObjectsRule: Rule {
         evidence: [
           "live Swift objects \(evidence.knowsHolders ? "that no single place keeps" : "(who holds them is not known)") grew by \(Say.bytes(growth.swiftRest)), \(Say.rate(Double(growth.swiftRest), hours: growth.hours))"
         ]
+          + beside(growth.swiftRest, rising)
           + rising.map { "\($0.type): +\(Say.count(max($0.count, 0))), +\(Say.bytes($0.bytes))" },
         advice: [
           "`memwhy path \(Say.word(name)) PID` shows by which fields they are held; bound what is the same in all paths"
         ],
         overturnedBy: "the count of these types stays or falls while the load is the same")
     ]
+  }
+
+  /// Rows are of the whole heap, and places have taken a part of what is in them.
+  static func beside(_ rest: Int64, _ rows: [CensusDelta.Row]) -> [String] {
+    rows.reduce(0) { $0 + $1.bytes } > rest
+      ? ["what is told by name above is a part of these, which are counted in the whole heap:"] : []
   }
 }

@@ -11,8 +11,9 @@ struct TasksRule: Rule {
     let groups = growth.tasks.filter { $0.more >= fewest }
     // Where the allocator does not say what is freed, old tasks that nobody keeps look like finished ones.
     let isKept = evidence.heaps.last?.isExact != false || !growth.taskPlaces.isEmpty
-    let finished = isKept ? groups.filter { $0.group.state == .complete } : []
-    let waiting = groups.filter { $0.group.state != .complete }
+    let isSibling = hasSiblings(growth.tasks)
+    let finished = isKept ? groups.filter { $0.group.state == .complete && !isSibling($0) } : []
+    let waiting = groups.filter { $0.group.state != .complete || isSibling($0) }
     var findings: [Finding] = []
     if let worst = waiting.first {
       findings.append(finding(waiting, worst, growth, evidence))
@@ -23,6 +24,18 @@ struct TasksRule: Rule {
     return findings
   }
 
+  /// Children that have ended of groups of which each has one or two: who has the group waits for something else, for the work beside whose time-out
+  /// it is, say. Where that ends, all go.
+  private static func hasSiblings(_ tasks: [HeapGrowth.Tasks]) -> (HeapGrowth.Tasks) -> Bool {
+    { child in
+      guard child.group.state == .complete, child.group.relation == .groupChild, let parent = child.group.parent else {
+        return false
+      }
+      let parents = tasks.filter { $0.group.state != .complete && $0.group.functions.contains(parent) }
+      return child.more <= 2 * parents.reduce(0) { $0 + $1.more }
+    }
+  }
+
   private static func finding(
     _ groups: [HeapGrowth.Tasks], _ worst: HeapGrowth.Tasks, _ growth: HeapGrowth, _ evidence: Evidence
   ) -> Finding {
@@ -31,7 +44,7 @@ struct TasksRule: Rule {
     if named.isEmpty, worst.group.state == .timer { return sleepers(groups, growth, evidence) }
     let worst = telling(named) ?? worst
     let more = (named.isEmpty ? groups : named).reduce(0) { $0 + $1.more }
-    let bytes = groups.reduce(0) { $0 + $1.growth }
+    let bytes = groups.reduce(0) { $0 + $1.growth } + growth.besideTasks
     let function = function(worst.group)
     let inner = called(worst.group)
     let site =
@@ -55,8 +68,11 @@ struct TasksRule: Rule {
         "\(Say.count(stuck)) of them wait for a continuation that nobody has any more: only their handles are kept, so nothing can resume them"
       )
     }
+    if growth.besideTasks >= 65_536 {
+      lines.append("beside them \(Say.bytes(growth.besideTasks)) more hang at the same place: what they wait with")
+    }
     lines.append("in all +\(Say.bytes(bytes)), \(Say.rate(Double(bytes), hours: growth.hours))")
-    let answers = answers(to: worst, growth)
+    let answers = answers(to: worst, growth, evidence)
     // Each client has tasks of its own, which end with it.
     let clients = CollectionPattern.clients(growth, atLeast: worst.more / 2)
     if let clients { lines.append(clients.evidence) }
@@ -81,11 +97,31 @@ struct TasksRule: Rule {
 
   /// The table that has the continuations of these tasks, where they are to be resumed. A channel resumes its senders itself, when its consumer comes.
   private static func answers(
-    to tasks: HeapGrowth.Tasks, _ growth: HeapGrowth
+    to tasks: HeapGrowth.Tasks, _ growth: HeapGrowth, _ evidence: Evidence
   ) -> (place: String, advice: String)? {
     guard tasks.group.state == .waitsForContinuation, !sends(tasks.group) else { return nil }
     for place in growth.taskPlaces + growth.places where CollectionPattern.entries(place) * 2 >= tasks.more {
       if let pattern = CollectionPattern.answers(place, tasks: tasks.more) { return (place.name, pattern.advice) }
+    }
+    return table(of: tasks, evidence)
+  }
+
+  /// Continuations that came with the tasks, wherever the table of them hangs: most of the bytes are the tasks'.
+  private static func table(
+    of tasks: HeapGrowth.Tasks, _ evidence: Evidence
+  ) -> (place: String, advice: String)? {
+    guard let pair = evidence.heapPair, let holders = pair.last.holders else { return nil }
+    let before = Dictionary(
+      (pair.first.holders ?? []).compactMap { place in place.owner.map { ($0, place) } }
+    ) { first, _ in first }
+    for place in holders {
+      // A stream has a list of its own in each of its storages, from which it resumes by itself; so have other libraries' objects.
+      guard let owner = place.owner, !owner.hasPrefix("Async"), pair.last.library(of: owner) == nil,
+        let now = place.container, now.entries >= 8 * UInt64(clamping: now.containers),
+        let element = now.valueType ?? now.keyType, Promises.contain(String(CollectionPattern.unwrapped(element)))
+      else { continue }
+      let more = Int64(clamping: now.entries) - Int64(clamping: before[owner]?.container?.entries ?? 0)
+      if more * 2 >= tasks.more { return (owner, CollectionPattern.endWaits(owner)) }
     }
     return nil
   }

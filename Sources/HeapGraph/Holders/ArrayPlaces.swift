@@ -67,14 +67,15 @@ struct ArrayPlaces {
     return (looked, empty)
   }
 
-  /// Elements that are one reference, or a closure: a function and its context. Others may be changed where they are.
+  /// By the first reference in an element, a closure's context for one: what is next to it may be changed where it is.
   private func ends(_ block: Int) throws(MemoryError) -> ContainerSummary.Ends? {
-    let isClosure = element.stride == 16 && element.typeName.contains("->")
-    let isObject = element.stride == 8 && !element.typeName.hasPrefix("[") && element.slots.count == 1
-    guard isClosure || isObject else { return nil }
+    guard !element.typeName.hasPrefix("["), element.stride > 0,
+      let slot = element.slots.first(where: { $0.strength == .strong && $0.choice == nil }), slot.offset >= 0,
+      slot.offset + 8 <= element.stride
+    else { return nil }
     let count = try count(block)
     guard count >= 2 else { return nil }
-    let start = heap.blocks.address(block) + UInt64(elements) + (isClosure ? 8 : 0)
+    let start = heap.blocks.address(block) + UInt64(elements) + UInt64(slot.offset)
     return try ends(start, start + (count - 1) * UInt64(element.stride))
   }
 

@@ -33,6 +33,17 @@ func run(_ kind: StaticString, _ body: @escaping @Sendable () async -> Void) {
   }
 }
 
+/// With a tolerance the timer lies in the memory of the job that wakes the sleeper, and knows that by no word of its own.
+@inline(never) func holdTolerantSleeper(_ number: Int) {
+  run("sleeping task with a tolerance") {
+    let baggage = makeBaggage(number)
+    Truth.add(baggage, .healthy, "sleeping task with a tolerance")
+    Quiet.arrive()
+    try? await Task.sleep(for: forever, tolerance: .seconds(1))
+    baggage.bytes.append(1)
+  }
+}
+
 @Sendable @inline(never) func sleepDeeply(_ depth: Int, _ number: Int) async -> Int {
   let baggage = makeBaggage(number)
   Truth.add(baggage, .healthy, "sleeping task, deep frames")
@@ -205,6 +216,7 @@ actor Busy {
 
 let healthyTasks: [Scenario] = [
   Scenario(name: "sleeper", isLeak: false, run: holdSleeper),
+  Scenario(name: "tolerant-sleeper", isLeak: false, run: holdTolerantSleeper),
   Scenario(name: "deep-sleeper", isLeak: false, weight: 0.2, run: holdDeepSleeper),
   Scenario(name: "continuation", isLeak: false, run: holdContinuation),
   Scenario(name: "async-let", isLeak: false, run: holdAsyncLet),
