@@ -70,7 +70,10 @@ struct RankedBits: ~Copyable, @unchecked Sendable {
     words[bit >> 6] |= 1 << UInt64(bit & 63)
   }
 
-  func removeAll() { words.update(repeating: 0, count: groupCount * Self.groupWords) }
+  /// Writes to no page that nobody has written to.
+  func removeAll() {
+    for word in 0..<groupCount * Self.groupWords where words[word] != 0 { words[word] = 0 }
+  }
 
   /// Counts the bits. O(bits).
   func settle() {

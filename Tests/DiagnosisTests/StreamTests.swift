@@ -17,36 +17,39 @@ struct StreamTests {
     return facts
   }
 
-  /// Not a buffer that is full, but streams that nobody ends.
-  @Test func moreStreamsAreNoFullerBuffer() throws {
+  /// What is told of a hub that keeps 100 at first and then 5,100 of something.
+  private func found(
+    _ holders: (_ count: UInt64) -> [(path: [String], type: String, count: UInt64, retained: UInt64)]
+  ) throws -> Finding {
     func level(_ time: Int64, _ count: UInt64) -> HeapFacts {
-      let path = ["hub : Hub", ".subscribers"]
-      return heap(
-        time,
-        [
-          (["hub : Hub"], "hub : Hub", 1, count * 200), (path, "[Int : Continuation] storage", 1, count * 200),
-          (path + ["[value]"], "AsyncStream<Event>._Storage", count, count * 190),
-        ])
+      heap(time, [(["hub : Hub"], "hub : Hub", 1, count * 200)] + holders(count))
     }
     let evidence = Evidence(lives: [RuleFixtures.rising], heaps: [level(0, 100), level(60_000, 5100)])
-    let found = try #require(BuffersRule.findings(evidence).first)
+    return try #require(BuffersRule.findings(evidence).first)
+  }
+
+  /// Not a buffer that is full, but streams that nobody ends.
+  @Test func moreStreamsAreNoFullerBuffer() throws {
+    let path = ["hub : Hub", ".subscribers"]
+    let found = try found { count in
+      [
+        (path, "[Int : Continuation] storage", 1, count * 200),
+        (path + ["[value]"], "AsyncStream<Event>._Storage", count, count * 190),
+      ]
+    }
     #expect(found.title == "hub.subscribers, 5,000 more streams")
     #expect(found.advice.count == 1 && found.advice[0].contains("finish()"))
   }
 
   /// Who waits for elements is in a stream's storage, too: no element is.
   @Test func whoWaitsForElementsIsNoElement() throws {
-    func level(_ time: Int64, _ count: UInt64) -> HeapFacts {
-      let path = ["hub : Hub", "AsyncStream<Event>._Storage"]
-      return heap(
-        time,
-        [
-          (["hub : Hub"], "hub : Hub", 1, count * 200), (path, "AsyncStream<Event>._Storage", 1, count * 200),
-          (path + [".state.continuations"], "[UnsafeContinuation<Event?, Never>] storage", count, count * 190),
-        ])
+    let path = ["hub : Hub", "AsyncStream<Event>._Storage"]
+    let found = try found { count in
+      [
+        (path, "AsyncStream<Event>._Storage", 1, count * 200),
+        (path + [".state.continuations"], "[UnsafeContinuation<Event?, Never>] storage", count, count * 190),
+      ]
     }
-    let evidence = Evidence(lives: [RuleFixtures.rising], heaps: [level(0, 100), level(60_000, 5100)])
-    let found = try #require(BuffersRule.findings(evidence).first)
     #expect(found.title.hasSuffix("5,000 more streams") && found.evidence[0].contains("those who wait"), "\(found)")
   }
 

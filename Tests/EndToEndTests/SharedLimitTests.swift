@@ -31,7 +31,7 @@ import Testing
     func memwhy(_ words: [String], environment: [String: String] = [:]) throws -> Command.Result {
       let (tool, arguments) = group.command(try MemwhyBinary.path(), words)
       let environment = environment.merging(["NO_COLOR": "1"]) { $1 }
-      return try Command.run(tool, arguments, environment: environment, timeout: 100)
+      return try Command.run(tool, arguments, environment: environment, timeout: 300)
     }
 
     var isUnharmed: Bool { target.isRunning && group.outOfMemoryKills ?? 0 == 0 }
