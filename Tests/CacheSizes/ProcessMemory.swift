@@ -107,12 +107,7 @@ enum ProcessMemory {
     let full = resident() - before
     clock.offset.store(7200, ordering: .relaxed)
     cache.removeExpired()
-    // The cache may have returned pages by itself in the middle of that, and does so again after ten seconds.
-    for _ in 0..<30 {
-      cache.tendMemory()
-      if resident() - before < full / 4 { break }
-      usleep(500_000)
-    }
+    tend(cache, until: before + full / 4)
     print("\(full)\t\(resident() - before)")
     withExtendedLifetime(others) {}
   }
@@ -141,8 +136,17 @@ enum ProcessMemory {
     cache.tendMemory()
     let full = resident() - before
     cache.removeAll()
-    cache.tendMemory()
+    if returnsPages { tend(cache, until: before + full / 4) } else { cache.tendMemory() }
     print("\(full)\t\(resident() - before)")
     withExtendedLifetime(others) {}
+  }
+
+  /// The cache may have returned pages by itself while it was being emptied, and does so again after ten seconds.
+  private static func tend(_ cache: LocalCache<Int, String>, until enough: Int) {
+    for _ in 0..<30 {
+      cache.tendMemory()
+      if resident() < enough { return }
+      usleep(500_000)
+    }
   }
 }
