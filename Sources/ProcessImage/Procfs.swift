@@ -87,16 +87,16 @@ public enum Procfs {
     if stat.isKernelThread { throw .kernelThread(pid: pid, name: stat.name) }
     guard let memoryThread = stat.memoryThread else { throw .zombie(pid: pid, name: stat.name, parent: stat.parent) }
     try requireSupported(pid: memoryThread)
-    return Target(pid: pid, memoryThread: memoryThread, status: status, stat: stat)
+    return Target(pid: pid, status: status, stat: stat)
   }
 
   /// A living process of a supported kind.
   public struct Target: Sendable, Hashable {
     public var pid: Int32
-    /// See `ProcessStat.memoryThread`.
-    public var memoryThread: Int32
     public var status: ProcessStatus
     public var stat: ProcessStat
+    /// See `ProcessStat.memoryThread`.
+    public var memoryThread: Int32 { stat.memoryThread ?? pid }
   }
 
   /// Throws for programs of another word size or processor. Says nothing where the executable cannot be read.

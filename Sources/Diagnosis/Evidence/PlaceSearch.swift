@@ -25,7 +25,7 @@ struct PlaceSearch {
   init(_ before: [HeapFacts.Holder], _ after: [HeapFacts.Holder]) {
     let (before, after) = (Self.merged(before), Self.merged(after))
     old = Dictionary(before.map { ($0.path, $0) }) { first, _ in first }
-    oldByOwner = Dictionary(before.compactMap { place in place.owner.map { ($0, place) } }) { first, _ in first }
+    oldByOwner = before.firstByOwner
     now = Dictionary(after.map { ($0.path[...], $0) }) { first, _ in first }
     children = Dictionary(grouping: after.filter { $0.path.count > 1 }) { Array($0.path.dropLast()) }
     // Deepest first: what hung elsewhere before, because a stack word had a part in it, was there all the same.
@@ -211,5 +211,12 @@ struct PlaceSearch {
       found.sharedBy = sharing(found.contentGrowth, below: place)
     }
     self.found.append(found)
+  }
+}
+
+extension [HeapFacts.Holder] {
+  /// The first place of each field that leads to places.
+  var firstByOwner: [String: HeapFacts.Holder] {
+    Dictionary(compactMap { place in place.owner.map { ($0, place) } }) { first, _ in first }
   }
 }

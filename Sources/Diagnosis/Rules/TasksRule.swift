@@ -111,9 +111,7 @@ struct TasksRule: Rule {
     of tasks: HeapGrowth.Tasks, _ evidence: Evidence
   ) -> (place: String, advice: String)? {
     guard let pair = evidence.heapPair, let holders = pair.last.holders else { return nil }
-    let before = Dictionary(
-      (pair.first.holders ?? []).compactMap { place in place.owner.map { ($0, place) } }
-    ) { first, _ in first }
+    let before = (pair.first.holders ?? []).firstByOwner
     for place in holders {
       // A stream has a list of its own in each of its storages, from which it resumes by itself; so have other libraries' objects.
       guard let owner = place.owner, !owner.hasPrefix("Async"), pair.last.library(of: owner) == nil,
