@@ -129,7 +129,7 @@ extension LocalCache {
       let hash = hash(key)
       found[key] = reading(shard(for: hash)) { shard in
         let id = shard.pointee.find(key, hash: Self.high(hash))
-        return id == 0 || shard.pointee.isOver(id, now: now) ? nil : shard.pointee.table[id].pointee.value
+        return id == 0 || shard.pointee.isOver(id, now: now) ? nil : WholeValue.load(shard.pointee.table.value(id))
       }
     }
     return found

@@ -60,7 +60,7 @@ extension LocalCache {
     }
     shard.pointee.policy.markHit(slot.access)
     cell.pointee.hits.store(hits &+ 1, ordering: .relaxed)
-    let value = slot.record.pointee.value
+    let value = WholeValue.load(slot.value)
     cell.pointee.leave()
     return value
   }
@@ -81,7 +81,7 @@ extension LocalCache {
       return missed(hash, cell)
     }
     noteHit(id, hash, cell)
-    let value = shard.pointee.table[id].pointee.value
+    let value = WholeValue.load(shard.pointee.table.value(id))
     cell.pointee.leave()
     return value
   }
@@ -93,7 +93,7 @@ extension LocalCache {
     noteSampledHit(id, hash, cell)
     shard.pointee.policy.markHit(shard.pointee.policy.pool.sharedAccess(id))
     cell.pointee.countHit()
-    let value = shard.pointee.table[id].pointee.value
+    let value = WholeValue.load(shard.pointee.table.value(id))
     cell.pointee.leave()
     return value
   }
@@ -140,7 +140,7 @@ extension LocalCache {
       cell.pointee.borrower.store(0, ordering: .relaxed)
       cell.pointee.leave()
     }
-    return try body(shard.pointee.table[id].pointee.value)
+    return try WholeValue.lend(shard.pointee.table.value(id), body)
   }
 
   @inlinable @inline(never)

@@ -31,6 +31,11 @@ extension LocalCache {
     if checksMutations { noteFingerprint(key, value) }
     let ticks = lifetimeTicks(key, value, lifetime)
     let now = time.ofWriting
+    if WholeValue<Value>.isWhole, shard.pointee.lock.isOpen, ticks == nil, pinned == nil,
+      replaceBesideReaders(value, key, hash, weight, now)
+    {
+      return true
+    }
     var removals = Removals<Key, Value>()
     shard.pointee.lock.lock()
     if shard.pointee.expiry.isLookDue(now) { removeSomeExpired(shard, now, &removals) }
@@ -51,6 +56,24 @@ extension LocalCache {
     if loader.isFlying, stamp == nil { loader.detach(key) }
     if case .stored = result { return true }
     return setSlowly(value, key, hash, weight, (now, ticks), pinned, stamp)
+  }
+
+  /// Puts a whole value in place of an earlier one, without closing the shard to readers. Returns false, having changed nothing, where it has to be closed: nobody
+  /// else may be told of it, and no load be on its way.
+  @inlinable @inline(never)
+  func replaceBesideReaders(_ value: Value, _ key: Key, _ hash: UInt64, _ weight: UInt64, _ now: UInt64) -> Bool {
+    guard listener == nil else { return false }
+    let shard = shard(for: hash)
+    shard.pointee.lock.lockToRead()
+    let isReplaced =
+      !loader.isFlying && !shard.pointee.expiry.isLookDue(now)
+      && shard.pointee.replaceBesideReaders(value, for: key, hash: Self.high(hash), weight: weight, now: now)
+    shard.pointee.lock.unlock()
+    guard isReplaced else { return false }
+    observer.stored(hash, weight: weight)
+    if observer.observes(hash) { noteValue(value, hash) }
+    if loader.isFlying { loader.detach(key) }
+    return true
   }
 
   /// Who writes removes a group of what is over, and frees its lock for a moment before that.

@@ -23,7 +23,7 @@ import Testing
     #expect(EntryTable<Int, Int>.stride(.deadline) == EntryTable<Int, Int>.stride(.written))
     #expect(EntryTable<Int, Int>.stride(.sliding) == EntryTable<Int, Int>.stride(.written))
     #expect(EntryTable<Int, Int>.stride(.both) == EntryTable<Int, Int>.stride(.written) + 8)
-    #expect(EntryTable<UInt32, UInt8>.stride(.deadline) == 32)
+    #expect(EntryTable<UInt32, UInt8>.stride(.deadline) == 16)
   }
 
   @Test func timesThatAreKept() {

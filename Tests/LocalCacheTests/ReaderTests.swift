@@ -53,8 +53,8 @@ import Testing
       clock_gettime(clock, &time)
       return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
-    let cache = LocalCache<Int, Int>(name: "stopped", limit: .entries(100))
-    cache.set(1, for: 1)
+    let cache = LocalCache<Int, [Int]>(name: "stopped", limit: .entries(100))
+    cache.set([1], for: 1)
     for _ in 0..<reads { _ = cache.get(1) }
     let isIn = Locked(false)
     let writers = Locked(0)
@@ -72,7 +72,7 @@ import Testing
       while !isIn.current { usleep(100) }
       writers.with { $0 += 1 }
       let begin = (cpu: seconds(CLOCK_THREAD_CPUTIME_ID), all: seconds(CLOCK_MONOTONIC))
-      cache.set(number, for: 1)
+      cache.set([number], for: 1)
       let took = seconds(CLOCK_MONOTONIC) - begin.all
       shares.with { $0.append((seconds(CLOCK_THREAD_CPUTIME_ID) - begin.cpu) / took) }
     }

@@ -40,10 +40,10 @@ struct EntrySizer<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     }
   }
 
-  /// The slot of an entry with key and value, and what the cache needs beside it: index 5.9, sketch 4.5 and ghosts 2.2 bytes on average, and
+  /// Slot and node of an entry with key and value, and what the cache needs beside them: index 5.9, sketch 4.5 and ghosts 2.2 bytes on average, and
   /// up to 5 for the shadows of a small cache.
   static func inlineBytes(_ times: EntryTimes) -> UInt64 {
-    UInt64(EntryTable<Key, Value>.stride(times)) + 15
+    UInt64(EntryTable<Key, Value>.stride(times) + MemoryLayout<PolicyNode>.stride) + 15
   }
 
   @inlinable @inline(__always)

@@ -103,14 +103,35 @@ struct ShardExpiry {
     if !wheel.covers(id, deadline), deadline != CacheTime.never { schedule(id, deadline, now: written) }
   }
 
+  /// Lets the life of an entry begin anew while others may be reading: nothing but one word of it changes. Returns false, having changed nothing, where more
+  /// would have to: the entry is over, or its lifetime is not the usual one, or its group would be looked at too late, or accesses move ends, too.
+  @usableFromInline
+  func restart(_ id: UInt32, written: UInt32, table: EntryLifetimes) -> Bool {
+    switch times {
+    case .written:
+      table.sharedWritten(id).pointee.store(written, ordering: .relaxed)
+      return true
+    case .deadline:
+      let deadline = usualEnd(written)
+      guard jitter == 0, table.hasUsualLifetime(id), table[id].pointee > written, wheel.covers(id, deadline) else {
+        return false
+      }
+      table.sharedDeadline(id).pointee.store(deadline, ordering: .relaxed)
+      return true
+    case .sliding, .both: return false
+    }
+  }
+
+  private func usualEnd(_ written: UInt32) -> UInt32 {
+    min(written, CacheTime.never - 1 - usualLifetime) + usualLifetime
+  }
+
   @inline(never)
   private mutating func end(_ written: UInt32, _ lifetime: UInt32?) -> UInt32 {
     if let lifetime {
       return lifetime == CacheTime.never ? lifetime : (written &+ shortened(lifetime) &+ 1) | Self.fixedBit
     }
-    let latest =
-      times == .deadline
-      ? min(written, CacheTime.never - 1 - usualLifetime) + usualLifetime : combined(now: written, written: written)
+    let latest = times == .deadline ? usualEnd(written) : combined(now: written, written: written)
     guard jitter > 0, latest != CacheTime.never else {
       (lastWritten, lastEnd) = (written, latest)
       return latest

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// What a cache knows of its memory beyond the entries.
 struct MemoryState: Sendable {
   var estimate = HoleEstimate()
@@ -147,7 +149,7 @@ extension Shard {
     for _ in 0..<2 * count where entries.count < count {
       let id = UInt32.random(in: NodePool.reserved..<pool.highWater)
       guard pool[id].pointee.isInUse else { continue }
-      entries.append((table[id].pointee.key, table[id].pointee.value))
+      entries.append((table[id].pointee.key, WholeValue.load(table.value(id))))
     }
     return entries
   }
@@ -155,5 +157,5 @@ extension Shard {
 
 extension ShardCounters {
   /// Values that came and went.
-  fileprivate var changes: UInt64 { insertions &+ expired &+ evicted &+ replaced &+ explicit }
+  fileprivate var changes: UInt64 { insertions &+ expired &+ evicted &+ replaced.load(ordering: .relaxed) &+ explicit }
 }

@@ -26,7 +26,7 @@ extension EvictionPolicy {
     // Identifiers ascend in the order of insertion, but for those that were used before.
     pool.visitInUse { id, node in
       guard node.pointee.segment == .fresh else { return }
-      let place = isByInsertion ? stamp : node.pointee.accessEpoch
+      let place = isByInsertion ? stamp : pool.use(id).pointee.accessEpoch
       if rest > target {
         sketch.add(node.pointee.hash)
         counted &+= 1

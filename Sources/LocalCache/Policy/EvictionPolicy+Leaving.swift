@@ -9,11 +9,12 @@ extension EvictionPolicy {
     return next < NodePool.reserved ? 0 : next
   }
 
-  /// An entry may be the next to go: by then its counters, and the entry behind it, shall have arrived. Returns its hash.
+  /// An entry may be the next to go: by then its slot, its counters, and the node behind it, shall have arrived. Returns its hash.
   @inline(__always)
   @discardableResult
   func prefetch(forVictim id: UInt32) -> UInt32 {
     let node = pool[id]
+    localcache_prefetch(pool.slot(id))
     localcache_prefetch(pool.nodes.links(node.pointee.links.next))
     sketch.prefetch(node.pointee.hash)
     return node.pointee.hash
@@ -48,8 +49,8 @@ extension EvictionPolicy {
     unlink(id)
     tick()
     sampleAccess(hash)
-    pool[id].initialize(
-      to: PolicyNode(hash: hash, weight: weight, segment: .window, written: written, access: stampWord))
+    pool.set(
+      id, PolicyNode(hash: hash, weight: weight, segment: .window), EntryUse(written: written, access: stampWord))
     grow()
     place(id, hash: hash)
     let nextHash = next == 0 ? 0 : prefetch(forVictim: next)

@@ -60,13 +60,13 @@ extension EvictionPolicy {
   @inline(__always)
   mutating func lruFront(of segment: Segment) -> UInt32? {
     guard let id = front(of: segment) else { return nil }
-    return pool[id].pointee.hits == 0 ? id : lruFrontSlowly(of: segment)
+    return pool.use(id).pointee.hits == 0 ? id : lruFrontSlowly(of: segment)
   }
 
   @inline(never)
   private mutating func lruFrontSlowly(of segment: Segment) -> UInt32? {
     while let id = front(of: segment) {
-      let access = pool[id].pointee.access
+      let access = pool.use(id).pointee.access
       guard access & 255 != 0 else { return id }
       flushHits(id)
       guard isLaterThanFront(access >> 8, of: segment) else { return id }
@@ -81,14 +81,14 @@ extension EvictionPolicy {
   private mutating func mainVictim() -> UInt32? {
     // Another regime may have left most entries there: newcomers would have no time on probation.
     demote()
-    if let id = probation.front(pool: pool.nodes), pool[id].pointee.hits == 0 { return id }
+    if let id = probation.front(pool: pool.nodes), pool.use(id).pointee.hits == 0 { return id }
     return mainVictimSlowly()
   }
 
   @inline(never)
   private mutating func mainVictimSlowly() -> UInt32? {
     while let id = probation.front(pool: pool.nodes) {
-      let access = pool[id].pointee.access
+      let access = pool.use(id).pointee.access
       guard access & 255 != 0 else { return id }
       flushHits(id)
       move(id, to: .protected, stamp: access >> 8)
@@ -114,11 +114,12 @@ extension EvictionPolicy {
 
   /// What the entry's hits were goes to the sketch.
   private mutating func flushHits(_ id: UInt32) {
-    let node = pool[id]
-    let estimate = sketch.add(node.pointee.hash, times: node.pointee.hits)
-    if node.pointee.hash == compared.hash { compared.estimate = estimate }
-    counted &+= UInt64(node.pointee.hits)
-    node.pointee.access &= ~255
+    let hash = pool[id].pointee.hash
+    let use = pool.use(id)
+    let estimate = sketch.add(hash, times: use.pointee.hits)
+    if hash == compared.hash { compared.estimate = estimate }
+    counted &+= UInt64(use.pointee.hits)
+    use.pointee.access &= ~255
   }
 
   // MARK: LRU
@@ -129,7 +130,7 @@ extension EvictionPolicy {
     var greatestAge: UInt32 = 0
     for segment in [Segment.window, .probation, .protected] {
       guard let id = lruFront(of: segment) else { continue }
-      let age = (stamp &- pool[id].pointee.accessEpoch) & 0xFF_FFFF
+      let age = (stamp &- pool.use(id).pointee.accessEpoch) & 0xFF_FFFF
       if victim == nil || age > greatestAge { (victim, greatestAge) = (id, age) }
     }
     return victim
@@ -141,7 +142,7 @@ extension EvictionPolicy {
     while window.weight >= windowMaximum || probation.count + protected.count == 0,
       let id = window.front(pool: pool.nodes)
     {
-      let hits = pool[id].pointee.hits
+      let hits = pool.use(id).pointee.hits
       flushHits(id)
       guard hits > 1 else {
         ghosts.insert(pool[id].pointee.hash)
@@ -155,10 +156,10 @@ extension EvictionPolicy {
   /// Hits give another round. What another regime had on probation has to earn its place first.
   private mutating func mainQueueVictim() -> UInt32? {
     while let id = probation.front(pool: pool.nodes) ?? protected.front(pool: pool.nodes) {
-      let rounds = min(pool[id].pointee.hits, Regime.greatestRounds)
+      let rounds = min(pool.use(id).pointee.hits, Regime.greatestRounds)
       guard rounds > 0 else { return id }
       sketch.add(pool[id].pointee.hash, times: rounds)
-      pool[id].pointee.access = pool[id].pointee.access & ~255 | (rounds - 1)
+      pool.use(id).pointee.access = pool.use(id).pointee.access & ~255 | (rounds - 1)
       move(id, to: .protected, stamp: stamp)
     }
     return nil
@@ -171,7 +172,7 @@ extension EvictionPolicy {
     while true {
       let (ahead, passed) = isHandInProtected ? (Segment.protected, Segment.probation) : (.probation, .protected)
       if let id = front(of: ahead) ?? front(of: .window) {
-        guard pool[id].pointee.hits > 0 else {
+        guard pool.use(id).pointee.hits > 0 else {
           // With the newest the hand is at the end and begins anew, ahead of what comes in then.
           if window.count + (isHandInProtected ? protected.count : probation.count) == 1 { isHandInProtected.toggle() }
           return id

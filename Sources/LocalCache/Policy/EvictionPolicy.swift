@@ -89,13 +89,13 @@ package struct EvictionPolicy: ~Copyable {
 
   package init(maximum: UInt64, configuration: Configuration = Configuration()) {
     self.init(
-      maximum: maximum, configuration: configuration, stride: MemoryLayout<PolicyNode>.stride,
+      maximum: maximum, configuration: configuration, stride: MemoryLayout<EntryUse>.stride,
       alignment: MemoryLayout<PolicyNode>.alignment)
   }
 
   /// - Parameters:
-  ///   - stride: bytes of a slot; a node is its beginning.
-  ///   - alignment: of a slot.
+  ///   - stride: bytes of a slot; an `EntryUse` is its beginning.
+  ///   - alignment: of a slot, and 8 at least.
   init(maximum: UInt64, configuration: Configuration, stride: Int, alignment: Int) {
     pool = NodePool(stride: stride, alignment: alignment)
     sketch = FrequencySketch(entries: 1)
@@ -185,8 +185,8 @@ package struct EvictionPolicy: ~Copyable {
   /// A write to an entry that is there: recent again, but no hit.
   @usableFromInline
   package func touch(_ id: UInt32) {
-    let node = pool[id]
-    node.pointee.access = stampWord | max(node.pointee.access & 255, 1)
+    let access = pool.sharedAccess(id)
+    access.pointee.store(stampWord | max(access.pointee.load(ordering: .relaxed) & 255, 1), ordering: .relaxed)
   }
 
   // MARK: Membership
@@ -216,7 +216,7 @@ package struct EvictionPolicy: ~Copyable {
     sampleAccess(hash)
     let segment: Segment = pinned ? .none : isFilling ? .fresh : .window
     let id = pool.allocate(
-      PolicyNode(hash: hash, weight: weight, segment: segment, written: written, access: stampWord))
+      PolicyNode(hash: hash, weight: weight, segment: segment), EntryUse(written: written, access: stampWord))
     let weight = min(weight, PolicyNode.maximumWeight)
     self.weight &+= weight
     count &+= 1

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The policy's view of one entry: 24 bytes, linked into the list of its segment.
+/// What the policy knows of one entry and no hit touches: 16 bytes, linked into the list of its segment.
 ///
 /// Keys and values are elsewhere: the policy works on hashes and weights alone, so that a simulator can drive it without a store.
 @usableFromInline
@@ -10,27 +10,17 @@ package struct PolicyNode {
   @usableFromInline var hash: UInt32
   /// 28 bits of weight, 1 bit for a node in use, 3 bits for the segment.
   @usableFromInline var weightAndSegment: UInt32
-  /// Not the policy's: when the entry was written, or when it ends (`EntryTimes`).
-  @usableFromInline var written: UInt32
-  /// 24 bits: the epoch of the last access. 8 bits: hits since the policy last looked. The last field, because what a hit needs of an entry
-  /// begins here and is best in one cache line.
-  @usableFromInline var access: UInt32
 
   @inline(__always)
-  init(hash: UInt32, weight: UInt64, segment: Segment, written: UInt32, access: UInt32) {
+  init(hash: UInt32, weight: UInt64, segment: Segment) {
     self.hash = hash
     weightAndSegment =
       UInt32(truncatingIfNeeded: min(weight, Self.maximumWeight)) &<< 4 | Self.usedBit | UInt32(segment.rawValue)
-    self.written = written
-    self.access = access
   }
 
   /// Identifiers are smaller than this.
   @usableFromInline static let identifierLimit: UInt32 = 1 << 23
 
-  /// Where `written` and `access` lie.
-  @usableFromInline static let writtenOffset = 16
-  @usableFromInline static let accessOffset = 20
   @usableFromInline static let maximumWeight: UInt64 = (1 << 28) - 1
 
   @inline(__always)
@@ -48,6 +38,25 @@ package struct PolicyNode {
 
   static let usedBit: UInt32 = 8
   var isInUse: Bool { weightAndSegment & Self.usedBit != 0 }
+}
+
+/// What a hit reads and writes of an entry beside its key and value: the beginning of its slot, 8 bytes.
+@usableFromInline
+package struct EntryUse {
+  /// Not the policy's: when the entry was written, or when it ends (`EntryTimes`).
+  @usableFromInline var written: UInt32
+  /// 24 bits: the epoch of the last access. 8 bits: hits since the policy last looked.
+  @usableFromInline var access: UInt32
+
+  @inline(__always)
+  init(written: UInt32, access: UInt32) {
+    self.written = written
+    self.access = access
+  }
+
+  /// Where these lie.
+  @usableFromInline static let writtenOffset = 0
+  @usableFromInline static let accessOffset = 4
 
   var hits: UInt32 { access & 255 }
   var accessEpoch: UInt32 { access >> 8 }
@@ -96,9 +105,13 @@ package struct NodeLinks {
   }
 }
 
-/// Nodes in chunks of 512, addressed by a 32-bit identifier; freed ones are linked through `next`.
+/// Nodes and slots in chunks of 512, addressed by a 32-bit identifier; freed ones are linked through `next`.
 ///
-/// A node may be the beginning of a larger slot whose rest belongs to the pool's user. Full chunks never move; the last one grows by halves until it is full,
+/// A slot begins with an `EntryUse`; the rest belongs to the pool's user. A chunk is known by where its slots begin; its nodes lie before them, the first
+/// one last, so that both are found without knowing how large the chunk is. Hits touch slots only, and what touches many entries on its way touches nodes
+/// only: so much more of either fits into a processor's cache, which decides how long a look-up in a large cache takes.
+///
+/// Full chunks never move; the last one grows by halves until it is full,
 /// so that few entries need little memory, and moves then: addresses hold until the next `allocate`. The first `reserved` identifiers are
 /// list heads of the policy: they have links and no slot.
 @usableFromInline
@@ -121,6 +134,7 @@ struct NodePool {
   /// Bytes from one slot to the next.
   @usableFromInline let stride: Int
   private let alignment: Int
+  private static let nodeSize = MemoryLayout<PolicyNode>.stride
   private var heads = noHeads
   /// Of all pools that have no lists yet; never written.
   nonisolated(unsafe) private static let noHeads = newHeads()
@@ -146,13 +160,13 @@ struct NodePool {
 
   /// The owner ends the life of the memory; the value itself is a handle.
   func deallocate() {
-    Chunks(table: chunks, count: chunkCount).deallocate()
+    allChunks.deallocate()
     if heads != Self.noHeads { heads.deallocate() }
   }
 
   /// The blocks that slots lie in.
   func visitChunks(_ body: (UnsafeRawPointer) -> Void) {
-    for index in Self.firstChunk..<chunkCount { body(UnsafeRawPointer(chunks[index])) }
+    for block in allChunks.blocks { body(UnsafeRawPointer(block)) }
   }
 
   /// Memory for list heads, each of them a list without entries.
@@ -168,9 +182,11 @@ struct NodePool {
 
   /// The node of an entry.
   @inlinable @inline(__always)
-  subscript(_ id: UInt32) -> UnsafeMutablePointer<PolicyNode> {
-    slot(id).assumingMemoryBound(to: PolicyNode.self)
-  }
+  subscript(_ id: UInt32) -> UnsafeMutablePointer<PolicyNode> { Self.node(id, chunks) }
+
+  /// Its use: the beginning of its slot.
+  @inlinable @inline(__always)
+  func use(_ id: UInt32) -> UnsafeMutablePointer<EntryUse> { slot(id).assumingMemoryBound(to: EntryUse.self) }
 
   @inlinable @inline(__always)
   func slot(_ id: UInt32) -> UnsafeMutableRawPointer { Self.slot(id, chunks, stride: stride) }
@@ -183,26 +199,31 @@ struct NodePool {
     chunks[Int(id &>> chunkShift)] + Int(id & (chunkSize &- 1)) &* stride
   }
 
-  /// The word of an entry that readers write together: see `PolicyNode.access`.
+  /// The same for a node.
+  @inlinable @inline(__always)
+  static func node(
+    _ id: UInt32, _ chunks: UnsafeMutablePointer<UnsafeMutableRawPointer>
+  ) -> UnsafeMutablePointer<PolicyNode> {
+    chunks[Int(id &>> chunkShift)].assumingMemoryBound(to: PolicyNode.self) - Int(id & (chunkSize &- 1)) - 1
+  }
+
+  /// The word of an entry that readers write together: see `EntryUse.access`.
   @inlinable @inline(__always)
   func sharedAccess(_ id: UInt32) -> UnsafeMutablePointer<Atomic<UInt32>> {
-    (slot(id) + PolicyNode.accessOffset).assumingMemoryBound(to: Atomic<UInt32>.self)
+    (slot(id) + EntryUse.accessOffset).assumingMemoryBound(to: Atomic<UInt32>.self)
   }
 
   /// What lists need of the pool.
   @inline(__always)
-  var nodes: Nodes { Nodes(chunks: chunks, stride: stride, heads: heads) }
+  var nodes: Nodes { Nodes(chunks: chunks, heads: heads) }
 
-  /// A view of the pool in three words, which fit into registers where a pool would be copied.
+  /// A view of the pool in two words, which fit into registers where a pool would be copied.
   struct Nodes {
     let chunks: UnsafeMutablePointer<UnsafeMutableRawPointer>
-    let stride: Int
     let heads: UnsafeMutablePointer<NodeLinks>
 
     @inline(__always)
-    subscript(_ id: UInt32) -> UnsafeMutablePointer<PolicyNode> {
-      NodePool.slot(id, chunks, stride: stride).assumingMemoryBound(to: PolicyNode.self)
-    }
+    subscript(_ id: UInt32) -> UnsafeMutablePointer<PolicyNode> { NodePool.node(id, chunks) }
 
     @inline(__always)
     func head(_ id: UInt32) -> UnsafeMutablePointer<NodeLinks> { heads + Int(id) }
@@ -211,7 +232,8 @@ struct NodePool {
     @inline(__always)
     func links(_ id: UInt32) -> UnsafeMutablePointer<NodeLinks> {
       if id < NodePool.reserved { return head(id) }
-      return NodePool.slot(id, chunks, stride: stride).assumingMemoryBound(to: NodeLinks.self)
+      // The links are a node's first field.
+      return UnsafeMutableRawPointer(self[id]).assumingMemoryBound(to: NodeLinks.self)
     }
   }
 
@@ -219,24 +241,29 @@ struct NodePool {
   @inlinable @inline(__always)
   var hasRoom: Bool { free != 0 || highWater < PolicyNode.identifierLimit }
 
-  /// An identifier whose slot holds this node now. The rest of the slot is not initialized.
+  /// An identifier that has this node, and this use in its slot. The rest of the slot is not initialized.
   @inline(__always)
-  mutating func allocate(_ node: PolicyNode) -> UInt32 {
+  mutating func allocate(_ node: PolicyNode, _ use: EntryUse) -> UInt32 {
     let id = free
-    guard id != 0 else { return allocateFurther(node) }
-    let place = self[id]
-    free = place.pointee.links.next
-    place.initialize(to: node)
+    guard id != 0 else { return allocateFurther(node, use) }
+    free = self[id].pointee.links.next
+    set(id, node, use)
     return id
   }
 
   /// The same with an identifier that was never in use.
-  private mutating func allocateFurther(_ node: PolicyNode) -> UInt32 {
+  private mutating func allocateFurther(_ node: PolicyNode, _ use: EntryUse) -> UInt32 {
     let id = highWater
     if id == end { addMemory() }
     highWater &+= 1
-    slot(id).initializeMemory(as: PolicyNode.self, to: node)
+    set(id, node, use)
     return id
+  }
+
+  @inline(__always)
+  func set(_ id: UInt32, _ node: PolicyNode, _ use: EntryUse) {
+    self[id].initialize(to: node)
+    self.use(id).initialize(to: use)
   }
 
   @inline(__always)
@@ -251,29 +278,42 @@ struct NodePool {
   func visitInUse(_ body: (UInt32, UnsafeMutablePointer<PolicyNode>) -> Void) {
     for index in Self.firstChunk..<chunkCount {
       let first = UInt32(index) << Self.chunkShift
-      var slot = chunks[index]
-      for id in first..<min(first + Self.chunkSize, highWater) {
-        let node = slot.assumingMemoryBound(to: PolicyNode.self)
-        if node.pointee.isInUse { body(id, node) }
-        slot += stride
-      }
+      for id in first..<min(first + Self.chunkSize, highWater) where self[id].pointee.isInUse { body(id, self[id]) }
     }
   }
 
-  /// Memory that a pool had.
+  /// Memory that a pool has or had.
   struct Chunks {
     fileprivate let table: UnsafeMutablePointer<UnsafeMutableRawPointer>
     fileprivate let count: Int
+    /// Bytes before the slots: of the last chunk, and of the others.
+    fileprivate let before: (last: Int, others: Int)
+
+    /// The blocks of malloc.
+    fileprivate var blocks: some Sequence<UnsafeMutableRawPointer> {
+      (NodePool.firstChunk..<count).lazy.map { [self] index in
+        table[index] - (index == count - 1 ? before.last : before.others)
+      }
+    }
 
     func deallocate() {
-      for index in NodePool.firstChunk..<count { table[index].deallocate() }
+      for block in blocks { block.deallocate() }
       table.deallocate()
     }
   }
 
+  private var allChunks: Chunks {
+    Chunks(
+      table: chunks, count: chunkCount,
+      before: (bytesOfNodes((end &- 1) % Self.chunkSize + 1), bytesOfNodes(Self.chunkSize)))
+  }
+
+  /// Bytes before the slots of a chunk of so many.
+  private func bytesOfNodes(_ count: UInt32) -> Int { (Int(count) * Self.nodeSize + alignment - 1) & ~(alignment - 1) }
+
   /// Hands over all chunks, for who asked to free them; only when no entry is left.
   mutating func takeAll() -> Chunks {
-    let old = Chunks(table: chunks, count: chunkCount)
+    let old = allChunks
     chunkCapacity = Self.firstCapacity
     chunks = .allocate(capacity: Self.firstCapacity)
     chunkCount = Self.firstChunk
@@ -289,16 +329,21 @@ struct NodePool {
     let used = end & (Self.chunkSize - 1)
     let size = used == 0 ? Self.smallestChunk : min(used + growth(of: used), Self.chunkSize)
     if used == 0, chunkCount == chunkCapacity { growTable() }
-    let chunk = UnsafeMutableRawPointer.allocate(byteCount: Int(size) * stride, alignment: alignment)
+    let before = bytesOfNodes(size)
+    let block = UnsafeMutableRawPointer.allocate(byteCount: before + Int(size) * stride, alignment: alignment)
+    let chunk = block + before
+    let usedNodes = Int(used) * Self.nodeSize
     // Zeros, because stale words of other blocks would look like references to who reads the memory from outside.
+    block.initializeMemory(as: UInt8.self, repeating: 0, count: before - usedNodes)
     (chunk + Int(used) * stride).initializeMemory(as: UInt8.self, repeating: 0, count: Int(size - used) * stride)
     if used == 0 {
       (chunks + chunkCount).initialize(to: chunk)
       chunkCount += 1
     } else {
       // Keys and values move with the nodes: those of Swift do not depend on their own address.
-      chunk.copyMemory(from: chunks[chunkCount - 1], byteCount: Int(used) * stride)
-      chunks[chunkCount - 1].deallocate()
+      let old = chunks[chunkCount - 1]
+      (chunk - usedNodes).copyMemory(from: old - usedNodes, byteCount: usedNodes + Int(used) * stride)
+      (old - bytesOfNodes(used)).deallocate()
       chunks[chunkCount - 1] = chunk
     }
     end = UInt32(chunkCount - 1) << Self.chunkShift + size

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// What a cache has done since it was made, and what it holds.
 public struct CacheStatistics: Sendable {
   /// Look-ups that found a value.
@@ -95,14 +97,13 @@ extension LocalCache {
       reading(shard(at: index)) { shard in
         result.hits += shard.pointee.policy.hits
         result.misses += shard.pointee.policy.misses
-        let counters = shard.pointee.counters
-        result.insertions += counters.insertions
-        result.expired += counters.expired
-        result.evicted += counters.evicted
-        result.replaced += counters.replaced
-        result.removed += counters.explicit
-        result.emptied += counters.emptied
-        result.refused += counters.refused
+        result.insertions += shard.pointee.counters.insertions
+        result.expired += shard.pointee.counters.expired
+        result.evicted += shard.pointee.counters.evicted
+        result.replaced += shard.pointee.counters.replaced.load(ordering: .relaxed)
+        result.removed += shard.pointee.counters.explicit
+        result.emptied += shard.pointee.counters.emptied
+        result.refused += shard.pointee.counters.refused
         result.entries += shard.pointee.policy.count
         result.weight += Int(clamping: shard.pointee.policy.weight * bound.unit)
         result.windowShare += shard.pointee.policy.currentWindowShare / Double(shardMask + 1)

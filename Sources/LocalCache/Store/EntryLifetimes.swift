@@ -41,7 +41,7 @@ struct EntryLifetimes {
   func slot(_ id: UInt32) -> UnsafeMutableRawPointer { NodePool.slot(id, chunks, stride: stride) }
 
   private func node(_ id: UInt32) -> UnsafeMutablePointer<PolicyNode> {
-    slot(id).assumingMemoryBound(to: PolicyNode.self)
+    NodePool.node(id, chunks)
   }
 
   /// The deadline of an entry: ticks since the `base` of `ShardExpiry`, or `CacheTime.never`.
@@ -56,12 +56,20 @@ struct EntryLifetimes {
     (slot(id) + offset).assumingMemoryBound(to: Atomic<UInt32>.self)
   }
 
+  /// When an entry was written, where a slot keeps that: a new value may come while others read.
+  @inlinable @inline(__always)
+  func sharedWritten(_ id: UInt32) -> UnsafeMutablePointer<Atomic<UInt32>> {
+    (slot(id) + EntryUse.writtenOffset).assumingMemoryBound(to: Atomic<UInt32>.self)
+  }
+
   /// When an entry was written, in ticks since `base`: less than 0 where that has moved since. Where the end alone is kept, up to a 2,048th of the
   /// lifetime late for entries that were stored with one of their own, and up to a 16,384th of it for others whose end accesses move.
   @usableFromInline
   func written(_ id: UInt32, usualLifetime: UInt32) -> Int64 {
-    guard times == .deadline || times == .sliding else { return Int64(node(id).pointee.written) }
-    // Of the two words only this one is written by threads that read together.
+    guard times == .deadline || times == .sliding else {
+      return Int64(sharedWritten(id).pointee.load(ordering: .relaxed))
+    }
+    // Of the two words only this one is written while others read.
     let deadline = sharedDeadline(id).pointee.load(ordering: .relaxed)
     let code = node(id).pointee.links.ofOwner
     if times == .sliding, deadline & ShardExpiry.fixedBit == 0 {
@@ -69,6 +77,9 @@ struct EntryLifetimes {
     }
     return Int64(deadline) - Int64(times == .deadline && code == 0 ? usualLifetime : ShortLifetime(code: code).ticks)
   }
+
+  /// Whether an entry has no lifetime of its own, where the end alone is kept.
+  func hasUsualLifetime(_ id: UInt32) -> Bool { node(id).pointee.links.ofOwner == 0 }
 
   /// Notes when an entry ends, and how long its life is in all.
   @inline(__always)
@@ -89,7 +100,9 @@ struct EntryLifetimes {
   /// - Parameter shift: whole steps of `WriteStamp`.
   func moveWritten(_ id: UInt32, by shift: UInt32) {
     switch times {
-    case .written, .both: node(id).pointee.written -= min(node(id).pointee.written, shift)
+    case .written, .both:
+      let use = slot(id).assumingMemoryBound(to: EntryUse.self)
+      use.pointee.written -= min(use.pointee.written, shift)
     case .deadline: break
     case .sliding:
       guard self[id].pointee & ShardExpiry.fixedBit == 0 else { return }

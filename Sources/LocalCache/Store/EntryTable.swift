@@ -2,8 +2,8 @@ import Synchronization
 
 /// Keys and values: a typed view of the policy's memory.
 ///
-/// One slot holds all of an entry, so that a hit touches one or two cache lines and nothing else: the policy's node, its time (`EntryTimes`), key
-/// and value, and, where two times are kept, the second of them. A hit writes into the line that it has just read; a write to
+/// One slot holds all that a hit needs of an entry, so that it touches one or two cache lines and nothing else: its use and its time (`EntryUse`,
+/// `EntryTimes`), key and value, and, where two times are kept, the second of them. A hit writes into the line that it has just read; a write to
 /// another line would have to arrive there before the next lock can be taken, which costs more than the look-up.
 @usableFromInline
 struct EntryTable<Key, Value> {
@@ -28,17 +28,17 @@ struct EntryTable<Key, Value> {
     stride = pool.stride
   }
 
-  /// The node takes 24 bytes.
+  /// Behind the use.
   @inlinable @inline(__always)
   static var recordOffset: Int {
     let alignment = MemoryLayout<Record>.alignment
-    return (24 &+ alignment &- 1) & ~(alignment &- 1)
+    return (8 &+ alignment &- 1) & ~(alignment &- 1)
   }
 
   /// Of the deadline in a slot that keeps one.
   @inlinable @inline(__always)
   static func deadlineOffset(_ times: EntryTimes) -> Int {
-    times == .both ? (recordOffset &+ MemoryLayout<Record>.size &+ 3) & ~3 : PolicyNode.writtenOffset
+    times == .both ? (recordOffset &+ MemoryLayout<Record>.size &+ 3) & ~3 : EntryUse.writtenOffset
   }
 
   @inlinable @inline(__always)
@@ -55,6 +55,22 @@ struct EntryTable<Key, Value> {
   @inlinable @inline(__always)
   subscript(_ id: UInt32) -> UnsafeMutablePointer<Record> {
     (NodePool.slot(id, chunks, stride: stride) + Self.recordOffset).assumingMemoryBound(to: Record.self)
+  }
+
+  /// Where the value of an entry is, for threads that read together: see `WholeValue`.
+  @inlinable @inline(__always)
+  func value(_ id: UInt32) -> UnsafeMutablePointer<Value> { Self.value(of: self[id]) }
+
+  @inlinable @inline(__always)
+  static func value(of record: UnsafeMutablePointer<Record>) -> UnsafeMutablePointer<Value> {
+    (UnsafeMutableRawPointer(record) + valueOffset).assumingMemoryBound(to: Value.self)
+  }
+
+  /// Of the value in a record: what `MemoryLayout.offset(of:)` says, and the compiler can work out.
+  @inlinable @inline(__always)
+  static var valueOffset: Int {
+    let alignment = MemoryLayout<Value>.alignment
+    return (MemoryLayout<Key>.size &+ alignment &- 1) & ~(alignment &- 1)
   }
 
   /// Zeros in place of a record that has been moved out: what is left of references would look like some to who reads the memory from outside.
@@ -81,10 +97,13 @@ struct EntrySlot<Key, Value> {
     (base + EntryTable<Key, Value>.recordOffset).assumingMemoryBound(to: EntryTable<Key, Value>.Record.self)
   }
 
-  /// The word that readers write together: see `PolicyNode.access`.
+  @inlinable @inline(__always)
+  var value: UnsafeMutablePointer<Value> { EntryTable<Key, Value>.value(of: record) }
+
+  /// The word that readers write together: see `EntryUse.access`.
   @inlinable @inline(__always)
   var access: UnsafeMutablePointer<Atomic<UInt32>> {
-    (base + PolicyNode.accessOffset).assumingMemoryBound(to: Atomic<UInt32>.self)
+    (base + EntryUse.accessOffset).assumingMemoryBound(to: Atomic<UInt32>.self)
   }
 
   /// Only where entries can expire.

@@ -167,8 +167,21 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
   @inlinable @inline(__always)
   mutating func noteWritten(_ id: UInt32, _ written: UInt32, _ lifetime: UInt32?) {
-    policy.pool[id].pointee.written = written
+    policy.pool.use(id).pointee.written = written
     if expiry.isActive { expiry.begin(id, written: written, lifetime: lifetime, table: lifetimes) }
+  }
+
+  /// Puts a whole value in place of an earlier one of its key while others may be reading: they find the one or the other. Returns false, having changed
+  /// nothing, where that takes more than the words which readers expect to change.
+  @inlinable @inline(__always)
+  func replaceBesideReaders(_ value: Value, for key: Key, hash: UInt32, weight: UInt64, now: UInt64) -> Bool {
+    let id = find(key, hash: hash)
+    guard id != 0, policy.weight(of: id) == weight, expiry.restart(id, written: expiry.relative(now), table: lifetimes)
+    else { return false }
+    WholeValue.replace(table.value(id), by: value)
+    policy.touch(id)
+    counters.countReplaced()
+    return true
   }
 
   @inlinable
@@ -270,11 +283,12 @@ struct Shard<Key: Hashable, Value>: ~Copyable {
 
 /// What a shard counts beside the policy's hits and misses.
 @usableFromInline
-struct ShardCounters {
+struct ShardCounters: ~Copyable {
   @usableFromInline var insertions: UInt64 = 0
   @usableFromInline var expired: UInt64 = 0
   @usableFromInline var evicted: UInt64 = 0
-  @usableFromInline var replaced: UInt64 = 0
+  /// Counted under the lock, but while others may be reading.
+  @usableFromInline let replaced = Atomic<UInt64>(0)
   @usableFromInline var explicit: UInt64 = 0
   /// Of these, those that were removed with all others.
   @usableFromInline var emptied: UInt64 = 0
@@ -285,11 +299,14 @@ struct ShardCounters {
     switch cause {
     case .expired: expired &+= 1
     case .size: evicted &+= 1
-    case .replaced: replaced &+= 1
+    case .replaced: countReplaced()
     case .explicit: explicit &+= 1
     case .refused: refused &+= 1
     }
   }
+
+  @inlinable @inline(__always)
+  func countReplaced() { replaced.store(replaced.load(ordering: .relaxed) &+ 1, ordering: .relaxed) }
 
   @inlinable
   init() {}

@@ -104,6 +104,10 @@ struct ShardLock: ~Copyable {
     return nil
   }
 
+  /// Whether others may read together. May have changed by the time it is known.
+  @inlinable @inline(__always)
+  var isOpen: Bool { openState.load(ordering: .relaxed) != OpenState.closed }
+
   // MARK: Exclusively
 
   @inlinable @inline(__always)
@@ -112,7 +116,7 @@ struct ShardLock: ~Copyable {
     shutOut()
   }
 
-  /// For reading only: others that read may be inside.
+  /// For reading, and for what may be changed beside readers: others that read may be inside.
   @inlinable @inline(__always)
   func lockToRead() {
     if !state.compareExchange(expected: 0, desired: localcache_generation(), ordering: .acquiring).exchanged {
