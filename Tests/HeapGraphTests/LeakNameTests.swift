@@ -68,6 +68,21 @@ import Testing
     #expect(groups.last?.title == ObjectType.runtimeWarnings && groups.last?.instances == 4)
   }
 
+  /// Their first word is no address.
+  @Test func textsOfWarningsGetTheirType() {
+    let text = ObjectType(kind: .native, name: ObjectType.runtimeWarnings, layout: .none)
+    final class Decoder: ObjectTypeDecoder {
+      let type: ObjectType
+      init(type: ObjectType) { self.type = type }
+      func objectType(head: UInt64, address: UInt64, size: UInt64) -> ObjectType? { type }
+    }
+    var typer = BlockTyper(decoder: Decoder(type: text), isInSmallBlock: { _ in false })
+    let head = MetadataDecoder.warningHead
+    let index = Int(typer.typeIndex(head: head, address: 0x7000, size: 200))
+    #expect(index < typer.types.count && typer.types[index] == text)
+    #expect(typer.typeIndex(head: head + 1, address: 0x7000, size: 200) == UInt32(TypedHeap.unknown))
+  }
+
   /// A library's object may come first by name: a developer looks for his own.
   @Test func cyclesAreCalledByTheProgramsClass() throws {
     let heap = SyntheticHeap()
