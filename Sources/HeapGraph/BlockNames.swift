@@ -57,7 +57,7 @@ struct BlockNames: Sendable {
     guard let slot = slots.first(where: { $0.offset == within }) else { return false }
     let cases = slot.alternatives
     if cases.contains(where: { Self.isFunction($0.typeName) }) { return false }
-    if cases.contains(where: { $0.typeName == "box" || $0.typeName.hasPrefix("box of ") }) { return true }
+    if cases.contains(where: { $0.typeName == "box" || $0.typeName.hasPrefix(Self.boxPrefix) }) { return true }
     guard slot.strength == .ambiguous, slot.typeName == "Any" || slot.typeName.hasPrefix("any ") else { return false }
     return !slots.contains { $0.offset == within - 8 && $0.path == slot.path && $0.typeName == slot.typeName }
   }
@@ -67,11 +67,15 @@ struct BlockNames: Sendable {
     let name = name(block)
     let (start, end) = ("closure context (", ")")
     guard name.hasPrefix(start), name.hasSuffix(end) else { return name }
-    return "box of \(name.dropFirst(start.count).dropLast(end.count))"
+    return Self.boxPrefix + name.dropFirst(start.count).dropLast(end.count)
   }
 
-  /// `(Int) async -> [Row]`, but neither `[() -> Void]` nor `Box<() -> Void>`: an arrow outside of all brackets.
+  private static let boxPrefix = "box of "
+
+  /// `(Int) async -> [Row]`, but neither `[() -> Void]` nor `Box<() -> Void>`: an arrow outside of all brackets. Nor the box in which an `indirect`
+  /// case keeps a function.
   static func isFunction(_ typeName: String) -> Bool {
+    guard !typeName.hasPrefix(boxPrefix) else { return false }
     var depth = 0
     var last: Character = " "
     for character in typeName {

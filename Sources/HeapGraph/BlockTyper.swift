@@ -29,8 +29,10 @@ struct BlockTyper {
   /// Index into `types`; `TypedHeap.unknown` for what is no object.
   @inline(__always)
   mutating func typeIndex(head: UInt64, address: UInt64, size: UInt64) -> UInt32 {
-    // Metadata is aligned, and a user-space address.
-    guard head & 7 == 0, head > 0xffff, head < 1 << 47 else { return UInt32(TypedHeap.unknown) }
+    // Metadata is aligned, and a user-space address. Of texts those of the runtime's warnings tell what they are.
+    guard head & 7 == 0 && head > 0xffff && head < 1 << 47 || head == MetadataDecoder.warningHead else {
+      return UInt32(TypedHeap.unknown)
+    }
     if let cached = cache.find(head: head, size: size) { return cached }
     return decode(head: head, address: address, size: size)
   }

@@ -134,6 +134,8 @@ public struct HeapAnalysis: Sendable {
   public private(set) var unreachableBytes: UInt64 = 0
   public private(set) var rootCount = 0
   public private(set) var referenceCount: UInt64 = 0
+  /// Threads that have ended and that nobody has joined or detached: their stacks stay. Nil where the heap was not marked.
+  public private(set) var unjoinedThreads: Int?
   /// What could not be read, in sentences.
   public private(set) var remarks: [String] = []
   /// Nil unless asked for, and where the heap was not marked.
@@ -169,6 +171,7 @@ public struct HeapAnalysis: Sendable {
       mustStop: options.graphRoom == nil ? nil : options.isRoomGone, progress: progress)
     rootCount = marking.roots.count
     referenceCount = marking.referenceCount
+    unjoinedThreads = marking.unjoinedThreads
     remarks = marking.remarks
     if options.keepsReferences {
       references = HeapReferences(marking, heap: heap, memory: image.memory, context: context, options: options)

@@ -94,8 +94,19 @@ struct LeakFinder {
       collect(from: top, into: &group, taken: &taken)
       collected[shape] = group
     }
-    return order.compactMap { shape in collected[shape].map { finish(shape, $0) } }
-      .sorted { ($0.bytes, $1.title) > ($1.bytes, $0.title) }
+    return Self.withCauses(
+      order.compactMap { shape in collected[shape].map { finish(shape, $0) } }
+        .sorted { ($0.bytes, $1.title) > ($1.bytes, $0.title) })
+  }
+
+  /// The runtime's warnings about lost continuations take more than the tasks that were lost: these, which are the cause, come before them.
+  static func withCauses(_ groups: [LeakGroup]) -> [LeakGroup] {
+    guard let texts = groups.firstIndex(where: { $0.kind == .native && $0.title == ObjectType.runtimeWarnings }),
+      let tasks = groups[texts...].firstIndex(where: { $0.kind == .lostTask })
+    else { return groups }
+    var groups = groups
+    groups.insert(groups.remove(at: tasks), at: texts)
+    return groups
   }
 
   /// The shape of a top component, and the path that shows it.
@@ -116,8 +127,8 @@ struct LeakFinder {
     }
     let node = block(top[top.startIndex])
     let type = heap.type(node)
-    // Without a type the size is all there is to tell one kind of block from another.
-    let size = type.kind == .native ? heap.blocks.size(node) : 0
+    // Without a type the size is all there is to tell one kind of block from another. Texts have any size.
+    let size = type.kind == .native && type.layout != .none ? heap.blocks.size(node) : 0
     return (
       Shape(kind: type.kind == .native ? .native : .chain, numbers: [UInt64(heap.typeIndex(node)), size]), [(node, 0)]
     )

@@ -17,6 +17,8 @@ struct Marking {
   let marked: Bitmap
   let referenceCount: UInt64
   let oddReferences: OddReferences
+  /// Threads that have ended and that nobody has joined or detached.
+  let unjoinedThreads: Int
   /// Which types of reached blocks refer to which; nil where nobody asks for that.
   let typeEdges: TypeEdges?
   /// What could not be read, in sentences.
@@ -42,7 +44,7 @@ struct Marking {
     spareBlocks = try DispatchCaches(
       threads: image.threads, roots: roots, heap: heap, window: MemoryWindow(image.memory)
     ).blocks
-    Self.retype(spareBlocks, as: "spare dispatch continuation", heap)
+    Self.retype(spareBlocks, as: TypedHeap.spareContinuationName, heap)
     Self.retype(threadBlocks, as: "thread-local variables", heap)
     plans = ScanPlans(heap.types)
     var marker = Marker(
@@ -63,6 +65,7 @@ struct Marking {
       try marker.mark(from: others.lazy.map { Int($0.block) })
       roots += others
     }
+    unjoinedThreads = finder.unjoinedThreads
     try marker.mark(slabsInFlight: finder.slabsInFlight)
     if walk.isExact, let places = OddPlaces(walk.blocks, marked: marker.marked) {
       let found = try finder.roots(at: places)

@@ -38,11 +38,12 @@ struct ReferenceResolver: Sendable {
   /// The block that `word` refers to with this strength, or -1.
   @inline(__always)
   func target(_ word: UInt64, _ strength: ReferenceSlot.Strength) -> Int {
-    // Who keeps an address as an integer may keep marks of his own in the bits that alignment leaves free.
-    if strength == .number { return word < 0x1000 ? -1 : heap.blocks.index(startingAt: word & ~7) }
-    let isNative = strength == .pointer || strength == .ambiguous
-    let address = word & (isNative ? Self.nativeAddressMask : Self.addressMask)
+    let isReference = strength == .strong || strength == .unowned || strength == .weak
+    let address = word & (isReference ? Self.addressMask : Self.nativeAddressMask)
     if address < 0x1000 { return -1 }
+    // Who keeps an address as an integer may keep marks of his own beside it: in the bits that alignment leaves free, and above the address, where
+    // lists without locks count their changes.
+    if strength == .number { return heap.blocks.index(startingAt: address) }
     let index = heap.blocks.index(containing: address)
     guard index >= 0 else { return -1 }
     switch strength {

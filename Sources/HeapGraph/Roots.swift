@@ -54,6 +54,8 @@ struct RootFinder {
   private let threads: ThreadPlaces
   /// Roots' memory that the image could not deliver, in bytes.
   private(set) var unreadableBytes: UInt64 = 0
+  /// Threads that have ended and that nobody has joined or detached.
+  private(set) var unjoinedThreads = 0
 
   init(
     image: ProcessImage, heap: TypedHeap, resolver: ReferenceResolver,
@@ -164,6 +166,7 @@ struct RootFinder {
   ) throws(MemoryError) {
     let stacks = try ThreadStacks(
       mapping: mapping, guarded: guarded, threads: threads, inHand: inHand, window: window)
+    unjoinedThreads += stacks.unjoined
     for (range, kind) in stacks.ranges {
       // A stack belongs to one thread; where idle frames lie in it, they are its lowest part.
       let history = idle.idleFrames.values.first { range.overlaps($0) }

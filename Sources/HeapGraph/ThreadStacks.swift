@@ -7,6 +7,8 @@ import ProcessImage
 /// (`tcbhead_t.tcb` and `.self`, sysdeps/x86_64/nptl/tls.h, glibc 2.31-2.42).
 struct ThreadStacks {
   private(set) var ranges: [(Range<UInt64>, Root.Kind)] = []
+  /// Stacks of threads that have ended and wait to be joined.
+  private(set) var unjoined = 0
 
   /// Control blocks are aligned to 64 bytes.
   static let blockMask: UInt64 = 63
@@ -66,7 +68,9 @@ struct ThreadStacks {
           continue
         }
         let fields = first..<end
-        if inHand.contains(block) || Self.waitsForJoin(block, fields, window) { ranges.append((fields, .cachedThread)) }
+        let isUnjoined = Self.waitsForJoin(block, fields, window)
+        if isUnjoined { unjoined += 1 }
+        if inHand.contains(block) || isUnjoined { ranges.append((fields, .cachedThread)) }
       }
       bottom = top
     }

@@ -25,6 +25,10 @@ public final class TypedHeap: @unchecked Sendable {
   /// One whose object is gone: only weak references keep it.
   static let emptySideTable = 3
   public static let emptySideTableName = "side table of an object that is gone"
+  /// Texts that the runtime keeps of its warnings about continuations.
+  public static let runtimeWarningsName = ObjectType.runtimeWarnings
+  /// What libdispatch keeps for reuse, for each thread of its pool.
+  public static let spareContinuationName = "spare dispatch continuation"
 
   /// Types every block. One hash look-up a block; the decoder is asked once per distinct (first word, size).
   ///

@@ -35,15 +35,31 @@ extension MetadataDecoder {
 
   /// Stored properties of what a storage object is for, given its first word: of a dictionary's values, an array's or a set's elements. Those
   /// of a struct as `storedFields(ofElementsOf:)` lists them, those of a class's instances where the elements are references to them. Empty for
-  /// others, and where the storage does not name the class of its elements.
+  /// others, and where the storage does not name the class of its elements. Of an enum what its cases carry, each by the name of its case; offsets are 0.
   public func elementFields(ofStorage head: UInt64) -> [StoredField] {
     ask {
       let fields = storedFields(ofElementsOf: head)
       guard fields.isEmpty, let descriptor = descriptor(ofMetadata: head),
         case .metadata(let metadata)?? = environment(ofMetadata: head, descriptor).arguments.last
       else { return fields }
-      return storedFields(ofInstances: metadata)
+      return payloads(ofMetadata: metadata) ?? storedFields(ofInstances: metadata)
     }
+  }
+
+  /// What the cases of an enum carry, of tuples each part; nil where the type is no enum.
+  private func payloads(ofMetadata metadata: UInt64) -> [StoredField]? {
+    guard let descriptor = descriptor(ofMetadata: metadata), descriptor.kind == .enumeration else { return nil }
+    let environment = environment(ofMetadata: metadata, descriptor)
+    var result: [StoredField] = []
+    for record in fields(descriptor) ?? [] where result.count < Self.storedFieldLimit {
+      guard let type = record.type.map({ substitute($0, environment) }) else { continue }
+      var parts = [type]
+      if case .tuple(let elements) = type { parts = elements.map(\.type) }
+      result += parts.prefix(Self.storedFieldLimit).compactMap { part in
+        name(of: part, depth: 0).map { StoredField(path: record.name, offset: 0, typeName: $0) }
+      }
+    }
+    return result
   }
 
   /// Stored properties of a class's instances, those of superclasses included; offsets from the object's start.

@@ -2,6 +2,10 @@ import Symbols
 
 /// Blocks that are no Swift objects but say what they are by the symbol of their first word.
 extension MetadataDecoder {
+  /// `SWIFT TA` of `SWIFT TASK CONTINUATION MISUSE: …`. The runtime keeps what it has warned of for a crash report, and for each new warning a text
+  /// with all before it in front (swiftlang/swift stdlib/public/runtime/Errors.cpp, `reportOnCrash`).
+  public static let warningHead = UInt64(littleEndian: 0x4154_2054_4649_5753)
+
   func nativeEntry(_ head: UInt64) -> ObjectEntry {
     guard isInModule(head), let symbol = symbols.symbol(at: head), symbol.isData, !symbol.mangledName.hasPrefix("$s"),
       let name = Self.nativeName(symbol.mangledName), head &- symbol.address <= 4096

@@ -62,6 +62,10 @@ extension MetadataDecoder {
   }
 
   private func makeEntry(head: UInt64, address: UInt64, size: UInt64) -> ObjectEntry {
+    if head == Self.warningHead {
+      return .type(
+        ObjectType(kind: .native, name: ObjectType.runtimeWarnings, layout: .none), minimum: 64, maximum: .max)
+    }
     guard head >= 0x1000, head < TargetMemory.addressLimit, head & 7 == 0 else { return .unknown }
     if slabHeads.contains(head) || isSlabHead(head, address: address, size: size) { return .taskSlab }
     if let word = memory.word(head), let kind = MetadataKind(rawValue: word) {

@@ -42,6 +42,9 @@ public struct ObjectType: Sendable, Hashable {
     case standard
   }
 
+  /// The name of texts that the runtime's warnings about continuations leave behind.
+  public static let runtimeWarnings = "text of the runtime's warnings"
+
   public init(kind: Kind, name: String, layout: ObjectLayout, actor: Actor = .none, isOwn: Bool = false) {
     self.kind = kind
     self.name = name

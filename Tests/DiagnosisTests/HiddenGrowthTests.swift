@@ -62,6 +62,37 @@ struct HiddenGrowthTests {
     #expect(report.account?.reduce(0) { $0 + $1.bytes } == 20_000_000)
   }
 
+  /// A queue of tasks that was worked off: their frames were never among the live objects, and reveal no growth of these.
+  @Test func aQueueOfTasksThatBecameEmptyHidesNothing() throws {
+    func heap(_ minute: Int64, _ tasks: UInt64) -> HeapFacts {
+      var facts = Self.heap(minute, ["jobs": tasks])
+      facts.census = [.init(type: "Task", kind: "task", count: tasks, bytes: tasks * 1000)]
+      return facts
+    }
+    let growth = try #require(HeapGrowth([heap(0, 5000), heap(1, 10)]))
+    #expect(growth.swiftRest == 0 && growth.nativeRest == 0 && growth.shrunkPlaces.count == 1)
+  }
+
+  /// A cache of libdispatch's that ends at so many a thread is no collection of the program's.
+  @Test func continuationsKeptForReuseAreAWarmUp() throws {
+    func heap(_ minute: Int64, _ count: UInt64) -> HeapFacts {
+      let root = "libdispatch's continuations kept for reuse"
+      let type = TypedHeap.spareContinuationName
+      var facts = HeapFacts(
+        time: Self.start + minute * 60_000,
+        census: [.init(type: type, kind: "native", count: count, bytes: count * 72)])
+      facts.holders = [
+        Holder(path: [root], type: root, count: 1, retained: count * 72, root: .runtime),
+        Holder(path: [root, type], type: type, count: count, retained: count * 72, root: .runtime),
+      ]
+      return facts
+    }
+    let report = Self.report(heap(0, 1000), heap(1, 13_000), more: 864_000)
+    #expect(report.findings.allSatisfy { $0.cause != .collection && $0.cause != .nativeGrowth })
+    let found = try #require(report.findings.first { $0.cause == .warmUp })
+    #expect(found.growth == 864_000 && found.evidence.first?.hasPrefix("12,000 more continuations") == true)
+  }
+
   @Test func theSmallerOfTwoGrowingPlacesIsNamedToo() {
     let report = Self.report(
       Self.heap(0, ["sessions": 1000, "log": 1000]), Self.heap(1, ["sessions": 39_000, "log": 13_000]),
@@ -96,6 +127,20 @@ struct HiddenGrowthTests {
       Self.heap(1, [:], books: [holder: 101 * Self.mib, .files: 20 * Self.mib]), more: 100 * Double(Self.mib))
     #expect(report.cause == .mappings && report.findings.first?.title.contains(name) == true, "\(report.sentence)")
     #expect(report.findings.first?.growth == 100 * Self.mib)
+  }
+
+  /// glibc keeps the stack of a thread that has ended for the one who joins it: that is no recursion.
+  @Test func stacksOfThreadsThatNobodyJoinsAreTold() {
+    func heap(_ minute: Int64, _ unjoined: UInt64?) -> HeapFacts {
+      var facts = Self.heap(minute, [:], books: [.stacks: Self.mib * (1 + 9 * minute), .files: 20 * Self.mib])
+      facts.unjoinedThreads = unjoined
+      return facts
+    }
+    func title(_ before: UInt64?, _ now: UInt64?) -> String? {
+      Self.report(heap(0, before), heap(1, now), more: 9 * Double(Self.mib)).findings.first?.title
+    }
+    #expect(title(20, 500) == "stacks of 500 threads that have ended and were never joined")
+    #expect(title(500, 500) == "stacks of threads" && title(nil, nil) == "stacks of threads")
   }
 
   /// Mapped pages of files are page cache and resident memory at once: they count once.

@@ -232,6 +232,14 @@ struct PlaceTests {
   @Test func namesOfContainersAreWhole() {
     #expect(GrowingPlace.title(["[Int : Page] storage"], nil, nil, "app : App") == "app -> [Int : Page] storage")
     #expect(GrowingPlace.title(["cache : [Int : Page]", ".pages"], .global, nil) == "cache.pages")
+    // Storage of a collection goes without saying, that of one of several fields does not.
+    func title(_ type: String, _ storage: String) -> String {
+      GrowingPlace.title(["jobs : \(type)", "\(storage) storage"], .global, nil)
+    }
+    #expect(title("ContiguousArray<Job>", "[Job]") == "jobs" && title("[any Sendable]", "[Any]") == "jobs")
+    #expect(title("Synchronization.Mutex<[String : any Job]>", "[String : Job]") == "jobs")
+    #expect(title("Synchronization.Mutex<State>", "[Job]") == "jobs -> [Job] storage")
+    #expect(title("[Job]", "[Int : Job]") == "jobs -> [Int : Job] storage")
   }
 
   @Test func twoPlacesBelowOneObjectAreBothNamed() {

@@ -1,4 +1,5 @@
 import Foundation
+import HeapGraph
 import Testing
 import Timeline
 
@@ -233,6 +234,25 @@ struct RuleTests {
     let turned = LeakRule.findings(
       Evidence(lives: [samples], heaps: [heap(first, sizes), heap(last, sizes.reversed())]))
     #expect(turned.first?.growth == 0, "\(turned)")
+  }
+
+  /// Texts of the runtime's warnings are told by how they begin; other memory of C beside them is not counted with the tasks.
+  @Test func textsOfWarningsCountWithTheLostTasks() throws {
+    var task = HeapFacts.Leak(
+      kind: "lostTask", title: "Task", waitsIn: "fetch(id:)", confidence: .likely, instances: 9, blocks: 30, bytes: 9000
+    )
+    let text = HeapFacts.Leak(
+      kind: "native", title: TypedHeap.runtimeWarningsName, confidence: .likely, instances: 9, blocks: 9, bytes: 40_000)
+    let other = HeapFacts.Leak(
+      kind: "native", title: "malloc(40000)", confidence: .likely, instances: 1, blocks: 1, bytes: 40_000)
+    func findings() -> [Finding] {
+      LeakRule.findings(Evidence(lives: [], heaps: [HeapFacts(time: 0, arenas: [], leaks: [text, other, task])]))
+    }
+    #expect(findings().map(\.holds) == [49_000, 40_000])
+    #expect(findings().first?.advice.first?.hasPrefix("resume the continuation") == true)
+    // Who waits for a stream has no continuation of his own to resume.
+    task.waitsFor = "AsyncStream.Iterator.next(isolation:)"
+    #expect(findings().first?.advice.first?.contains("`finish()`") == true)
   }
 
   @Test func oneSharedGroupIsNotPutToTheProcess() {

@@ -44,6 +44,12 @@ struct TaskRuleTests {
     #expect(free.title.hasSuffix("suspended in handle(_:)") && free.advice.first?.hasPrefix("bound how many") == true)
   }
 
+  /// They have no function yet: those that have begun are not all there are.
+  @Test func tasksThatHaveNotBegunAreCounted() throws {
+    let found = try finding(.unstarted, [])
+    #expect(found.title == "8,800 more live tasks, most not yet begun")
+  }
+
   @Test func finishedChildrenOfAGroupAreNotKeptByHandles() throws {
     let found = try finding(.complete, [], relation: .groupChild, parent: "serve()")
     #expect(found.title.contains("nobody takes out of the task group in serve()") && found.site == "serve()")

@@ -14,6 +14,10 @@ import Testing
 
   /// Ranges of a stack whose thread is gone.
   private func ranges(threadID: UInt64, detached: Bool = false, inHand: Set<UInt64> = []) throws -> [Range<UInt64>] {
+    try stacks(threadID: threadID, detached: detached, inHand: inHand).ranges.map(\.0)
+  }
+
+  private func stacks(threadID: UInt64, detached: Bool = false, inHand: Set<UInt64> = []) throws -> ThreadStacks {
     var bytes = [UInt8](repeating: 0, count: Int(Self.size))
     func store(_ word: UInt64, at address: UInt64) {
       withUnsafeBytes(of: word.littleEndian) { source in
@@ -28,9 +32,8 @@ import Testing
     memory.add(bytes, at: Self.start)
     let mapping = Mapping(start: Self.start, end: Self.start + Self.size, permissions: [.read, .write])
     let threads = [ThreadState(tid: 1, stackPointer: Self.live, threadPointer: Self.live + 0x800)]
-    let stacks = try ThreadStacks(
+    return try ThreadStacks(
       mapping: mapping, guarded: true, threads: ThreadPlaces(threads), inHand: inHand, window: MemoryWindow(memory))
-    return stacks.ranges.map(\.0)
   }
 
   private static let vector = block + 8..<block + 16
@@ -44,6 +47,8 @@ import Testing
 
   @Test func theResultOfAThreadThatIsNotJoinedCounts() throws {
     #expect(try ranges(threadID: 0) == [Self.vector, Self.descriptor])
+    #expect(try stacks(threadID: 0).unjoined == 1)
+    #expect(try stacks(threadID: 0, detached: true).unjoined == 0 && stacks(threadID: 0xffff_ffff).unjoined == 0)
   }
 
   @Test func theArgumentOfAThreadThatIsBeingCreatedCounts() throws {

@@ -274,6 +274,28 @@ struct FreezeUnitTests {
 
   // MARK: - Pages
 
+  /// The kernel gathers 512 ranges at a time and, where there were more, names a place behind which it has told some already: ranges that lie across the
+  /// end of what was asked for are whole all the same.
+  @Test func manyRangesInOneRequestAreAllFound() throws {
+    let pageCount = 20_000
+    let size = pageCount * 4096
+    let memory = try #require(
+      mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0))
+    defer { munmap(memory, size) }
+    madvise(memory, size, 15)  // No huge pages.
+    // One in 24, and a longer range across the end of the first request, which asks for 64 MiB.
+    let touched = (0..<pageCount).filter { $0 % 24 == 0 || (16_380..<16_390).contains($0) }
+    for page in touched { memory.storeBytes(of: 1, toByteOffset: page * 4096, as: UInt8.self) }
+    let start = UInt64(UInt(bitPattern: memory))
+    let mapping = Mapping(start: start, end: start + UInt64(size), permissions: [.read, .write])
+    let pages = try PresentPages(pid: getpid(), mappings: [mapping], wanted: { _ in true })
+    let found = pages.ranges.flatMap { range in
+      stride(from: range.lowerBound, to: range.upperBound, by: 4096).map { Int(($0 - start) / 4096) }
+    }
+    #expect(found == touched)
+    #expect(pages.smallPageBytes == UInt64(touched.count) * 4096)
+  }
+
   /// Both ways to ask the kernel agree, on this very process.
   @Test func pagesAreFoundWithAndWithoutScan() throws {
     let size = 64 * 4096

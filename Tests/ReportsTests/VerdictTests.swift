@@ -1,3 +1,4 @@
+import HeapGraph
 import Reports
 import Testing
 
@@ -124,6 +125,14 @@ struct VerdictTests {
     var group = ReportFixtures.native
     group.type = "std::shared_ptr<Peer>"
     #expect(report(.init(groups: [group])).nextSteps.first?.contains("std::weak_ptr") == true)
+  }
+
+  @Test func groupsThatNobodyLeavesAreToldFromMemoryOfC() {
+    var group = ReportFixtures.native
+    group.type = "OS_dispatch_group"
+    #expect(report(.init(groups: [group])).nextSteps.first?.contains("`leave()`") == true)
+    group.type = TypedHeap.runtimeWarningsName
+    #expect(report(.init(groups: [group])).nextSteps.first?.contains("no continuation is dropped") == true)
   }
 
   /// All that is known of them is their type: a member of a cycle was not retained once too often.

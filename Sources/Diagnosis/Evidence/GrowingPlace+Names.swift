@@ -10,6 +10,21 @@ extension GrowingPlace {
       || step == "[AnyObject] storage" && type.hasPrefix("[") && !type.contains(" : ")
   }
 
+  /// The same of what lies right below a variable that is an array, a dictionary or a set, or a `Mutex` of one: no other storage is there.
+  /// `ContiguousArray<Row>` has `[Row] storage`, and `[any Sendable]` what the run time calls `[Any] storage`.
+  private static func isOnlyStorage(_ path: [String]) -> Bool {
+    guard path.count == 2, let colon = path[0].firstRange(of: " : ") else { return false }
+    var type = path[0][colon.upperBound...]
+    if let mutex = type.firstRange(of: "Mutex<"), type[..<mutex.lowerBound].allSatisfy({ $0.isLetter || $0 == "." }) {
+      type = type[mutex.upperBound...].dropLast()
+    }
+    func shape(_ name: Substring) -> String? {
+      if name.hasPrefix("[") { return name.contains(" : ") ? "dictionary" : "array" }
+      return name.hasPrefix("ContiguousArray<") ? "array" : name.hasPrefix("Set<") ? "set" : nil
+    }
+    return shape(type).map { $0 == shape(path[1][...]) } ?? false
+  }
+
   /// Fields are written behind the variable; types in between are left out, since the fields say it. A frame of a stack says less than
   /// the object in it.
   static func title(
@@ -28,7 +43,9 @@ extension GrowingPlace {
     case .global, .native:
       guard fields.isEmpty, path.count > 1 else { return top + fields }
       // A variable may have several containers of which no field is known: those of a `Mutex` of a struct.
-      let container = path.last.flatMap { isStorage($0) && !isStorage($0, ofVariable: path[0]) ? $0 : nil }
+      let container = path.last.flatMap {
+        isStorage($0) && !isStorage($0, ofVariable: path[0]) && !isOnlyStorage(path) ? $0 : nil
+      }
       return top + ((owner ?? container).map { " -> \($0)" } ?? "")
     // Several roots lead there, none of which alone keeps it.
     case nil:

@@ -55,6 +55,8 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     public var library: String?
     /// `LeakGroup.isFollowed` where that is false.
     public var isFollowed: Bool?
+    /// `LeakGroup.waitsFor`; absent in older captures.
+    public var waitsFor: String?
 
     public init(
       kind: String, title: String, waitsIn: String? = nil, confidence: Confidence, instances: UInt64, blocks: UInt64,
@@ -185,6 +187,8 @@ public struct HeapFacts: Codable, Sendable, Hashable {
   /// Generic classes that a library uses for itself, of those to which a place belongs, with that library; nil where that was not looked at.
   public var libraryClasses: [String: String]?
   public var threads: Int
+  /// Threads that have ended and that nobody has joined or detached; absent in older captures.
+  public var unjoinedThreads: UInt64?
   /// Threads by name, and open files by path; absent in older captures, and where they could not be had.
   public var threadNames, fileNames: NamedCounts?
   /// Nanoseconds for which the process stood still.
@@ -298,6 +302,7 @@ extension HeapFacts {
       }, census: rows,
       leaks: analysis.leaks.map(Self.leaks), books: books, threads: threads, pause: pause)
     libraries = Self.libraries(analysis.types)
+    unjoinedThreads = analysis.unjoinedThreads.map { UInt64(clamping: $0) }
   }
 }
 
@@ -327,6 +332,7 @@ extension HeapFacts {
         confidence: group.confidence, instances: UInt64(group.instances), blocks: UInt64(group.blocks),
         bytes: group.bytes, nativeBytes: nativeBytes(group), library: group.library)
       row.isFollowed = group.isFollowed ? nil : false
+      row.waitsFor = group.waitsFor
       return row
     }
     var rest: [String: Leak] = [:]

@@ -90,7 +90,8 @@ struct HeapGrowth: Sendable {
     var places: [GrowingPlace] = []
     // What one place let go of, another may have taken: the sum of both says nothing of either.
     let shrunk = GrowingPlace.findShrunk(heaps)
-    let released = shrunk.reduce(Int64(0)) { $0 - $1.growth }
+    // Of what a place with tasks let go of, their frames never were among the others.
+    let released = max(shrunk.reduce(Int64(0)) { $0 - $1.growth } + min(sum(Self.taskKinds), 0), 0)
     (swift, native) = Self.refilled(swift, native, by: released)
     var room = max(swift, 0) + max(native, 0)
     let nativePlaces = found.filter(\.isNative)

@@ -14,7 +14,23 @@ struct CollectionRule: Rule {
     let places = growth.places.filter {
       $0.growth >= HeapGrowth.negligible && !BuffersRule.isBuffer($0) && bounded?.contain($0.path) != true
     }
-    return merged(places, growth).prefix(most).map { finding($0, growth, evidence) }
+    return merged(places, growth).prefix(most).map { place in
+      place.content == TypedHeap.spareContinuationName ? spareContinuations(place) : finding(place, growth, evidence)
+    }
+  }
+
+  /// libdispatch keeps up to 1,024 continuations for each of its threads (`_dispatch_continuation_cache_limit`, swift-corelibs-libdispatch
+  /// src/internal.h): they fill up, and end there.
+  private static func spareContinuations(_ place: GrowingPlace) -> Finding {
+    Finding(
+      .warmUp, title: "continuations that libdispatch keeps for reuse", confidence: .possible, growth: place.growth,
+      holds: place.retained,
+      evidence: [
+        "\(Say.count(place.contentGrowth)) more continuations, \(Say.bytes(place.growth)), lie ready for the next blocks of dispatch queues: up to 1,024 for each thread"
+      ],
+      advice: [
+        "nothing: they are filled once. Where threads become more as well, look for blocks that wait on a dispatch queue"
+      ], overturnedBy: "they become more while the threads do not")
   }
 
   /// What a library keeps may hang on several of its own tables and on a thread that works on it: one answer, not one a table.

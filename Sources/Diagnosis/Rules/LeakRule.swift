@@ -18,7 +18,7 @@ struct LeakRule: Rule {
       let growth = before.map { Int64(leak.bytes) - Int64($0[leak.identity]?.bytes ?? 0) }
       guard leak.bytes >= negligible || (growth ?? 0) > 0 else { return nil }
       // The messages of lost continuations count with the tasks that were lost.
-      if lost != nil, leak.kind == "native", leak.bytes >= LostMessages.fewest { return nil }
+      if let lost, lost.counts(leak) { return nil }
       return finding(leak, growth: growth, hours: evidence.heapHours)
     }
     var sorted = found.sorted { ($0.growth ?? 0, $0.holds) > ($1.growth ?? 0, $1.holds) }
@@ -91,6 +91,8 @@ struct LeakRule: Rule {
 
   /// What to do about tasks that nobody will resume.
   static let resume = "resume the continuation on every path, errors and cancellation included"
+  private static let endOfStream =
+    "they wait for the next element of a stream that nobody but the leak itself can end: call `finish()` when what feeds it goes, and let the task capture weakly who keeps the continuation, or cancel it"
 
   /// `Page`, `Foundation.Timer` of `Page.timer -> Foundation.Timer.block -> Page`: what a reference leads to is a type alone only at the end, so
   /// each is given with its field and without it.
@@ -115,8 +117,13 @@ struct LeakRule: Rule {
       } ?? (SharedClients.advice(ofTypes: types(leak.title)).map { [$0] } ?? []) + [
         "break the cycle: capture weakly, make one reference weak, or clear it when done; the leak section names the field"
       ]
+    case "lostTask" where leak.waitsFor.map { $0.hasPrefix("Async") && $0.contains(".next(") } == true: [endOfStream]
     case "lostTask": [resume]
     case "chain": ["look for Unmanaged.passRetained without a release, or a pointer that was let go"]
+    case "native" where leak.title == "OS_dispatch_group":
+      [
+        "call `leave()` of the DispatchGroup for each `enter()` on every path: what waits for it, as the closure of `notify`, stays until then"
+      ]
     case "native" where leak.title.contains("std::shared_ptr<"):
       ["make one of the shared pointers that hold each other a `std::weak_ptr`, or `reset()` it when it is done"]
     default: ["look for the missing free, deallocate or destroy call"]

@@ -11,9 +11,29 @@ struct MappingsRule: Rule {
     var findings: [Finding] = []
     if let finding = anonymous(growth, first, last) { findings.append(finding) }
     for kind in Kind.all where kind.holder != .stacks || !ThreadsRule.isGrowing(evidence) {
-      if let finding = growth.finding(kind) { findings.append(finding) }
+      let special = kind.holder == .stacks ? unjoined(growth, first, last) : nil
+      if let finding = special ?? growth.finding(kind) { findings.append(finding) }
     }
     return findings
+  }
+
+  private static let fewestUnjoined: Int64 = 8
+
+  /// Stacks of threads that have ended: glibc keeps each for the one who joins the thread.
+  private static func unjoined(_ growth: Growth, _ first: HeapFacts, _ last: HeapFacts) -> Finding? {
+    guard let now = last.unjoinedThreads, let before = first.unjoinedThreads else { return nil }
+    let (more, bytes) = (Int64(clamping: now) - Int64(clamping: before), growth.bytes(.stacks))
+    // Each has touched a page or more.
+    guard more >= fewestUnjoined, growth.isMaterial(bytes), bytes / more >= 4096 else { return nil }
+    return growth.finding(
+      "stacks of \(Say.count(now)) threads that have ended and were never joined", .stacks, bytes,
+      evidence: [
+        "\(Say.count(now)) threads have ended, \(Say.count(more)) more than at the first snapshot, and nobody has joined or detached them: their stacks stay, with what `pthread_join` would return",
+        "resident pages of stacks \(growth.words(bytes)), to \(Say.bytes(growth.after[.stacks])); each takes its whole size of address space beside that, 8 MiB unless it was set",
+      ],
+      advice:
+        "call `pthread_join` for each thread when its work is done, or `pthread_detach` when it begins; tasks, dispatch queues and Foundation's `Thread` do that themselves",
+      overturnedBy: "they are joined later: then their number falls")
   }
 
   private static func anonymous(_ growth: Growth, _ first: HeapFacts, _ last: HeapFacts) -> Finding? {

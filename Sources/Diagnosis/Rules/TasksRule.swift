@@ -42,15 +42,20 @@ struct TasksRule: Rule {
     // The runtime's own helpers, such as what wakes a sleeper, have no function.
     let named = groups.filter { !$0.group.functions.isEmpty }
     if named.isEmpty, worst.group.state == .timer { return sleepers(groups, growth, evidence) }
-    let worst = telling(named) ?? worst
-    let more = (named.isEmpty ? groups : named).reduce(0) { $0 + $1.more }
+    // Nor have tasks that have not begun: where they are by far the most, the others say little.
+    let idle = groups.first { $0.group.functions.isEmpty && $0.group.state == .unstarted }
+    let telling = telling(named)
+    let isIdle = (telling?.more ?? 0) * Self.mostOfLibrary < idle?.more ?? 0
+    let worst = (isIdle ? idle : telling) ?? worst
+    let counted = groups.filter { !$0.group.functions.isEmpty || $0.group.state == .unstarted }
+    let more = (counted.isEmpty ? groups : counted).reduce(0) { $0 + $1.more }
     let bytes = groups.reduce(0) { $0 + $1.growth } + growth.besideTasks
     let function = function(worst.group)
     let inner = called(worst.group)
     let site =
       queue(worst.group)
       ?? function.map { function in "suspended in \(function)" + (inner.map { ", there in \($0)" } ?? "") }
-      ?? worst.group.state.words
+      ?? (worst.group.state == .unstarted ? "not yet begun" : worst.group.state.words)
     var lines = groups.prefix(4).map { tasks in
       let chain = chain(tasks.group).joined(separator: " <- ")
       return

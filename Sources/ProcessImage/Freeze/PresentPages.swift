@@ -53,7 +53,8 @@ public struct PresentPages: Sendable {
         if count == -EINTR { continue }
         throw SystemError(code: -count)
       }
-      for region in regions.prefix(Int(count)) {
+      let found = regions.prefix(Int(count))
+      for region in found {
         // The shared page of zeros needs no reading.
         if region.categories & UInt64(clinux_page_is_zero) != 0 { continue }
         add(
@@ -61,8 +62,10 @@ public struct PresentPages: Sendable {
           isFile: region.categories & UInt64(clinux_page_is_file) != 0,
           isHuge: region.categories & UInt64(clinux_page_is_huge) != 0)
       }
-      guard walkEnd > position else { break }
-      position = walkEnd
+      // Where it looked at more than 512 regions, the kernel may name the place where it stopped to copy the first of them (6.7 to 6.18).
+      let next = max(walkEnd, found.last?.end ?? 0)
+      guard next > position else { break }
+      position = next
     }
   }
 
@@ -88,14 +91,18 @@ public struct PresentPages: Sendable {
     }
   }
 
-  private mutating func add(_ range: Range<UInt64>, isFile: Bool, isHuge: Bool) {
+  /// Takes ranges in the order of their addresses; what is known already is left out.
+  private mutating func add(_ found: Range<UInt64>, isFile: Bool, isHuge: Bool) {
+    let start = max(found.lowerBound, ranges.last?.upperBound ?? 0)
+    guard start < found.upperBound else { return }
+    let range = start..<found.upperBound
     if !isFile {
       let size = range.upperBound - range.lowerBound
       if isHuge { hugePageBytes &+= size } else { smallPageBytes &+= size }
     }
     if let last = ranges.last, last.upperBound == range.lowerBound {
       ranges[ranges.count - 1] = last.lowerBound..<range.upperBound
-    } else if range.lowerBound >= ranges.last?.upperBound ?? 0 {
+    } else {
       ranges.append(range)
     }
   }

@@ -78,6 +78,11 @@ enum NextSteps {
     case .native where group.type.contains("std::shared_ptr<"):
       "`\(group.type)`: shared pointers that hold each other, or one that was never destroyed. Make one of a ring a `std::weak_ptr`, or "
         + "`reset()` it when it is done."
+    case .native where group.type == TypedHeap.runtimeWarningsName:
+      "The \(group.type) about lost continuations: each keeps the text of all before it. They end where no continuation is dropped any more."
+    case .native where group.type == "OS_dispatch_group":
+      "`DispatchGroup`: an `enter()` to which no `leave()` came, so that the group never ends, nor what waits for it: the closure of `notify` and what "
+        + "that captures. Call `leave()` on every path, errors included."
     case .native:
       "Native blocks (\(group.type)): memory of C or C++ code, or allocated by hand. Look for the missing free, deallocate "
         + "or destroy call."
