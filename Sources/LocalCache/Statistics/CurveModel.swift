@@ -138,9 +138,9 @@ struct CurveModel {
 
   // MARK: The cache's own policy
 
-  /// At these of the sizes all regimes are tried; at those between them the ones that are this near the best at both neighbours.
+  /// All regimes are tried at each fourth size; at the sizes between, those that come this near to the best at one of the two neighbours.
   private static let step = 4
-  private static let isNear = 0.015
+  private static let nearness = 0.015
   /// Regimes that differ by less are as good as each other, and the best of them is so by chance: their mean counts.
   private static let closeness = 0.003
 
@@ -161,7 +161,7 @@ struct CurveModel {
       for regime in regimes.indices {
         let isGood = neighbours.contains { neighbour in
           let all = found[neighbour].compactMap { $0 }
-          return (found[neighbour][regime] ?? 1) <= (all.min() ?? 0) + Self.isNear
+          return (found[neighbour][regime] ?? 1) <= (all.min() ?? 0) + Self.nearness
         }
         if isGood { found[index][regime] = missRatio(at: shares[index], regimes[regime]) }
       }
