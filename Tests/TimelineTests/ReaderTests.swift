@@ -310,7 +310,7 @@ struct ReaderTests {
     }
   }
 
-  @Test func parsesLoads() throws {
+  @Test func addressesOfLoadsAreParsed() throws {
     let plain = try LoadSource.Address(parsing: "requests_total@http://127.0.0.1:8080/m")
     #expect(plain.metric == "requests_total" && plain.host == "127.0.0.1" && plain.port == 8080 && plain.path == "/m")
     let labelled = try LoadSource.Address(parsing: "r{code=\"200\"}@localhost:1")
