@@ -3,11 +3,12 @@ extension LocalCache {
   public struct Configuration: Sendable {
     /// When entries end.
     public var expiry = CacheExpiry()
-    /// A lifetime for an entry of its own, asked once when it is stored; nil leaves it to `expiry`. As long as that of `set(_:for:lifetime:pinned:)` at most.
+    /// The lifetime of an entry, asked for once when it is stored; where it returns nil, `expiry` decides. The longest that counts is that of
+    /// `set(_:for:lifetime:pinned:)`.
     public var lifetime: (@Sendable (Key, Value) -> Duration?)?
     /// How bytes are counted, with a limit in bytes.
     public var sizing = CacheSizing()
-    /// What happens about memory that malloc holds beside the entries, with a limit in bytes.
+    /// What the cache does about memory that malloc cannot use between the entries, with a limit in bytes.
     public var memory = CacheMemory()
     /// What an entry weighs, with a limit in weight. Negative results count as 0.
     public var weigher: (@Sendable (Key, Value) -> Int)?
@@ -17,14 +18,14 @@ extension LocalCache {
     public var loading = CacheLoading()
     /// Finds values that are changed behind the cache's back; for debugging.
     public var mutationCheck: MutationCheck?
-    /// The clock of all that depends on age: lifetimes, refreshes and their pauses, failures that are remembered. Nil: the system's monotonic clock, in its
+    /// The clock by which entries age: for lifetimes, refreshes and their pauses, and failures that are remembered. Nil: the system's monotonic clock, in its
     /// cheap form.
     ///
-    /// Time limits of loads and what statistics say of time are the system's. While anything can expire the cache sleeps on this clock in the background, to
-    /// remove what is over: one whose `sleep` returns at once, because it goes on by itself, makes entries end at once.
+    /// Time limits of loads, and times in the statistics, are measured by the system's clock all the same. While anything can expire, the cache sleeps on this clock in
+    /// the background. A clock whose `sleep` moves it forward and returns at once therefore makes entries end at once.
     public var clock: (any Clock<Duration>)?
-    /// Parts under locks of their own, 256 at most, rounded up to a power of two. Nil: as many as the limit and the processors suggest. A part holds eight million
-    /// entries at most (8,388,096), so there are more parts than are asked for where a limit in entries needs them.
+    /// Number of parts with a lock each, 256 at most, rounded up to a power of two. Nil: as many as the limit and the processors suggest. A part holds eight million
+    /// entries at most (8,388,096), so there are more parts than asked for where a limit in entries needs them.
     public var shards: Int?
     /// Whether the verdict and the miss-ratio curve are kept ready; costs less than a twentieth of a look-up.
     public var isObserved = true
@@ -64,7 +65,7 @@ extension LocalCache.Configuration {
     guard canExpire else { return .written }
     guard let afterWrite = expiry.afterWrite else { return .both }
     guard expiry.afterAccess != nil else { return .deadline }
-    // Values are to be loaded again at an age that is far below the lifetime: a 16,384th of that is too much to be wrong by.
+    // Values are to be loaded again at an age far below the lifetime, and `sliding` knows ages only to a 16,384th of the lifetime.
     if let age = loading.refreshAfter, age.reckonable < afterWrite.reckonable / 64 { return .both }
     return .sliding
   }

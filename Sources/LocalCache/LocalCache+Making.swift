@@ -2,7 +2,7 @@ extension LocalCache {
   /// The value of a key; if there is none, what the closure makes, which is then stored. For callers that are not asynchronous.
   ///
   /// ```swift
-  /// let pattern = try patterns.value(for: text) { try Regex(text) }
+  /// let template = try templates.value(for: name) { try Template(named: name) }
   /// ```
   ///
   /// The closure runs in the calling thread, under no lock: it may use this cache, for other keys also in this way. However many threads ask for a key at the same

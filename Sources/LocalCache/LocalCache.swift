@@ -9,12 +9,14 @@
 /// print(profiles.verdict)
 /// ```
 ///
-/// All members may be used from any thread or task. `get`, `set` and the others take one short lock of one of many parts; nothing of the hot
-/// path is an actor or waits for another task.
+/// Nothing expires unless `Configuration.expiry` says so, and an entry may be evicted at any moment. Values are read-only: copy one before you change it.
+///
+/// All members may be used from any thread or task. The cache consists of parts (shards) with a lock each, which is held for a moment; no look-up or write waits
+/// for an actor or for another task.
 ///
 /// Keys are hashed like those of `Dictionary`, by `Hasher` with a random seed for each cache; integers by AES under random keys of each cache, where
-/// the processor has it. `==` and `hash(into:)` of keys, and the closure
-/// of `withValue`, must not use the cache they are called by; destructors of values and removal listeners may.
+/// the processor has it. `==` and `hash(into:)` of keys, and the closures of `withValue` and `removeAll(where:)`, must not use the cache that calls them;
+/// destructors of values and removal listeners may.
 public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendable {
   /// The name by which people, metrics and memwhy know the cache.
   public let name: String
@@ -36,18 +38,18 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   let configuration: Configuration
   let bound: SharedBound
   @usableFromInline let loader: Loader<Key, Value>
-  /// Where entries can expire.
+  /// Removes what has expired; nil where nothing can expire.
   let sweeper: Sweeper?
-  /// Where there may be holes between them.
+  /// Looks after holes between the blocks of the entries; nil where entries have no blocks.
   let memory: MemoryTending?
   let block: CacheBlock
-  /// Only with a mutation check.
+  /// What values looked like when they were stored; nil without a mutation check.
   let fingerprints: Fingerprints<Key>?
-  /// Where there is something to be found.
+  /// How many values are copies of others; nil where that cannot be told.
   let equalValues: EqualValues<Value>?
   @usableFromInline let checksMutations: Bool
   let publishing = RateLimit(seconds: 10, first: 1)
-  /// Of a cache that is filled there is nothing to say yet, and a verdict would take memory and processor from who fills it.
+  /// Not in the first second: of a cache that is being filled there is nothing to say yet, and a verdict would take memory and processor time from whoever fills it.
   package let judging = RateLimit(seconds: 30, first: 1, isDueAtOnce: false)
 
   /// A cache of this name and limit.
@@ -126,7 +128,7 @@ public final class LocalCache<Key: Hashable & Sendable, Value: Sendable>: @unche
   }
 
   deinit {
-    // First: readers outside are to find no description of what is gone.
+    // First, so that readers outside the process find no description of what is gone.
     block.retire()
     sweeper?.stop()
     memory?.task.stop()

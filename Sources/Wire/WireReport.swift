@@ -25,8 +25,8 @@ public struct WireReport: Codable, Sendable, Hashable {
     mutating func add(_ exchange: Exchange) {
       calls += 1
       errors += exchange.isError ? 1 : 0
-      rows = rows.addingReportingOverflow(exchange.rows).partialValue
-      bytes = bytes.addingReportingOverflow(exchange.bytes).partialValue
+      rows = rows.addingClamped(exchange.rows)
+      bytes = bytes.addingClamped(exchange.bytes)
       largestAnswer = max(largestAnswer, exchange.bytes)
       longestList = max(longestList, exchange.statement.longestList)
       let seconds = exchange.end > exchange.start ? Double(exchange.end - exchange.start) / 1e9 : 0

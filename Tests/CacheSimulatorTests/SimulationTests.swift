@@ -77,7 +77,7 @@ import Testing
     try Command.run(TestProgram.built("cache-simulator"), arguments, timeout: 60)
   }
 
-  @Test func theCommand() throws {
+  @Test func theCommandPrintsJSONDrawsAndNamesMistakes() throws {
     let directory = try makeTemporaryFolder("simulator")
     defer { try? FileManager.default.removeItem(atPath: directory) }
     let trace = directory + "/some.trace"

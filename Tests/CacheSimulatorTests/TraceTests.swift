@@ -86,7 +86,7 @@ import Testing
   }
 
   /// What a file is packed with follows from its bytes, and nothing is unpacked without end.
-  @Test func packedFiles() throws {
+  @Test func packedFilesAreKnownByTheirBytes() throws {
     let folder = try makeTemporaryFolder("traces")
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let plain = folder + "/plain.gz"
@@ -111,7 +111,7 @@ import Testing
   }
 
   /// No bytes make a reader trap or take more than a few times their size, except for lines that say so.
-  @Test func anyBytes() {
+  @Test func noBytesMakeAReaderTrap() {
     var random = SystemRandomNumberGenerator()
     for _ in 0..<300 {
       let count = Int.random(in: 0...600, using: &random)

@@ -28,7 +28,7 @@ import Testing
   }
 
   /// Seven days in which entries of many lifetimes come and go: what is over is gone from memory, what is not stays.
-  @Test func aWeek() {
+  @Test func overAWeekOnlyWhatIsOverGoes() {
     let clock = ManualClock()
     let cache = cache(clock, CacheExpiry(afterWrite: .seconds(86_400)))
     var random = Generator(state: 3)

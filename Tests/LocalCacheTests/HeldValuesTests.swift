@@ -34,16 +34,18 @@ import Testing
     func isOf(_ key: Int) -> Bool { first.isOf(key) && text.hasSuffix(" \(key)") && last.isOf(key) }
   }
 
-  @Test func references() { check({ $0 }, Tagged.init, isOf: { $0.isOf($1) }) }
+  @Test func referencesAreHeldWhileTheyAreRead() { check({ $0 }, Tagged.init, isOf: { $0.isOf($1) }) }
 
   @Test func referencesThatExpire() {
     let expiry = CacheExpiry(afterWrite: .seconds(60), afterAccess: .seconds(30))
     check({ $0 }, Tagged.init, expiry, isOf: { $0.isOf($1) })
   }
 
-  @Test func severalReferences() { check({ $0 }, Several.init, isOf: { $0.isOf($1) }) }
+  @Test func severalReferencesAreHeldWhileTheyAreRead() { check({ $0 }, Several.init, isOf: { $0.isOf($1) }) }
 
-  @Test func underStrings() { check({ "key \($0)" }, Tagged.init, isOf: { $0.isOf($1) }) }
+  @Test func referencesUnderStringsAreHeldWhileTheyAreRead() {
+    check({ "key \($0)" }, Tagged.init, isOf: { $0.isOf($1) })
+  }
 
   @Test func removedAndBorrowed() { check({ $0 }, Tagged.init, removes: true, isOf: { $0.isOf($1) }) }
 

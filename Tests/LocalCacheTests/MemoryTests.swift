@@ -53,6 +53,25 @@ import Testing
     #expect(line[1] < line[0] * 50, "\(line[1]) bytes more after \(line[0]) loads")
   }
 
+  @Test(.enabled(if: GlibcChunk.isUsed, reason)) func aCacheThatBecomesLargeIsTended() throws {
+    let cache = LocalCache<Int, [UInt8]>(name: "grows", limit: .bytes(.mebibytes(1)))
+    let task = try #require(cache.memory?.task)
+    #expect(!task.isRunning)
+    cache.resize(to: .bytes(.mebibytes(8)))
+    #expect(!task.isRunning)
+    cache.resize(to: .bytes(.mebibytes(64)))
+    #expect(task.isRunning)
+  }
+
+  @Test(.enabled(if: GlibcChunk.isUsed, reason)) func aCacheThatBecomesSmallKeepsNothingFree() {
+    let cache = LocalCache<Int, [UInt8]>(name: "shrinks", limit: .bytes(.mebibytes(64)))
+    cache.holdBack(cache.bound.maximum / 8)
+    cache.resize(to: .bytes(.mebibytes(32)))
+    #expect(cache.footprint.heldBack > 0)
+    cache.resize(to: .bytes(.mebibytes(8)))
+    #expect(cache.footprint.heldBack == 0)
+  }
+
   @Test(.enabled(if: GlibcChunk.isUsed, reason)) func holesAreSeen() throws {
     // 3,000 bytes are beyond malloc's quick lists: a freed block becomes a hole before the one behind it.
     let blocks = (0..<64).map { _ in UnsafeMutableRawPointer.allocate(byteCount: 3000, alignment: 16) }.sorted()

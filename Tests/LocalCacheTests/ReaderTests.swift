@@ -34,7 +34,7 @@ import Testing
   }
 
   /// More threads than there are cells: the others read exclusively.
-  @Test func manyThreads() {
+  @Test func moreThreadsThanCellsReadTheSame() {
     let cache = LocalCache<Int, Int>(name: "many", limit: .entries(1000))
     for key in 0..<1000 { cache.set(key, for: key) }
     let threads = Int(cache.cells.count) + 20

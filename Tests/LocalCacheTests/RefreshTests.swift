@@ -7,7 +7,7 @@ import Testing
   struct Broken: Error {}
 
   /// The incident's periodic refresh: chunks of the set size in the order of the keys, again and again, until the task is cancelled.
-  @Test func periodically() async throws {
+  @Test func aPeriodicRefreshGoesThroughAllKeysInOrder() async throws {
     var configuration = LocalCache<Int, Int>.Configuration()
     configuration.loading.batchSize = 40
     let cache = LocalCache<Int, Int>(name: "periodic", limit: .entries(1000), configuration: configuration)
@@ -31,7 +31,7 @@ import Testing
   }
 
   /// After failures the pause doubles; the values that are there stay.
-  @Test func backsOff() async throws {
+  @Test func thePauseDoublesAfterFailures() async throws {
     let cache = LocalCache<Int, Int>(name: "backing off", limit: .entries(10))
     cache.set(-1, for: 1)
     let times = Locked<[ContinuousClock.Instant]>([])

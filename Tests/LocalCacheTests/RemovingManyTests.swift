@@ -61,7 +61,7 @@ import Testing
   }
 
   /// Beside threads that read and write: never a value that was to go when the call began and that nobody has written since.
-  @Test func besideOthers() async throws {
+  @Test func whatWasToGoIsGoneBesideReadersAndWriters() async throws {
     let cache = LocalCache<Int, Int>(name: "beside", limit: .entries(20_000)) { $0.shards = 4 }
     for key in 0..<10_000 { cache.set(0, for: key) }
     let isOver = Locked(false)

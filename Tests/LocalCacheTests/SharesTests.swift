@@ -18,6 +18,26 @@ import Testing
     }
   }
 
+  /// The limit and what is kept free of it change beside threads that ask what is left: they must not take the one of before and the other of after.
+  @Test func whatIsAvailableFitsIntoTheLimitWhileThatChanges() async {
+    let bound = SharedBound(limit: .bytes(1 << 20))
+    let small = bound.maximum
+    let most = await withTaskGroup(of: UInt64.self) { group in
+      group.addTask {
+        for _ in 0..<200_000 {
+          bound.setHeldBack(small * 250)
+          bound.set(small * 1000)
+          bound.setHeldBack(small / 4)
+          bound.set(small)
+        }
+        return 0
+      }
+      group.addTask { (0..<400_000).reduce(into: 0) { most, _ in most = max(most, bound.available) } }
+      return await group.reduce(0, max)
+    }
+    #expect(most <= small * 1000)
+  }
+
   private func weighed(_ limit: Int, shards: Int) -> LocalCache<Int, Int> {
     var configuration = LocalCache<Int, Int>.Configuration()
     configuration.weigher = { _, value in value }

@@ -37,7 +37,7 @@ import Testing
   }
 
   /// A closure that takes long must not break the others, only delay them.
-  @Test func longBorrows() async {
+  @Test func longClosuresOnlyDelayOthers() async {
     var configuration = LocalCache<Int, Int>.Configuration()
     configuration.shards = 1
     let cache = LocalCache<Int, Int>(name: "borrow", limit: .entries(100), configuration: configuration)

@@ -57,7 +57,7 @@ import Testing
     #expect(abs(Double(due.count) / 100_000 - row.chance) < 0.006)
   }
 
-  @Test func itsLimits() {
+  @Test func aRefreshIsDueAtTheEndAndNeverWithoutEagerness() {
     #expect(EarlyRefresh.isDue(remaining: 0, load: 1, eagerness: 1, random: 0.9))
     #expect(!EarlyRefresh.isDue(remaining: 1, load: 1000, eagerness: 0, random: 0.0001))
     #expect(

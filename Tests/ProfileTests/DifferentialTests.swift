@@ -62,7 +62,7 @@ import Testing
   }
 
   /// Needs Go: there is no other pprof to ask. The goldens above hold without it.
-  @Test(.enabled(if: PprofCommand.goIsInstalled, "go is not installed")) func equalsPprof() throws {
+  @Test(.enabled(if: PprofCommand.goIsInstalled, "go is not installed")) func reportsEqualThoseOfPprof() throws {
     var shown = 0
     for line in Self.goldens + Self.more {
       let command = PprofCommand(line)

@@ -118,6 +118,9 @@ import Testing
     let bytes = PprofEncoder.encode(PprofTests.small())
     let halves = try Gzip.pack(Array(bytes[..<50])) + Gzip.pack(Array(bytes[50...]))
     #expect(problem(halves) == nil)
+    // Any number of them, empty ones among them.
+    let many = try bytes.map { try Gzip.pack([$0]) }.reduce(Gzip.pack([]), +)
+    #expect(problem(many) == nil)
   }
 
   @Test func aGzipBombStopsAtTheLimit() throws {
@@ -143,6 +146,52 @@ import Testing
     #expect(found?.contains("out of proportion") == true, "\(found ?? "nothing")")
     let few = text.split(separator: "\n").prefix(4003 + 40).joined(separator: "\n")
     #expect(problem(Array(few.utf8)) == nil)
+  }
+
+  /// Traces without an instruction pointer add no frame to a stack, but following them takes as long.
+  @Test func tracesThatMultiplyWithoutFramesAreRefused() {
+    var text = "v 10400 3\ns 1 f\ni 1 0 1\n"
+    for parent in 0..<4000 { text += "t 0 \(String(parent, radix: 16))\n" }
+    for index in 0..<2000 { text += "a 8 fa0\n+ \(String(index, radix: 16))\n" }
+    let found = problem(Array(text.utf8))
+    #expect(found?.contains("out of proportion") == true, "\(found ?? "nothing")")
+  }
+
+  /// Samples times sample types is a number that the file chooses: two bytes for each of them, and a terabyte if they were believed.
+  @Test func samplesTimesTypesTakesNoMemory() {
+    let bytes = Self.message { out in
+      for _ in 0..<400_000 { out.add(1, WireWriter()) }
+      for _ in 0..<400_000 { out.add(2, WireWriter()) }
+      out.add(6, "".utf8)
+    }
+    let found = problem(bytes)
+    #expect(found?.contains("0 values for 400000 sample types") == true, "\(found ?? "nothing")")
+  }
+
+  /// The profile's own pattern of what to leave out comes with the file.
+  @Test func aPatternOfEmptyRepetitionsIsRefused() throws {
+    var builder = ProfileBuilder(sampleTypes: [.init("space", "bytes")])
+    builder.profile.dropFrames = "((((){1000}){1000}){1000}){1000}"
+    let function = builder.function(name: "f")
+    builder.add(stack: [builder.location(address: 16, lines: [.init(function: function)])], values: [1])
+    let session = try ProfileSession([builder.profile])
+    #expect(throws: ProfileError.self) { try TopReport(session, ProfileOptions()) }
+  }
+
+  @Test func theLargestValueIsDrawnAtAnyShare() throws {
+    var builder = ProfileBuilder(sampleTypes: [.init("space", "bytes")])
+    let place = builder.location(address: 16)
+    builder.add(stack: [place], values: [.max])
+    let session = try ProfileSession([builder.profile])
+    #expect(try StackTree(session, ProfileOptions(), minimumShare: 1).nodes.count == 2)
+  }
+
+  @Test func commentsAreMergedOnceAndInOrder() throws {
+    var builder = ProfileBuilder(sampleTypes: [.init("space", "bytes")])
+    builder.profile.comments = ["b", "a", "b"]
+    var other = builder
+    other.profile.comments = ["c", "a"]
+    #expect(try ProfileMerger.merge([builder.profile, other.profile]).comments == ["b", "a", "c"])
   }
 
   @Test func negativeValuesAndEmptyStacksAreShown() throws {

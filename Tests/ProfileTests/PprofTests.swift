@@ -28,7 +28,7 @@ import Testing
     return builder.profile
   }
 
-  @Test(arguments: [true, false]) func roundTrip(packed: Bool) throws {
+  @Test(arguments: [true, false]) func whatIsWrittenReadsTheSame(packed: Bool) throws {
     let profile = Self.small()
     let bytes = packed ? try PprofEncoder.gzip(profile) : PprofEncoder.encode(profile)
     let read = try ProfileReader().decode(bytes, path: "small")

@@ -12,7 +12,7 @@ import Testing
     try ProfileReader().read("\(PprofCommand.folder)/\(name)")
   }
 
-  @Test func gperftools() throws {
+  @Test func heapsOfGperftoolsAreRead() throws {
     let profile = try read("gperftools.heap")
     #expect(profile.sampleTypes == Profile.heapSampleTypes && profile.period == 1)
     #expect(profile.samples.count == 4)
@@ -36,7 +36,7 @@ import Testing
     #expect(profile.text(profile.mappings[0].file) == "/srv/shop/shop")
   }
 
-  @Test func heaptrack() throws {
+  @Test func dataOfHeaptrackIsRead() throws {
     let session = try ProfileSession([try read("heaptrack.txt")])
     let profile = session.profile
     #expect(profile.comments == ["command: ./shop --port 8080"])

@@ -88,7 +88,7 @@ import Testing
     #expect(try hiddenFunction(other, debugDirectories: []).0 == false)
   }
 
-  @Test func checksum() {
+  @Test func checksumsAreThoseOfZlib() {
     // The check value of CRC-32/ISO-HDLC.
     #expect(CRC32.checksum(of: MemoryFile(Array("123456789".utf8))) == 0xcbf4_3926)
     #expect(CRC32.checksum(of: MemoryFile([])) == 0)

@@ -75,7 +75,7 @@ import Testing
     ] as [(String, String?)] { #expect(Demangler.module(of: mangled) == module, "\(mangled)") }
   }
 
-  @Test func variableTypes() {
+  @Test func typesOfVariablesAreDemangled() {
     let demangler = Demangler(mainModule: "heapdemo")
     #expect(demangler.displayName("$s8heapdemo5cacheSDySiAA5EntryCGvp") == "cache")
     #expect(demangler.variableType("$s8heapdemo5cacheSDySiAA5EntryCGvp") == "[Int : Entry]")
@@ -105,7 +105,7 @@ import Testing
     #expect(NameSimplifier(mainModule: nil).simplify("main.Session.run() -> ()") == "main.Session.run()")
   }
 
-  @Test func otherNames() {
+  @Test func namesOfOtherLanguagesAreDemangledOrLeft() {
     #expect(Demangler.demangle("malloc") == nil)
     #expect(Demangler.demangle("$s") == nil)
     #expect(Demangler.demangle("") == nil)

@@ -18,7 +18,7 @@ import Testing
     ]
   }
 
-  @Test(arguments: Build.all) func globals(build: Build) throws {
+  @Test(arguments: Build.all) func globalsAreFound(build: Build) throws {
     let path = try TestProgram.path(
       "globals.swift", .swift(["-parse-as-library", "-module-name", "app"] + build.flags), strip: build.strip)
     let program = try RunningProgram(path)

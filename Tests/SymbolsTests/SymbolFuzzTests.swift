@@ -7,7 +7,7 @@ import Testing
 
 /// Damaged symbol tables and names: never a trap, never unbounded work.
 @Suite struct SymbolFuzzTests {
-  @Test func symbolTables() throws {
+  @Test func damagedSymbolTablesNeverTrap() throws {
     let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: try Linking.pie.program())))
     let elf = try ELFFile(MemoryFile(bytes))
     let tables = elf.sections().filter { [2, 3, 11].contains($0.type) }
@@ -35,7 +35,7 @@ import Testing
   }
 
   /// Every name ends where the table ends: indexing them may not be quadratic.
-  @Test func sharedNames() throws {
+  @Test func namesThatEndTogetherTakeLinearTime() throws {
     let count = 60_000
     var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: try Linking.pie.program())))
     let elf = try ELFFile(MemoryFile(bytes))
@@ -89,7 +89,7 @@ import Testing
     #expect(rounds > 1000 && demangled > 50)
   }
 
-  @Test func deepNames() {
+  @Test func deeplyNestedNamesNeverTrap() {
     let deep = String(repeating: "Array<", count: 5000) + "Int" + String(repeating: ">", count: 5000)
     let nested = "a.f(" + String(repeating: "(", count: 5000) + ") in " + String(repeating: " in ", count: 2000)
     let time = ContinuousClock().measure {

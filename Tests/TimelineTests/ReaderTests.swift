@@ -257,6 +257,7 @@ struct ReaderTests {
     #expect(PrometheusText.sum(of: "http_requests_total", labels: ["method": "POST"], in: page) == 25)
     #expect(PrometheusText.sum(of: "up", in: page) == nil)
     #expect(PrometheusText.sum(of: "missing", in: page) == nil)
+    #expect(PrometheusText.sum(of: "large", in: "large{a=\"1\"} 1e308\nlarge{a=\"2\"} 1e308\n") == nil)
     _ = Mutation.rounds(2000, seconds: 2) { generator in
       let text = String(decoding: Mutation.damaged(Array(page.utf8), using: &generator), as: UTF8.self)
       _ = PrometheusText.sum(of: "http_requests_total", labels: ["method": "GET"], in: text)
@@ -309,7 +310,7 @@ struct ReaderTests {
     }
   }
 
-  @Test func parsesLoads() throws {
+  @Test func addressesOfLoadsAreParsed() throws {
     let plain = try LoadSource.Address(parsing: "requests_total@http://127.0.0.1:8080/m")
     #expect(plain.metric == "requests_total" && plain.host == "127.0.0.1" && plain.port == 8080 && plain.path == "/m")
     let labelled = try LoadSource.Address(parsing: "r{code=\"200\"}@localhost:1")

@@ -88,7 +88,7 @@ struct ServerTests {
     }
   }
 
-  @Test func badInput() async throws {
+  @Test func badInputIsAnsweredWithASentence() async throws {
     let history = try RecordedHistory()
     defer { history.remove() }
     let runs = try history.record(seconds: 3)

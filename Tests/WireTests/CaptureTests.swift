@@ -22,7 +22,7 @@ import Testing
       "no '\(statement)' among \(report.statements.map(\.statement))")
   }
 
-  @Test func postgresql() throws {
+  @Test func statementsOfPostgreSQLAreCounted() throws {
     let report = try Self.report("postgresql.pcap", port: 15_432)
     let list = try row(report, "SELECT id, rule FROM chances WHERE id IN (?…)")
     #expect(list.kind == .postgresql && list.calls == 2 && list.rows == 3_184 && list.longestList == 3_181)
@@ -36,7 +36,7 @@ import Testing
     #expect(report.resynchronisations == 0 && report.encryptedConnections == 0)
   }
 
-  @Test func mariadb() throws {
+  @Test func statementsOfMariaDBAreCounted() throws {
     let report = try Self.report("mariadb.pcapng", port: 13_306)
     let list = try row(report, "SELECT id, rule FROM chances WHERE id IN (?…)")
     #expect(list.kind == .mysql && list.calls == 2 && list.rows == 3_184 && list.longestList == 3_181)
@@ -51,7 +51,7 @@ import Testing
     #expect(report.resynchronisations == 0)
   }
 
-  @Test func redis() throws {
+  @Test func commandsOfRedisAreCounted() throws {
     let report = try Self.report("redis.pcap", port: 16_379)
     let list = try row(report, "MGET user:?:cart …")
     #expect(list.kind == .redis && list.calls == 1 && list.rows == 300 && list.longestList == 300)
@@ -131,7 +131,7 @@ import Testing
     return result
   }
 
-  @Test func badFiles() throws {
+  @Test func whatIsNoCaptureIsRefused() throws {
     #expect(throws: WireError.self) { try Self.report("no such file", port: 1) }
     #expect(throws: WireError.notACapture(path: Self.path("README.md"))) { try Self.report("README.md", port: 1) }
   }

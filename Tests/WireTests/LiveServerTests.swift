@@ -45,7 +45,7 @@ struct LiveServerTests {
   @Test(
     .enabled(if: DatabaseServer.postgresBinaries != nil, "PostgreSQL is not installed"),
     .enabled(if: DatabaseServer.maySeePackets, "needs CAP_NET_RAW"))
-  func postgresql() throws {
+  func statementsOfALivePostgreSQLAreSeen() throws {
     let server = try DatabaseServer.postgresql()
     defer { server.stop() }
     let psql = ["/usr/bin/psql", "-h", "127.0.0.1", "-p", "\(server.port)", "-U", "app", "-d", "postgres", "-q"]
@@ -85,7 +85,7 @@ struct LiveServerTests {
   @Test(
     .enabled(if: DatabaseServer.mariadb != nil, "MariaDB is not installed"),
     .enabled(if: DatabaseServer.maySeePackets, "needs CAP_NET_RAW"))
-  func mariadb() throws {
+  func statementsOfALiveMariaDBAreSeen() throws {
     let server = try DatabaseServer.mariadbServer()
     defer { server.stop() }
     let client = [
@@ -109,7 +109,7 @@ struct LiveServerTests {
   @Test(
     .enabled(if: DatabaseServer.redis != nil, "Redis is not installed"),
     .enabled(if: DatabaseServer.maySeePackets, "needs CAP_NET_RAW"))
-  func redis() throws {
+  func commandsOfALiveRedisAreSeen() throws {
     let server = try DatabaseServer.redisServer()
     defer { server.stop() }
     let client = ["/usr/bin/redis-cli", "-h", "127.0.0.1", "-p", "\(server.port)"]
@@ -123,7 +123,7 @@ struct LiveServerTests {
   }
 
   @Test(.enabled(if: DatabaseServer.maySeePackets, "needs CAP_NET_RAW"))
-  func unknownInterface() {
+  func anUnknownInterfaceIsNamed() {
     #expect(throws: WireError.noInterface("nosuch0")) { try PacketSocket(interface: "nosuch0", port: 1) }
   }
 }

@@ -94,7 +94,7 @@ import Testing
   }
 
   /// An IPv4 packet with an empty TCP segment.
-  private static func packet(sequence: UInt32) -> [UInt8] {
+  static func packet(sequence: UInt32) -> [UInt8] {
     let big = (0..<4).map { UInt8(truncatingIfNeeded: sequence >> UInt32(24 - 8 * $0)) }
     return [0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1] + [0, 1, 0, 2] + big + [
       0, 0, 0, 0, 0x50, 0x10, 0, 0, 0, 0, 0, 0,

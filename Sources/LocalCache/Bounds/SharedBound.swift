@@ -26,9 +26,15 @@ final class SharedBound: Sendable {
   /// The limit, in units.
   var maximum: UInt64 { current.load(ordering: .relaxed) }
   /// What of the limit is kept free because of holes in malloc's memory.
-  var heldBack: UInt64 { min(reserve.load(ordering: .relaxed), maximum) }
+  var heldBack: UInt64 { heldBack(of: maximum) }
   /// What the entries may take: the sum of all shares.
-  var available: UInt64 { maximum - heldBack }
+  var available: UInt64 {
+    // Read once: another thread may change the limit between two looks.
+    let maximum = maximum
+    return maximum - heldBack(of: maximum)
+  }
+
+  private func heldBack(of maximum: UInt64) -> UInt64 { min(reserve.load(ordering: .relaxed), maximum) }
 
   init(limit: CacheLimit) {
     unit = Self.unit(of: limit)

@@ -159,9 +159,13 @@ extension LocalCache {
       bound.setHeldBack(
         bound.maximum == 0 ? 0 : UInt64(Double(bound.heldBack) / Double(bound.maximum) * Double(maximum)))
       bound.set(maximum)
+      // Nobody would ever change it in a cache that is too small to be tended.
+      if !keepsMemory { bound.setHeldBack(0) }
       divide(bound.available, before: before, &all)
     }
     report(all)
+    // A cache that was too small for it may be large enough now.
+    startTendingMemory()
     return true
   }
 

@@ -17,6 +17,9 @@ final class Sweeper: Sendable {
   /// The same for who needs no task of its own. Returns whether it was not running.
   func begin() -> Bool { !running.exchange(true, ordering: .relaxed) }
 
+  /// Whether somebody looks after it at present.
+  var isRunning: Bool { running.load(ordering: .relaxed) }
+
   func ended() { running.store(false, ordering: .relaxed) }
 
   func stop() { task.withLock { $0?.cancel() } }

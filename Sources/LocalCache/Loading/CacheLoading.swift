@@ -1,19 +1,19 @@
 /// How `value(for:load:)` and its relatives load what is not there.
 public struct CacheLoading: Sendable {
-  /// A load, of one key or of a batch, that takes longer fails with `LocalCacheError.loadTimedOut` for all who wait; the task that loads is cancelled. Nil: no
-  /// limit. In time of the system, whatever `Configuration.clock` is: how long a load takes no clock of a test can say.
+  /// The longest that a load may take, of one key or of a batch. Beyond that all who wait get `LocalCacheError.loadTimedOut`, and the task that loads is
+  /// cancelled. Nil: no limit. Measured by the system's clock, whatever `Configuration.clock` is.
   public var timeout: Duration? = .seconds(60)
-  /// For how long the failure of a key's load is remembered, by the cache's clock: until then, whoever asks gets the same error at once. Nil: every ask loads again. Failures of
-  /// batches are not remembered: they say nothing about any one key.
+  /// For how long the failure of a key's load is remembered, by the cache's clock: until then, whoever asks gets the same error at once. Nil: whoever asks loads
+  /// again. Failures of batches are not remembered, since they say nothing about any one key.
   public var failureLifetime: Duration?
-  /// A value older than this is returned, and loaded again in the background at the same time. Nil: never. Where that fails, the next use after a pause tries
-  /// again: a sixteenth of this time, a second at most, then twice as long each time, until it is this time.
+  /// A value older than this is still returned, and loaded again in the background at the same time. Nil: never. Where that load fails, the first use after a pause
+  /// tries again. The pause is a sixteenth of this time at first, but at most a second, and doubles with each failure, up to this time.
   public var refreshAfter: Duration?
-  /// Where a refresh fails, or takes too long, the value that is there goes on being used until this long after the refresh was due: after `refreshAfter`, or
-  /// without one after the value's lifetime from writing. However often it fails, not longer. Nil: until the value's own end. A
-  /// value that nobody asked for between the moment it was due and its end is gone then: it was never loaded again, so nothing failed.
+  /// How much longer a value may be used where its refresh fails or takes too long, counted from when the refresh was due: from `refreshAfter`, or without one from
+  /// the end of the value's lifetime after writing. Further failures do not prolong this. Nil: the value ends when it would have ended anyway. A value that
+  /// nobody asked for between the moment the refresh was due and the value's end is gone at that end: nobody tried to load it again, so nothing failed.
   public var staleWhileError: Duration?
-  /// Keys of one call of a batch loader. A database has limits for lists, and one answer of thousands of rows is a peak of memory.
+  /// The most keys in one call of a batch loader. Databases limit the length of lists, and an answer of thousands of rows is a peak of memory.
   public var batchSize = 200
   /// Batches that are loaded at the same time.
   public var batchParallelism = 2

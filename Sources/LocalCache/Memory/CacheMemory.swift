@@ -4,15 +4,15 @@
 /// process like the entries themselves.
 public struct CacheMemory: Sendable, Hashable {
   /// Whether holes between the entries count against the limit. The cache then keeps fewer entries as soon as entries and holes together are more
-  /// than the limit, so that the process's memory stays within it; it gives up a quarter of the limit at most. Needs glibc's malloc; elsewhere, and
-  /// for entries that refer to no memory of their own, nothing is counted.
+  /// than the limit, so that the process's memory stays within it; it gives up a quarter of the limit at most. Needs glibc's malloc and a limit of 16 MiB or more;
+  /// elsewhere, and for entries that refer to no memory of their own, nothing is counted.
   public var countsHoles = true
   /// Whether the cache asks malloc to return free pages to the system (`malloc_trim`) when it has let a lot go: an eighth of the limit (16 MiB at least), or
-  /// half of what it had (4 MiB at least). Without it a service that has emptied its cache often stays as large as it was. That takes 0.1 to 0.25 ms
-  /// for each MiB that is returned, in a task of the background; threads that allocate from the same arena may wait that long, look-ups do not.
+  /// half of what it had (4 MiB at least). Without it a service that has emptied its cache often stays as large as it was. The call takes 0.1 to 0.25 ms
+  /// for each MiB that is returned, in a background task; threads that allocate from the same arena may wait that long, look-ups do not. Needs the same as `countsHoles`.
   public var returnsPages = true
 
-  /// Both.
+  /// Both are on.
   public init() {}
 }
 

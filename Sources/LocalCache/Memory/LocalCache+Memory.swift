@@ -39,13 +39,16 @@ extension LocalCache {
     returnPages(memory)
   }
 
-  /// Whether there is anything to tend: many megabytes in blocks of glibc.
+  /// Whether there is anything to tend: many megabytes in blocks of glibc. A change of the limit may change it.
   var keepsMemory: Bool {
-    limit.unit == .bytes && limit.amount >= 16 << 20 && sizer.estimator?.isTrivial == false && GlibcChunk.isUsed
+    limit.unit == .bytes && limit.amount >= Self.leastTended && sizer.estimator?.isTrivial == false && GlibcChunk.isUsed
       && (configuration.memory.countsHoles || configuration.memory.returnsPages)
   }
 
-  /// Starts the task that tends the memory: it sleeps, holds the cache weakly, and ends with it.
+  /// Bytes below which holes are not worth a task.
+  private static var leastTended: Int { 16 << 20 }
+
+  /// Starts the task that tends the memory, where there is anything to tend and it does not run yet: it sleeps, holds the cache weakly, and ends with it.
   func startTendingMemory() {
     guard keepsMemory else { return }
     memory?.task.start { [weak self] in

@@ -108,7 +108,8 @@ extension LocalCache where Key: Codable, Value: Codable {
     let taken = (0...shardMask).reduce(0 as UInt64) { sum, index in
       sum + reading(shard(at: index)) { $0.pointee.policy.weight }
     }
-    var room = bound.available - min(taken, bound.available)
+    let available = bound.available
+    var room = available - min(taken, available)
     return entries.filter { entry in
       guard entry.seconds.map({ $0 > elapsed }) ?? true, !contains(entry.key) else { return false }
       let weight = sizer.weigh(entry.key, entry.value)

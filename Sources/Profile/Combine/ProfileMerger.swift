@@ -22,6 +22,8 @@ struct ProfileMerger {
   /// Hash of frames and labels -> the first sample that has it; samples of one hash are chained by `nextWithHash`.
   private var samples: [Int: Int] = [:]
   private var nextWithHash: [Int] = []
+  /// Those of `result.comments`: a file may have millions.
+  private var comments: Set<String> = []
 
   /// - Throws: `incompatible` where the values do not mean the same.
   static func merge(_ profiles: [Profile]) throws(ProfileError) -> Profile {
@@ -58,7 +60,7 @@ struct ProfileMerger {
     }
     result.durationNanoseconds = result.durationNanoseconds.addingClamped(profile.durationNanoseconds)
     if result.period == 0 || result.period < profile.period { result.period = profile.period }
-    for comment in profile.comments where !result.comments.contains(comment) { result.comments.append(comment) }
+    for comment in profile.comments where comments.insert(comment).inserted { result.comments.append(comment) }
     if result.defaultSampleType.isEmpty { result.defaultSampleType = profile.defaultSampleType }
   }
 

@@ -21,7 +21,7 @@ enum Gzip {
     var input = bytes[...]
     var room = [UInt8](repeating: 0, count: chunk)
     while true {
-      let piece = Array(input.prefix(1 << 24))
+      let piece = input.prefix(1 << 24)
       input = input.dropFirst(piece.count)
       let (status, output) = step(&stream, piece, &room) { deflate($0, input.isEmpty ? Z_FINISH : Z_NO_FLUSH) }
       result += output
@@ -46,7 +46,7 @@ enum Gzip {
     var room = [UInt8](repeating: 0, count: chunk)
     var position = 0
     while true {
-      let piece = Array(bytes[position..<min(position + chunk, bytes.count)])
+      let piece = bytes[position..<min(position + chunk, bytes.count)]
       let (status, output) = step(&stream, piece, &room, limit: limit - result.count) { inflate($0, Z_NO_FLUSH) }
       guard result.count + output.count <= limit else { throw .tooLarge(path: path, limit: limit) }
       position += piece.count - Int(stream.avail_in)
@@ -65,14 +65,14 @@ enum Gzip {
 
   /// Hands `input` to zlib and returns what it writes into `room`, emptied as often as it is full; ends when that is more than `limit` bytes.
   private static func step(
-    _ stream: inout z_stream, _ input: [UInt8], _ room: inout [UInt8], limit: Int = .max,
+    _ stream: inout z_stream, _ input: ArraySlice<UInt8>, _ room: inout [UInt8], limit: Int = .max,
     _ run: (UnsafeMutablePointer<z_stream>) -> Int32
   ) -> (status: Int32, output: [UInt8]) {
     var output: [UInt8] = []
-    var input = input
-    let status = input.withUnsafeMutableBufferPointer { source in
+    // Not copied: a file may be of millions of members of a few bytes, and each asks for a whole piece. zlib reads only, though its type says otherwise.
+    let status = input.withUnsafeBufferPointer { source in
       room.withUnsafeMutableBufferPointer { target -> Int32 in
-        stream.next_in = source.baseAddress
+        stream.next_in = UnsafeMutablePointer(mutating: source.baseAddress)
         stream.avail_in = UInt32(clamping: source.count)
         var status: Int32
         repeat {

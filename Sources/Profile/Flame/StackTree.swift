@@ -83,7 +83,7 @@ public struct StackTree: Sendable {
 
   /// Children by size; those that are too small become one.
   private static func pruned(_ nodes: [Node], _ share: Double, restName: Int) -> [Node] {
-    let cutoff = Int64(Double(size(nodes[0])) * min(max(share, 0), 1))
+    let cutoff = (Double(size(nodes[0])) * min(max(share, 0), 1)).saturated
     var result = [nodes[0]]
     var pending: [(old: Int, new: Int)] = [(0, 0)]
     while let (old, new) = pending.popLast() {

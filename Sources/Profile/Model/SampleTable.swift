@@ -15,10 +15,12 @@ public struct SampleTable: Sendable {
 
   public init(valuesPerSample: Int) { self.valuesPerSample = valuesPerSample }
 
-  mutating func reserve(samples: Int, frames: Int) {
+  /// - Parameter mostValues: no more values than this will come, whatever the number of samples.
+  mutating func reserve(samples: Int, frames: Int, mostValues: Int = .max) {
     self.frames.reserveCapacity(frames)
     frameEnds.reserveCapacity(samples)
-    values.reserveCapacity(samples * valuesPerSample)
+    let (wanted, overflow) = samples.multipliedReportingOverflow(by: valuesPerSample)
+    values.reserveCapacity(overflow ? mostValues : min(wanted, mostValues))
   }
 
   func frameRange(_ index: Int) -> Range<Int> {

@@ -59,8 +59,8 @@ struct PprofDecoder {
       throw .malformed(path: path, what: "it does not say what its values are")
     }
     profile.samples = SampleTable(valuesPerSample: profile.sampleTypes.count)
-    // From the length of the file, not from what it says: at least a byte a frame.
-    profile.samples.reserve(samples: sampleCount, frames: 0)
+    // A value takes a byte of the file at least. Samples times types alone would be a number that the file may choose.
+    profile.samples.reserve(samples: sampleCount, frames: 0, mostValues: bytes.count)
     try readLocations()
     try readSamples()
     return profile

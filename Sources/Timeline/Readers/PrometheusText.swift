@@ -1,6 +1,6 @@
 /// The text format of Prometheus (exposition_formats.md, version 0.0.4): one line a series.
 enum PrometheusText {
-  /// The sum over all series of a metric that have these labels; nil where there is none.
+  /// The sum over all series of a metric that have these labels; nil where there is none, or it is beyond all numbers.
   static func sum(of metric: String, labels wanted: [String: String] = [:], in text: String) -> Double? {
     var sum: Double?
     // Blanks and tabs may stand before, between and behind the parts of a line.
@@ -20,7 +20,8 @@ enum PrometheusText {
       else { continue }
       sum = (sum ?? 0) + value
     }
-    return sum
+    // Two numbers of a page may be finite and their sum not; nobody behind this expects infinity.
+    return sum.flatMap { $0.isFinite ? $0 : nil }
   }
 
   private static func isBlank(_ character: Character) -> Bool { character == " " || character == "\t" }

@@ -66,8 +66,9 @@ struct CaptureView: Sendable {
         name: Self.name(isField ? place.type : step), field: isField ? Self.name(step) : nil, value: place.retained,
         count: place.count > 1 ? place.count : nil, children: nodes(place.path))
     }
+    // Each list is handed out once: below two places of one path it would stand twice, and that at each of sixty levels.
     func nodes(_ path: [String]) -> [ReportModel.Tree.Node] {
-      (children[path] ?? []).map(node).sorted { $0.value > $1.value }
+      (children.removeValue(forKey: path) ?? []).map(node).sorted { $0.value > $1.value }
     }
     let roots = nodes([])
     return ReportModel.Tree(

@@ -136,7 +136,7 @@ struct MySQLDecoder: WireDecoder {
     // OK with another first byte, where the client knows it.
     case 0xfe where payloadLength < 0xff_ffff && payloadLength >= 7:
       end(Self.status(frame.payload.dropFirst()), time)
-    default: current?.rows += 1
+    default: current?.addRows(1)
     }
   }
 
@@ -154,7 +154,7 @@ struct MySQLDecoder: WireDecoder {
       return
     }
     let rest = frame.payload.dropFirst()
-    current?.rows += Self.number(rest)?.value ?? 0
+    current?.addRows(Self.number(rest)?.value ?? 0)
     end(Self.status(rest), time)
   }
 

@@ -11,7 +11,8 @@ struct PostgreSQLDecoder: WireDecoder {
   /// Messages before the log-in have no type.
   private var startup = FrameReader(headerSize: 4, keep: 8)
   private var requests = FrameReader(headerSize: 5, keep: Decoders.statementLimit)
-  private var answers = FrameReader(headerSize: 5, keep: 16)
+  /// A tag such as `INSERT 0 12345678901` has to be kept whole: a number that is cut is a smaller number.
+  private var answers = FrameReader(headerSize: 5, keep: 64)
   private var isStarting: Bool
   /// The answer to a request for encryption is one byte.
   private var awaitsEncryptionAnswer = false
@@ -21,6 +22,8 @@ struct PostgreSQLDecoder: WireDecoder {
   private var done: [Exchange] = []
   private static let mostNames = 1_000
   private static let mostPending = 10_000
+  /// Names of statements and portals are told apart by as many bytes; drivers use a dozen. Longer ones only take memory.
+  private static let longestName = 64
 
   init(isFromStart: Bool) { isStarting = isFromStart }
 
@@ -32,12 +35,10 @@ struct PostgreSQLDecoder: WireDecoder {
   mutating func client(_ bytes: ArraySlice<UInt8>, time: UInt64) throws(Opaque) {
     var bytes = bytes
     while isStarting, !bytes.isEmpty {
-      // One message after the other: what follows the last of them has a type.
+      // Byte by byte, so that nothing behind the message is read with it: what follows has a type.
       var frame: Frame?
-      let part = bytes.prefix(startupNeeds)
-      guard startup.read(part, length: Self.length, { frame = $0 }) else { throw .lost }
-      bytes = bytes.dropFirst(part.count)
-      startupNeeds = 1
+      guard startup.read(bytes.prefix(1), length: Self.length, { frame = $0 }) else { throw .lost }
+      bytes = bytes.dropFirst()
       if let frame {
         var reader = ByteReader(frame.payload[...])
         switch reader.big32() {
@@ -54,7 +55,7 @@ struct PostgreSQLDecoder: WireDecoder {
     for frame in frames { try request(frame, time) }
   }
 
-  private var startupNeeds = 1
+  static func key(_ name: ArraySlice<UInt8>) -> [UInt8] { Array(name.prefix(longestName)) }
 
   private mutating func request(_ frame: Frame, _ time: UInt64) throws(Opaque) {
     guard pending.count < Self.mostPending else { throw .lost }
@@ -67,16 +68,16 @@ struct PostgreSQLDecoder: WireDecoder {
       guard let name = reader.zeroTerminated() else { return }
       let text = reader.zeroTerminated() ?? reader.rest
       if statements.count >= Self.mostNames { statements = [:] }
-      statements[Array(name)] = Fingerprint(sql: text, .postgresql)
+      statements[Self.key(name)] = Fingerprint(sql: text, .postgresql)
     case "B":
       guard let portal = reader.zeroTerminated(), let name = reader.zeroTerminated() else { return }
-      var statement = statements[Array(name)] ?? Fingerprint(text: "EXECUTE (prepared before the capture)")
+      var statement = statements[Self.key(name)] ?? Fingerprint(text: "EXECUTE (prepared before the capture)")
       statement.longestList = max(statement.longestList, PostgreSQLParameters.longestArray(reader))
       if portals.count >= Self.mostNames { portals = [:] }
-      portals[Array(portal)] = statement
+      portals[Self.key(portal)] = statement
     case "E":
       guard let portal = reader.zeroTerminated() else { return }
-      let statement = portals[Array(portal)] ?? Fingerprint(text: "EXECUTE (prepared before the capture)")
+      let statement = portals[Self.key(portal)] ?? Fingerprint(text: "EXECUTE (prepared before the capture)")
       pending.append(.execute(Exchange(statement: statement, start: time, end: time)))
     case "S": pending.append(.sync)
     case "C", "D", "H", "F", "X", "d", "c", "f", "p": break
@@ -106,7 +107,7 @@ struct PostgreSQLDecoder: WireDecoder {
     }
     update(index) { exchange in
       exchange.bytes += UInt64(frame.length)
-      if kind == "D" { exchange.rows += 1 }
+      if kind == "D" { exchange.addRows(1) }
       if kind == "E" { exchange.isError = true }
       if kind == "C", exchange.rows == 0 { exchange.rows = Self.affected(frame.payload) }
     }

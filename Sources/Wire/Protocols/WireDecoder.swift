@@ -12,6 +12,17 @@ struct Exchange {
   /// Nanoseconds since 1970: the request, and the end of its answer.
   var start: UInt64
   var end: UInt64
+
+  /// Counts rows. A server may say any number, so the sum stays at the largest one.
+  mutating func addRows(_ count: UInt64) { rows = rows.addingClamped(count) }
+}
+
+extension UInt64 {
+  /// The sum, or the largest number where it does not fit.
+  func addingClamped(_ other: UInt64) -> UInt64 {
+    let (sum, overflow) = addingReportingOverflow(other)
+    return overflow ? .max : sum
+  }
 }
 
 /// What a connection turned out to be, where it cannot be decoded.

@@ -183,7 +183,8 @@ struct SQLFolder {
       append(UInt8(ascii: ")"))
       return
     }
-    let before = text[..<min(start, text.endIndex)].uppercased()
+    // The few characters that can decide; statements have thousands of parentheses.
+    let before = text[..<min(start, text.endIndex)].suffix(8).uppercased()
     let isRow = ["VALUES (", "VALUES(", "), ("].contains(where: before.hasSuffix)
     // Arguments of a function are no list.
     if before.hasSuffix(" IN (") || before.hasSuffix(" IN(") { longestList = max(longestList, count) }

@@ -1,6 +1,6 @@
 /// One direction of a connection: bytes in order, out of segments that may come twice, late, or never.
 ///
-/// Holds at most `mostPending` bytes; what is missing longer than that is given up, and said as a gap.
+/// Holds at most `mostPending` bytes in `mostSegments` segments; what is missing longer than that is given up, and said as a gap.
 struct TCPStream {
   enum Event {
     case bytes(ArraySlice<UInt8>)
@@ -12,6 +12,8 @@ struct TCPStream {
   private var pending: [(sequence: UInt32, bytes: ArraySlice<UInt8>)] = []
   private var pendingBytes = 0
   static let mostPending = 64 << 10
+  /// Segments of a byte each would cost far more than their bytes.
+  static let mostSegments = 1_024
 
   mutating func add(_ segment: Segment) -> [Event] {
     var events: [Event] = []
@@ -27,7 +29,7 @@ struct TCPStream {
       if next == nil { next = segment.sequence }
       insert(segment.sequence, segment.payload)
       drain(&events)
-      if pendingBytes > Self.mostPending { jump(&events) }
+      if pendingBytes > Self.mostPending || pending.count > Self.mostSegments { jump(&events) }
     }
     if segment.cutBytes > 0, let expected = next {
       // The capture cut the packet short: its rest will never come.
@@ -53,7 +55,8 @@ struct TCPStream {
     }
     var index = pending.count
     while index > 0, Self.distance(pending[index - 1].sequence, sequence) < 0 { index -= 1 }
-    pending.insert((sequence, bytes), at: index)
+    // What has to wait is copied: a slice would keep the whole buffer that the packet was read into.
+    pending.insert((sequence, sequence == next ? bytes : ArraySlice(Array(bytes))), at: index)
     pendingBytes += bytes.count
   }
 
@@ -67,8 +70,6 @@ struct TCPStream {
       events.append(.bytes(fresh))
       next = expected &+ UInt32(truncatingIfNeeded: fresh.count)
     }
-    // Slices keep the packets that they are of.
-    if !pending.isEmpty { pending[pending.count - 1].bytes = ArraySlice(Array(pending[pending.count - 1].bytes)) }
   }
 
   /// Gives up what is missing.
