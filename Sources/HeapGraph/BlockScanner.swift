@@ -21,6 +21,8 @@ struct BlockScanner {
   /// Blocks, or parts of them, that the image could not deliver.
   var unreadableBlocks = 0
   var oddPlaces: OddPlaceScan
+  /// Blocks are scanned in their order.
+  private var cursor = BlockCursor()
   /// What was found by a search of odd places.
   var oddReferences: [OddReferences.Reference] = []
 
@@ -56,17 +58,16 @@ struct BlockScanner {
     count: Int, _ block: (Int) -> Int, _ body: (inout BlockScanner, Int) throws(MemoryError) -> Void
   ) throws(MemoryError) {
     var position = 0
+    var ahead = BlockCursor()
     while position < count {
       // A run of small blocks close to each other is read at once.
-      let first = block(position)
-      let start = heap.blocks.address(first)
-      var end = start + heap.blocks.size(first)
+      let (start, size) = heap.blocks.extent(block(position), &ahead)
+      var end = start + size
       var next = position + 1
       if end - start <= Self.wholeBlock {
         while next < count {
-          let candidate = block(next)
-          let address = heap.blocks.address(candidate)
-          let candidateEnd = address + heap.blocks.size(candidate)
+          let (address, size) = heap.blocks.extent(block(next), &ahead)
+          let candidateEnd = address + size
           guard address >= end, address - end <= Self.readAcross, candidateEnd - address <= Self.wholeBlock,
             candidateEnd - start <= UInt64(MemoryWindow.capacity)
           else { break }
@@ -83,8 +84,7 @@ struct BlockScanner {
 
   /// Scans one block.
   mutating func scan(_ block: Int, into sink: inout some ReferenceSink) throws(MemoryError) {
-    let address = heap.blocks.address(block)
-    let size = heap.blocks.size(block)
+    let (address, size) = heap.blocks.extent(block, &cursor)
     let typeIndex = heap.typeIndex(block)
     let plan = plans.plans[typeIndex]
     if (plan.hasRefCounts || plan.kind == .conservative) && size >= 16 {

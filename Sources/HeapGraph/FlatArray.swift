@@ -1,3 +1,5 @@
+import CLinux
+
 /// A fixed-size array of plain values that several threads may use at once as long as no two write one element.
 ///
 /// `Array` cannot do that: its copy-on-write check makes shared mutation a race. Every access is bounds-checked.
@@ -12,6 +14,14 @@ final class FlatArray<Element: BitwiseCopyable>: @unchecked Sendable {
   }
 
   deinit { storage.deallocate() }
+
+  /// Asks the processor to bring an element into its cache, for who will read it soon from a place that nothing foretells. Never reads memory;
+  /// an index outside is ignored.
+  @inline(__always)
+  func prefetch(_ index: Int) {
+    guard index >= 0 && index < count else { return }
+    memwhy_prefetch(storage + index)
+  }
 
   @inline(__always)
   subscript(index: Int) -> Element {
