@@ -14,15 +14,16 @@ public struct BlockCursor: Sendable {
 
 extension BlockTable {
   /// First byte and usable bytes of a block. O(1) where it is the one that the cursor stands on or one soon behind it.
-  @inlinable
+  @inlinable @inline(__always)
   public func extent(_ index: Int, _ cursor: inout BlockCursor) -> (address: UInt64, size: UInt64) {
     if let packed { return packed.extent(index, &cursor) }
-    return (address(index), size(index))
+    precondition(index >= 0 && index < count)
+    return (addresses[index], UInt64(wordCounts[index]) << 3)
   }
 }
 
 extension PackedBlocks {
-  @usableFromInline
+  @usableFromInline @inline(never)
   func extent(_ index: Int, _ cursor: inout BlockCursor) -> (address: UInt64, size: UInt64) {
     let place = step(to: index, from: cursor) ?? starts.block(index)
     cursor.index = index

@@ -40,9 +40,10 @@ import Testing
     let nodes = try #require(array.children.first)
     #expect(nodes.field == "[…]" && nodes.count == 40_000)
     // What two words of a block lead to is called by the first of them.
-    #expect(nodes.children.map { "\($0.field) \($0.name) \($0.count)" }.sorted() == [
-      ".first Value 40000", ".second Other 20000", ".second Value 20000",
-    ])
+    #expect(
+      nodes.children.map { "\($0.field) \($0.name) \($0.count)" }.sorted() == [
+        ".first Value 40000", ".second Other 20000", ".second Value 20000",
+      ])
     let copies = shared.waste.duplicates.first { $0.type == "Value" }
     // Values by number, of which the first thousand are among those that come again.
     #expect(copies?.distinct == 20_500)

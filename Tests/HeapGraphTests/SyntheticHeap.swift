@@ -93,7 +93,8 @@ final class SyntheticHeap: ObjectTypeDecoder {
   ) throws -> (HeapAnalysis, ProcessImage) {
     let (image, walk) = imageAndWalk(isExact: isExact)
     let analysis = try HeapAnalysis(
-      image: image, walk: walk, decoder: self, context: context, options: .init(workerCount: workers, keepsReferences: true))
+      image: image, walk: walk, decoder: self, context: context,
+      options: .init(workerCount: workers, keepsReferences: true))
     return (analysis, image)
   }
 

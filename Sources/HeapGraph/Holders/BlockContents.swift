@@ -96,8 +96,11 @@ struct BlockContents: @unchecked Sendable {
     for block in 0..<heap.blocks.count where known[block] == 0 && isAsked(block) { _ = try outcome(block, .deep(0)) }
   }
 
-  /// What `hashAll` has found; nil where the block cannot be compared.
-  func hash(_ block: Int) -> UInt64? { known[block] > Self.none ? known[block] : nil }
+  /// What `hashAll` has found; nil where the block cannot be compared, and for a number that is no block's.
+  func hash(_ block: Int) -> UInt64? {
+    guard block < known.count else { return nil }
+    return known[block] > Self.none ? known[block] : nil
+  }
 
   private func outcome(_ block: Int, _ reach: Reach) throws(MemoryError) -> Outcome {
     let cached = known[block]

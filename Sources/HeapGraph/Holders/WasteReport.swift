@@ -48,16 +48,21 @@ extension HeapHolders {
       pinnedBytes: pinned.reduce(0) { $0 + $1.savedBytes })
   }
 
+  /// Blocks by which look-ups are prepared.
+  private static let lookAhead = 16
+
   private func duplicateGroups() throws(MemoryError) -> [DuplicateGroup] {
     let heap = references.heap
     let contents = try takeContents()
     let repeats = RepeatFilter(count: graph.blockCount)
     for block in 0..<graph.blockCount where tree.vertex(block) != nil {
+      if let later = contents.hash(block + Self.lookAhead) { repeats.prefetch(later) }
       if let hash = contents.hash(block) { repeats.add(hash) }
     }
     // In the order of addresses, where neighbours are in the cache together: most blocks are like no other, and need no more than this.
     let mayRepeat = Bitmap(count: tree.count)
     for block in 0..<graph.blockCount {
+      if let later = contents.hash(block + Self.lookAhead) { repeats.prefetch(later) }
       if let vertex = tree.vertex(block), let hash = contents.hash(block), repeats.mayRepeat(hash) {
         mayRepeat.insert(vertex)
       }

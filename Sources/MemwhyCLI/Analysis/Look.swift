@@ -69,10 +69,11 @@ struct Look {
         progress.update("finding holders", $0)
       }
       graph.unwritten = unwritten
+      // First: what was read for it takes eight bytes a block, and is gone then.
+      if withWaste { attempt("equal copies and unused room were") { try facts.addWaste(graph) } }
       let held = try facts.add(graph, cut: cut)
       let mappings = source.image.mappings
       attempt("who points into memory outside the heap was") { try facts.addOutsidePointers(graph, mappings) }
-      if withWaste { attempt("equal copies and unused room were") { try facts.addWaste(graph) } }
       return held
     } catch HoldersError.notMarked(let reason) {
       remarks.append("who holds what was not looked for: \(reason)")

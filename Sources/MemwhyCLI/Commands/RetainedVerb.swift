@@ -29,10 +29,11 @@ struct RetainedVerb: ParsableCommand {
   }
 
   func run() throws {
-    try HoldersPipeline.run(
-      "retained", target: target, output: output, page: page,
-      sampled: { holders, answer in answer.retained = holders.report.pruned(cut: minShare / 100) }
-    ) { holders, _, _, answer in
+    let sampled: HoldersPipeline.SampledQuestion = { holders, answer in
+      answer.retained = holders.report.pruned(cut: minShare / 100)
+    }
+    try HoldersPipeline.run("retained", target: target, output: output, page: page, sampled: sampled) {
+      holders, _, _, answer in
       answer.retained = try holders.holders(cut: minShare / 100, showContents: showContents)
     }
   }
