@@ -33,8 +33,8 @@ let package = Package(
     .target(name: "ProcessImage", dependencies: ["CLinux", "Measurement"], swiftSettings: strict),
     .target(name: "Symbols", dependencies: ["ProcessImage"], swiftSettings: strict),
     .target(name: "SwiftMetadata", dependencies: ["ProcessImage", "Symbols"], swiftSettings: strict),
-    .target(name: "Malloc", dependencies: ["ProcessImage", "Symbols"], swiftSettings: strict),
-    .target(name: "HeapGraph", dependencies: ["Malloc", "SwiftMetadata"], swiftSettings: strict),
+    .target(name: "Malloc", dependencies: ["CLinux", "ProcessImage", "Symbols"], swiftSettings: strict),
+    .target(name: "HeapGraph", dependencies: ["CLinux", "Malloc", "SwiftMetadata"], swiftSettings: strict),
     .target(
       name: "Profile", dependencies: ["Measurement", "Symbols", "CZlib"],
       resources: [.embedInCode("Flame/flame.js"), .embedInCode("Flame/flame.css")], swiftSettings: strict),

@@ -21,6 +21,10 @@ final class Bitmap: @unchecked Sendable {
     return true
   }
 
+  /// As `FlatArray.prefetch(_:)`.
+  @inline(__always)
+  func prefetch(_ index: Int) { words.prefetch(index >> 6) }
+
   /// 64 bits at once, for merging.
   @inline(__always)
   subscript(word index: Int) -> UInt64 {

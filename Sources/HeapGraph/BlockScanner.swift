@@ -21,6 +21,8 @@ struct BlockScanner {
   /// Blocks, or parts of them, that the image could not deliver.
   var unreadableBlocks = 0
   var oddPlaces: OddPlaceScan
+  /// Blocks are scanned in their order.
+  private var cursor = BlockCursor()
   /// What was found by a search of odd places.
   var oddReferences: [OddReferences.Reference] = []
 
@@ -56,17 +58,16 @@ struct BlockScanner {
     count: Int, _ block: (Int) -> Int, _ body: (inout BlockScanner, Int) throws(MemoryError) -> Void
   ) throws(MemoryError) {
     var position = 0
+    var ahead = BlockCursor()
     while position < count {
       // A run of small blocks close to each other is read at once.
-      let first = block(position)
-      let start = heap.blocks.address(first)
-      var end = start + heap.blocks.size(first)
+      let (start, size) = heap.blocks.extent(block(position), &ahead)
+      var end = start + size
       var next = position + 1
       if end - start <= Self.wholeBlock {
         while next < count {
-          let candidate = block(next)
-          let address = heap.blocks.address(candidate)
-          let candidateEnd = address + heap.blocks.size(candidate)
+          let (address, size) = heap.blocks.extent(block(next), &ahead)
+          let candidateEnd = address + size
           guard address >= end, address - end <= Self.readAcross, candidateEnd - address <= Self.wholeBlock,
             candidateEnd - start <= UInt64(MemoryWindow.capacity)
           else { break }
@@ -83,8 +84,7 @@ struct BlockScanner {
 
   /// Scans one block.
   mutating func scan(_ block: Int, into sink: inout some ReferenceSink) throws(MemoryError) {
-    let address = heap.blocks.address(block)
-    let size = heap.blocks.size(block)
+    let (address, size) = heap.blocks.extent(block, &cursor)
     let typeIndex = heap.typeIndex(block)
     let plan = plans.plans[typeIndex]
     if (plan.hasRefCounts || plan.kind == .conservative) && size >= 16 {
@@ -276,45 +276,6 @@ struct BlockScanner {
         base: values, count: fitting(values, plan.valueStride), stride: UInt64(plan.valueStride), slots: plan.valueSlots
       )
       try scanElements(block, address, row, occupied: occupied, into: &sink)
-    }
-  }
-
-  /// A row's elements; only those whose bit is set in `occupied`, if given.
-  mutating func scanElements(
-    _ block: Int, _ address: UInt64, _ row: ElementRow, occupied: [UInt64]? = nil, into sink: inout some ReferenceSink
-  ) throws(MemoryError) {
-    let (base, count, stride, slots) = (row.base, row.count, row.stride, row.slots)
-    guard !slots.isEmpty, stride > 0, stride <= UInt64(MemoryWindow.capacity) else { return }
-    let end = base + count * stride
-    let perPiece = UInt64(MemoryWindow.capacity) / stride
-    var element: UInt64 = 0
-    while element < count {
-      let pieceEnd = min(count, element + perPiece)
-      let pieceStart = address + base + element * stride
-      guard try window.load(pieceStart..<address + base + pieceEnd * stride) else {
-        unreadableBlocks += 1
-        element = pieceEnd
-        continue
-      }
-      while element < pieceEnd {
-        if let occupied {
-          let bits = occupied[Int(element >> 6)] >> (element & 63)
-          if bits & 1 == 0 {
-            // Jump over empty buckets, a bitmap word at a time.
-            element += bits == 0 ? 64 - (element & 63) : UInt64(bits.trailingZeroBitCount)
-            continue
-          }
-        }
-        let start = base + element * stride
-        for index in 0..<Int(slots.count) {
-          let slot = plans.slots[Int(slots.start) + index]
-          let offset = start + UInt64(slot.offset)
-          if offset + 8 <= end, isLive(slot, in: address + start, stride) {
-            report(block, offset, window.word(address + offset), slot.strength, &sink)
-          }
-        }
-        element += 1
-      }
     }
   }
 

@@ -77,8 +77,9 @@ struct Census {
   /// - Parameter include: which blocks to count.
   static func rows(_ heap: TypedHeap, include: (Int) -> Bool = { _ in true }) -> [CensusRow] {
     var census = Census()
+    var cursor = BlockCursor()
     for block in 0..<heap.blocks.count where include(block) {
-      census.add(type: heap.typeIndex(block), size: heap.blocks.size(block))
+      census.add(type: heap.typeIndex(block), size: heap.blocks.extent(block, &cursor).size)
     }
     return census.rows(heap.types)
   }

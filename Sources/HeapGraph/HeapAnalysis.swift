@@ -31,6 +31,9 @@ public struct HeapAnalysis: Sendable {
     public var workerCount = 2
     /// Keep what is needed to ask who holds what (`HeapHolders`).
     public var keepsReferences = false
+    /// Where there is no room for all of these, a sample says who holds what most of the memory (`SampledHolders`). Otherwise nothing less than
+    /// everything is an answer, and `HoldersError.notMarked` is thrown before the heap is marked.
+    public var takesSample = true
     /// Where sampled blocks were allocated; nil for a process that is not sampled.
     public var allocations: AllocationStacks?
     /// Memory that it may take; nil for as much as it needs.

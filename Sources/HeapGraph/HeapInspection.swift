@@ -21,7 +21,8 @@ public enum HeapInspection {
   ///   - symbols: names for tasks' functions and native blocks; a stripped target loses names, nothing else.
   ///   - options: where its room is short, less is found than is asked for.
   ///   - progress: called now and then with the phase and the share of it that is done, 0...1.
-  /// - Throws: `MemoryError.targetGone` when the image went away, `MallocError` when the heap contradicts itself.
+  /// - Throws: `MemoryError.targetGone` when the image went away, `MallocError` when the heap contradicts itself,
+  ///   `HoldersError.notMarked` where there is no room for what was asked for, and nothing less will do.
   public static func run(
     _ image: ProcessImage, symbols: any SymbolSource, options: HeapAnalysis.Options = .init(),
     progress: (@Sendable (Phase, Double) -> Void)? = nil
@@ -34,6 +35,11 @@ public enum HeapInspection {
       let canPack = options.findsLeaks && image.isConsistent
       let extent = room.extent(extents, holders: options.keepsReferences, canPack: canPack)
       if extent != .whole {
+        if options.keepsReferences && !options.takesSample {
+          throw HoldersError.notMarked(
+            room.shortage(blocks: extents.count, holders: true)
+              + (extent == .packed ? ". There is room for `memwhy retained`, which follows a sample" : ""))
+        }
         let packer = extent == .packed ? BlockPacker(extents, memory: image.memory) : nil
         let survey = try HeapSurvey(
           image, large: large, packer: packer, decoder: details.decoder, objectSize: scanned.size

@@ -4,13 +4,15 @@
 /// detection for garbage-collected languages", POPL 2007). Adding is O(1); 8 bytes and some for each pair.
 struct TypeEdges: Sendable {
   private var pairs: Set<UInt64> = []
-  private var last = UInt64.max
+  /// Those that came last, by some bits of theirs: in most heaps a handful comes again and again in turn.
+  private var recent = ContiguousArray<UInt64>(repeating: .max, count: 64)
 
   @inline(__always)
   mutating func add(_ source: Int, _ target: Int) {
     let pair = UInt64(source) << 32 | UInt64(UInt32(truncatingIfNeeded: target))
-    if pair == last { return }
-    last = pair
+    let place = (source &* 31 &+ target) & 63
+    if pair == recent[place] { return }
+    recent[place] = pair
     pairs.insert(pair)
   }
 

@@ -6,7 +6,7 @@ import ProcessImage
 /// each. First words are read from the image.
 @usableFromInline
 final class PackedBlocks: Sendable {
-  private let starts: PackedStarts
+  let starts: PackedStarts
   private let sizes: PackedSizes
   private let memory: PagedMemory
   @usableFromInline let count: Int
@@ -50,7 +50,7 @@ final class PackedBlocks: Sendable {
   }
 
   @inline(__always)
-  private func size(_ index: Int, _ place: PackedStarts.Place) -> UInt64 {
+  func size(_ index: Int, _ place: PackedStarts.Place) -> UInt64 {
     sizes.size(index) ?? Self.distance(starts, place)
   }
 

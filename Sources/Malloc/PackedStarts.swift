@@ -107,6 +107,14 @@ final class PackedStarts: Sendable {
     bits.next(after: place.bit, before: end(ofRegion: place.region)).map { address(regions[place.region], $0) }
   }
 
+  /// The place of the next block, in this region or a later one. O(distance).
+  func following(_ place: Place) -> Place? {
+    guard let bit = bits.next(after: place.bit, before: bits.end) else { return nil }
+    var region = place.region
+    while region + 1 < regions.count, regions[region + 1].firstBit <= bit { region += 1 }
+    return Place(region: region, bit: bit, isFirst: true)
+  }
+
   /// Every block's place, ascending. O(blocks + bytes of the heap).
   func visitAll(_ body: (Place) -> Void) {
     for region in regions.indices {

@@ -143,8 +143,18 @@ import Testing
     let report = try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
     #expect((report?["leaks"] as? [String: Any])?["isJudged"] as? Bool == true, "\(result.output.prefix(2000))")
     #expect((report?["remarks"] as? [String] ?? []).contains { $0.contains("who holds what was told from") })
-    let retained = try container.memwhy(["retained", "\(container.target.pid)"])
-    #expect(retained.status == 77 && retained.errors.contains("to spare"), "\(retained.errors)")
+    let retained = try container.memwhy(["retained", "--json", "\(container.target.pid)"])
+    #expect(retained.status == 0, "\(retained.errors)")
+    let answer = try JSONSerialization.jsonObject(with: Data(retained.output.utf8)) as? [String: Any]
+    let holders = (answer?["retained"] as? [String: Any])?["holders"] as? [[String: Any]] ?? []
+    #expect(
+      (holders.first?["retainedBytes"] as? Int ?? 0) >= container.blocks * 23, "\(retained.output.prefix(2000))")
+    #expect((answer?["remarks"] as? [String] ?? []).contains { $0.contains("who holds what was told from") })
+    // Nothing less than all references is an answer, and it is refused before they are looked for.
+    let tasks = try container.memwhy(["tasks", "\(container.target.pid)"])
+    #expect(
+      tasks.status == 77 && tasks.errors.contains("to spare") && tasks.errors.contains("room for `memwhy retained`"),
+      "\(tasks.errors)")
     #expect(container.isUnharmed)
   }
 }

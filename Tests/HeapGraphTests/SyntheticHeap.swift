@@ -89,11 +89,12 @@ final class SyntheticHeap: ObjectTypeDecoder {
 
   /// The analysis with what questions about holders need, and its image.
   func keepingReferences(
-    isExact: Bool = true, context: HeapAnalysis.Context = HeapAnalysis.Context()
+    isExact: Bool = true, context: HeapAnalysis.Context = HeapAnalysis.Context(), workers: Int = 2
   ) throws -> (HeapAnalysis, ProcessImage) {
     let (image, walk) = imageAndWalk(isExact: isExact)
     let analysis = try HeapAnalysis(
-      image: image, walk: walk, decoder: self, context: context, options: .init(keepsReferences: true))
+      image: image, walk: walk, decoder: self, context: context,
+      options: .init(workerCount: workers, keepsReferences: true))
     return (analysis, image)
   }
 

@@ -69,6 +69,24 @@ struct PackedBlocksTests {
         break
       }
     }
+    // One behind the other, some left out, and now and then from anywhere.
+    var cursor = BlockCursor()
+    var index = 0
+    while index < table.count {
+      let extent = packed.extent(index, &cursor)
+      guard extent.address == table.address(index), extent.size == table.size(index) else {
+        Issue.record("block \(index): \(extent) and \(table.address(index)), \(table.size(index))")
+        break
+      }
+      switch Int.random(in: 0..<10, using: &generator) {
+      case 0: index += Int.random(in: 2...40, using: &generator)
+      case 1:
+        let any = Int.random(in: 0..<table.count, using: &generator)
+        #expect(packed.extent(any, &cursor).address == table.address(any))
+        index += 1
+      default: index += 1
+      }
+    }
     for _ in 0..<20_000 {
       let block = Int.random(in: 0..<table.count, using: &generator)
       let offset = UInt64.random(in: 0...table.size(block) + 64, using: &generator)

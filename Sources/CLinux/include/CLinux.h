@@ -28,5 +28,8 @@ static inline int memwhy_has_attribute(const char *path, const char *name) {
 /* memfd_create(2), closed at exec: memory that is a file. */
 static inline int memwhy_memory_file(const char *name) { return (int)syscall(SYS_memfd_create, name, 1U); }
 
+/* Asks the processor to bring what lies at an address into its cache. Reads nothing: any address will do. */
+static inline void memwhy_prefetch(const void *address) { __builtin_prefetch(address); }
+
 /* SEEK_DATA of lseek(2), which is defined with _GNU_SOURCE only: the next place of a file that is no hole. */
 enum { clinux_seek_data = 3 };

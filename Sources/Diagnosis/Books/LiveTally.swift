@@ -31,6 +31,7 @@ struct LiveTally {
       $0.topAddress..<$0.topAddress &+ $0.topBytes
     }.filter { $0.upperBound > $0.lowerBound }.sorted { $0.lowerBound < $1.lowerBound }
     var index = 0
+    var cursor = BlockCursor()
     /// First byte that no block seen so far needs.
     var used: UInt64 = 0
     var empty: [Range<UInt64>] = []
@@ -40,14 +41,16 @@ struct LiveTally {
       if index > 0, index <= blocks.count {
         // The block before may reach into this range.
         let last = index - 1
-        let end = blocks.address(last) &+ blocks.size(last)
-        if end > range.lowerBound, blocks.address(last) < range.lowerBound {
+        let (start, size) = blocks.extent(last, &cursor)
+        let end = start &+ size
+        if end > range.lowerBound, start < range.lowerBound {
           add(Swift.min(end, range.upperBound) - range.lowerBound, as: kinds[heap.typeIndex(last)])
         }
       }
-      while index < blocks.count, blocks.address(index) < range.upperBound {
-        let start = blocks.address(index)
-        let end = start &+ blocks.size(index)
+      while index < blocks.count {
+        let (start, size) = blocks.extent(index, &cursor)
+        guard start < range.upperBound else { break }
+        let end = start &+ size
         if end > range.lowerBound {
           let low = max(start, range.lowerBound)
           let high = Swift.min(end, range.upperBound)

@@ -6,7 +6,9 @@ import SwiftMetadata
 ///
 /// Only what a type really occupies counts: elements up to the count, occupied buckets in any order, fields without reference counts. A
 /// reference counts as the content of what it refers to, to a bounded depth. Blocks of unknown layout have no hash.
-struct BlockContents {
+struct BlockContents: @unchecked Sendable {
+  // Windows are used, and hashes written, by `hashAll` alone, which ends before anybody else has it.
+
   private let references: HeapReferences
   /// For blocks that are asked for one behind the other.
   private let window: MemoryWindow
@@ -43,7 +45,31 @@ struct BlockContents {
 
   private var heap: TypedHeap { references.heap }
 
-  init(_ references: HeapReferences) {
+  /// A block's words, where they were read: in the window, which does not move while the block is looked at, or in a copy.
+  private struct Words {
+    let window: MemoryWindow?
+    let start: UInt64
+    let copied: [UInt64]
+    let count: Int
+
+    @inline(__always)
+    subscript(index: Int) -> UInt64 {
+      guard let window else { return copied[index] }
+      precondition(index >= 0 && index < count)
+      return window.word(start &+ UInt64(index) &* 8)
+    }
+  }
+
+  /// With the hash of every block of which `isWanted` says so.
+  static func hashed(
+    _ references: HeapReferences, where isWanted: (Int) -> Bool
+  ) throws(MemoryError) -> BlockContents {
+    let contents = BlockContents(references)
+    try contents.hashAll(where: isWanted)
+    return contents
+  }
+
+  private init(_ references: HeapReferences) {
     self.references = references
     window = MemoryWindow(references.memory)
     pages = PagedMemory(references.memory)
@@ -55,7 +81,7 @@ struct BlockContents {
   ///
   /// In the order of addresses, where neighbours are read together: first what refers to nothing, then what refers to that. Following each
   /// reference where it stands would read a page for every element of an array whose objects lie anywhere.
-  func hashAll(where isAsked: (Int) -> Bool) throws(MemoryError) {
+  private func hashAll(where isAsked: (Int) -> Bool) throws(MemoryError) {
     var open = (0..<heap.blocks.count).lazy.filter(isAsked).count
     for _ in 0..<Self.mostPasses where open > 0 {
       var settled = 0
@@ -70,8 +96,11 @@ struct BlockContents {
     for block in 0..<heap.blocks.count where known[block] == 0 && isAsked(block) { _ = try outcome(block, .deep(0)) }
   }
 
-  /// What `hashAll` has found; nil where the block cannot be compared.
-  func hash(_ block: Int) -> UInt64? { known[block] > Self.none ? known[block] : nil }
+  /// What `hashAll` has found; nil where the block cannot be compared, and for a number that is no block's.
+  func hash(_ block: Int) -> UInt64? {
+    guard block < known.count else { return nil }
+    return known[block] > Self.none ? known[block] : nil
+  }
 
   private func outcome(_ block: Int, _ reach: Reach) throws(MemoryError) -> Outcome {
     let cached = known[block]
@@ -96,12 +125,13 @@ struct BlockContents {
   }
 
   /// The block's words; nil where they cannot be read.
-  private func words(_ block: Int, bytes: UInt64, isNear: Bool) throws(MemoryError) -> [UInt64]? {
+  private func words(_ block: Int, bytes: UInt64, isNear: Bool) throws(MemoryError) -> Words? {
     let address = heap.blocks.address(block)
     let end = address + min(bytes, heap.blocks.size(block)) & ~7
     guard isNear else {
       do throws(MemoryError) {
-        return try pages.words(at: address, count: Int(end - address) / 8)
+        let copied = try pages.words(at: address, count: Int(end - address) / 8)
+        return Words(window: nil, start: address, copied: copied, count: copied.count)
       } catch .targetGone {
         throw .targetGone
       } catch {
@@ -109,7 +139,7 @@ struct BlockContents {
       }
     }
     guard try window.load(address..<end) else { return nil }
-    return stride(from: address, to: end, by: 8).map { window.word($0) }
+    return Words(window: window, start: address, copied: [], count: Int(end - address) / 8)
   }
 
   private func compute(_ block: Int, _ reach: Reach) throws(MemoryError) -> Outcome {
@@ -194,7 +224,7 @@ struct BlockContents {
   ///
   /// - Returns: nil, or what the block's outcome is at once.
   private func add(
-    _ words: [UInt64], at start: Int, _ layout: ValueLayout, _ reach: Reach, _ hash: inout ContentHash,
+    _ words: Words, at start: Int, _ layout: ValueLayout, _ reach: Reach, _ hash: inout ContentHash,
     skipping: Int = 0
   ) throws(MemoryError) -> Outcome? {
     var slot = 0
@@ -241,7 +271,7 @@ struct BlockContents {
   }
 
   /// Up to eight bytes from a byte position, whatever its alignment.
-  private static func word(_ words: [UInt64], _ position: Int, _ bytes: Int) -> UInt64 {
+  private static func word(_ words: Words, _ position: Int, _ bytes: Int) -> UInt64 {
     let index = position >> 3
     guard index >= 0, index < words.count else { return 0 }
     let shift = UInt64(position & 7) * 8
@@ -250,7 +280,7 @@ struct BlockContents {
     return bytes >= 8 ? value : value & (1 << UInt64(bytes * 8) - 1)
   }
 
-  private static func add(_ words: [UInt64], from start: Int, bytes: Int, to hash: inout ContentHash) {
+  private static func add(_ words: Words, from start: Int, bytes: Int, to hash: inout ContentHash) {
     var offset = 0
     while offset < bytes {
       hash.add(word(words, start + offset, min(8, bytes - offset)))

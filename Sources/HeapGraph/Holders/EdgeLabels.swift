@@ -43,7 +43,7 @@ struct EdgeLabels: Sendable {
   let heap: TypedHeap
   let frames: AsyncFrameTable
   let taskLocals: TaskLocalNames
-  let cases: EnumCases
+  private var cases: EnumCases
   /// By type. The types themselves hold names and fields, whose reference counts each label would pass through.
   private let shapes: FlatArray<Shape>
   /// Offsets up to here tell references in an object of unknown layout apart.
@@ -80,6 +80,13 @@ struct EdgeLabels: Sendable {
       }
     }
     self.regions = regions
+  }
+
+  /// The same for another thread.
+  func separate() -> EdgeLabels {
+    var copy = self
+    copy.cases = cases.separate()
+    return copy
   }
 
   private static func regions(_ slots: [ReferenceSlot]) -> [UInt64: UInt64] {

@@ -2,6 +2,7 @@ import Malloc
 import ProcessImage
 import SwiftMetadata
 import Symbols
+import Synchronization
 
 /// Who holds what: the graph of references with named roots, its dominator tree, and the questions that can be asked of it.
 ///
@@ -27,15 +28,19 @@ public final class HeapHolders: @unchecked Sendable {
   /// By task: the program's function in it, once it was asked for.
   private var ownFunctions: [Int: String?] = [:]
   private static let taskBase: UInt64 = 1 << 40
+  /// Made beside the dominators, where that was asked for; taken by the first who asks, and gone then.
+  private var contents: BlockContents?
   /// By type. The types themselves hold names and fields, whose reference counts each question would pass through.
   private let kinds: FlatArray<ObjectType.Kind>
 
   /// - Parameters:
   ///   - analysis: made with `keepsReferences`.
+  ///   - comparesContents: `waste` will be asked for: what it compares is read while the dominators are found, for which one processor is enough.
   ///   - progress: called now and then with the share done, 0...1.
   /// - Throws: `HoldersError.notMarked`, `MemoryError`.
   public init(
-    analysis: HeapAnalysis, image: ProcessImage, symbols: any SymbolSource, progress: ((Double) -> Void)? = nil
+    analysis: HeapAnalysis, image: ProcessImage, symbols: any SymbolSource, comparesContents: Bool = false,
+    progress: ((Double) -> Void)? = nil
   ) throws {
     guard let references = analysis.references else {
       throw HoldersError.notMarked(analysis.shortage ?? analysis.leaksNotJudged ?? "the heap was not marked")
@@ -54,8 +59,9 @@ public final class HeapHolders: @unchecked Sendable {
       references, marked: references.marked, entries: named.entries, order: named.order,
       orphanRoot: named.orphanRoot, workerCount: references.workerCount)
     progress?(0.4)
-    let dominators = Dominators(
-      graph.graph, root: graph.top, firstDeferred: graph.blockCount, isDeferred: named.isDeferred)
+    let dominators: Dominators
+    (dominators, contents) = Self.dominators(
+      of: graph, named, references, comparesContents: comparesContents && references.workerCount > 1)
     progress?(0.8)
     let blockCount = graph.blockCount
     tree = DominatorTree(dominators) { $0 < blockCount ? heap.blocks.size($0) : 0 }
@@ -68,6 +74,35 @@ public final class HeapHolders: @unchecked Sendable {
     labels = EdgeLabels(
       heap: heap, frames: AsyncFrameTable(references), taskLocals: TaskLocalNames(references, named),
       cases: EnumCases(heap: heap, memory: references.memory))
+  }
+
+  /// The dominators, and beside them, on another processor, the hashes of what blocks hold; these are nil where nobody asks for them, or memory could
+  /// not be read.
+  private static func dominators(
+    of graph: ReferenceGraph, _ named: RootNames, _ references: HeapReferences, comparesContents: Bool
+  ) -> (Dominators, BlockContents?) {
+    let found = Mutex<Dominators?>(nil)
+    let compared = Mutex<BlockContents?>(nil)
+    let isDeferred = named.isDeferred
+    ThreadTeam.perform(comparesContents ? 2 : 1) { part in
+      if part == 0 {
+        let dominators = Dominators(
+          graph.graph, root: graph.top, firstDeferred: graph.blockCount, isDeferred: isDeferred)
+        found.withLock { $0 = dominators }
+      } else if let contents = try? BlockContents.hashed(references, where: references.marked.contains) {
+        compared.withLock { $0 = contents }
+      }
+    }
+    let dominators = found.withLock { $0 }
+    guard let dominators else { preconditionFailure("each part of the work is done once") }
+    return (dominators, compared.withLock { $0 })
+  }
+
+  /// Hashes of what all reachable blocks hold. They take eight bytes a block, and are the caller's from then on.
+  func takeContents() throws(MemoryError) -> BlockContents {
+    defer { contents = nil }
+    if let contents { return contents }
+    return try .hashed(references, where: references.marked.contains)
   }
 
   /// The tree of holders.

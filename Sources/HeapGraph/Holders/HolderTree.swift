@@ -15,6 +15,7 @@ struct HolderTreeBuilder {
   private let labels: FlatArray<UInt32>
   /// By preorder number; nil where nothing is known to be unwritten.
   private let unwritten: FlatArray<UInt64>?
+  private let childLabels: ChildLabels
   private var scanner: BlockScanner
 
   private static let deepest = 40
@@ -25,6 +26,7 @@ struct HolderTreeBuilder {
     self.showContents = showContents
     labels = FlatArray(repeating: Self.unlabelled, count: holders.tree.count)
     unwritten = holders.unwritten.flatMap { $0.blocks.isEmpty ? nil : holders.unwrittenBelow($0) }
+    childLabels = ChildLabels(holders.tree, holders.references, holders.labels, labels: labels)
     scanner = holders.references.scanner()
   }
 
@@ -281,24 +283,10 @@ struct HolderTreeBuilder {
     // Only what hangs on them is labelled.
     let blocks = members.lazy.filter { tree.hasChildren(Int($0)) }.map { UInt32(tree.node(Int($0))) }
       .filter { !references.isLeaf(Int($0)) }.sorted()
-    var sink = LabelSink(tree: tree, names: holders.labels, labels: labels)
-    try scanner.scan(count: blocks.count, { Int(blocks[$0]) }, into: &sink)
+    try childLabels.label(below: blocks)
     let objects = members.filter { holders.kind(tree.node(Int($0))) == .class }
     try LinkedLabels(tree: tree, labels: labels)
       .complete(below: objects, scanner: &scanner, references: references)
-  }
-
-  private struct LabelSink: ReferenceSink {
-    let tree: DominatorTree
-    let names: EdgeLabels
-    let labels: FlatArray<UInt32>
-
-    mutating func reference(from source: Int, offset: UInt64, to target: Int, _ strength: ReferenceSlot.Strength) {
-      guard strength != .unowned, let child = tree.vertex(target), labels[child] == unlabelled,
-        let parent = tree.vertex(source), Int(tree.dominators.immediate[child]) == parent
-      else { return }
-      labels[child] = names.label(source, offset).raw
-    }
   }
 }
 

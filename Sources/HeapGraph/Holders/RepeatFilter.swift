@@ -21,6 +21,14 @@ struct RepeatFilter {
     if !once.insertIfAbsent(place) { again.insert(place) }
   }
 
+  /// For who will soon add a hash, or ask for it.
+  @inline(__always)
+  func prefetch(_ hash: UInt64) {
+    let place = place(hash)
+    once.prefetch(place)
+    again.prefetch(place)
+  }
+
   /// False only where all that were added had other hashes, but for one.
   func mayRepeat(_ hash: UInt64) -> Bool { again.contains(place(hash)) }
 

@@ -82,10 +82,11 @@ private struct Samples {
     let heap = references.heap
     var counts = [Int](repeating: 0, count: heap.types.count)
     var bytes = [UInt64](repeating: 0, count: heap.types.count)
+    var cursor = BlockCursor()
     for block in 0..<heap.blocks.count where references.marked.contains(block) {
       let type = heap.typeIndex(block)
       counts[type] += 1
-      bytes[type] &+= heap.blocks.size(block)
+      bytes[type] &+= heap.blocks.extent(block, &cursor).size
     }
     reachableBytes = bytes.reduce(0, &+)
     reachableBlocks = counts.reduce(0, +)

@@ -48,13 +48,24 @@ extension HeapHolders {
       pinnedBytes: pinned.reduce(0) { $0 + $1.savedBytes })
   }
 
+  /// Blocks by which look-ups are prepared.
+  private static let lookAhead = 16
+
   private func duplicateGroups() throws(MemoryError) -> [DuplicateGroup] {
     let heap = references.heap
-    let contents = BlockContents(references)
-    try contents.hashAll { $0 < graph.blockCount && tree.vertex($0) != nil }
+    let contents = try takeContents()
     let repeats = RepeatFilter(count: graph.blockCount)
     for block in 0..<graph.blockCount where tree.vertex(block) != nil {
+      if let later = contents.hash(block + Self.lookAhead) { repeats.prefetch(later) }
       if let hash = contents.hash(block) { repeats.add(hash) }
+    }
+    // In the order of addresses, where neighbours are in the cache together: most blocks are like no other, and need no more than this.
+    let mayRepeat = Bitmap(count: tree.count)
+    for block in 0..<graph.blockCount {
+      if let later = contents.hash(block + Self.lookAhead) { repeats.prefetch(later) }
+      if let vertex = tree.vertex(block), let hash = contents.hash(block), repeats.mayRepeat(hash) {
+        mayRepeat.insert(vertex)
+      }
     }
     var groups = [(blocks: Int, distinct: Int, saved: UInt64)](repeating: (0, 0, 0), count: heap.types.count)
     // What was never written takes no memory, and sharing gives none of it back.
@@ -67,16 +78,19 @@ extension HeapHolders {
         isGone.insert(vertex)
         continue
       }
-      let node = tree.node(vertex)
-      guard node < graph.blockCount, let hash = contents.hash(node) else { continue }
-      let type = heap.typeIndex(node)
-      groups[type].blocks += 1
-      if !repeats.mayRepeat(hash) || seen.insert(hash).inserted {
-        groups[type].distinct += 1
-      } else {
-        isGone.insert(vertex)
-        groups[type].saved += tree.retained[vertex] - min(absent?[vertex] ?? 0, tree.retained[vertex])
+      guard mayRepeat.contains(vertex), let hash = contents.hash(tree.node(vertex)), !seen.insert(hash).inserted else {
+        continue
       }
+      isGone.insert(vertex)
+      let type = heap.typeIndex(tree.node(vertex))
+      groups[type].blocks += 1
+      groups[type].saved += tree.retained[vertex] - min(absent?[vertex] ?? 0, tree.retained[vertex])
+    }
+    for block in 0..<graph.blockCount {
+      guard let vertex = tree.vertex(block), !isGone.contains(vertex), contents.hash(block) != nil else { continue }
+      let type = heap.typeIndex(block)
+      groups[type].blocks += 1
+      groups[type].distinct += 1
     }
     return groups.enumerated().filter { $0.element.saved > 0 }.map { type, group in
       DuplicateGroup(

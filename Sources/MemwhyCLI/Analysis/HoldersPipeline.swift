@@ -9,11 +9,16 @@ import Timeline
 
 /// process -> image -> heap -> graph with holders -> one question. The image lives until the question is answered.
 enum HoldersPipeline {
-  /// - Parameter question: asked while the copy is still there.
+  typealias Question = (HeapHolders, ProcessImage, any SymbolSource, inout HoldersAnswer) throws -> Void
+  /// What is answered from a sample, where there is no room for everything.
+  typealias SampledQuestion = (SampledHolders, inout HoldersAnswer) -> Void
+
+  /// - Parameters:
+  ///   - question: asked while the copy is still there.
+  ///   - sampled: nil where nothing less than everything is an answer.
   /// - Throws: `CLIError` only.
   static func answer(
-    _ request: AnalysisRequest, progress: Progress,
-    _ question: (HeapHolders, ProcessImage, any SymbolSource, inout HoldersAnswer) throws -> Void
+    _ request: AnalysisRequest, progress: Progress, sampled: SampledQuestion? = nil, _ question: Question
   ) throws(CLIError) -> HoldersAnswer {
     let allocations =
       request.verb == "retained"
@@ -27,19 +32,32 @@ enum HoldersPipeline {
     let symbols = ImageSymbols(source.image, debugDirectories: request.debugDirectories)
     let times = PhaseTimes()
     do {
-      let holders = try HeapInspection.holders(
-        source.image, symbols: symbols, allocations: allocations?.stacks(before: start), room: .now(for: request.target)
-      ) { phase, share in
+      var options = HeapAnalysis.Options(
+        keepsReferences: true, allocations: allocations?.stacks(before: start), room: .now(for: request.target))
+      options.takesSample = sampled != nil
+      options.isRoomGone = InspectionRoom.watch(for: request.target)
+      let analysis = try HeapInspection.run(source.image, symbols: symbols, options: options) { phase, share in
         times.enter(phase.rawValue)
         progress.update(phase.rawValue, share)
       }
-      times.enter("answering")
       var answer = HoldersAnswer(
         tool: ReportModel.Tool(version: Version.current), verb: request.verb, image: source.image,
-        corePath: source.corePath,
-        remarks: source.image.remarks + holders.analysis.heap.walk.remarks + holders.analysis.remarks)
-      progress.update("answering")
-      try question(holders, source.image, symbols, &answer)
+        corePath: source.corePath, remarks: source.image.remarks + analysis.heap.walk.remarks + analysis.remarks)
+      times.enter(HeapInspection.Phase.holders.rawValue)
+      if let sampled, analysis.sampling != nil {
+        let holders = try SampledHolders(analysis: analysis, image: source.image, symbols: symbols) {
+          progress.update("finding holders of a sample", $0)
+        }
+        answer.remarks.append(holders.remark(analysis))
+        sampled(holders, &answer)
+      } else {
+        let holders = try HeapHolders(
+          analysis: analysis, image: source.image, symbols: symbols, comparesContents: request.verb == "duplicates"
+        ) { progress.update(HeapInspection.Phase.holders.rawValue, $0) }
+        times.enter("answering")
+        progress.update("answering")
+        try question(holders, source.image, symbols, &answer)
+      }
       answer.phases = times.finish()
       answer.remarks += source.release()
       return answer
@@ -54,13 +72,13 @@ enum HoldersPipeline {
   /// Analyses, prints, and ends.
   static func run(
     _ verb: String, target: TargetOptions, output: OutputOptions, page: PageOptions? = nil,
-    _ question: (HeapHolders, ProcessImage, any SymbolSource, inout HoldersAnswer) throws -> Void
+    sampled: SampledQuestion? = nil, _ question: Question
   ) throws {
     try page?.check()
     let terminal = Terminal.current()
     let progress = Progress(isEnabled: terminal.showsProgress && !output.quiet, isQuiet: output.quiet)
     defer { progress.finish() }
-    let answer = try answer(try target.request(verb: verb), progress: progress, question)
+    let answer = try answer(try target.request(verb: verb), progress: progress, sampled: sampled, question)
     progress.finish()
     if output.json {
       try Terminal.output(json: answer)

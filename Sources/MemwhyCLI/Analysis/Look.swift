@@ -63,14 +63,17 @@ struct Look {
   mutating func addHolders(to facts: inout HeapFacts, withWaste: Bool) -> HolderReport? {
     if analysis.sampling != nil { return addSampledHolders(to: &facts) }
     do {
-      let graph = try HeapHolders(analysis: analysis, image: source.image, symbols: symbols) { [progress] in
+      let graph = try HeapHolders(
+        analysis: analysis, image: source.image, symbols: symbols, comparesContents: withWaste
+      ) { [progress] in
         progress.update("finding holders", $0)
       }
       graph.unwritten = unwritten
+      // First: what was read for it takes eight bytes a block, and is gone then.
+      if withWaste { attempt("equal copies and unused room were") { try facts.addWaste(graph) } }
       let held = try facts.add(graph, cut: cut)
       let mappings = source.image.mappings
       attempt("who points into memory outside the heap was") { try facts.addOutsidePointers(graph, mappings) }
-      if withWaste { attempt("equal copies and unused room were") { try facts.addWaste(graph) } }
       return held
     } catch HoldersError.notMarked(let reason) {
       remarks.append("who holds what was not looked for: \(reason)")
@@ -86,10 +89,7 @@ struct Look {
       let sampled = try SampledHolders(analysis: analysis, image: source.image, symbols: symbols) { [progress] in
         progress.update("finding holders of a sample", $0)
       }
-      remarks.append(
-        "who holds what was told from \(Count(sampled.sampled)) of \(Count(sampled.population)) blocks of the types with most memory, "
-          + "of which \(Count(sampled.followed)) were followed to a root: numbers of blocks and bytes of holders are estimates"
-          + (analysis.shortage.map { "; to look at all of them, \($0)" } ?? ""))
+      remarks.append(sampled.remark(analysis))
       return facts.add(sampled, cut: cut)
     } catch {
       remarks.append("who holds what could not be found: \(source.reason(error))")

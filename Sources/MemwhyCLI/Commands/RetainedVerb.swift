@@ -6,7 +6,8 @@ struct RetainedVerb: ParsableCommand {
     abstract: "Show who holds the memory: a tree of variables, stack frames and tasks with what each keeps alive.",
     discussion: """
       The retained size of a holder is what would be freed if it went away: what is reachable through it alone. Containers show how many \
-      entries they have, how full they are and what their keys are.
+      entries they have, how full they are and what their keys are. Where memwhy has little room, a sample of the blocks is followed, and numbers \
+      are estimates.
 
       Example: memwhy retained 4711
       Example: memwhy retained --min-share 0.1 --core core.4711
@@ -28,7 +29,11 @@ struct RetainedVerb: ParsableCommand {
   }
 
   func run() throws {
-    try HoldersPipeline.run("retained", target: target, output: output, page: page) { holders, _, _, answer in
+    let sampled: HoldersPipeline.SampledQuestion = { holders, answer in
+      answer.retained = holders.report.pruned(cut: minShare / 100)
+    }
+    try HoldersPipeline.run("retained", target: target, output: output, page: page, sampled: sampled) {
+      holders, _, _, answer in
       answer.retained = try holders.holders(cut: minShare / 100, showContents: showContents)
     }
   }
