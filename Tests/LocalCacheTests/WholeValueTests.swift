@@ -181,4 +181,36 @@ import Testing
     for key in 0..<64 { #expect((cache.get(key) ?? 0) & 0xFFFF_FFFF >= UInt64(2000 * 128)) }
     #expect(cache.count == 64 && cache.statistics.replaced == 64 + 2 * 2000 * 64)
   }
+
+  /// A snapshot is taken among readers, too.
+  @Test func aSnapshotBesideAWriterHasWholeValues() throws {
+    let path = NSTemporaryDirectory() + "whole-\(UInt64.random(in: 0 ... .max)).snapshot"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let cache = LocalCache<Int, UInt64>(name: "snapshot", limit: .entries(1000)) { $0.shards = 1 }
+    for key in 0..<64 { cache.set(0, for: key) }
+    let isOver = Locked(false)
+    let hasEnded = DispatchSemaphore(value: 0)
+    Thread.detachNewThread {
+      var round: UInt64 = 0
+      while !isOver.current {
+        round += 1
+        for key in 0..<64 {
+          cache.set(round << 32 | round, for: key)
+          _ = cache.get(key)
+        }
+      }
+      hasEnded.signal()
+    }
+    defer {
+      isOver.with { $0 = true }
+      hasEnded.wait()
+    }
+    for _ in 0..<20 {
+      _ = try cache.writeSnapshot(to: path)
+      let other = LocalCache<Int, UInt64>(name: "other", limit: .entries(1000))
+      _ = other.readSnapshot(from: path)
+      #expect(other.count == 64)
+      for key in 0..<64 { #expect(other.get(key).map { $0 >> 32 == $0 & 0xFFFF_FFFF } == true) }
+    }
+  }
 }

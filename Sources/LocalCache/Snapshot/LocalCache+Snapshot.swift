@@ -155,14 +155,15 @@ extension LocalCache where Key: Codable, Value: Codable {
       guard id < shard.pointee.policy.pool.highWater, shard.pointee.policy.pool[id].pointee.isInUse,
         shard.pointee.policy.pool[id].pointee.hash == candidate.hash, !shard.pointee.isOver(id, now: now)
       else { return nil }
-      let record = shard.pointee.table[id].pointee
+      let table = shard.pointee.table
       let deadline =
         shard.pointee.expiry.isActive
         ? shard.pointee.lifetimes.sharedDeadline(id).pointee.load(ordering: .relaxed) : CacheTime.never
       let rest = deadline - min(deadline, shard.pointee.expiry.relative(now))
       let left = deadline == CacheTime.never ? nil : UInt64(rest)
       return Entry(
-        key: record.key, value: record.value, seconds: left.map { time.duration(ticks: $0).secondsAsDouble },
+        key: table[id].pointee.key, value: WholeValue.load(table.value(id)),
+        seconds: left.map { time.duration(ticks: $0).secondsAsDouble },
         isProlonged: shard.pointee.expiry.afterAccess != 0 && deadline & ShardExpiry.fixedBit == 0)
     }
   }
