@@ -49,8 +49,7 @@ extension LocalCache {
     shard.pointee.setSampling()
     let isSweeperWanted = shard.pointee.expiry.takeSweeperWanted()
     shard.pointee.lock.unlock()
-    observer.stored(hash, weight: weight, isLoaded: isLoaded)
-    if observer.observes(hash) { noteValue(value, hash) }
+    noteStored(value, hash, weight, isLoaded: isLoaded)
     if isSweeperWanted { startSweeping() }
     if removals.first != nil { report(removals) }
     if loader.isFlying, stamp == nil { loader.detach(key) }
@@ -70,8 +69,7 @@ extension LocalCache {
       && shard.pointee.replaceBesideReaders(value, for: key, hash: Self.high(hash), weight: weight, now: now)
     shard.pointee.lock.unlock()
     guard isReplaced else { return false }
-    observer.stored(hash, weight: weight)
-    if observer.observes(hash) { noteValue(value, hash) }
+    noteStored(value, hash, weight, isLoaded: false)
     if loader.isFlying { loader.detach(key) }
     return true
   }
@@ -178,6 +176,13 @@ extension LocalCache {
       setShare(of: index, to: locked(shard(at: index)) { $0.pointee.policy.maximum }, &removals)
     }
     report(removals)
+  }
+
+  /// Notes a value that was stored, for the statistics. To be called without locks of the cache.
+  @inlinable @inline(__always)
+  func noteStored(_ value: Value, _ hash: UInt64, _ weight: UInt64, isLoaded: Bool) {
+    observer.stored(hash, weight: weight, isLoaded: isLoaded)
+    if observer.observes(hash) { noteValue(value, hash) }
   }
 
   /// For about one key in a hundred.
