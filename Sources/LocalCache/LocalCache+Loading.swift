@@ -53,8 +53,8 @@ extension LocalCache {
     var found: [Key: Value] = [:]
     var (missing, stale): ([Key], [Key]) = ([], [])
     var asked: Set<Key> = []
-    for key in keys where asked.insert(key).inserted {
-      if let value = get(key) {
+    visitValues(of: keys.filter { asked.insert($0).inserted }) { key, value in
+      if let value {
         found[key] = value
         if isStale(key) { stale.append(key) }
       } else {

@@ -231,16 +231,6 @@ extension LocalCache {
     return id != 0 && (!expires || !shard.pointee.isOver(id, time))
   }
 
-  /// The values of those keys that have one.
-  @inlinable
-  public func get(_ keys: some Sequence<Key>) -> [Key: Value] {
-    var found: [Key: Value] = [:]
-    for key in keys {
-      if let value = get(key) { found[key] = value }
-    }
-    return found
-  }
-
   /// The value of a key, or nil; assigning stores or removes.
   @inlinable
   public subscript(key: Key) -> Value? {

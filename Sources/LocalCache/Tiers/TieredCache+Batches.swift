@@ -9,8 +9,8 @@ extension TieredCache {
     var found: [Key: Value] = [:]
     var missing: [Key] = []
     var asked: Set<Key> = []
-    for key in keys where asked.insert(key).inserted {
-      if let entry = local.get(key) { found[key] = entry.value } else { missing.append(key) }
+    local.visitValues(of: keys.filter { asked.insert($0).inserted }) { key, entry in
+      if let entry { found[key] = entry.value } else { missing.append(key) }
     }
     var unknown: [Key] = []
     for batch in missing.batches(of: configuration.batchSize) {

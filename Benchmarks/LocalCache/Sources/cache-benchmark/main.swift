@@ -8,6 +8,7 @@ let mask = entries - 1
 /// What is run in place of the rows below where it is named; `run` shows Go's rows right below those of `peers`.
 let parts = [
   "peers": Peers.run, "statistics": StatisticsCost.run, "values": MeasuredValues.run, "sizes": Sizes.run,
+  "batches": Batches.run,
 ]
 if let part = CommandLine.arguments.lazy.compactMap({ parts[$0] }).first {
   part()
