@@ -62,7 +62,7 @@ import Testing
   ])
   func sameWhereEntriesEnd(expiry: CacheExpiry) {
     let keys = Array(0..<1_000)
-    expectSame(keys: keys, { $0.expiry = expiry }) { "value \($0)" }
+    expectSame(keys: keys, { $0.expiry = expiry }, { "value \($0)" })
     let clock = ManualClock()
     let cache = LocalCache<Int, [Int]>(name: "ends", limit: .entries(5_000)) {
       $0.expiry = expiry

@@ -35,13 +35,13 @@ import Testing
 
   /// The same under the names that samples use for them, for those that stand in no type of their own.
   private static let variables = """
-    let database = Database(); let id = 1; let name = "a"; let changed = Profile(); let user = 1; let eventTable = [1]
+    let database = Database(); let id = 1; let ids = [1]; let name = "a"; let changed = Profile(); let user = 1; let eventTable = [1]
     let profiles = LocalCache<Int, Profile>(name: "profiles", limit: .bytes(.mebibytes(64)))
     let users = LocalCache<Int, User>(name: "users", limit: .bytes(.mebibytes(32)))
     let templates = LocalCache<String, Template>(name: "templates", limit: .bytes(.mebibytes(32)))
     let sessions = LocalCache<String, SessionOfUser>(name: "sessions", limit: .bytes(.mebibytes(32)))
     var configuration = LocalCache<Int, Profile>.Configuration()
-    _ = (database, id, name, changed, user, eventTable, profiles, users, templates, sessions)
+    _ = (database, id, ids, name, changed, user, eventTable, profiles, users, templates, sessions)
     configuration = LocalCache<Int, Profile>.Configuration()
 
     """
