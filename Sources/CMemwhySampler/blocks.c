@@ -15,19 +15,26 @@ void memwhy_filter_mark(const void *block) {
   while (old != UINT8_MAX && !atomic_compare_exchange_weak(cell, &old, (uint8_t)(old + 1))) continue;
 }
 
+void memwhy_filter_mark_for_good(const void *block) {
+  atomic_store_explicit(&memwhy_filter[memwhy_filter_index(block)], UINT8_MAX, memory_order_relaxed);
+}
+
 static void filter_unmark(const void *block) {
   _Atomic uint8_t *cell = &memwhy_filter[memwhy_filter_index(block)];
   uint8_t old = atomic_load_explicit(cell, memory_order_relaxed);
   while (old != UINT8_MAX && old != 0 && !atomic_compare_exchange_weak(cell, &old, (uint8_t)(old - 1))) continue;
 }
 
-void memwhy_filter_clear(void) {
+/// One thread at a time makes room.
+static _Atomic bool is_thinning;
+
+void memwhy_blocks_forget(void) {
+  // The thread that made room when the process forked is not in the child.
+  atomic_store(&is_thinning, false);
   for (uint32_t cell = 0; cell < 1u << FILTER_BITS; cell++) {
-    // Does not touch pages that are still all zero: they are shared.
-    if (atomic_load_explicit(&memwhy_filter[cell], memory_order_relaxed) == UINT8_MAX) continue;
-    if (atomic_load_explicit(&memwhy_filter[cell], memory_order_relaxed)) {
-      atomic_store_explicit(&memwhy_filter[cell], 0, memory_order_relaxed);
-    }
+    uint8_t count = atomic_load_explicit(&memwhy_filter[cell], memory_order_relaxed);
+    // Pages that are still all zero are not touched: parent and child share them. Full cells may be those of blocks that must never be freed.
+    if (count != 0 && count != UINT8_MAX) atomic_store_explicit(&memwhy_filter[cell], 0, memory_order_relaxed);
   }
 }
 
@@ -139,7 +146,6 @@ static void thin_to(uint64_t interval, uint64_t *random) {
 }
 
 void memwhy_blocks_thin(void) {
-  static _Atomic bool is_thinning;
   if (atomic_exchange(&is_thinning, true)) return;
   // Sizes by power of two are enough to see which interval leaves half of the blocks.
   uint64_t counts[48] = {0}, all = 0, interval = memwhy_clamped_interval(memwhy_load(&memwhy.header->interval));

@@ -41,8 +41,14 @@ static uint64_t in_use(void) {
   return difference > 0 && difference < 0x1p62 ? (uint64_t)difference : 0;
 }
 
+static _Atomic uint64_t program_break, most_in_use;
+
+void memwhy_growth_forget(void) {
+  atomic_store(&program_break, 0);
+  atomic_store(&most_in_use, 0);
+}
+
 void memwhy_growth_look(uint64_t size, uint32_t site, uint16_t thread) {
-  static _Atomic uint64_t program_break, most_in_use;
   if (&__curbrk) {
     uint64_t now = (uint64_t)(uintptr_t)__curbrk, old = atomic_load_explicit(&program_break, memory_order_relaxed);
     // After a shrink the next extension counts from there.

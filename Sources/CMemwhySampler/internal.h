@@ -235,14 +235,19 @@ static inline bool memwhy_may_be_sampled(const void *block) {
   return atomic_load_explicit(&memwhy_filter[memwhy_filter_index(block)], memory_order_relaxed) != 0;
 }
 void memwhy_filter_mark(const void *block);
+/// The block counts there until the process ends, in its forked children too.
+void memwhy_filter_mark_for_good(const void *block);
 bool memwhy_block_insert(const void *block, const struct memwhy_block *content);
 bool memwhy_block_remove(const void *block, struct memwhy_block *content);
 /// Makes room: raises the interval and drops blocks so that those that stay are what the new interval would have taken.
 void memwhy_blocks_thin(void);
-/// In a forked child, which owns no table: no block is sampled there.
-void memwhy_filter_clear(void);
+/// In a forked child: none of its blocks is sampled, and nobody makes room.
+void memwhy_blocks_forget(void);
 
 // growth.c
+/// In a forked child: its table begins with nothing in use.
+void memwhy_growth_forget(void);
+/// Notes the steps that an allocation of `size` bytes has made.
 void memwhy_growth_look(uint64_t size, uint32_t site, uint16_t thread);
 
 // sample.c

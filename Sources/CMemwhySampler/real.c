@@ -30,7 +30,8 @@ static void *bootstrap_allocate(size_t size) {
   size_t at = atomic_fetch_add(&bootstrap_used, needed);
   if (at + needed > sizeof bootstrap) return NULL;
   memcpy(bootstrap + at, &size, sizeof size);
-  memwhy_filter_mark(bootstrap + at + BEFORE);
+  // Whatever becomes of the filter, free() has to recognise the block.
+  memwhy_filter_mark_for_good(bootstrap + at + BEFORE);
   return bootstrap + at + BEFORE;
 }
 
@@ -64,19 +65,24 @@ static void first_free(void *block) {
   memwhy_real.free(block);
 }
 
+// Aligned blocks are not to be had while the allocator is looked for, nor from an allocator without the function.
+
 static void *first_memalign(size_t alignment, size_t size) {
   memwhy_find_allocator();
-  return memwhy_real.memalign ? memwhy_real.memalign(alignment, size) : NULL;
+  if (!memwhy_real.memalign || memwhy_real.memalign == first_memalign) return NULL;
+  return memwhy_real.memalign(alignment, size);
 }
 
 static void *first_aligned_alloc(size_t alignment, size_t size) {
   memwhy_find_allocator();
-  return memwhy_real.aligned_alloc ? memwhy_real.aligned_alloc(alignment, size) : NULL;
+  if (!memwhy_real.aligned_alloc || memwhy_real.aligned_alloc == first_aligned_alloc) return NULL;
+  return memwhy_real.aligned_alloc(alignment, size);
 }
 
 static int first_posix_memalign(void **result, size_t alignment, size_t size) {
   memwhy_find_allocator();
-  return memwhy_real.posix_memalign ? memwhy_real.posix_memalign(result, alignment, size) : ENOMEM;
+  if (!memwhy_real.posix_memalign || memwhy_real.posix_memalign == first_posix_memalign) return ENOMEM;
+  return memwhy_real.posix_memalign(result, alignment, size);
 }
 
 static void *first_valloc(size_t size) { return first_memalign((size_t)sysconf(_SC_PAGESIZE), size); }
@@ -84,7 +90,7 @@ static void *first_valloc(size_t size) { return first_memalign((size_t)sysconf(_
 static void *pvalloc_by_memalign(size_t size) {
   size_t page = (size_t)sysconf(_SC_PAGESIZE), rounded;
   if (__builtin_add_overflow(size, page - 1, &rounded)) return NULL;
-  return memwhy_real.memalign ? memwhy_real.memalign(page, rounded & ~(page - 1)) : NULL;
+  return first_memalign(page, rounded & ~(page - 1));
 }
 
 struct real_allocator memwhy_real = {
@@ -112,6 +118,10 @@ void memwhy_find_allocator(void) {
     .valloc = (void *(*)(size_t))dlsym(RTLD_NEXT, "valloc"),
     .pvalloc = (void *(*)(size_t))dlsym(RTLD_NEXT, "pvalloc"),
   };
+  // An allocator that lacks one of these says so to who asks for it, as the system would, instead of ending the program.
+  if (!found.memalign) found.memalign = first_memalign;
+  if (!found.aligned_alloc) found.aligned_alloc = first_aligned_alloc;
+  if (!found.posix_memalign) found.posix_memalign = first_posix_memalign;
   if (!found.pvalloc) found.pvalloc = pvalloc_by_memalign;
   if (!found.valloc) found.valloc = first_valloc;
   // Without these there is no allocator to stand in front of.

@@ -162,7 +162,8 @@ static void after_fork_in_child(void) {
   if (!atomic_exchange(&memwhy.is_active, false)) return;
   struct memwhy_header *parent = memwhy.header;
   is_loader_free = is_loader_free && was_alone;
-  memwhy_filter_clear();
+  memwhy_blocks_forget();
+  memwhy_growth_forget();
   memwhy_thread = (struct thread_state){0};
   memwhy_modules_forget();
   // It may start a table of its own.

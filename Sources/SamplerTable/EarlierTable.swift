@@ -23,9 +23,7 @@ enum EarlierTable {
     var magic: UInt64 = 0
     guard pread(file, &magic, 8, 0) == 8 || status.st_size == 0 else { return nil }
     let isTable = UInt64(littleEndian: magic) == TableLayout.magic
-    let isUnwritten =
-      status.st_size == 0 || magic == 0 && SamplerSettings.tableSizes.contains(ByteCount(UInt64(status.st_size)))
-    guard isTable || isUnwritten else { return nil }
+    guard isTable || isUnwritten(file, size: Int(clamping: status.st_size)) else { return nil }
     // `memwhy run` holds its table locked. Where locks are not to be had, the process that has it mapped is the only sign.
     if flock(file, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK { throw .inUse(path: path) }
     if isTable, isMapped(file, status) { throw .inUse(path: path) }
@@ -41,6 +39,22 @@ enum EarlierTable {
     guard rename(path, path + ending) == 0 else { return nil }
     moveFollowed(path, size: UInt64(clamping: status.st_size))
     return path + ending
+  }
+
+  /// Whether a file may be a table that no process has begun to use: all of it is zero. What only begins so may be somebody's, as images of disks
+  /// are. O(size) at worst.
+  private static func isUnwritten(_ file: Int32, size: Int) -> Bool {
+    if size == 0 { return true }
+    guard size > 0, SamplerSettings.tableSizes.contains(ByteCount(size)) else { return false }
+    let zeros = [UInt8](repeating: 0, count: 1 << 20)
+    var piece = zeros
+    var offset = 0
+    while offset < size {
+      let count = pread(file, &piece, piece.count, off_t(offset))
+      guard count > 0, memcmp(piece, zeros, count) == 0 else { return false }
+      offset += count
+    }
+    return true
   }
 
   /// The process whose table it is has it mapped.

@@ -13,8 +13,17 @@ public struct TableReader: Sendable {
   /// The places of the areas, checked.
   struct Areas: Sendable {
     struct Area: Sendable {
-      var offset: Int
-      var count: Int
+      let offset: Int
+      let count: Int
+
+      /// As a header says; nil where the records would lie outside of a table of `size` bytes, over its header, or are more than any table has.
+      init?(offset: UInt64, count: UInt64, record: Int, most: Int, size: Int) {
+        guard let offset = Int(exactly: offset), let count = Int(exactly: count), offset >= TableLayout.Header.size,
+          offset % 8 == 0, count > 0, count <= most, offset <= size, count <= (size - offset) / record
+        else { return nil }
+        self.offset = offset
+        self.count = count
+      }
     }
     var modules, threads, taskNames, growths, points, sites, blockKeys, blocks, frames: Area
   }
@@ -34,10 +43,11 @@ public struct TableReader: Sendable {
     }
     guard source.file.count >= size else { throw .damaged(path: source.path, what: "it was cut") }
     func area(_ at: Int, record: Int, most: Int) throws(SamplerTableError) -> Areas.Area {
-      guard let offset = header.number(at), let count = header.number(at + 8), offset >= TableLayout.Header.size,
-        offset % 8 == 0, count > 0, count <= most, offset <= size, count <= (size - offset) / record
+      guard
+        let area = Areas.Area(
+          offset: header.word(at), count: header.word(at + 8), record: record, most: most, size: size)
       else { throw .damaged(path: source.path, what: "an area lies outside") }
-      return Areas.Area(offset: offset, count: count)
+      return area
     }
     areas = Areas(
       modules: try area(

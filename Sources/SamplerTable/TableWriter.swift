@@ -4,11 +4,13 @@ import ProcessImage
 
 /// What `memwhy run` writes into the table of the process that it started: the time series, names of threads, how the process ended.
 ///
-/// It writes with pwrite(2), which shows at once in the process's mapping; nobody else writes these parts.
+/// It writes with pwrite(2), which shows at once in the process's mapping; nobody else writes these parts. The process may have written over its
+/// table, as over any of its memory: places in it are checked each time, and nothing is ever written outside of the file.
 public struct TableWriter: Sendable {
   let descriptor: Int32
   private var next: UInt64 = 0
-  private var namedThreads = 0
+  /// Index of the first thread that has no name yet; 0 stands for all threads without a place.
+  private var firstUnnamed = 1
 
   /// - Parameter descriptor: of the table's file, open for writing; the caller closes it.
   public init(descriptor: Int32) { self.descriptor = descriptor }
@@ -30,10 +32,8 @@ public struct TableWriter: Sendable {
   /// Adds a point, with the table's own counters of this moment.
   public mutating func append(_ point: SamplerTable.Point) {
     typealias At = TableLayout.Point
-    let offset = Int(word(TableLayout.Header.points))
-    let count = word(TableLayout.Header.points + 8)
-    guard isInUse, offset > 0, count > 0 else { return }
-    let place = offset + Int(next % count) * At.size
+    guard let area = area(TableLayout.Header.points, record: At.size, most: At.most) else { return }
+    let place = area.offset + Int(next % UInt64(area.count)) * At.size
     var record = [UInt8](repeating: 0, count: At.size)
     func put(_ at: Int, _ value: UInt64?) {
       withUnsafeBytes(of: (value ?? At.unknown).littleEndian) { bytes in
@@ -64,17 +64,18 @@ public struct TableWriter: Sendable {
   /// Writes the names of threads that are new in the table.
   public mutating func nameThreads(of pid: Int32) {
     typealias At = TableLayout.Thread
-    let used = Int(clamping: word(TableLayout.Header.threadsUsed))
-    let offset = Int(clamping: word(TableLayout.Header.threads))
-    let count = min(used, At.most, Int(clamping: word(TableLayout.Header.threads + 8)))
-    guard isInUse, offset > 0, namedThreads < count else { return }
-    for index in max(namedThreads, 1)..<max(count, 1) {
-      let id = Int32(truncatingIfNeeded: word(offset + index * At.size))
+    guard let area = area(TableLayout.Header.threads, record: At.size, most: At.most) else { return }
+    let count = min(Int(clamping: word(TableLayout.Header.threadsUsed)), area.count)
+    while firstUnnamed < count {
+      let place = area.offset + firstUnnamed * At.size
+      let id = Int32(truncatingIfNeeded: word(place + At.id))
+      // A thread takes its place first and then writes its id there: the next time.
+      if id == 0 { return }
+      firstUnnamed += 1
       guard id > 0 else { continue }
       let name = Array(Procfs.name(of: pid, thread: id).utf8.prefix(At.nameSize - 1))
-      write(offset + index * At.size + At.name, name + [UInt8](repeating: 0, count: At.nameSize - name.count))
+      write(place + At.name, name + [UInt8](repeating: 0, count: At.nameSize - name.count))
     }
-    namedThreads = count
   }
 
   /// - Parameter status: as wait(2) gives it.
@@ -95,6 +96,14 @@ public struct TableWriter: Sendable {
     let bounds = SamplerSettings.intervals
     write(
       TableLayout.Header.interval, min(max(interval, bounds.lowerBound.bytes), bounds.upperBound.bytes))
+  }
+
+  /// Where the records at this place of the header are; nil before the process uses the table, and where the header makes no sense.
+  private func area(_ at: Int, record: Int, most: Int) -> TableReader.Areas.Area? {
+    var status = stat()
+    guard isInUse, fstat(descriptor, &status) == 0 else { return nil }
+    return TableReader.Areas.Area(
+      offset: word(at), count: word(at + 8), record: record, most: most, size: Int(clamping: status.st_size))
   }
 
   private func word(_ at: Int) -> UInt64 {

@@ -59,8 +59,8 @@ struct CorpusTests {
     defer { process.release() }
     let mapped = try #require(MappedMemory.all(of: pid, copiedTo: process.copyPid))
     let symbols = ImageSymbols(image)
-    let holders = try HeapInspection.holders(image, symbols: symbols)
-    let analysis = holders.analysis
+    let analysis = try HeapInspection.run(image, symbols: symbols, options: .init(keepsReferences: true))
+    let holders = try HeapHolders(analysis: analysis, image: image, symbols: symbols)
     let books = ResidentBooks(image: image, analysis: analysis, mapped: mapped, present: process.presentPages.ranges)
     let unwritten = UnwrittenBytes(
       analysis.heap.blocks, mappings: image.mappings, present: process.presentPages.ranges)

@@ -11,7 +11,8 @@ struct SampledHolderTests {
     let (image, process) = try ProcessImage.frozen(pid: program.pid)
     defer { process.release() }
     let symbols = ImageSymbols(image)
-    let whole = try HeapInspection.holders(image, symbols: symbols)
+    let analysis = try HeapInspection.run(image, symbols: symbols, options: .init(keepsReferences: true))
+    let whole = try HeapHolders(analysis: analysis, image: image, symbols: symbols)
     let blocks = UInt64(whole.analysis.blockCount)
     // A byte less than the whole takes.
     let room = InspectionRoom(bytes: 8 << 20 + blocks * 140 - 1, place: "here", advice: "leave")

@@ -89,7 +89,7 @@ import Testing
     #expect(container.isUnharmed)
   }
 
-  /// Blocks by type take the same few megabytes however many there are, and leaks a byte or two for each; who holds what would take 700 MiB.
+  /// Blocks by type take the same few megabytes however many there are, and leaks a byte or two for each; who holds what would take 160 MiB.
   @Test(arguments: [
     ["heap"], ["heap", "--freeze", "none"], ["leaks"], ["diagnose", "--once"], ["diagnose", "--for", "2s"],
   ])

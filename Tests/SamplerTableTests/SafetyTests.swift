@@ -26,6 +26,17 @@ import Testing
     }
   }
 
+  /// What the sampler does before it knows the allocator below, and in a forked child, where other threads were in the middle of something.
+  @Test func nothingIsLostBeforeTheAllocatorIsKnownAndAcrossAFork() throws {
+    let folder = try makeTemporaryFolder("internals")
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let include = TestProgram.packageRoot.appendingPathComponent("Sources/CMemwhySampler/include").path
+    let source = TestProgram.folder.path + "/sampler/internals.c"
+    try TestProgram.run("clang", ["-O1", "-I", include, "-o", folder + "/internals", source, "-ldl"])
+    let run = try Command.run(folder + "/internals", [], timeout: 30)
+    #expect(run.status == 0 && run.output.isEmpty, "\(run.output)")
+  }
+
   /// A sanitizer's allocator is called before the program's own code may run.
   @Test func aProgramBuiltWithASanitizerKeepsItsAllocator() throws {
     let folder = try makeTemporaryFolder("sanitized")

@@ -42,4 +42,48 @@ struct CaptureTests {
         ])
     }
   }
+
+  /// While nothing can be written, snapshots wait as samples do, but they are larger.
+  @Test func aFullDiskKeepsTheNewestSnapshots() throws {
+    try HistoryTests.withFolder { path in
+      let history = try History.open(path).history
+      var sink = HistorySink(history, target: "shop")
+      let samples = HistoryTests.samples(41)
+      func add(_ index: Int, hasCapture: Bool) {
+        let tick = Recorder.Tick(sample: samples[index], run: HistoryTests.run)
+        sink.add(tick, capture: hasCapture ? ("\(index)", samples[index].time) : nil)
+      }
+      add(0, hasCapture: false)
+      try history.database.write { try $0.execute(sql: "CREATE TEMP TRIGGER refuses \(Self.refusal("sample"))") }
+      for index in 1..<40 { add(index, hasCapture: true) }
+      #expect(sink.failure != nil && sink.unwritten == 39)
+      try history.database.write { try $0.execute(sql: "DROP TRIGGER refuses") }
+      add(40, hasCapture: false)
+      #expect(sink.failure == nil && sink.written == 41)
+      let run = try #require(sink.currentRun)
+      #expect(try history.captures(runs: [run]).map(\.content) == (28..<40).map { "\($0)" })
+    }
+  }
+
+  /// A sample, what happened and a snapshot of one moment: where only the snapshot finds no room, the others are not written twice.
+  @Test func whatWasWrittenDoesNotWaitWithASnapshot() throws {
+    try HistoryTests.withFolder { path in
+      let history = try History.open(path).history
+      var sink = HistorySink(history, target: "shop")
+      try history.database.write { try $0.execute(sql: "CREATE TEMP TRIGGER refuses \(Self.refusal("capture"))") }
+      let sample = HistoryTests.samples(1)[0]
+      let event = TimelineEvent(time: sample.time, kind: .snapshot, detail: "")
+      sink.add(Recorder.Tick(sample: sample, run: HistoryTests.run, events: [event]), capture: ("1", sample.time))
+      #expect(sink.failure != nil && sink.written == 1 && sink.unwritten == 0)
+      try history.database.write { try $0.execute(sql: "DROP TRIGGER refuses") }
+      sink.flush()
+      #expect(sink.failure == nil && sink.written == 1)
+      #expect(try history.events() == [event])
+      #expect(try history.captures(runs: [try #require(sink.currentRun)]).map(\.content) == ["1"])
+    }
+  }
+
+  private static func refusal(_ table: String) -> String {
+    "BEFORE INSERT ON main.\(table) BEGIN SELECT RAISE(ABORT, 'no room'); END"
+  }
 }

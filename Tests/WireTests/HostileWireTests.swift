@@ -51,6 +51,38 @@ import Testing
     #expect(try rows(ofPostgreSQL: [tag]) == [12_345_678_901])
   }
 
+  /// Thousands of requests in one go: each is moved once on its way through, however many wait behind it.
+  @Test func aLongPipelineIsFollowedInOneStepARequest() throws {
+    let count = 9_000
+    var decoder = PostgreSQLDecoder(isFromStart: false)
+    let execute = Self.postgresql("E", [0, 0, 0, 0, 0])
+    try decoder.client(Array(repeatElement(execute, count: count).joined())[...], time: 1)
+    try decoder.client(Self.postgresql("S", [])[...], time: 1)
+    let answer = Self.postgresql("D", [0, 0]) + Self.postgresql("C", Array("SELECT 1\0".utf8))
+    for _ in 0..<count { try decoder.server(answer[...], time: 2) }
+    #expect(decoder.pending.count == 1 && decoder.pending.moves == count + 1)
+    try decoder.server(Self.postgresql("Z", [0x49])[...], time: 3)
+    let done = decoder.takeExchanges()
+    #expect(decoder.pending.isEmpty && done.count == count && done.allSatisfy { $0.rows == 1 })
+
+    var redis = RedisDecoder()
+    try redis.client(Array(repeatElement(Array("PING\r\n".utf8), count: count).joined())[...], time: 1)
+    for _ in 0..<count { try redis.server(Array("+PONG\r\n".utf8)[...], time: 2) }
+    #expect(redis.takeExchanges().count == count && redis.pending.isEmpty && redis.pending.moves == count)
+  }
+
+  /// What comes while others wait is answered after them.
+  @Test func requestsAreAnsweredInTheirOrder() {
+    var backlog = Backlog<Int>()
+    backlog.append(1)
+    backlog.append(2)
+    #expect(backlog.oldest == 1 && backlog.next() == 1)
+    backlog.append(3)
+    backlog.updateOldest { $0 = 20 }
+    #expect(backlog.count == 2 && backlog.next() == 20 && backlog.oldest == 3 && backlog.next() == 3)
+    #expect(backlog.next() == nil && backlog.oldest == nil && backlog.isEmpty)
+  }
+
   /// The name of a statement may be as long as a message; a thousand of them are remembered.
   @Test func longNamesOfStatementsAreCut() throws {
     let name = [UInt8](repeating: 0x61, count: 100_000)

@@ -44,16 +44,15 @@ enum HoldersPipeline {
         tool: ReportModel.Tool(version: Version.current), verb: request.verb, image: source.image,
         corePath: source.corePath, remarks: source.image.remarks + analysis.heap.walk.remarks + analysis.remarks)
       times.enter(HeapInspection.Phase.holders.rawValue)
-      if let sampled, analysis.sampling != nil {
-        let holders = try SampledHolders(analysis: analysis, image: source.image, symbols: symbols) {
-          progress.update("finding holders of a sample", $0)
-        }
+      let found = try FoundHolders(
+        analysis, image: source.image, symbols: symbols, comparesContents: request.verb == "duplicates"
+      ) { progress.update($0, $1) }
+      switch found {
+      case .sampled(let holders):
         answer.remarks.append(holders.remark(analysis))
-        sampled(holders, &answer)
-      } else {
-        let holders = try HeapHolders(
-          analysis: analysis, image: source.image, symbols: symbols, comparesContents: request.verb == "duplicates"
-        ) { progress.update(HeapInspection.Phase.holders.rawValue, $0) }
+        // Without `sampled` the analysis takes none.
+        sampled?(holders, &answer)
+      case .all(let holders):
         times.enter("answering")
         progress.update("answering")
         try question(holders, source.image, symbols, &answer)

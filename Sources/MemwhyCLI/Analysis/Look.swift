@@ -61,20 +61,16 @@ struct Look {
   /// - Parameter withWaste: equal copies and unused room as well, which reads every block.
   /// - Returns: the tree for the report; nil where it could not be had, and `remarks` say why.
   mutating func addHolders(to facts: inout HeapFacts, withWaste: Bool) -> HolderReport? {
-    if analysis.sampling != nil { return addSampledHolders(to: &facts) }
     do {
-      let graph = try HeapHolders(
-        analysis: analysis, image: source.image, symbols: symbols, comparesContents: withWaste
-      ) { [progress] in
-        progress.update("finding holders", $0)
+      let found = try FoundHolders(
+        analysis, image: source.image, symbols: symbols, comparesContents: withWaste
+      ) { [progress] in progress.update($0, $1) }
+      switch found {
+      case .all(let graph): return try add(graph, to: &facts, withWaste: withWaste)
+      case .sampled(let sampled):
+        remarks.append(sampled.remark(analysis))
+        return facts.add(sampled, cut: cut)
       }
-      graph.unwritten = unwritten
-      // First: what was read for it takes eight bytes a block, and is gone then.
-      if withWaste { attempt("equal copies and unused room were") { try facts.addWaste(graph) } }
-      let held = try facts.add(graph, cut: cut)
-      let mappings = source.image.mappings
-      attempt("who points into memory outside the heap was") { try facts.addOutsidePointers(graph, mappings) }
-      return held
     } catch HoldersError.notMarked(let reason) {
       remarks.append("who holds what was not looked for: \(reason)")
     } catch {
@@ -83,18 +79,16 @@ struct Look {
     return nil
   }
 
-  /// Adds who holds what there is most of, where there was no room to find out of everything.
-  private mutating func addSampledHolders(to facts: inout HeapFacts) -> HolderReport? {
-    do {
-      let sampled = try SampledHolders(analysis: analysis, image: source.image, symbols: symbols) { [progress] in
-        progress.update("finding holders of a sample", $0)
-      }
-      remarks.append(sampled.remark(analysis))
-      return facts.add(sampled, cut: cut)
-    } catch {
-      remarks.append("who holds what could not be found: \(source.reason(error))")
-      return nil
-    }
+  private mutating func add(
+    _ holders: HeapHolders, to facts: inout HeapFacts, withWaste: Bool
+  ) throws -> HolderReport {
+    holders.unwritten = unwritten
+    // First: what was read for it takes eight bytes a block, and is gone then.
+    if withWaste { attempt("equal copies and unused room were") { try facts.addWaste(holders) } }
+    let held = try facts.add(holders, cut: cut)
+    let mappings = source.image.mappings
+    attempt("who points into memory outside the heap was") { try facts.addOutsidePointers(holders, mappings) }
+    return held
   }
 
   /// Does without a part that cannot be had, and says so: `subject` goes on with "not looked for".

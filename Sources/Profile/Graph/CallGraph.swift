@@ -87,14 +87,21 @@ struct CallGraph {
   var shown: [Int] = []
   var edges: [Edge] = []
 
-  /// - Parameters:
-  ///   - kept: nodes that may appear; nil for all. A frame that may not appear links its neighbours.
-  ///   - withEdges: edges cost most of the time, and few reports need them.
-  init(
-    _ samples: SampleTable, _ nodes: Nodes, value: Int, divisor: Int?, kept: [Bool]? = nil, withEdges: Bool,
-    dropNegative: Bool
-  ) {
+  /// What is counted, and how much of it is shown.
+  struct Options {
+    /// Place of the value that is counted among those of a sample.
+    var value: Int
+    /// Place of the value that it is divided by, for means; nil for sums.
+    var divisor: Int?
+    /// Edges cost most of the time, and few reports need them.
+    var findsEdges: Bool
+    var dropsNegative: Bool
+  }
+
+  /// - Parameter kept: nodes that may appear; nil for all. A frame that may not appear links its neighbours.
+  init(_ samples: SampleTable, _ nodes: Nodes, _ options: Options, kept: [Bool]? = nil) {
     self.nodes = nodes
+    let divisor = options.divisor
     let count = nodes.keys.count
     flat = [Int64](repeating: 0, count: count)
     cum = flat
@@ -103,7 +110,7 @@ struct CallGraph {
     var lastSample = [Int](repeating: -1, count: count)
     var table = EdgeTable()
     for sample in 0..<samples.count {
-      let weight = samples.value(sample, value)
+      let weight = samples.value(sample, options.value)
       let part = divisor.map { samples.value(sample, $0) } ?? 0
       if weight == 0 && part == 0 { continue }
       var parent = -1
@@ -122,7 +129,7 @@ struct CallGraph {
             cum[node] &+= weight
             if divisor != nil { cumDivisor[node] &+= part }
           }
-          if withEdges, parent >= 0, parent != node {
+          if options.findsEdges, parent >= 0, parent != node {
             let edge = table.index(parent, node, &edges, isInline: member != last)
             if edges[edge].lastSample != sample {
               edges[edge].lastSample = sample
@@ -142,7 +149,7 @@ struct CallGraph {
       }
     }
     for node in 0..<count where cum[node] != 0 || flat[node] != 0 {
-      if dropNegative && (flat[node] < 0 || (flat[node] == 0 && cum[node] < 0)) { continue }
+      if options.dropsNegative && (flat[node] < 0 || (flat[node] == 0 && cum[node] < 0)) { continue }
       shown.append(node)
     }
   }

@@ -31,12 +31,10 @@ struct TrimmedGraph {
     strings = profile.strings
     files = cleaned
     let nodes = CallGraph.Nodes(profile, withObjects: withObjects) { [files] in files[$0] ?? $0 }
-    let needsEdges = withEdges || nodes.hasInlined
-    func build(_ kept: [Bool]?) -> CallGraph {
-      CallGraph(
-        profile.samples, nodes, value: view.sampleIndex, divisor: view.divisorIndex, kept: kept, withEdges: needsEdges,
-        dropNegative: options.dropNegative)
-    }
+    let counted = CallGraph.Options(
+      value: view.sampleIndex, divisor: view.divisorIndex, findsEdges: withEdges || nodes.hasInlined,
+      dropsNegative: options.dropNegative)
+    func build(_ kept: [Bool]?) -> CallGraph { CallGraph(profile.samples, nodes, counted, kept: kept) }
     graph = build(nil)
     let total = graph.shown.reduce(Int64(0)) { $0 &+ graph.flat[$1] }
     let nodeCutoff = trim ? ProfileView.scaled(total, options.nodeFraction).clampedMagnitude : 0

@@ -16,6 +16,8 @@ public struct HistorySink: Sendable {
   private var nextMaintenance: Int64?
   /// Samples that wait for a disk that is full; older ones are dropped, and counted.
   private static let most = 36_000
+  /// Snapshots that wait; older ones are dropped, as in the file. Each takes as much memory as hundreds of samples, and the service may share that.
+  private static let mostCaptures = 12
   private static let maintenanceInterval: Int64 = 600_000
   /// A clock that has just been set may be set again: what is old by a wrong clock is not thrown away for this long.
   private static let distrust: Int64 = 3_600_000
@@ -38,11 +40,20 @@ public struct HistorySink: Sendable {
       dropped += waiting.count - Self.most
       waiting.removeFirst(waiting.count - Self.most)
     }
+    if capture != nil { dropOldCaptures() }
     flush()
     if let jump = tick.events.last(where: { $0.kind == .clockJump }) { nextMaintenance = jump.time + Self.distrust }
     guard failure == nil, let time = tick.sample?.time, nextMaintenance.map({ time >= $0 }) ?? true else { return }
     nextMaintenance = time + Self.maintenanceInterval
     do throws(TimelineError) { try history.maintain(now: time) } catch { failure = "\(error)" }
+  }
+
+  private mutating func dropOldCaptures() {
+    var kept = 0
+    for index in waiting.indices.reversed() where waiting[index].capture != nil {
+      kept += 1
+      if kept > Self.mostCaptures { waiting[index].capture = nil }
+    }
   }
 
   /// Samples that wait to be written.
@@ -64,17 +75,21 @@ public struct HistorySink: Sendable {
     reopen()
     var done = 0
     defer { waiting.removeFirst(done) }
-    for entry in waiting {
+    for index in waiting.indices {
+      let entry = waiting[index]
       do throws(TimelineError) {
         if let new = entry.run, run?.0 != new {
-          let time = entry.samples.first?.time ?? entry.events.first?.time ?? 0
+          let time = entry.samples.first?.time ?? entry.events.first?.time ?? entry.capture?.time ?? 0
           run = (new, try history.identifier(of: new, target: target, time: time))
         }
         try history.append(entry.samples, events: entry.events, run: entry.run == nil ? nil : run?.1)
+        written += entry.samples.count
+        // Not again, if the snapshot has to wait: events would be there twice.
+        waiting[index].samples = []
+        waiting[index].events = []
         if let capture = entry.capture, let own = run?.1 {
           try history.append(capture: capture.content, time: capture.time, run: own)
         }
-        written += entry.samples.count
         failure = nil
         done += 1
       } catch {

@@ -1,11 +1,24 @@
 /// PostgreSQL's protocol 3 in plain text (postgresql.org, "Frontend/Backend Protocol", message formats).
 struct PostgreSQLDecoder: WireDecoder {
-  private enum Pending {
+  enum Pending {
     /// Ended by ReadyForQuery.
     case simple(Exchange)
     /// Ended by CommandComplete and its kin.
     case execute(Exchange)
     case sync
+
+    /// Changes what is known of the exchange.
+    fileprivate mutating func update(_ body: (inout Exchange) -> Void) {
+      switch self {
+      case .simple(var exchange):
+        body(&exchange)
+        self = .simple(exchange)
+      case .execute(var exchange):
+        body(&exchange)
+        self = .execute(exchange)
+      case .sync: break
+      }
+    }
   }
 
   /// Messages before the log-in have no type.
@@ -16,7 +29,7 @@ struct PostgreSQLDecoder: WireDecoder {
   private var isStarting: Bool
   /// The answer to a request for encryption is one byte.
   private var awaitsEncryptionAnswer = false
-  private var pending: [Pending] = []
+  private(set) var pending = Backlog<Pending>()
   private var statements: [[UInt8]: Fingerprint] = [:]
   private var portals: [[UInt8]: Fingerprint] = [:]
   private var done: [Exchange] = []
@@ -99,41 +112,30 @@ struct PostgreSQLDecoder: WireDecoder {
   }
 
   private mutating func answer(_ frame: Frame, _ time: UInt64) {
-    guard let index = pending.indices.first else { return }
+    guard !pending.isEmpty else { return }
     let kind = frame.header.first.map { Character(UnicodeScalar($0)) }
     if kind == "Z" {
       finishUntilSync(time)
       return
     }
-    update(index) { exchange in
-      exchange.bytes += UInt64(frame.length)
-      if kind == "D" { exchange.addRows(1) }
-      if kind == "E" { exchange.isError = true }
-      if kind == "C", exchange.rows == 0 { exchange.rows = Self.affected(frame.payload) }
+    pending.updateOldest { oldest in
+      oldest.update { exchange in
+        exchange.bytes += UInt64(frame.length)
+        if kind == "D" { exchange.addRows(1) }
+        if kind == "E" { exchange.isError = true }
+        if kind == "C", exchange.rows == 0 { exchange.rows = Self.affected(frame.payload) }
+      }
     }
     // An error skips everything up to the next Sync, which ReadyForQuery ends.
-    if case .execute(let exchange) = pending[index], let kind, "CIEs".contains(kind) {
-      pending.removeFirst()
+    if case .execute(let exchange) = pending.oldest, let kind, "CIEs".contains(kind) {
+      _ = pending.next()
       finish(exchange, time)
-      if kind == "E" { while case .execute = pending.first { pending.removeFirst() } }
-    }
-  }
-
-  private mutating func update(_ index: Int, _ body: (inout Exchange) -> Void) {
-    switch pending[index] {
-    case .simple(var exchange):
-      body(&exchange)
-      pending[index] = .simple(exchange)
-    case .execute(var exchange):
-      body(&exchange)
-      pending[index] = .execute(exchange)
-    case .sync: break
+      if kind == "E" { while case .execute = pending.oldest { _ = pending.next() } }
     }
   }
 
   private mutating func finishUntilSync(_ time: UInt64) {
-    while let first = pending.first {
-      pending.removeFirst()
+    while let first = pending.next() {
       switch first {
       case .simple(let exchange):
         finish(exchange, time)

@@ -2,8 +2,7 @@
 struct RedisDecoder: WireDecoder {
   private var requests = RESPReader(keep: 256)
   private var answers = RESPReader(keep: 16)
-  private var pending: [Exchange] = []
-  private var pendingStart = 0
+  private(set) var pending = Backlog<Exchange>()
   private var done: [Exchange] = []
   /// After SUBSCRIBE or MONITOR answers come that nobody asked for.
   private var isPushed = false
@@ -17,7 +16,7 @@ struct RedisDecoder: WireDecoder {
       if ["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "MONITOR"].contains(where: statement.text.hasPrefix) {
         isPushed = true
       }
-      guard pending.count - pendingStart < Self.mostPending else { throw .lost }
+      guard pending.count < Self.mostPending else { throw .lost }
       pending.append(Exchange(statement: statement, start: time, end: time))
     }
   }
@@ -27,18 +26,12 @@ struct RedisDecoder: WireDecoder {
     try answers.read(bytes, acceptsInline: false) { values.append($0) }
     guard !isPushed else { return }
     for value in values where value.kind != UInt8(ascii: ">") {
-      guard pendingStart < pending.count else { continue }
-      var exchange = pending[pendingStart]
-      pendingStart += 1
+      guard var exchange = pending.next() else { continue }
       exchange.rows = value.rows
       exchange.bytes = UInt64(value.length)
       exchange.isError = value.kind == UInt8(ascii: "-") || value.kind == UInt8(ascii: "!")
       exchange.end = time
       done.append(exchange)
-    }
-    if pendingStart > 64 || pendingStart == pending.count {
-      pending.removeFirst(pendingStart)
-      pendingStart = 0
     }
   }
 
