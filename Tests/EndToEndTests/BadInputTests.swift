@@ -207,6 +207,30 @@ struct BadInputTests {
     }
   }
 
+  /// A core file is often read in the container that its program left it in: there the kernel would end the service, which is larger.
+  @Test func memwhyIsTheFirstToDieBesideACoreFile() throws {
+    guard FileManager.default.isExecutableFile(atPath: "/usr/bin/gcore") else { return skip("gcore is missing") }
+    let program = try RunningProgram(try TestProgram.path("sequence.c", .c(["-O1", "-pthread"])), ["64"])
+    defer { program.stop() }
+    let base = TemporaryPath("core")
+    try TestProgram.run("gcore", ["-o", base.path, "\(program.pid)"])
+    let core = "\(base.path).\(program.pid)"
+    defer { unlink(core) }
+    // It waits for somebody to read its page.
+    let pipe = TemporaryPath("pipe")
+    #expect(mkfifo(pipe.path, 0o600) == 0)
+    let memwhy = Process()
+    memwhy.executableURL = URL(fileURLWithPath: try MemwhyBinary.path())
+    memwhy.arguments = ["leaks", "--quiet", "--core", core, "--html", pipe.path]
+    memwhy.standardOutput = FileHandle.nullDevice
+    try memwhy.run()
+    let place = "/proc/\(memwhy.processIdentifier)/oom_score_adj"
+    #expect(eventually(within: 60) { (try? String(contentsOfFile: place, encoding: .utf8)) == "1000\n" })
+    #expect(FileManager.default.contents(atPath: pipe.path)?.isEmpty == false)
+    memwhy.waitUntilExit()
+    #expect(memwhy.terminationStatus == 0)
+  }
+
   // ---- unusual programs ----------------------------------------------------------------------------------------------
 
   @Test func deletedModules() throws {
