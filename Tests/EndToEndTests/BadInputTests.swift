@@ -81,6 +81,16 @@ struct BadInputTests {
     #expect(result.errors.contains("ulimit -v") && !result.errors.contains("about to pause"), "\(result.errors)")
   }
 
+  /// What a little memory is enough for, more of it is enough for as well: no thread may take what the answer needs.
+  @Test func limitsOfItsOwnMemory() throws {
+    let program = try RunningProgram(try TestProgram.path("sequence.c", .c(["-O1", "-pthread"])), ["64"])
+    for mebibytes in stride(from: 220, through: 460, by: 30) {
+      let script = "ulimit -v $((\(mebibytes) * 1024)); '\(try MemwhyBinary.path())' retained \(program.pid)"
+      let result = try Command.run("/bin/sh", ["-c", script])
+      #expect([0, 77].contains(result.status), "\(mebibytes) MiB: \(result.status) \(result.errors)")
+    }
+  }
+
   /// The shell of a container's entry point that becomes the service: two programs are not compared.
   @Test func execWhileItIsWatched() throws {
     let program = try RunningProgram("/bin/sh", ["-c", "echo READY; sleep 1.5; exec sleep 60"])
