@@ -139,7 +139,8 @@ if Context.environment["MEMWHY_FUZZ"] != nil {
     .executableTarget(
       name: "fuzz",
       dependencies: [
-        "ProcessImage", "Symbols", "SwiftMetadata", "Malloc", "HeapGraph", "Profile", "SamplerTable", "Timeline", "Reports",
+        "ProcessImage", "Symbols", "SwiftMetadata", "Malloc", "HeapGraph", "Profile", "SamplerTable", "Timeline",
+        "Reports",
         "Wire", "LocalCache",
       ], path: "Tests/Fuzz", swiftSettings: strict))
 }

@@ -88,7 +88,8 @@ enum MemoryTargets {
       }
     }
     base.metadata = words()
-    print("\(walk.blocks.count) blocks, \(base.heads.count) types, \(base.heap.count) and \(base.metadata.count) places")
+    print(
+      "\(walk.blocks.count) blocks, \(base.heads.count) types, \(base.heap.count) and \(base.metadata.count) places")
     return base
   }()
 
