@@ -132,3 +132,15 @@ let package = Package(
       swiftSettings: strict),
   ]
 )
+
+// The fuzzer needs code that counts its branches: scripts/fuzz sets the variable.
+if Context.environment["MEMWHY_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "fuzz",
+      dependencies: [
+        "ProcessImage", "Symbols", "SwiftMetadata", "Malloc", "HeapGraph", "Profile", "SamplerTable", "Timeline",
+        "Reports",
+        "Wire", "LocalCache",
+      ], path: "Tests/Fuzz", swiftSettings: strict))
+}

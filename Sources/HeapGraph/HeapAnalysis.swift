@@ -42,6 +42,8 @@ public struct HeapAnalysis: Sendable {
     var keepsSampling = false
     /// For grouping leaks, in bytes; nil for as much as it needs.
     var graphRoom: UInt64?
+    /// Marking ends where `isRoomGone`: there is an answer from before.
+    var stopsWithoutRoom = false
     /// Whether the room that there was at the beginning has gone. Then blocks that were packed are given up, and what was counted before is the answer.
     /// Asked once in some ten thousand blocks.
     public var isRoomGone: (@Sendable () -> Bool)?
@@ -171,7 +173,7 @@ public struct HeapAnalysis: Sendable {
     }
     let marking = try Marking(
       image, heap, context: context, workerCount: options.workerCount, keepsTypeEdges: options.keepsSampling,
-      mustStop: options.graphRoom == nil ? nil : options.isRoomGone, progress: progress)
+      mustStop: options.stopsWithoutRoom ? options.isRoomGone : nil, progress: progress)
     rootCount = marking.roots.count
     referenceCount = marking.referenceCount
     unjoinedThreads = marking.unjoinedThreads

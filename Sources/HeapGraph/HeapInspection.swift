@@ -60,6 +60,9 @@ public enum HeapInspection {
     }
     let walk = try HeapWalk.walk(image, progress: { progress?(.walking, $0) }, objectSize: scanned.size)
     let heap = TypedHeap(walk: walk, decoder: details.decoder) { progress?(.typing, $0) }
+    var options = options
+    // Where nearly all of a heap is leaked, the references among it take more than the heap's own tables.
+    options.graphRoom = options.room?.graphBytes(blocks: heap.blocks.count)
     return try analyze(image, heap, details, options, progress)
   }
 
@@ -74,6 +77,7 @@ public enum HeapInspection {
     reduced.keepsSampling = options.keepsReferences
     reduced.workerCount = 1
     reduced.graphRoom = room.packingBytes - packed.bytes
+    reduced.stopsWithoutRoom = true
     var analysis = try analyze(image, packed.heap, details, reduced, progress)
     if options.keepsReferences { analysis.shortage = room.shortage(blocks: blocks, holders: true) }
     return analysis

@@ -58,6 +58,12 @@ public struct InspectionRoom: Sendable, Hashable {
 
   private func packing(_ need: UInt64) -> Bool { Self.least &+ need <= bytes }
 
+  /// What is left for the references among unreachable blocks, beside the tables of so many blocks. Who holds what is found later, when these are gone.
+  func graphBytes(blocks: Int) -> UInt64 {
+    let need = Self.need(blocks, holders: false)
+    return bytes > need ? bytes - need : 0
+  }
+
   /// What is left for packed blocks.
   var packingBytes: UInt64 { bytes > Self.least ? bytes - Self.least : 0 }
 

@@ -12,6 +12,7 @@ enum EntryPoint {
     // A file that would be larger than `ulimit -f` allows is an error with a sentence.
     signal(SIGXFSZ, SIG_IGN)
     Terminal.reserveStandardStreams()
+    OwnMemory.saveAddressSpace()
     // Swift finds the arguments of the command there, too: without it every command line looks empty.
     guard access("/proc/self/cmdline", R_OK) == 0 else {
       Terminal.error(

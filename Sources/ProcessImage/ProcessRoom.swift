@@ -36,6 +36,14 @@ package enum ProcessRoom {
     return threads.allSatisfy { $0 != nil }
   }
 
+  /// Whether this process may open so many files more at once, tried as well. With none left libdispatch ends the program (DISPATCH_INTERNAL_CRASH in
+  /// swift-corelibs-libdispatch, `_dispatch_workq_monitor_pools`), which reads `/proc` for each of its threads.
+  package static func hasRoom(forFiles count: Int) -> Bool {
+    let files = (0..<count).map { _ in open("/dev/null", O_RDONLY | O_CLOEXEC) }
+    for file in files where file >= 0 { close(file) }
+    return files.allSatisfy { $0 >= 0 }
+  }
+
   private static func number(_ path: String) -> UInt64? {
     (try? contents(of: path, limit: 64)).flatMap { UInt64(String(decoding: $0.prefix { $0 > 32 }, as: UTF8.self)) }
   }

@@ -11,7 +11,10 @@ public enum TypeSugar {
   private static let heads: [(text: [UInt8], form: Form)] = [
     (Array("Array<".utf8), .array), (Array("Dictionary<".utf8), .dictionary), (Array("Optional<".utf8), .optional),
   ]
-  private enum Form { case array, dictionary, optional }
+  private enum Form {
+    case array, dictionary, optional
+    var argumentCount: Int { self == .dictionary ? 2 : 1 }
+  }
 
   private static func apply(_ bytes: ArraySlice<UInt8>, depth: Int) -> [UInt8] {
     guard depth < deepest else { return Array(bytes) }
@@ -21,6 +24,8 @@ public enum TypeSugar {
       let startsName = index == bytes.startIndex || !isNamePart(bytes[index - 1])
       if startsName, let head = heads.first(where: { bytes[index...].starts(with: $0.text) }),
         let arguments = arguments(bytes, from: index + head.text.count),
+        // First of all: what is read and then left as it was would be read again, twice as often at each level.
+        arguments.list.count == head.form.argumentCount,
         let sugared = sugar(arguments.list.map { apply($0, depth: depth + 1) }, head.form)
       {
         result += sugared

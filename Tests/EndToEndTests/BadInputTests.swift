@@ -81,6 +81,16 @@ struct BadInputTests {
     #expect(result.errors.contains("ulimit -v") && !result.errors.contains("about to pause"), "\(result.errors)")
   }
 
+  /// What a little memory is enough for, more of it is enough for as well: no thread may take what the answer needs.
+  @Test func limitsOfItsOwnMemory() throws {
+    let program = try RunningProgram(try TestProgram.path("sequence.c", .c(["-O1", "-pthread"])), ["64"])
+    for mebibytes in stride(from: 220, through: 460, by: 30) {
+      let script = "ulimit -v $((\(mebibytes) * 1024)); '\(try MemwhyBinary.path())' retained \(program.pid)"
+      let result = try Command.run("/bin/sh", ["-c", script])
+      #expect([0, 77].contains(result.status), "\(mebibytes) MiB: \(result.status) \(result.errors)")
+    }
+  }
+
   /// The shell of a container's entry point that becomes the service: two programs are not compared.
   @Test func execWhileItIsWatched() throws {
     let program = try RunningProgram("/bin/sh", ["-c", "echo READY; sleep 1.5; exec sleep 60"])
@@ -205,6 +215,31 @@ struct BadInputTests {
         #expect(!result.output.hasPrefix("No leak"), "\(share) %: \(result.output)")
       }
     }
+  }
+
+  /// A core file is often read in the container that its program left it in: there the kernel would end the service, which is larger.
+  @Test func memwhyIsTheFirstToDieBesideACoreFile() throws {
+    guard FileManager.default.isExecutableFile(atPath: "/usr/bin/gcore") else { return skip("gcore is missing") }
+    let program = try RunningProgram(try TestProgram.path("sequence.c", .c(["-O1", "-pthread"])), ["64"])
+    defer { program.stop() }
+    let base = TemporaryPath("core")
+    try TestProgram.run("gcore", ["-o", base.path, "\(program.pid)"])
+    let core = "\(base.path).\(program.pid)"
+    defer { unlink(core) }
+    // It waits for somebody to read its page.
+    let pipe = TemporaryPath("pipe")
+    #expect(mkfifo(pipe.path, 0o600) == 0)
+    let memwhy = Process()
+    memwhy.executableURL = URL(fileURLWithPath: try MemwhyBinary.path())
+    memwhy.arguments = ["leaks", "--quiet", "--core", core, "--html", pipe.path]
+    memwhy.standardOutput = FileHandle.nullDevice
+    try memwhy.run()
+    let place = "/proc/\(memwhy.processIdentifier)/oom_score_adj"
+    #expect(eventually(within: 60) { (try? String(contentsOfFile: place, encoding: .utf8)) == "1000\n" })
+    let page = try Command.run("/bin/cat", [pipe.path])
+    #expect(page.output.contains("</html>"))
+    memwhy.waitUntilExit()
+    #expect(memwhy.terminationStatus == 0)
   }
 
   // ---- unusual programs ----------------------------------------------------------------------------------------------

@@ -80,6 +80,26 @@ struct PackedLeakTests {
     #expect(groups.reduce(0) { $0 + $1.blocks } == whole.unreachable.count)
   }
 
+  /// Room for a table of all blocks, and for no more: the references among leaked ones take several times as much.
+  @Test func leaksThatFillTheHeapWithRoomForItsTableAlone() throws {
+    let program = try RunningProgram(
+      TestProgram.path("cleak", .c(["-O2", "-pthread"])), [TemporaryPath("truth").path, "all", "2000"])
+    defer { program.stop() }
+    let (image, process) = try ProcessImage.frozen(pid: program.pid)
+    defer { process.release() }
+    let symbols = ImageSymbols(image)
+    let whole = try HeapInspection.run(image, symbols: symbols)
+    let table = 8 << 20 + UInt64(whole.blockCount) * 40
+    #expect(whole.unreachable.count > whole.blockCount / 2)
+    let short = try HeapInspection.run(image, symbols: symbols, options: .init(room: room(table)))
+    #expect(short.shortage == nil && !short.isSurvey)
+    #expect(short.remarks.contains { $0.contains("grouped by type alone") })
+    #expect(short.leaks?.reduce(0) { $0 + $1.bytes } == whole.unreachableBytes)
+    let enough = room(table + UInt64(whole.blockCount) * 160)
+    let roomy = try HeapInspection.run(image, symbols: symbols, options: .init(room: enough))
+    #expect(roomy.leaks == whole.leaks && roomy.remarks == whole.remarks)
+  }
+
   /// The room that there was at the beginning has gone: what was counted is told.
   @Test func whatWasCountedStays() throws {
     let program = try Zoo.healthy.start(TemporaryPath("truth").path)

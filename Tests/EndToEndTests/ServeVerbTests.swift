@@ -26,6 +26,15 @@ import Testing
     }
   }
 
+  /// Swift's pool ends the program where it can open no file; that comes soon, or late, or never.
+  @Test(arguments: [5, 9, 16]) func tooFewDescriptorsToBegin(limit: Int) throws {
+    let history = NSTemporaryDirectory() + "memwhy-serve-\(UInt64.random(in: 0 ... .max)).db"
+    let words = "ulimit -n \(limit); exec '\(try MemwhyBinary.path())' serve --port 0 --history '\(history)'"
+    let result = try Command.run("/bin/sh", ["-c", words])
+    #expect(result.status == 70, "\(result.status) \(result.errors)")
+    #expect(result.errors.contains("ulimit -n"), "\(result.errors)")
+  }
+
   private static func ask(_ port: UInt16) -> String {
     guard let client = try? RawClient(port: port, patience: 5) else { return "" }
     client.send("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")

@@ -57,6 +57,31 @@ import Testing
   }
 
   /// Each program that the command starts has a table of its own, `FILE.PID`, whatever starts it: fork and exec, here by a shell.
+  /// The room of a table is reserved, mostly in memory: one that no program has begun to use must not stay.
+  @Test func interruptedBeforeTheStartLeavesNoTable() throws {
+    let folder = try makeTemporaryFolder("interrupted")
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    // A name of its own, by which its table is found.
+    let name = "sleeper\(UInt32.random(in: 0 ... .max))"
+    try FileManager.default.createSymbolicLink(atPath: "\(folder)/\(name)", withDestinationPath: "/bin/sleep")
+    let memwhy = Process()
+    memwhy.executableURL = URL(fileURLWithPath: BinaryTests.memwhy)
+    memwhy.arguments = ["run", "-q", "--table-size", "512MiB", "--", "\(folder)/\(name)", "20"]
+    memwhy.environment = ProcessInfo.processInfo.environment.merging(
+      ["MEMWHY_SAMPLER_LIBRARY": try SamplerLibrary.path()]) { $1 }
+    try memwhy.run()
+    let draft = "/dev/shm/memwhy-run-\(memwhy.processIdentifier).table"
+    // Reserving its room takes longer than looking.
+    #expect(eventually(within: 30) { access(draft, F_OK) == 0 || !memwhy.isRunning })
+    memwhy.terminate()
+    memwhy.waitUntilExit()
+    #expect(access(draft, F_OK) != 0)
+    // Where the program had been started after all, its table stays.
+    for file in try FileManager.default.contentsOfDirectory(atPath: "/dev/shm") where file.contains(name) {
+      unlink("/dev/shm/" + file)
+    }
+  }
+
   @Test func childrenAreFollowed() throws {
     defer { unlink(table) }
     let program = try known()

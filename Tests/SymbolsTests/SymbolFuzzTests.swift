@@ -89,6 +89,14 @@ import Testing
     #expect(rounds > 1000 && demangled > 50)
   }
 
+  /// A program's own type may be called `Dictionary`, and have one argument: no level may double the work.
+  @Test(.timeLimit(.minutes(1)), arguments: ["Dictionary<", "Array<Int, ", "Optional<Int, "])
+  func typesOfOtherModulesWithKnownNamesTakeLinearTime(head: String) {
+    let nested = String(repeating: head, count: 40) + "Int" + String(repeating: ">", count: 40)
+    #expect(TypeSugar.applied(to: nested) == nested)
+    #expect(TypeSugar.applied(to: "Array<\(nested)>") == "[\(nested)]")
+  }
+
   @Test func deeplyNestedNamesNeverTrap() {
     let deep = String(repeating: "Array<", count: 5000) + "Int" + String(repeating: ">", count: 5000)
     let nested = "a.f(" + String(repeating: "(", count: 5000) + ") in " + String(repeating: " in ", count: 2000)

@@ -28,6 +28,8 @@ struct ImageSource {
   }
 
   private static func openCore(_ path: String, root: String?) throws(CLIError) -> ImageSource {
+    // In a service's container, too, where the service would be the larger of the two.
+    ToolProcess.becomeFirstToDie()
     do throws(ProcessImageError) {
       return ImageSource(image: try .core(path: path, fileRoots: [root ?? "/"]), corePath: path)
     } catch { throw CLIError(error) }

@@ -7,6 +7,19 @@ enum OwnMemory {
   /// Beside what goes with the target's memory: tables and text. Of a service of 25 MiB, `leaks` took 50 MiB of address space.
   private static let least: UInt64 = 20 << 20
 
+  /// Where address space is limited: call first in `main`. Glibc reserves 64 MiB of it, and 128 for a moment, for each thread that allocates, which
+  /// then lack for what is needed; all of them take from one arena instead (glibc's manual, "Malloc Tunable Parameters", `M_ARENA_MAX`).
+  static func saveAddressSpace() {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, limit.rlim_cur != rlim_t.max,
+      // Not in the Glibc module, and not in every C library.
+      let symbol = dlsym(nil, "mallopt")
+    else { return }
+    typealias Option = @convention(c) (Int32, Int32) -> Int32
+    let arenaMax: Int32 = -8
+    _ = unsafeBitCast(symbol, to: Option.self)(arenaMax, 1)
+  }
+
   /// Running out of memory half-way would end memwhy without an answer, so that is told before the process is touched.
   ///
   /// - Throws: `notPermitted` where the limit leaves too little.

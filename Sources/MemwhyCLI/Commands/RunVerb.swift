@@ -66,15 +66,18 @@ struct RunVerb: ParsableCommand {
   func run() throws {
     let program = try SampledProgram(command[0])
     let library = try SamplerLibrary.find()
+    let draft = "memwhy-run-\(getpid()).table"
+    let start = ProgramStart(drafts: table == nil ? TableFile.folders.map { "\($0)/\(draft)" } : [])
+    start.begin()
     let file: TableFile
     do throws(SamplerTableError) {
-      file = try TableFile(path: table, name: "memwhy-run-\(getpid()).table", size: Int(tableSize.bytes))
+      file = try TableFile(path: table, name: draft, size: Int(tableSize.bytes))
     } catch { throw CLIError(error) }
     var run = SampledRun(
       SampledRun.Settings(
         command: command, path: program.path, library: library, interval: interval.bytes, target: target,
         follow: follow,
-        seed: seed, note: { [quiet] text in if !quiet { Terminal.error("memwhy: \(text)\n") } }),
+        seed: seed, start: start, note: { [quiet] text in if !quiet { Terminal.error("memwhy: \(text)\n") } }),
       table: file, keepsName: table != nil || follow)
     let status: Int32
     do { status = try run.run() } catch {

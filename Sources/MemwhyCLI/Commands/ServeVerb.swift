@@ -62,6 +62,9 @@ struct ServeVerb: ParsableCommand {
     }
     // Swift's pool waits for threads without end where it gets none: the server would not answer, and not end.
     guard ProcessRoom.hasRoom(forThreads: 2) else { throw CLIError.notPermitted(ProcessRoom.ownLack) }
+    guard ProcessRoom.hasRoom(forFiles: 24) else {
+      throw CLIError.fault("cannot serve: \(ownLimit(EMFILE) ?? systemMessage(EMFILE))")
+    }
     try serve(server)
   }
 

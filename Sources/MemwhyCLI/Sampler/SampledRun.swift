@@ -16,6 +16,7 @@ struct SampledRun {
     var target: String?
     var follow: Bool
     var seed: UInt64?
+    var start: ProgramStart
     /// Told what the user should know while the program runs.
     var note: @Sendable (String) -> Void = { _ in }
   }
@@ -49,7 +50,7 @@ struct SampledRun {
     sigaddset(&waited, SIGCHLD)
     for signal in Self.handedOn { sigaddset(&waited, signal) }
     pthread_sigmask(SIG_BLOCK, &waited, nil)
-    let pid = try start()
+    let pid = try settings.start.run { () throws(CLIError) in try start() }
     if !keepsName {
       // Containers of one pod may share the folder, and their process ids are the same.
       let common = "memwhy-\(name)-\(pid)"
@@ -57,10 +58,6 @@ struct SampledRun {
     }
     if let earlier = table.earlier {
       settings.note("the table of the life before is now \(earlier)")
-    }
-    Interruption.shared.forward { signal, isFromTerminal in
-      // What the terminal sends, the program has got from it already.
-      if !isFromTerminal { kill(pid, signal) }
     }
     let status = accompany(pid, &waited)
     writer.setExitStatus(status)
