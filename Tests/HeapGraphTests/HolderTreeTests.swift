@@ -23,6 +23,13 @@ import Testing
     #expect(chain(holder).suffix(4) == ["untyped block", "Context", "untyped block", "Store"], "\(chain(holder))")
   }
 
+  @Test func whoWaitsForATaskIsToldByTheFunction() {
+    for name in ["Task.value.getter", "Task.result.getter"] { #expect(TaskGroup.isAnothersEnd(name)) }
+    for name in ["Clock.sleep(for:tolerance:)", "TaskGroup.next(isolation:)", "Task.sleep(nanoseconds:)"] {
+      #expect(!TaskGroup.isAnothersEnd(name))
+    }
+  }
+
   /// A value too large for an existential: what leads to its box says that it is none of a closure's.
   @Test(arguments: [(0, ["box of Big", ".next"]), (8, ["closure context (Big)", ".capture.next"])])
   func boxesOfLargeValuesAreNoClosures(word: Int, names: [String]) throws {

@@ -1,3 +1,5 @@
+import HeapGraph
+
 /// Blocks to which no pointer leads, and tasks that nothing can resume any more.
 ///
 /// Needs a snapshot in which leaks could be judged. Exact at one instant; how fast it grows is the difference of two snapshots.
