@@ -52,25 +52,27 @@ struct BlockNames: Sendable {
   ///
   /// A closure's context is never the first word of a value: the function stands before it.
   func isBoxed(_ block: Int, offset: UInt64) -> Bool {
-    let within = Int(key(block, offset: offset))
-    let slots = heap.types[heap.typeIndex(block)].layout.slots
-    guard let slot = slots.first(where: { $0.offset == within }) else { return false }
+    Self.isBoxed(heap.types[heap.typeIndex(block)].layout.slots, at: Int(key(block, offset: offset)))
+  }
+
+  /// - Parameter slots: of an object, or of an element of a container.
+  static func isBoxed(_ slots: [ReferenceSlot], at offset: Int) -> Bool {
+    guard let slot = slots.first(where: { $0.offset == offset }) else { return false }
     let cases = slot.alternatives
-    if cases.contains(where: { Self.isFunction($0.typeName) }) { return false }
-    if cases.contains(where: { $0.typeName == "box" || $0.typeName.hasPrefix(Self.boxPrefix) }) { return true }
+    if cases.contains(where: { isFunction($0.typeName) }) { return false }
+    if cases.contains(where: { $0.typeName == "box" || $0.typeName.hasPrefix(boxPrefix) }) { return true }
     guard slot.strength == .ambiguous, slot.typeName == "Any" || slot.typeName.hasPrefix("any ") else { return false }
-    return !slots.contains { $0.offset == within - 8 && $0.path == slot.path && $0.typeName == slot.typeName }
+    return !slots.contains { $0.offset == offset - 8 && $0.path == slot.path && $0.typeName == slot.typeName }
   }
 
   /// `closure context (Shape)` as the box that it is, `box of Shape`.
-  private func boxName(_ block: Int) -> String {
-    let name = name(block)
+  static func boxName(_ name: String) -> String {
     let (start, end) = ("closure context (", ")")
     guard name.hasPrefix(start), name.hasSuffix(end) else { return name }
-    return Self.boxPrefix + name.dropFirst(start.count).dropLast(end.count)
+    return boxPrefix + name.dropFirst(start.count).dropLast(end.count)
   }
 
-  private static let boxPrefix = "box of "
+  static let boxPrefix = "box of "
 
   /// `(Int) async -> [Row]`, but neither `[() -> Void]` nor `Box<() -> Void>`: an arrow outside of all brackets. Nor the box in which an `indirect`
   /// case keeps a function.
@@ -114,7 +116,7 @@ struct BlockNames: Sendable {
         let isBox = heap.type(block).kind == .closureContext && isBoxed(before.block, offset: before.offset)
         steps.append(
           LeakGroup.Step(
-            type: isBox ? boxName(block) : name(block), field: field, isClosure: isClosure,
+            type: isBox ? Self.boxName(name(block)) : name(block), field: field, isClosure: isClosure,
             isOwn: heap.type(block).kind == .class && heap.type(block).isOwn))
       }
     }

@@ -253,6 +253,9 @@ struct RuleTests {
     // Who waits for a stream has no continuation of his own to resume.
     task.waitsFor = "AsyncStream.Iterator.next(isolation:)"
     #expect(findings().first?.advice.first?.contains("`finish()`") == true)
+    // Nor has who waits for the end of a task that waits for him.
+    task.waitsFor = "Task.value.getter"
+    #expect(findings().first?.advice.first?.hasPrefix("each waits for the end of a task that waits for it") == true)
   }
 
   @Test func oneSharedGroupIsNotPutToTheProcess() {

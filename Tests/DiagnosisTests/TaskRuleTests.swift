@@ -10,8 +10,8 @@ struct TaskRuleTests {
   private static let start: Int64 = 1_700_000_000_000
 
   private func finding(
-    _ state: TaskGroup.State, _ functions: [String], queuedOn: String? = nil, relation: TaskGroup.Relation = .own,
-    parent: String? = nil, holders: (UInt64) -> [HeapFacts.Holder] = { _ in [] }
+    _ state: TaskGroup.State, _ functions: [String], queuedOn: String? = nil, onExecutor: Bool? = nil,
+    relation: TaskGroup.Relation = .own, parent: String? = nil, holders: (UInt64) -> [HeapFacts.Holder] = { _ in [] }
   ) throws -> Finding {
     func heap(_ minute: Int64, _ count: Int) -> HeapFacts {
       var facts = HeapFacts(
@@ -23,7 +23,8 @@ struct TaskRuleTests {
       facts.tasks = [
         .init(
           state: state, functions: functions, locations: [], isOwn: functions.map { _ in true },
-          isMain: functions.map { !$0.contains(".Channel") }, queuedOn: queuedOn, relation: relation, parent: parent,
+          isMain: functions.map { !$0.contains(".Channel") }, queuedOn: queuedOn, queuedOnExecutor: onExecutor,
+          relation: relation, parent: parent,
           tasks: count, lost: 0, handleOnly: 0, cancelled: 0, retainedBytes: UInt64(count) * 1000, holds: [],
           example: "0x1")
       ]
@@ -39,6 +40,9 @@ struct TaskRuleTests {
     let found = try finding(.enqueued, ["handle(_:)"], queuedOn: "Reporter")
     #expect(found.title == "8,800 more live tasks, most in the queue of actor Reporter, from handle(_:)")
     #expect(found.advice.first?.hasPrefix("actor Reporter gets more calls than it can do") == true)
+    let other = try finding(.enqueued, ["handle(_:)"], queuedOn: "DiskQueue", onExecutor: true)
+    #expect(other.title == "8,800 more live tasks, most in the queue of executor DiskQueue, from handle(_:)")
+    #expect(other.advice.first?.hasPrefix("executor DiskQueue gets more jobs than it runs") == true)
     // One that only waits for a thread is none of an actor's.
     let free = try finding(.enqueued, ["handle(_:)"])
     #expect(free.title.hasSuffix("suspended in handle(_:)") && free.advice.first?.hasPrefix("bound how many") == true)
@@ -103,6 +107,79 @@ struct TaskRuleTests {
     }
     #expect(found.title.hasSuffix("their continuations in \(owner)") == isTable, "\(found.title)")
     #expect(found.advice.first?.contains("out of \(owner)") == isTable)
+  }
+
+  /// Who publishes has them in a table, of which the rest of the memory says nothing.
+  @Test func subscribersOfStreamsAreToldWithTheirTable() throws {
+    let found = try finding(
+      .waitsForContinuation, ["AsyncStream._Storage.next(_:)", "AsyncStream.Iterator.next(isolation:)", "listen()"]
+    ) { count in
+      let table = ContainerSummary(
+        kind: .dictionary, keyType: "Int", valueType: "AsyncStream<Int>.Continuation", containers: 1, entries: count,
+        slots: count * 2, inlineBytes: count * 32, behindBytes: 0, emptyBytes: 0)
+      var place = HeapFacts.Holder(
+        path: ["Bus", ".subscribers"], type: "[Int : AsyncStream<Int>.Continuation] storage", count: 1, retained: 4096,
+        container: table, root: nil, heldBy: nil)
+      place.owner = "Bus.subscribers"
+      return [place]
+    }
+    #expect(found.title.hasSuffix("their continuations in Bus.subscribers"), "\(found.title)")
+    #expect(found.advice.first?.contains("`finish()`") == true)
+    #expect(found.advice.first?.contains("out of Bus.subscribers then, in its `onTermination`") == true)
+  }
+
+  private static func group(
+    _ state: TaskGroup.State, _ functions: [String], _ tasks: Int, bytes: UInt64, nested: UInt64? = nil,
+    parent: String? = nil
+  ) -> TaskGroup {
+    .init(
+      state: state, functions: functions, locations: [], isOwn: functions.map { _ in true }, queuedOn: nil,
+      relation: parent == nil ? .own : .groupChild, parent: parent, tasks: tasks, lost: 0, handleOnly: 0, cancelled: 0,
+      retainedBytes: bytes, nestedBytes: nested, holds: [], example: "0x1")
+  }
+
+  /// The job that ends a sleep keeps the task that sleeps, where nobody else does.
+  @Test func whatOneTaskKeepsOfAnotherCountsOnce() {
+    let grown = HeapGrowth.Tasks.grown(
+      [
+        Self.group(.timer, [], 10, bytes: 20_000),
+        Self.group(.suspended, ["poll()"], 10, bytes: 15_000, nested: 15_000),
+      ],
+      [
+        Self.group(.timer, [], 110, bytes: 220_000),
+        Self.group(.suspended, ["poll()"], 110, bytes: 165_000, nested: 165_000),
+      ])
+    #expect(grown.map(\.growth) == [200_000, 150_000])
+    #expect(grown.map(\.counted) == [200_000, 0])
+  }
+
+  /// Most stood in a queue at one snapshot and wait for a stream at the other: only the rest has come.
+  @Test func whoWaitsForSomethingElseNowIsNoneMore() throws {
+    let chain = ["next()", "listen()"]
+    let grown = HeapGrowth.Tasks.grown(
+      [Self.group(.enqueued, ["listen()"], 500, bytes: 500_000), Self.group(.complete, ["listen()"], 90, bytes: 9000)],
+      [Self.group(.waitsForContinuation, chain, 1100, bytes: 1_100_000)])
+    let found = try #require(grown.first)
+    #expect(grown.count == 1 && found.more == 600 && found.growth == 600_000 && found.counted == 600_000)
+    // Another function's tasks are others.
+    let others = HeapGrowth.Tasks.grown(
+      [Self.group(.enqueued, ["speak()"], 500, bytes: 500_000)],
+      [Self.group(.waitsForContinuation, chain, 1100, bytes: 1_100_000)])
+    #expect(others.map(\.more) == [1100])
+  }
+
+  /// Children of two functions in the same state: each is compared with its own.
+  @Test func tasksOfSeveralParentsAreComparedWithTheirOwn() {
+    let before = [
+      Self.group(.suspended, ["work()"], 300, bytes: 300_000, parent: "a()"),
+      Self.group(.suspended, ["work()"], 50, bytes: 50_000, parent: "b()"),
+    ]
+    let after = [
+      Self.group(.suspended, ["work()"], 300, bytes: 300_000, parent: "a()"),
+      Self.group(.suspended, ["work()"], 150, bytes: 150_000, parent: "b()"),
+    ]
+    let grown = HeapGrowth.Tasks.grown(before, after)
+    #expect(grown.map(\.more) == [100] && grown.first?.group.parent == "b()")
   }
 
   @Test func sendersWaitForAChannelsConsumer() throws {

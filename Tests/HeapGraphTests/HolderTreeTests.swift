@@ -23,6 +23,33 @@ import Testing
     #expect(chain(holder).suffix(4) == ["untyped block", "Context", "untyped block", "Store"], "\(chain(holder))")
   }
 
+  @Test func whoWaitsForATaskIsToldByTheFunction() {
+    for name in ["Task.value.getter", "Task.result.getter"] { #expect(TaskGroup.isAnothersEnd(name)) }
+    for name in ["Clock.sleep(for:tolerance:)", "TaskGroup.next(isolation:)", "Task.sleep(nanoseconds:)"] {
+      #expect(!TaskGroup.isAnothersEnd(name))
+    }
+  }
+
+  /// A value too large for an existential: what leads to its box says that it is none of a closure's.
+  @Test(arguments: [(0, ["box of Big", ".next"]), (8, ["closure context (Big)", ".capture.next"])])
+  func boxesOfLargeValuesAreNoClosures(word: Int, names: [String]) throws {
+    let heap = SyntheticHeap()
+    let slots = [0, 8, 16].map { ReferenceSlot(offset: $0, strength: .ambiguous, typeName: "any Shape") }
+    let array = heap.type(
+      .arrayStorage, "_ContiguousArrayStorage<any Shape>",
+      .array(
+        elements: 32, element: ValueLayout(typeName: "any Shape", size: 40, stride: 40, alignment: 8, slots: slots)))
+    let big = heap.type(
+      .closureContext, "closure context (Big)",
+      .fixed(size: 24, slots: [.init(offset: 16, strength: .strong, path: "capture.next", typeName: "Next")]))
+    let next = heap.block([heap.classType("Next", fields: []), 3, 0, 0])
+    let storage = heap.block([array, 3, 1, 0, 0, 0, 0, 0, 0])
+    heap.store(heap.block([big, 3, next]), in: storage, at: 32 + word)
+    heap.root(storage)
+    let box = try #require(try report(heap).holders.first?.children.first?.children.first)
+    #expect(box.name == names[0] && box.children.first?.field == names[1], "\(box)")
+  }
+
   /// Libdispatch's timer leads to a task that wakes the sleeper, and the sleeper has tasks that are done: none of the two has a function.
   @Test func functionsThatAreNotKnownAreNotOne() throws {
     let heap = SyntheticHeap()

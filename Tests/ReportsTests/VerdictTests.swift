@@ -146,10 +146,13 @@ struct VerdictTests {
     #expect(unfollowed.description == "40 × Session to which nothing leads")
   }
 
-  @Test func aTaskThatWaitsForAStreamIsToldSo() {
+  @Test func aTaskThatWaitsForAStreamIsToldSo() throws {
     var group = ReportFixtures.lostTask
     group.waitsFor = "AsyncStream.Iterator.next(isolation:)"
     #expect(report(.init(groups: [group])).nextSteps.first?.contains("`finish()`") == true)
+    group.waitsFor = "Task.value.getter"
+    let step = try #require(report(.init(groups: [group])).nextSteps.first)
+    #expect(step.contains("waits for the end of one that waits for it"))
   }
 
   @Test func whatTheLimitHasCostIsSaid() throws {

@@ -238,7 +238,7 @@ public struct HeapFacts: Codable, Sendable, Hashable {
     for group in tasks ?? [] {
       numbers +=
         [group.tasks.magnitude, group.lost.magnitude, group.handleOnly.magnitude].map(UInt64.init) + [
-          group.retainedBytes
+          group.retainedBytes, group.nestedBytes ?? 0,
         ]
     }
     for cache in caches ?? [] { numbers += [cache.entries, cache.evictions, cache.published?.weight ?? 0] }

@@ -5,16 +5,6 @@ import HeapGraph
 /// Blocks that no pointer reaches belong to the leaks; what tasks keep, to the tasks; what hangs on a growing place, to that place. What
 /// is left are live objects of Swift and native blocks.
 struct HeapGrowth: Sendable {
-  /// Tasks that do the same, which became more or keep more.
-  struct Tasks: Sendable, Hashable {
-    var group: TaskGroup
-    var more: Int64
-    var growth: Int64
-
-    /// From so many more on they are a cause of their own; what fewer keep hangs on places, as what anything keeps.
-    static let fewest: Int64 = 32
-  }
-
   static let swiftKinds: Set<String> = [
     "class", "arrayStorage", "dictionaryStorage", "setStorage", "stringStorage", "closureContext", "box", "error",
     "sideTable",
@@ -71,8 +61,8 @@ struct HeapGrowth: Sendable {
     let lost = leaked(\.swiftPart) { $0.kind == "lostTask" }
     let frames = max(sum(Self.taskKinds), 0)
     swift -= max(lost - frames, 0)
-    let tasks = Self.tasks(first.tasks ?? [], last.tasks ?? [])
-    let taskBytes = max(tasks.reduce(0) { $1.more >= Tasks.fewest ? $0 + $1.growth : $0 }, max(frames - lost, 0))
+    let tasks = Tasks.grown(first.tasks ?? [], last.tasks ?? [])
+    let taskBytes = max(tasks.reduce(0) { $1.more >= Tasks.fewest ? $0 + $1.counted : $0 }, max(frames - lost, 0))
     swift -= max(taskBytes - max(frames - lost, 0), 0)
     let found = GrowingPlace.find(heaps).map { place in
       var place = place
@@ -137,21 +127,6 @@ struct HeapGrowth: Sendable {
       }
     }
     return more.max { ($0.value, $1.key) < ($1.value, $0.key) }.flatMap { $0.value >= growth / 2 ? $0.key : nil }
-  }
-
-  private static func tasks(_ before: [TaskGroup], _ after: [TaskGroup]) -> [Tasks] {
-    struct Key: Hashable {
-      var state: TaskGroup.State
-      var functions: [String]
-    }
-    let old = Dictionary(before.map { (Key(state: $0.state, functions: $0.functions), $0) }) { first, _ in first }
-    return after.compactMap { group in
-      let known = old[Key(state: group.state, functions: group.functions)]
-      let more = Int64(group.tasks - group.lost) - Int64((known?.tasks ?? 0) - (known?.lost ?? 0))
-      // Lost tasks belong to the leaks.
-      guard group.lost * 2 < group.tasks, more > 0 else { return nil }
-      return Tasks(group: group, more: more, growth: Int64(group.retainedBytes) - Int64(known?.retainedBytes ?? 0))
-    }.filter { $0.growth > 0 }.sorted { ($0.growth, $1.more) > ($1.growth, $0.more) }
   }
 }
 

@@ -1,3 +1,5 @@
+import HeapGraph
+
 /// Blocks to which no pointer leads, and tasks that nothing can resume any more.
 ///
 /// Needs a snapshot in which leaks could be judged. Exact at one instant; how fast it grows is the difference of two snapshots.
@@ -91,6 +93,8 @@ struct LeakRule: Rule {
 
   /// What to do about tasks that nobody will resume.
   static let resume = "resume the continuation on every path, errors and cancellation included"
+  private static let eachOther =
+    "each waits for the end of a task that waits for it, or is that task itself, so that none ends: let one of them go on without `await`ing the other's `value`, and keep no handle of a task where the task itself awaits it"
   private static let endOfStream =
     "they wait for the next element of a stream that nobody but the leak itself can end: call `finish()` when what feeds it goes, and let the task capture weakly who keeps the continuation, or cancel it"
 
@@ -118,6 +122,7 @@ struct LeakRule: Rule {
         "break the cycle: capture weakly, make one reference weak, or clear it when done; the leak section names the field"
       ]
     case "lostTask" where leak.waitsFor.map { $0.hasPrefix("Async") && $0.contains(".next(") } == true: [endOfStream]
+    case "lostTask" where leak.waitsFor.map(TaskGroup.isAnothersEnd) == true: [eachOther]
     case "lostTask": [resume]
     case "chain": ["look for Unmanaged.passRetained without a release, or a pointer that was let go"]
     case "native" where leak.title == "OS_dispatch_group":

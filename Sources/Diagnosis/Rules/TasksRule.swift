@@ -49,7 +49,7 @@ struct TasksRule: Rule {
     let worst = (isIdle ? idle : telling) ?? worst
     let counted = groups.filter { !$0.group.functions.isEmpty || $0.group.state == .unstarted }
     let more = (counted.isEmpty ? groups : counted).reduce(0) { $0 + $1.more }
-    let bytes = groups.reduce(0) { $0 + $1.growth } + growth.besideTasks
+    let bytes = groups.reduce(0) { $0 + $1.counted } + growth.besideTasks
     let function = function(worst.group)
     let inner = called(worst.group)
     let site =
@@ -88,11 +88,11 @@ struct TasksRule: Rule {
         + (answers.map { ", their continuations in \($0.place)" } ?? ""),
       site: function,
       confidence: evidence.growthConfidence, growth: bytes,
-      holds: groups.reduce(0) { $0 + $1.group.retainedBytes }, evidence: lines,
+      holds: groups.reduce(0) { $0 + $1.group.countedBytes }, evidence: lines,
       advice: [
         stuck * 2 > worst.group.tasks
           ? LeakRule.resume
-          : clients?.advice ?? answers?.advice ?? worst.group.queuedOn.map(slowActor)
+          : clients?.advice ?? answers?.advice ?? slowQueue(worst.group)
             ?? (sends(worst.group) ? slowConsumer : nil)
             ?? (groups.contains { $0.more * 2 >= worst.more && iterates($0.group) }
               ? endOfStream
@@ -117,14 +117,18 @@ struct TasksRule: Rule {
   ) -> (place: String, advice: String)? {
     guard let pair = evidence.heapPair, let holders = pair.last.holders else { return nil }
     let before = (pair.first.holders ?? []).firstByOwner
+    let iterates = iterates(tasks.group)
     for place in holders {
       // A stream has a list of its own in each of its storages, from which it resumes by itself; so have other libraries' objects.
       guard let owner = place.owner, !owner.hasPrefix("Async"), pair.last.library(of: owner) == nil,
         let now = place.container, now.entries >= 8 * UInt64(clamping: now.containers),
-        let element = now.valueType ?? now.keyType, Promises.contain(String(CollectionPattern.unwrapped(element)))
+        let element = (now.valueType ?? now.keyType).map({ String(CollectionPattern.unwrapped($0)) }),
+        iterates ? isOfStream(element) : Promises.contain(element)
       else { continue }
       let more = Int64(clamping: now.entries) - Int64(clamping: before[owner]?.container?.entries ?? 0)
-      if more * 2 >= tasks.more { return (owner, CollectionPattern.endWaits(owner)) }
+      if more * 2 >= tasks.more {
+        return (owner, iterates ? endOfStream + takeOut(owner) : CollectionPattern.endWaits(owner))
+      }
     }
     return nil
   }
@@ -136,7 +140,20 @@ struct TasksRule: Rule {
 
   /// What tasks that are ready to run wait for; nil where they wait for a free thread only.
   private static func queue(_ group: TaskGroup) -> String? {
-    group.queuedOn.map { "in the queue of actor \($0)" + (function(group).map { ", from \($0)" } ?? "") }
+    group.queuedOn.map { type in
+      "in the queue of \(kind(group)) \(type)" + (function(group).map { ", from \($0)" } ?? "")
+    }
+  }
+
+  private static func kind(_ group: TaskGroup) -> String { group.queuedOnExecutor == true ? "executor" : "actor" }
+
+  private static func slowQueue(_ group: TaskGroup) -> String? {
+    guard let type = group.queuedOn else { return nil }
+    return group.queuedOnExecutor == true ? slowExecutor(type) : slowActor(type)
+  }
+
+  private static func slowExecutor(_ executor: String) -> String {
+    "executor \(executor) gets more jobs than it runs: let who begins them wait for the last one (`await` instead of a new Task for each), or drop work beyond a number that waits; where \(executor) is the program's own, see that it runs each job that is enqueued, and move blocking work out of what runs on it"
   }
 
   private static func slowActor(_ actor: String) -> String {
@@ -146,10 +163,10 @@ struct TasksRule: Rule {
   /// No more tasks of the program, but jobs of its sleeps.
   private static func sleepers(_ groups: [HeapGrowth.Tasks], _ growth: HeapGrowth, _ evidence: Evidence) -> Finding {
     let more = groups.reduce(0) { $0 + $1.more }
-    let bytes = groups.reduce(0) { $0 + $1.growth }
+    let bytes = groups.reduce(0) { $0 + $1.counted }
     return Finding(
       .tasks, title: "\(Say.count(more)) more jobs of Task.sleep", confidence: evidence.growthConfidence, growth: bytes,
-      holds: groups.reduce(0) { $0 + $1.group.retainedBytes },
+      holds: groups.reduce(0) { $0 + $1.group.countedBytes },
       evidence: [
         CollectionPattern.sleeps.evidence,
         "in all +\(Say.bytes(bytes)), \(Say.rate(Double(bytes), hours: growth.hours))",
@@ -170,6 +187,15 @@ struct TasksRule: Rule {
   private static let streams = ["AsyncStream._Storage.next", "AsyncThrowingStream._Storage.next", "AsyncChannel"]
   private static let endOfStream =
     "they wait for the next element of a stream: call `finish()` on its continuation when what it reports on is over, and cancel the task when its client goes"
+
+  /// A subscriber as who publishes keeps it: `AsyncStream<Int>.Continuation`.
+  private static func isOfStream(_ type: String) -> Bool {
+    (type.hasPrefix("AsyncStream<") || type.hasPrefix("AsyncThrowingStream<")) && type.hasSuffix(".Continuation")
+  }
+
+  private static func takeOut(_ place: String) -> String {
+    "; take the continuation out of \(place) then, in its `onTermination`"
+  }
 
   /// Functions in which a producer waits until a channel's consumer takes its element.
   private static let channels = ["ChannelStorage.send(", "AsyncChannel.send(", "AsyncThrowingChannel.send("]
@@ -226,7 +252,7 @@ struct TasksRule: Rule {
     _ groups: [HeapGrowth.Tasks], _ worst: HeapGrowth.Tasks, _ growth: HeapGrowth, _ evidence: Evidence
   ) -> Finding {
     let more = groups.reduce(0) { $0 + $1.more }
-    let bytes = groups.reduce(0) { $0 + $1.growth }
+    let bytes = groups.reduce(0) { $0 + $1.counted }
     let place = growth.taskPlaces.first
     let isOfGroup = worst.group.relation == .groupChild
     return Finding(
@@ -237,7 +263,7 @@ struct TasksRule: Rule {
         : "\(Say.count(more)) more finished tasks" + (place.map { ", kept by \($0.name)" } ?? ""),
       site: isOfGroup ? worst.group.parent : place?.name ?? worst.group.functions.first,
       confidence: evidence.growthConfidence, growth: bytes,
-      holds: groups.reduce(0) { $0 + $1.group.retainedBytes },
+      holds: groups.reduce(0) { $0 + $1.group.countedBytes },
       evidence: [
         "\(Say.count(more)) more tasks have ended but are kept by \(isOfGroup ? "their group, which holds each until its result is taken" : "their handles"); each keeps its stack slabs beside its result: \(Say.bytes(bytes / max(more, 1))) a task",
         "in all +\(Say.bytes(bytes)), \(Say.rate(Double(bytes), hours: growth.hours))",

@@ -109,13 +109,14 @@ struct ActorTable {
     }.sorted { ($0.summary.jobs, $1.type) > ($1.summary.jobs, $0.type) }
   }
 
-  /// Type of the actor that a task waits for.
-  func actorName(of task: TaskInfo) -> String? {
+  /// Type of the actor that a task waits for, or of an executor that is no actor.
+  func queue(of task: TaskInfo) -> (type: String, isExecutor: Bool)? {
     let heap = references.heap
-    if let block = actorOfJob[task.address] { return heap.type(block).name }
+    if let block = actorOfJob[task.address] { return (heap.type(block).name, false) }
     // An executor that is no actor's: the task's own record names it.
     guard case .executor(let identity) = task.dependency, identity != 0 else { return nil }
     let block = heap.blocks.index(startingAt: identity)
-    return block >= 0 && heap.type(block).kind == .class ? heap.type(block).name : nil
+    guard block >= 0, heap.type(block).kind == .class else { return nil }
+    return (heap.type(block).name, heap.type(block).actor == .none)
   }
 }

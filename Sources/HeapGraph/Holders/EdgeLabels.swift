@@ -166,18 +166,26 @@ struct EdgeLabels: Sendable {
     return alternatives.indices.contains(number) ? alternatives[number] : slot
   }
 
+  /// What the word leads to is the box of a value too large for an existential, or of an `indirect` case.
+  func isBoxed(_ block: Int, _ label: EdgeLabel) -> Bool {
+    BlockNames.isBoxed(slots(block, label), at: label.offset)
+  }
+
   private func declared(_ block: Int, _ label: EdgeLabel) -> ReferenceSlot? {
-    let slots: [ReferenceSlot] =
-      switch (label.place, heap.types[heap.typeIndex(block)].layout) {
-      case (.element, .array(_, let element)), (.element, .ring(_, let element)): element.slots
-      case (.element, .hashTable(_, let key, _)), (.key, .hashTable(_, let key, _)), (.element, .hashNode(let key, _)),
-        (.key, .hashNode(let key, _)):
-        key.slots
-      case (.value, .hashTable(_, _, let value)), (.value, .hashNode(_, let value)): value?.slots ?? []
-      case (.field, .fixed(_, let slots)): slots
-      default: []
-      }
-    return slots.first { $0.offset == label.offset }
+    slots(block, label).first { $0.offset == label.offset }
+  }
+
+  /// Of the object, or of the element, that the word stands in.
+  private func slots(_ block: Int, _ label: EdgeLabel) -> [ReferenceSlot] {
+    switch (label.place, heap.types[heap.typeIndex(block)].layout) {
+    case (.element, .array(_, let element)), (.element, .ring(_, let element)): element.slots
+    case (.element, .hashTable(_, let key, _)), (.key, .hashTable(_, let key, _)), (.element, .hashNode(let key, _)),
+      (.key, .hashNode(let key, _)):
+      key.slots
+    case (.value, .hashTable(_, _, let value)), (.value, .hashNode(_, let value)): value?.slots ?? []
+    case (.field, .fixed(_, let slots)): slots
+    default: []
+    }
   }
 
   /// `.field`, `[…].field`, `[key]`, `[value].title`; empty where there is no name.

@@ -22,10 +22,11 @@ extension HeapHolders {
       let state = state(task)
       // What a timer begins with is the standard library's.
       if state == .timer { frames = [] }
+      let queue = task.info.isEnqueued ? actors.queue(of: task.info) : nil
       let key = TaskGroupKey(
         state: state, functions: frames.map(\.function), relation: TaskGroup.Relation(task.info),
         parent: task.info.parent == 0 ? nil : parentFunction(task.info),
-        queuedOn: task.info.isEnqueued ? actors.actorName(of: task.info) : nil)
+        queuedOn: queue?.type, queuedOnExecutor: queue?.isExecutor == true ? true : nil)
       var group = groups[key] ?? TaskGroupBuilder(address: task.info.address, frames: frames)
       group.tasks += 1
       if task.info.isCancelled { group.cancelled += 1 }
@@ -42,17 +43,24 @@ extension HeapHolders {
       }
       groups[key] = group
     }
-    for (block, key) in keys where !hangs(block, on: key, keys) {
-      groups[key]?.retained &+= tree.retainedBytes(ofNode: block)
+    for (block, key) in keys {
+      let keepers = keepers(of: block, keys)
+      // Links of a queue: its bytes count with the task of the same group that keeps it.
+      guard !keepers.contains(key) else { continue }
+      let bytes = tree.retainedBytes(ofNode: block)
+      groups[key]?.retained &+= bytes
+      if !keepers.isEmpty { groups[key]?.nested &+= bytes }
     }
     let lines = locate?(Array(Set(groups.values.flatMap(\.codes))).sorted()) ?? [:]
     let list = groups.map { key, group in
       TaskGroup(
         state: key.state, functions: key.functions, locations: group.codes.map { lines[$0] ?? "" },
-        isOwn: group.isOwn, isMain: group.isMain, queuedOn: key.queuedOn, relation: key.relation, parent: key.parent,
+        isOwn: group.isOwn, isMain: group.isMain, queuedOn: key.queuedOn,
+        queuedOnExecutor: key.queuedOnExecutor, relation: key.relation, parent: key.parent,
         tasks: group.tasks,
         lost: group.lost, handleOnly: group.handleOnly,
-        cancelled: group.cancelled, retainedBytes: group.retained, holds: group.largest(3) { name($0) },
+        cancelled: group.cancelled, retainedBytes: group.retained, nestedBytes: group.nested,
+        holds: group.largest(3) { name($0) },
         heldBy: group.heldBy, example: "0x" + String(group.address, radix: 16))
     }.sorted { ($0.retainedBytes, $0.tasks, $1.example) > ($1.retainedBytes, $1.tasks, $0.example) }
     let busy = actors.busy(self)
@@ -72,14 +80,15 @@ extension HeapHolders {
   /// Steps up the tree in which another task is looked for.
   private static let nestingLimit = 64
 
-  /// Another task of the same group keeps this one: links of a queue. Its bytes count with that one.
-  private func hangs(_ block: Int, on key: TaskGroupKey, _ keys: [Int: TaskGroupKey]) -> Bool {
-    guard var vertex = tree.vertex(block) else { return false }
+  /// Groups of the tasks that keep this one.
+  private func keepers(of block: Int, _ keys: [Int: TaskGroupKey]) -> Set<TaskGroupKey> {
+    guard var vertex = tree.vertex(block) else { return [] }
+    var keepers: Set<TaskGroupKey> = []
     for _ in 0..<Self.nestingLimit where vertex > 0 {
       vertex = Int(tree.dominators.immediate[vertex])
-      if keys[tree.node(vertex)] == key { return true }
+      if let key = keys[tree.node(vertex)] { keepers.insert(key) }
     }
-    return false
+    return keepers
   }
 
   /// Frames of functions that a developer knows, innermost first; recursion is one frame.
@@ -183,6 +192,7 @@ private struct TaskGroupKey: Hashable {
   var relation: TaskGroup.Relation
   var parent: String?
   var queuedOn: String?
+  var queuedOnExecutor: Bool?
 }
 
 private struct TaskGroupBuilder {
@@ -194,6 +204,7 @@ private struct TaskGroupBuilder {
   var handleOnly = 0
   var cancelled = 0
   var retained: UInt64 = 0
+  var nested: UInt64 = 0
   var heldBy: String?
   private var held: [UInt64: (node: Int, blocks: Int, bytes: UInt64)] = [:]
 

@@ -140,12 +140,23 @@ struct HolderTreeBuilder {
     let largest = group.members.max { tree.retained[Int($0)] < tree.retained[Int($1)] } ?? group.members[0]
     let block = tree.node(Int(largest))
     var holder = Holder(
-      kind: .blocks, name: holders.name(block), root: nil, field: field, count: group.members.count, ownBytes: 0,
+      kind: .blocks, name: name(block, group), root: nil, field: field, count: group.members.count, ownBytes: 0,
       retainedBytes: group.retained,
       example: "0x" + String(holders.references.heap.blocks.address(block), radix: 16))
     holder.unwrittenBytes = unwrittenBytes(group.members)
     try expand(group.members, type: key.type, into: &holder, above: above + [key.type])
     return holder
+  }
+
+  /// A value too large for an existential lies in a box, which looks like the context of a closure: what leads there tells them apart.
+  private func name(_ block: Int, _ group: Group) -> String {
+    let name = holders.name(block)
+    guard holders.kind(block) == .closureContext, group.label != Self.unlabelled else { return name }
+    let parent = holders.tree.node(Int(holders.tree.dominators.immediate[Int(group.members[0])]))
+    guard parent < holders.graph.blockCount, holders.labels.isBoxed(parent, EdgeLabel(raw: group.label)) else {
+      return name
+    }
+    return BlockNames.boxName(name)
   }
 
   /// Of the blocks themselves.
@@ -204,7 +215,7 @@ struct HolderTreeBuilder {
         holder.otherBytes += group.retained
         continue
       }
-      holder.children.append(try self.holder(key, group, field: field(of: group), above: above))
+      holder.children.append(try self.holder(key, group, field: field(of: group, in: holder), above: above))
     }
   }
 
@@ -257,6 +268,17 @@ struct HolderTreeBuilder {
   }
 
   /// The field that leads to a group; empty where it has no name.
+  private func field(of group: Group, in holder: Holder) -> String {
+    let field = field(of: group)
+    // The value is the one thing in its box.
+    let capture = ".capture"
+    guard holder.name.hasPrefix(BlockNames.boxPrefix), field == capture || field.hasPrefix(capture + ".") else {
+      return field
+    }
+    return String(field.dropFirst(capture.count))
+  }
+
+  /// The same, for any holder.
   func field(of group: Group) -> String {
     let parent = holders.tree.node(Int(holders.tree.dominators.immediate[Int(group.members[0])]))
     guard group.label != Self.unlabelled, parent < holders.graph.blockCount else { return "" }

@@ -40,6 +40,8 @@ public struct TaskGroup: Sendable, Hashable, Codable {
   public var isMain: [Bool]?
   /// Of tasks that are ready to run: the type of the actor whose turn they wait for.
   public var queuedOn: String?
+  /// That is no actor, but an object on which actors or tasks run: their `unownedExecutor`, or a preference. Nil where it is an actor.
+  public var queuedOnExecutor: Bool?
   public var relation: Relation
   /// Of children: the async function that made them.
   public var parent: String?
@@ -51,11 +53,21 @@ public struct TaskGroup: Sendable, Hashable, Codable {
   public var cancelled: Int
   /// Bytes that would go with the tasks, their own included. Lost tasks count with their own bytes only, `async let` with their parent.
   public var retainedBytes: UInt64
+  /// Of these, bytes that hang on tasks of another group and are in its `retainedBytes` too; absent in older captures.
+  public var nestedBytes: UInt64?
   /// Largest first, up to three; without the tasks' own memory.
   public var holds: [Held]
   /// The root that leads to one of them; nil where only idle threads' stacks do.
   public var heldBy: String?
   public var example: String
+
+  /// A function in which a task waits until another one has ended: `Task.value.getter`, `Task.result.getter`.
+  public static func isAnothersEnd(_ function: String) -> Bool {
+    function.hasPrefix("Task.") && (function.hasSuffix("value.getter") || function.hasSuffix("result.getter"))
+  }
+
+  /// What the groups keep, each byte once.
+  public var countedBytes: UInt64 { retainedBytes - min(nestedBytes ?? 0, retainedBytes) }
 
   /// The function that a developer looks for: the innermost of the program's own module, else of a library, not of the standard library. What it
   /// called comes before it in `functions`.

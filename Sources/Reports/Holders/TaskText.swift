@@ -8,9 +8,7 @@ struct TaskText {
 
   func lines(_ report: TaskReport) -> [String] {
     guard report.tasks > 0 || !report.streams.isEmpty else { return ["No Swift task is alive."] }
-    var lines = style.wrap(
-      "\(Count(report.tasks).of("live task")) of \(Count(report.groups.count).of("kind")), keeping \(ByteCount(report.retainedBytes))."
-    )
+    var lines = style.wrap("\(Self.numbers(report)), keeping \(ByteCount(report.retainedBytes)).")
     guard !options.quiet else { return lines }
     if !report.groups.isEmpty { lines += ["", style.paint("TASKS", .heading)] }
     for (index, group) in report.groups.prefix(options.limit).enumerated() { lines += self.lines(group, index + 1) }
@@ -37,6 +35,15 @@ struct TaskText {
       }
     }
     return lines
+  }
+
+  /// What `Task.sleep` leaves with the executor is a task to the runtime, but none that anybody has begun.
+  private static func numbers(_ report: TaskReport) -> String {
+    let timers = report.groups.filter { $0.state == .timer }
+    let number = timers.reduce(0) { $0 + $1.tasks }
+    let text =
+      "\(Count(report.tasks - number).of("live task")) of \(Count(report.groups.count - timers.count).of("kind"))"
+    return number == 0 ? text : text + " and \(Count(number).of("timer")) of Task.sleep"
   }
 
   private func lines(_ group: TaskGroup, _ position: Int) -> [String] {

@@ -96,6 +96,11 @@ enum NextSteps {
         "\(place): it waits for the next element of a stream that nobody but the leak itself can end. Call `finish()` when what feeds the stream "
         + "goes, and let the task capture weakly (`[weak self]`) who keeps the continuation, or cancel it."
     }
+    if let task = group.waitsFor, TaskGroup.isAnothersEnd(task) {
+      return
+        "\(place): each of these tasks waits for the end of one that waits for it, or is that task itself. Let one go on without `await`ing the "
+        + "other's `value`, and keep no handle of a task where the task itself awaits it."
+    }
     return
       "\(place): a continuation was dropped without being resumed. Resume it on every path, errors and cancellation "
       + "(withTaskCancellationHandler) included."
