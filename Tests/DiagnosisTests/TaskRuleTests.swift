@@ -151,6 +151,23 @@ struct TaskRuleTests {
       ])
     #expect(grown.map(\.growth) == [200_000, 150_000])
     #expect(grown.map(\.counted) == [200_000, 0])
+    #expect(grown.map(\.held) == [220_000, 0])
+  }
+
+  /// The one task that waits for its children is none more, but keeps them.
+  @Test func whatHangsOnATaskThatWasThereBeforeIsToldWithItsChildren() {
+    let waits = ["collect()"]
+    let grown = HeapGrowth.Tasks.grown(
+      [
+        Self.group(.waitsForContinuation, waits, 1, bytes: 102_000),
+        Self.group(.complete, ["work()"], 100, bytes: 100_000, nested: 100_000, parent: "collect()"),
+      ],
+      [
+        Self.group(.waitsForContinuation, waits, 1, bytes: 3_002_000),
+        Self.group(.complete, ["work()"], 3000, bytes: 3_000_000, nested: 3_000_000, parent: "collect()"),
+      ])
+    #expect(grown.map(\.more) == [2900] && grown.map(\.growth) == [2_900_000])
+    #expect(grown.map(\.counted) == [2_900_000] && grown.map(\.held) == [3_000_000])
   }
 
   /// Most stood in a queue at one snapshot and wait for a stream at the other: only the rest has come.

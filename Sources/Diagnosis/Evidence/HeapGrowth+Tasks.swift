@@ -7,8 +7,10 @@ extension HeapGrowth {
     var more: Int64
     /// With all they keep, also what tasks of another group keep.
     var growth: Int64
-    /// Of `growth`, what is of no other group: the sum over groups has each byte once.
+    /// Of `growth`, what no other group has that is told: the sum over groups has each byte once.
     var counted: Int64
+    /// What they hold now, likewise.
+    var held: UInt64
 
     /// From so many more on they are a cause of their own; what fewer keep hangs on places, as what anything keeps.
     static let fewest: Int64 = 32
@@ -30,10 +32,35 @@ extension HeapGrowth {
         guard group.lost * 2 < group.tasks, seen.insert(key).inserted, let now = new[key] else { return nil }
         let change = now.plus(old[key] ?? Amount(), sign: -1)
         guard change.tasks > 0 else { return nil }
-        return Tasks(group: group, more: change.tasks, growth: change.bytes, counted: change.bytes - change.nested)
+        return Tasks(
+          group: group, more: change.tasks, growth: change.bytes, counted: change.bytes - change.nested,
+          held: group.countedBytes)
       }.sorted { ($0.more, $0.growth) > ($1.more, $1.growth) }
-      return risen.compactMap { withoutMoved($0, &moved) }
-        .filter { $0.growth > 0 }.sorted { ($0.growth, $1.more) > ($1.growth, $0.more) }
+      let told = risen.compactMap { withoutMoved($0, &moved) }.filter { $0.growth > 0 }
+      return withUntold(told, counted(after) - counted(before))
+        .sorted { ($0.growth, $1.more) > ($1.growth, $0.more) }
+    }
+
+    private static func counted(_ groups: [TaskGroup]) -> Int64 {
+      groups.reduce(0) { $1.lost * 2 < $1.tasks ? $0 &+ Int64(clamping: $1.countedBytes) : $0 }
+    }
+
+    /// What hangs on tasks that became no more, as finished children do on the one that waits for them, is told with those that did.
+    ///
+    /// - Parameter all: growth of all groups, each byte once.
+    private static func withUntold(_ told: [Tasks], _ all: Int64) -> [Tasks] {
+      var untold = max(all - told.reduce(0) { $0 + $1.counted }, 0)
+      return told.map { tasks in
+        let nested = tasks.growth - tasks.counted
+        let taken = min(nested, untold)
+        guard taken > 0 else { return tasks }
+        untold -= taken
+        var tasks = tasks
+        tasks.counted += taken
+        let part = Double(taken) / Double(nested)
+        tasks.held += UInt64(Double(tasks.group.retainedBytes - tasks.group.countedBytes) * part)
+        return tasks
+      }
     }
 
     /// A task that waits for one thing now and waited for another before is none more.

@@ -88,7 +88,7 @@ struct TasksRule: Rule {
         + (answers.map { ", their continuations in \($0.place)" } ?? ""),
       site: function,
       confidence: evidence.growthConfidence, growth: bytes,
-      holds: groups.reduce(0) { $0 + $1.group.countedBytes }, evidence: lines,
+      holds: groups.reduce(0) { $0 + $1.held }, evidence: lines,
       advice: [
         stuck * 2 > worst.group.tasks
           ? LeakRule.resume
@@ -166,7 +166,7 @@ struct TasksRule: Rule {
     let bytes = groups.reduce(0) { $0 + $1.counted }
     return Finding(
       .tasks, title: "\(Say.count(more)) more jobs of Task.sleep", confidence: evidence.growthConfidence, growth: bytes,
-      holds: groups.reduce(0) { $0 + $1.group.countedBytes },
+      holds: groups.reduce(0) { $0 + $1.held },
       evidence: [
         CollectionPattern.sleeps.evidence,
         "in all +\(Say.bytes(bytes)), \(Say.rate(Double(bytes), hours: growth.hours))",
@@ -263,7 +263,7 @@ struct TasksRule: Rule {
         : "\(Say.count(more)) more finished tasks" + (place.map { ", kept by \($0.name)" } ?? ""),
       site: isOfGroup ? worst.group.parent : place?.name ?? worst.group.functions.first,
       confidence: evidence.growthConfidence, growth: bytes,
-      holds: groups.reduce(0) { $0 + $1.group.countedBytes },
+      holds: groups.reduce(0) { $0 + $1.held },
       evidence: [
         "\(Say.count(more)) more tasks have ended but are kept by \(isOfGroup ? "their group, which holds each until its result is taken" : "their handles"); each keeps its stack slabs beside its result: \(Say.bytes(bytes / max(more, 1))) a task",
         "in all +\(Say.bytes(bytes)), \(Say.rate(Double(bytes), hours: growth.hours))",
