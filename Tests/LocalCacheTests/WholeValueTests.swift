@@ -44,14 +44,14 @@ import Testing
 
   private func isOpen<Key, Value>(_ cache: LocalCache<Key, Value>) -> Bool { cache.shard(at: 0).pointee.lock.isOpen }
 
-  /// A cache of one shard that is open to readers.
+  /// A cache of one shard that is open to readers; so large that it has cells for as many threads as other tests run meanwhile.
   private func openCache<Value: Sendable>(
     _ value: Value, _ change: (inout LocalCache<Int, Value>.Configuration) -> Void = { _ in }
   ) -> LocalCache<Int, Value> {
     var configuration = LocalCache<Int, Value>.Configuration()
     configuration.shards = 1
     change(&configuration)
-    let cache = LocalCache<Int, Value>(name: "whole", limit: .entries(100), configuration: configuration)
+    let cache = LocalCache<Int, Value>(name: "whole", limit: .entries(10_000), configuration: configuration)
     cache.set(value, for: 1)
     for _ in 0..<64 { _ = cache.get(1) }
     return cache
