@@ -52,8 +52,7 @@ extension LocalCache {
   ) async throws -> [Key: Value] {
     var found: [Key: Value] = [:]
     var (missing, stale): ([Key], [Key]) = ([], [])
-    var asked: Set<Key> = []
-    visitValues(of: keys.filter { asked.insert($0).inserted }) { key, value in
+    visitValues(of: keys.distinct()) { key, value in
       if let value {
         found[key] = value
         if isStale(key) { stale.append(key) }

@@ -29,3 +29,11 @@ extension Array {
     return stride(from: 0, to: count, by: size).map { Array(self[$0..<Swift.min($0 + size, count)]) }
   }
 }
+
+extension Sequence where Element: Hashable {
+  /// Each element once, in the order in which they came first.
+  func distinct() -> [Element] {
+    var seen: Set<Element> = []
+    return filter { seen.insert($0).inserted }
+  }
+}

@@ -8,8 +8,7 @@ extension TieredCache {
   ) async throws -> [Key: Value] {
     var found: [Key: Value] = [:]
     var missing: [Key] = []
-    var asked: Set<Key> = []
-    local.visitValues(of: keys.filter { asked.insert($0).inserted }) { key, entry in
+    local.visitValues(of: keys.distinct()) { key, entry in
       if let entry { found[key] = entry.value } else { missing.append(key) }
     }
     var unknown: [Key] = []
